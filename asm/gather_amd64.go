@@ -1,0 +1,97 @@
+//go:build !purego
+
+package asm
+
+// iota16 holds the offsets of 16 lanes.
+var iota16 = [16]int32{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}
+
+//go:noescape
+func gatherDotAVX512(dst *[16]float32, h []float32, rows *[16]*float32)
+
+//go:noescape
+func gatherDotAVX2(dst *[16]float32, h []float32, rows *[16]*float32)
+
+//go:noescape
+func gatherAxpyAVX512(dh []float32, coef, w []float32, stride int, ids []int32)
+
+//go:noescape
+func gatherAxpyAVX2(dh []float32, coef, w []float32, stride int, ids []int32)
+
+//go:noescape
+func selectAboveAVX512(idx []int32, x []float32, threshold float32, first int) int
+
+//go:noescape
+func selectAboveAVX2(idx []int32, x []float32, threshold float32, first int) int
+
+// gatherDotTier hands 16 or 8 rows at a time to the assembly, which takes the
+// multiple of 4 in k; the last k continue the chain here.
+func gatherDotTier(dst, h, w []float32, stride int, ids []int32) {
+	if !useAVX2 || len(h) < 4 {
+		gatherDotGeneric(dst, h, w, stride, ids)
+		return
+	}
+	lanes := 8
+	if useAVX512 {
+		lanes = 16
+	}
+	n := len(h) &^ 3
+	var rows [16]*float32
+	var acc [16]float32
+	for len(ids) > 0 {
+		m := min(len(ids), lanes)
+		for i, id := range ids[:m] {
+			rows[i] = &w[int(id)*stride:][:len(h)][0]
+		}
+		for i := m; i < lanes; i++ {
+			rows[i] = rows[0]
+		}
+		if useAVX512 {
+			gatherDotAVX512(&acc, h[:n], &rows)
+		} else {
+			gatherDotAVX2(&acc, h[:n], &rows)
+		}
+		copy(dst[:m], acc[:])
+		if n < len(h) {
+			for i, id := range ids[:m] {
+				row := w[int(id)*stride:][:len(h)]
+				for k := n; k < len(h); k++ {
+					dst[i] = FMA(h[k], row[k], dst[i])
+				}
+			}
+		}
+		dst, ids = dst[m:], ids[m:]
+	}
+}
+
+func gatherAxpyTier(dh, coef, w []float32, stride int, ids []int32) {
+	if !useAVX2 {
+		gatherAxpyGeneric(dh, coef, w, stride, ids)
+		return
+	}
+	for _, id := range ids {
+		_ = w[int(id)*stride:][:len(dh)]
+	}
+	// The time of one call is bounded by the number of ids in it.
+	most := max(1, (1<<20)/max(1, len(dh)))
+	for len(ids) > 0 {
+		m := min(len(ids), most)
+		if useAVX512 {
+			gatherAxpyAVX512(dh, coef[:m], w, stride, ids[:m])
+		} else {
+			gatherAxpyAVX2(dh, coef[:m], w, stride, ids[:m])
+		}
+		coef, ids = coef[m:], ids[m:]
+	}
+}
+
+func selectAboveTier(idx []int32, x []float32, threshold float32, first int) int {
+	switch {
+	case useAVX512:
+		return selectAboveAVX512(idx, x, threshold, first)
+	case useAVX2:
+		n := len(x) &^ 7
+		k := selectAboveAVX2(idx, x[:n], threshold, first)
+		return k + selectAboveGeneric(idx[k:], x[n:], threshold, first+n)
+	}
+	return selectAboveGeneric(idx, x, threshold, first)
+}

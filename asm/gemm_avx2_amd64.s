@@ -1,0 +1,264 @@
+//go:build !purego
+
+#include "go_asm.h"
+#include "textflag.h"
+
+// Tiles of a matrix product, AVX2: gemmRx16AVX2 and gemmRx8AVX2 compute R rows
+// and up to 16 or 8 columns, R from 1 to 6. Each equals
+//
+//	func gemmRxNAVX2(t *gemmArgs) // strides in floats here, in bytes there
+//	for i := range R {
+//		for j := range cols { // the columns whose mask bit is set
+//			acc := t.acc ? c[i*cRow+j] : 0
+//			for l := range k {
+//				acc = fma(a[i*aRow+l*aK], b[l*bK+j], acc)
+//			}
+//			c[i*cRow+j] = acc
+//		}
+//	}
+//
+// for k >= 1. Of every row of b all N floats are read, whatever the mask.
+//
+//	Y0-Y11   accumulators, row i in Y(2i), Y(2i+1) (N = 16) or Yi (N = 8)
+//	Y12 Y13  a row of b               Y14      a broadcast of a
+//	Y12 Y13  while c is read and written: masks of columns 0-7, 8-15
+//	SI       a of row 0               R9-R11   1, 3, 5 rows of a
+//	R12      step of a in k           BX R13   b and its step in k
+//	DI DX    c and its row            CX       k
+//	R8       the mask
+
+// Bit j of a mask selects column j.
+DATA gemmBits<>+0(SB)/4, $1
+DATA gemmBits<>+4(SB)/4, $2
+DATA gemmBits<>+8(SB)/4, $4
+DATA gemmBits<>+12(SB)/4, $8
+DATA gemmBits<>+16(SB)/4, $16
+DATA gemmBits<>+20(SB)/4, $32
+DATA gemmBits<>+24(SB)/4, $64
+DATA gemmBits<>+28(SB)/4, $128
+GLOBL gemmBits<>(SB), RODATA|NOPTR, $32
+
+// ARGS fetches the arguments.
+#define ARGS \
+	MOVQ t+0(FP), AX            \
+	MOVQ gemmArgs_a(AX), SI     \
+	MOVQ gemmArgs_b(AX), BX     \
+	MOVQ gemmArgs_c(AX), DI     \
+	MOVQ gemmArgs_k(AX), CX     \
+	MOVQ gemmArgs_aRow(AX), R9  \
+	MOVQ gemmArgs_aK(AX), R12   \
+	MOVQ gemmArgs_bK(AX), R13   \
+	MOVQ gemmArgs_cRow(AX), DX  \
+	MOVQ gemmArgs_mask(AX), R8  \
+	LEAQ (R9)(R9*2), R10        \
+	LEAQ (R9)(R9*4), R11        \
+	CMPQ gemmArgs_acc(AX), $0   \
+	MOVQ DI, AX
+
+// MASKS turns the bits of R8 into lanes.
+#define MASKS \
+	VMOVDQU      gemmBits<>(SB), Y15 \
+	VMOVD        R8, X12             \
+	VPBROADCASTD X12, Y12            \
+	VPSRLD       $8, Y12, Y13        \
+	VPAND        Y15, Y12, Y12       \
+	VPAND        Y15, Y13, Y13       \
+	VPCMPEQD     Y15, Y12, Y12       \
+	VPCMPEQD     Y15, Y13, Y13
+
+// Rows of c, 16 columns wide. AX walks over them.
+#define LOADROW(x, y) \
+	VMASKMOVPS (AX), Y12, x   \
+	VMASKMOVPS 32(AX), Y13, y \
+	ADDQ       DX, AX
+
+#define ZEROROW(x, y) \
+	VXORPS x, x, x \
+	VXORPS y, y, y
+
+#define STOREROW(x, y) \
+	VMOVUPS x, (DI)   \
+	VMOVUPS y, 32(DI) \
+	ADDQ    DX, DI
+
+#define MASKROW(x, y) \
+	VMASKMOVPS x, Y12, (DI)   \
+	VMASKMOVPS y, Y13, 32(DI) \
+	ADDQ       DX, DI
+
+// ROW adds a row of the outer product of one k.
+#define ROW(addr, x, y) \
+	VBROADCASTSS addr, Y14   \
+	VFMADD231PS  Y12, Y14, x \
+	VFMADD231PS  Y13, Y14, y
+
+// EACHn(OP) applies OP to the accumulators of n rows.
+#define EACH1(OP) OP(Y0, Y1)
+#define EACH2(OP) EACH1(OP); OP(Y2, Y3)
+#define EACH3(OP) EACH2(OP); OP(Y4, Y5)
+#define EACH4(OP) EACH3(OP); OP(Y6, Y7)
+#define EACH5(OP) EACH4(OP); OP(Y8, Y9)
+#define EACH6(OP) EACH5(OP); OP(Y10, Y11)
+
+// STEPn adds the outer product of one k for n rows.
+#define STEP1 ROW((SI), Y0, Y1)
+#define STEP2 STEP1; ROW((SI)(R9*1), Y2, Y3)
+#define STEP3 STEP2; ROW((SI)(R9*2), Y4, Y5)
+#define STEP4 STEP3; ROW((SI)(R10*1), Y6, Y7)
+#define STEP5 STEP4; ROW((SI)(R9*4), Y8, Y9)
+#define STEP6 STEP5; ROW((SI)(R11*1), Y10, Y11)
+
+// NEXT moves to the next k and sets the flags by what is left.
+#define NEXT \
+	ADDQ R12, SI \
+	ADDQ R13, BX \
+	DECQ CX
+
+#define KERNEL(EACH, STEP) \
+	ARGS                      \
+	JNE     load              \
+	EACH(ZEROROW)             \
+	JMP     loop              \
+	load:                     \
+	MASKS                     \
+	EACH(LOADROW)             \
+	loop:                     \
+	VMOVUPS (BX), Y12         \
+	VMOVUPS 32(BX), Y13       \
+	STEP                      \
+	NEXT                      \
+	JNE     loop              \
+	CMPW    R8, $-1           \
+	JNE     masked            \
+	EACH(STOREROW)            \
+	VZEROUPPER                \
+	RET                       \
+	masked:                   \
+	MASKS                     \
+	EACH(MASKROW)             \
+	VZEROUPPER                \
+	RET
+
+// func gemm1x16AVX2(t *gemmArgs)
+TEXT ·gemm1x16AVX2(SB), NOSPLIT, $0-8
+	KERNEL(EACH1, STEP1)
+
+// func gemm2x16AVX2(t *gemmArgs)
+TEXT ·gemm2x16AVX2(SB), NOSPLIT, $0-8
+	KERNEL(EACH2, STEP2)
+
+// func gemm3x16AVX2(t *gemmArgs)
+TEXT ·gemm3x16AVX2(SB), NOSPLIT, $0-8
+	KERNEL(EACH3, STEP3)
+
+// func gemm4x16AVX2(t *gemmArgs)
+TEXT ·gemm4x16AVX2(SB), NOSPLIT, $0-8
+	KERNEL(EACH4, STEP4)
+
+// func gemm5x16AVX2(t *gemmArgs)
+TEXT ·gemm5x16AVX2(SB), NOSPLIT, $0-8
+	KERNEL(EACH5, STEP5)
+
+// func gemm6x16AVX2(t *gemmArgs)
+TEXT ·gemm6x16AVX2(SB), NOSPLIT, $0-8
+	KERNEL(EACH6, STEP6)
+
+// 8 columns wide.
+#define LOADROW8(x) \
+	VMASKMOVPS (AX), Y12, x \
+	ADDQ       DX, AX
+
+#define ZEROROW8(x) VXORPS x, x, x
+
+#define MASKROW8(x) \
+	VMASKMOVPS x, Y12, (DI) \
+	ADDQ       DX, DI
+
+#define STOREROW8(x) \
+	VMOVUPS x, (DI) \
+	ADDQ    DX, DI
+
+#define ROW8(addr, x) \
+	VBROADCASTSS addr, Y14   \
+	VFMADD231PS  Y12, Y14, x
+
+#define SOLE1(OP) OP(Y0)
+#define SOLE2(OP) SOLE1(OP); OP(Y1)
+#define SOLE3(OP) SOLE2(OP); OP(Y2)
+#define SOLE4(OP) SOLE3(OP); OP(Y3)
+#define SOLE5(OP) SOLE4(OP); OP(Y4)
+#define SOLE6(OP) SOLE5(OP); OP(Y5)
+
+#define PACE1 ROW8((SI), Y0)
+#define PACE2 PACE1; ROW8((SI)(R9*1), Y1)
+#define PACE3 PACE2; ROW8((SI)(R9*2), Y2)
+#define PACE4 PACE3; ROW8((SI)(R10*1), Y3)
+#define PACE5 PACE4; ROW8((SI)(R9*4), Y4)
+#define PACE6 PACE5; ROW8((SI)(R11*1), Y5)
+
+#define KERNEL8(SOLE, PACE) \
+	ARGS                      \
+	JNE     load              \
+	SOLE(ZEROROW8)            \
+	JMP     loop              \
+	load:                     \
+	MASKS                     \
+	SOLE(LOADROW8)            \
+	loop:                     \
+	VMOVUPS (BX), Y12         \
+	PACE                      \
+	NEXT                      \
+	JNE     loop              \
+	CMPB    R8, $-1           \
+	JNE     masked            \
+	SOLE(STOREROW8)           \
+	VZEROUPPER                \
+	RET                       \
+	masked:                   \
+	MASKS                     \
+	SOLE(MASKROW8)            \
+	VZEROUPPER                \
+	RET
+
+// func gemm1x8AVX2(t *gemmArgs)
+TEXT ·gemm1x8AVX2(SB), NOSPLIT, $0-8
+	KERNEL8(SOLE1, PACE1)
+
+// func gemm2x8AVX2(t *gemmArgs)
+TEXT ·gemm2x8AVX2(SB), NOSPLIT, $0-8
+	KERNEL8(SOLE2, PACE2)
+
+// func gemm3x8AVX2(t *gemmArgs)
+TEXT ·gemm3x8AVX2(SB), NOSPLIT, $0-8
+	KERNEL8(SOLE3, PACE3)
+
+// func gemm4x8AVX2(t *gemmArgs)
+TEXT ·gemm4x8AVX2(SB), NOSPLIT, $0-8
+	KERNEL8(SOLE4, PACE4)
+
+// func gemm5x8AVX2(t *gemmArgs)
+TEXT ·gemm5x8AVX2(SB), NOSPLIT, $0-8
+	KERNEL8(SOLE5, PACE5)
+
+// func gemm6x8AVX2(t *gemmArgs)
+TEXT ·gemm6x8AVX2(SB), NOSPLIT, $0-8
+	KERNEL8(SOLE6, PACE6)
+
+#define SPIN(x, y) \
+	VFMADD231PS Y12, Y13, x \
+	VFMADD231PS Y12, Y13, y
+
+// func peakAVX2(n int)
+//
+// Runs 12·n independent fused multiply-adds of 8 lanes.
+TEXT ·peakAVX2(SB), NOSPLIT, $0-8
+	MOVQ n+0(FP), CX
+	ZEROROW(Y12, Y13)
+	EACH6(ZEROROW)
+
+spin:
+	EACH6(SPIN)
+	DECQ CX
+	JNE  spin
+	VZEROUPPER
+	RET

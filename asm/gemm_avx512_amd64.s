@@ -1,0 +1,331 @@
+//go:build !purego
+
+#include "go_asm.h"
+#include "textflag.h"
+
+// Tiles of a matrix product, AVX-512: gemmRx32AVX512 and gemmRx16AVX512 compute
+// R rows and up to 32 or 16 columns, R from 1 to 14. Each equals
+//
+//	func gemmRxNAVX512(t *gemmArgs) // strides in floats here, in bytes there
+//	for i := range R {
+//		for j := range cols { // the columns whose mask bit is set
+//			acc := t.acc ? c[i*cRow+j] : 0
+//			for l := range k {
+//				acc = fma(a[i*aRow+l*aK], b[l*bK+j], acc)
+//			}
+//			c[i*cRow+j] = acc
+//		}
+//	}
+//
+// for k >= 1. Of every row of b all N floats are read, whatever the mask.
+//
+//	Z0-Z27   accumulators, row i in Z(2i), Z(2i+1) (N = 32) or Zi (N = 16)
+//	Z28 Z29  a row of b               Z31      a broadcast of a
+//	SI R8    a of row 0, of row 7     R9-R11   1, 3, 5 rows of a
+//	R12      step of a in k           BX R13   b and its step in k
+//	DI DX    c and its row            CX       k
+//	K1 K2    columns 0-15, 16-31
+
+// ARGS fetches the arguments.
+#define ARGS \
+	MOVQ  t+0(FP), AX          \
+	MOVQ  gemmArgs_a(AX), SI   \
+	MOVQ  gemmArgs_b(AX), BX   \
+	MOVQ  gemmArgs_c(AX), DI   \
+	MOVQ  gemmArgs_k(AX), CX   \
+	MOVQ  gemmArgs_aRow(AX), R9 \
+	MOVQ  gemmArgs_aK(AX), R12 \
+	MOVQ  gemmArgs_bK(AX), R13 \
+	MOVQ  gemmArgs_cRow(AX), DX \
+	MOVQ  gemmArgs_mask(AX), R8 \
+	KMOVW R8, K1               \
+	SHRQ  $16, R8              \
+	KMOVW R8, K2               \
+	LEAQ  (R9)(R9*2), R10      \
+	LEAQ  (R9)(R9*4), R11      \
+	LEAQ  (SI)(R10*2), R8      \
+	ADDQ  R9, R8               \
+	CMPQ  gemmArgs_acc(AX), $0 \
+	MOVQ  DI, AX
+
+// Rows of c, 32 columns wide. AX walks over them.
+#define LOADROW(x, y) \
+	VMOVUPS.Z (AX), K1, x   \
+	VMOVUPS.Z 64(AX), K2, y \
+	ADDQ      DX, AX
+
+#define ZEROROW(x, y) \
+	VPXORD x, x, x \
+	VPXORD y, y, y
+
+#define STOREROW(x, y) \
+	VMOVUPS x, K1, (DI)   \
+	VMOVUPS y, K2, 64(DI) \
+	ADDQ    DX, DI
+
+// ROW adds a row of the outer product of one k.
+#define ROW(addr, x, y) \
+	VBROADCASTSS addr, Z31    \
+	VFMADD231PS  Z28, Z31, x  \
+	VFMADD231PS  Z29, Z31, y
+
+// EACHn(OP) applies OP to the accumulators of n rows.
+#define EACH1(OP) OP(Z0, Z1)
+#define EACH2(OP) EACH1(OP); OP(Z2, Z3)
+#define EACH3(OP) EACH2(OP); OP(Z4, Z5)
+#define EACH4(OP) EACH3(OP); OP(Z6, Z7)
+#define EACH5(OP) EACH4(OP); OP(Z8, Z9)
+#define EACH6(OP) EACH5(OP); OP(Z10, Z11)
+#define EACH7(OP) EACH6(OP); OP(Z12, Z13)
+#define EACH8(OP) EACH7(OP); OP(Z14, Z15)
+#define EACH9(OP) EACH8(OP); OP(Z16, Z17)
+#define EACH10(OP) EACH9(OP); OP(Z18, Z19)
+#define EACH11(OP) EACH10(OP); OP(Z20, Z21)
+#define EACH12(OP) EACH11(OP); OP(Z22, Z23)
+#define EACH13(OP) EACH12(OP); OP(Z24, Z25)
+#define EACH14(OP) EACH13(OP); OP(Z26, Z27)
+
+// STEPn adds the outer product of one k for n rows.
+#define STEP1 ROW((SI), Z0, Z1)
+#define STEP2 STEP1; ROW((SI)(R9*1), Z2, Z3)
+#define STEP3 STEP2; ROW((SI)(R9*2), Z4, Z5)
+#define STEP4 STEP3; ROW((SI)(R10*1), Z6, Z7)
+#define STEP5 STEP4; ROW((SI)(R9*4), Z8, Z9)
+#define STEP6 STEP5; ROW((SI)(R11*1), Z10, Z11)
+#define STEP7 STEP6; ROW((SI)(R10*2), Z12, Z13)
+#define STEP8 STEP7; ROW((R8), Z14, Z15)
+#define STEP9 STEP8; ROW((R8)(R9*1), Z16, Z17)
+#define STEP10 STEP9; ROW((R8)(R9*2), Z18, Z19)
+#define STEP11 STEP10; ROW((R8)(R10*1), Z20, Z21)
+#define STEP12 STEP11; ROW((R8)(R9*4), Z22, Z23)
+#define STEP13 STEP12; ROW((R8)(R11*1), Z24, Z25)
+#define STEP14 STEP13; ROW((R8)(R10*2), Z26, Z27)
+
+// NEXT moves to the next k and sets the flags by what is left.
+#define NEXT \
+	ADDQ R12, SI \
+	ADDQ R12, R8 \
+	ADDQ R13, BX \
+	DECQ CX
+
+#define KERNEL(EACH, STEP) \
+	ARGS                    \
+	JNE      load           \
+	EACH(ZEROROW)           \
+	JMP      loop           \
+	load:                   \
+	EACH(LOADROW)           \
+	loop:                   \
+	VMOVUPS  (BX), Z28      \
+	VMOVUPS  64(BX), Z29    \
+	STEP                    \
+	NEXT                    \
+	JNE      loop           \
+	EACH(STOREROW)          \
+	VZEROUPPER              \
+	RET
+
+// func gemm1x32AVX512(t *gemmArgs)
+TEXT ·gemm1x32AVX512(SB), NOSPLIT, $0-8
+	KERNEL(EACH1, STEP1)
+
+// func gemm2x32AVX512(t *gemmArgs)
+TEXT ·gemm2x32AVX512(SB), NOSPLIT, $0-8
+	KERNEL(EACH2, STEP2)
+
+// func gemm3x32AVX512(t *gemmArgs)
+TEXT ·gemm3x32AVX512(SB), NOSPLIT, $0-8
+	KERNEL(EACH3, STEP3)
+
+// func gemm4x32AVX512(t *gemmArgs)
+TEXT ·gemm4x32AVX512(SB), NOSPLIT, $0-8
+	KERNEL(EACH4, STEP4)
+
+// func gemm5x32AVX512(t *gemmArgs)
+TEXT ·gemm5x32AVX512(SB), NOSPLIT, $0-8
+	KERNEL(EACH5, STEP5)
+
+// func gemm6x32AVX512(t *gemmArgs)
+TEXT ·gemm6x32AVX512(SB), NOSPLIT, $0-8
+	KERNEL(EACH6, STEP6)
+
+// func gemm7x32AVX512(t *gemmArgs)
+TEXT ·gemm7x32AVX512(SB), NOSPLIT, $0-8
+	KERNEL(EACH7, STEP7)
+
+// func gemm8x32AVX512(t *gemmArgs)
+TEXT ·gemm8x32AVX512(SB), NOSPLIT, $0-8
+	KERNEL(EACH8, STEP8)
+
+// func gemm9x32AVX512(t *gemmArgs)
+TEXT ·gemm9x32AVX512(SB), NOSPLIT, $0-8
+	KERNEL(EACH9, STEP9)
+
+// func gemm10x32AVX512(t *gemmArgs)
+TEXT ·gemm10x32AVX512(SB), NOSPLIT, $0-8
+	KERNEL(EACH10, STEP10)
+
+// func gemm11x32AVX512(t *gemmArgs)
+TEXT ·gemm11x32AVX512(SB), NOSPLIT, $0-8
+	KERNEL(EACH11, STEP11)
+
+// func gemm12x32AVX512(t *gemmArgs)
+TEXT ·gemm12x32AVX512(SB), NOSPLIT, $0-8
+	KERNEL(EACH12, STEP12)
+
+// func gemm13x32AVX512(t *gemmArgs)
+TEXT ·gemm13x32AVX512(SB), NOSPLIT, $0-8
+	KERNEL(EACH13, STEP13)
+
+// func gemm14x32AVX512(t *gemmArgs)
+TEXT ·gemm14x32AVX512(SB), NOSPLIT, $0-8
+	KERNEL(EACH14, STEP14)
+
+// 16 columns wide.
+#define LOADROW16(x) \
+	VMOVUPS.Z (AX), K1, x \
+	ADDQ      DX, AX
+
+#define ZEROROW16(x) VPXORD x, x, x
+
+#define STOREROW16(x) \
+	VMOVUPS x, K1, (DI) \
+	ADDQ    DX, DI
+
+#define ROW16(addr, x) \
+	VBROADCASTSS addr, Z31   \
+	VFMADD231PS  Z28, Z31, x
+
+#define SOLE1(OP) OP(Z0)
+#define SOLE2(OP) SOLE1(OP); OP(Z1)
+#define SOLE3(OP) SOLE2(OP); OP(Z2)
+#define SOLE4(OP) SOLE3(OP); OP(Z3)
+#define SOLE5(OP) SOLE4(OP); OP(Z4)
+#define SOLE6(OP) SOLE5(OP); OP(Z5)
+#define SOLE7(OP) SOLE6(OP); OP(Z6)
+#define SOLE8(OP) SOLE7(OP); OP(Z7)
+#define SOLE9(OP) SOLE8(OP); OP(Z8)
+#define SOLE10(OP) SOLE9(OP); OP(Z9)
+#define SOLE11(OP) SOLE10(OP); OP(Z10)
+#define SOLE12(OP) SOLE11(OP); OP(Z11)
+#define SOLE13(OP) SOLE12(OP); OP(Z12)
+#define SOLE14(OP) SOLE13(OP); OP(Z13)
+
+#define PACE1 ROW16((SI), Z0)
+#define PACE2 PACE1; ROW16((SI)(R9*1), Z1)
+#define PACE3 PACE2; ROW16((SI)(R9*2), Z2)
+#define PACE4 PACE3; ROW16((SI)(R10*1), Z3)
+#define PACE5 PACE4; ROW16((SI)(R9*4), Z4)
+#define PACE6 PACE5; ROW16((SI)(R11*1), Z5)
+#define PACE7 PACE6; ROW16((SI)(R10*2), Z6)
+#define PACE8 PACE7; ROW16((R8), Z7)
+#define PACE9 PACE8; ROW16((R8)(R9*1), Z8)
+#define PACE10 PACE9; ROW16((R8)(R9*2), Z9)
+#define PACE11 PACE10; ROW16((R8)(R10*1), Z10)
+#define PACE12 PACE11; ROW16((R8)(R9*4), Z11)
+#define PACE13 PACE12; ROW16((R8)(R11*1), Z12)
+#define PACE14 PACE13; ROW16((R8)(R10*2), Z13)
+
+#define KERNEL16(SOLE, PACE) \
+	ARGS                    \
+	JNE      load           \
+	SOLE(ZEROROW16)         \
+	JMP      loop           \
+	load:                   \
+	SOLE(LOADROW16)         \
+	loop:                   \
+	VMOVUPS  (BX), Z28      \
+	PACE                    \
+	NEXT                    \
+	JNE      loop           \
+	SOLE(STOREROW16)        \
+	VZEROUPPER              \
+	RET
+
+// func gemm1x16AVX512(t *gemmArgs)
+TEXT ·gemm1x16AVX512(SB), NOSPLIT, $0-8
+	KERNEL16(SOLE1, PACE1)
+
+// func gemm2x16AVX512(t *gemmArgs)
+TEXT ·gemm2x16AVX512(SB), NOSPLIT, $0-8
+	KERNEL16(SOLE2, PACE2)
+
+// func gemm3x16AVX512(t *gemmArgs)
+TEXT ·gemm3x16AVX512(SB), NOSPLIT, $0-8
+	KERNEL16(SOLE3, PACE3)
+
+// func gemm4x16AVX512(t *gemmArgs)
+TEXT ·gemm4x16AVX512(SB), NOSPLIT, $0-8
+	KERNEL16(SOLE4, PACE4)
+
+// func gemm5x16AVX512(t *gemmArgs)
+TEXT ·gemm5x16AVX512(SB), NOSPLIT, $0-8
+	KERNEL16(SOLE5, PACE5)
+
+// func gemm6x16AVX512(t *gemmArgs)
+TEXT ·gemm6x16AVX512(SB), NOSPLIT, $0-8
+	KERNEL16(SOLE6, PACE6)
+
+// func gemm7x16AVX512(t *gemmArgs)
+TEXT ·gemm7x16AVX512(SB), NOSPLIT, $0-8
+	KERNEL16(SOLE7, PACE7)
+
+// func gemm8x16AVX512(t *gemmArgs)
+TEXT ·gemm8x16AVX512(SB), NOSPLIT, $0-8
+	KERNEL16(SOLE8, PACE8)
+
+// func gemm9x16AVX512(t *gemmArgs)
+TEXT ·gemm9x16AVX512(SB), NOSPLIT, $0-8
+	KERNEL16(SOLE9, PACE9)
+
+// func gemm10x16AVX512(t *gemmArgs)
+TEXT ·gemm10x16AVX512(SB), NOSPLIT, $0-8
+	KERNEL16(SOLE10, PACE10)
+
+// func gemm11x16AVX512(t *gemmArgs)
+TEXT ·gemm11x16AVX512(SB), NOSPLIT, $0-8
+	KERNEL16(SOLE11, PACE11)
+
+// func gemm12x16AVX512(t *gemmArgs)
+TEXT ·gemm12x16AVX512(SB), NOSPLIT, $0-8
+	KERNEL16(SOLE12, PACE12)
+
+// func gemm13x16AVX512(t *gemmArgs)
+TEXT ·gemm13x16AVX512(SB), NOSPLIT, $0-8
+	KERNEL16(SOLE13, PACE13)
+
+// func gemm14x16AVX512(t *gemmArgs)
+TEXT ·gemm14x16AVX512(SB), NOSPLIT, $0-8
+	KERNEL16(SOLE14, PACE14)
+
+#define SPIN(x) VFMADD231PS Z28, Z29, x
+
+// func peakAVX512(n int)
+//
+// Runs 28·n independent fused multiply-adds of 16 lanes.
+TEXT ·peakAVX512(SB), NOSPLIT, $0-8
+	MOVQ   n+0(FP), CX
+	VPXORD Z28, Z28, Z28
+	VPXORD Z29, Z29, Z29
+	EACH14(ZEROROW)
+
+spin:
+	SOLE14(SPIN)
+	SPIN(Z14)
+	SPIN(Z15)
+	SPIN(Z16)
+	SPIN(Z17)
+	SPIN(Z18)
+	SPIN(Z19)
+	SPIN(Z20)
+	SPIN(Z21)
+	SPIN(Z22)
+	SPIN(Z23)
+	SPIN(Z24)
+	SPIN(Z25)
+	SPIN(Z26)
+	SPIN(Z27)
+	DECQ CX
+	JNE  spin
+	VZEROUPPER
+	RET

@@ -1,0 +1,6 @@
+//go:build !purego
+
+package asm
+
+// hostTiers lists Generic and NEON: the latter belongs to every arm64.
+func hostTiers() []Tier { return []Tier{Generic, NEON} }
