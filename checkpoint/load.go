@@ -1,0 +1,247 @@
+package checkpoint
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"iter"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"reprise/model"
+	"reprise/tensor"
+)
+
+// maxConfig bounds config.json, in bytes.
+const maxConfig = 16 << 20
+
+// Loaded is a model and where it came from.
+type Loaded struct {
+	Model       *model.Model
+	Dir         string // the Hugging Face directory
+	DType       DType  // that most of its stored weights have
+	Fingerprint string // TensorSHA256 of the weights
+	Config      []byte // config.json as it is in the file
+}
+
+// Load reads a Hugging Face directory: config.json and the weights, from model.safetensors or from shards.
+//
+// Every parameter that the config implies must be there with its shape, and nothing else may be: only the buffers that old
+// versions of transformers stored and a tied lm_head.weight that equals the embedding are passed over. A weight that is
+// not finite is an error.
+func Load(dir string) (*Loaded, error) {
+	config, err := readLimited(filepath.Join(dir, "config.json"), maxConfig)
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := model.ParseConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("checkpoint: %s: %w", dir, err)
+	}
+	src, err := OpenSource(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer src.Close()
+	if err := checkSize(cfg, src); err != nil {
+		return nil, err
+	}
+	m := model.New(cfg)
+	if err := src.fill(m); err != nil {
+		return nil, err
+	}
+	return &Loaded{Model: m, Dir: dir, DType: src.DType(), Fingerprint: TensorSHA256(m), Config: config}, nil
+}
+
+// checkSize refuses a config that asks for far more weights than there are, before they are allocated.
+func checkSize(cfg model.Config, src *Source) error {
+	heads := float64(cfg.HeadDim) * float64(2*cfg.Heads+2*cfg.KVHeads)
+	block := float64(cfg.HiddenSize) * (heads + 2*float64(cfg.IntermediateSize))
+	want := float64(cfg.Layers)*block + float64(cfg.VocabSize)*float64(cfg.HiddenSize)
+	if have := src.elements(); want > 2*float64(have)+1<<24 {
+		return fmt.Errorf("checkpoint: %s: config.json describes at least %.3g weights, but only %d are stored; they do not belong together",
+			src.path, want, have)
+	}
+	return nil
+}
+
+// fill reads every parameter of m.
+func (s *Source) fill(m *model.Model) error {
+	wanted := map[string]*tensor.Param{}
+	var missing []string
+	for p := range m.Params() {
+		wanted[p.Name] = p
+		if s.owner[p.Name] == nil {
+			missing = append(missing, p.Name)
+		}
+	}
+	if len(missing) > 0 {
+		p := wanted[missing[0]]
+		return fmt.Errorf("checkpoint: %s: tensor %q of shape %v is missing%s%s", s.path, p.Name, p.Shape, more(missing), s.hint(p))
+	}
+	var extra []string
+	for _, name := range s.names {
+		if wanted[name] == nil && !isBuffer(name) && !(name == tiedHead && m.Config.TieEmbeddings) {
+			extra = append(extra, name)
+		}
+	}
+	if len(extra) > 0 {
+		t, _ := s.Info(extra[0])
+		return fmt.Errorf("checkpoint: %s: tensor %s of shape %v has no place in a %s model as config.json describes it%s",
+			s.path, quote(extra[0]), t.Shape, m.Config.ModelType, more(extra))
+	}
+	for p := range m.Params() {
+		if err := s.readParam(p.Name, p); err != nil {
+			return err
+		}
+	}
+	if wanted[tiedHead] == nil && s.owner[tiedHead] != nil {
+		return s.checkTied(m.Head())
+	}
+	return nil
+}
+
+// tiedHead may be stored although config.json ties it to the embedding.
+const tiedHead = "lm_head.weight"
+
+// isBuffer recognises what old versions of transformers stored beside the weights: masks and rotary frequencies, which
+// follow from the config.
+func isBuffer(name string) bool {
+	for _, suffix := range []string{".attn.bias", ".attn.masked_bias", ".rotary_emb.inv_freq"} {
+		if strings.HasSuffix(name, suffix) {
+			return true
+		}
+	}
+	return false
+}
+
+func more(names []string) string {
+	if len(names) < 2 {
+		return ""
+	}
+	return fmt.Sprintf(" (and %d more)", len(names)-1)
+}
+
+// hint explains a missing parameter where the cause can be seen.
+func (s *Source) hint(p *tensor.Param) string {
+	if p.Name == tiedHead {
+		return "; if the head is the embedding, config.json should say \"tie_word_embeddings\": true"
+	}
+	if len(s.names) > 0 {
+		return "; the first one stored is " + quote(s.names[0])
+	}
+	return ""
+}
+
+// readParam reads the tensor name into the weights of p, whose shape it must have.
+func (s *Source) readParam(name string, p *tensor.Param) error {
+	f := s.owner[name]
+	t, err := f.Info(name)
+	if err != nil {
+		return err
+	}
+	if !t.DType.IsWeight() {
+		return f.wrong(t, "dtype %s is not supported for weights; supported: F32, BF16, F16", t.DType)
+	}
+	if err := f.checkShape(t, p.Shape); err != nil {
+		return err
+	}
+	done := 0
+	for rows := range pieces(p.W) {
+		if err := f.readFloat32(t, done, rows); err != nil {
+			return err
+		}
+		if i := notFinite(rows); i >= 0 {
+			return f.wrong(t, "element %d is %g; the weights are damaged", done+i, rows[i])
+		}
+		done += len(rows)
+	}
+	return nil
+}
+
+// checkTied refuses a stored head that is not the embedding it is tied to.
+func (s *Source) checkTied(embed *tensor.Param) error {
+	head := &tensor.Param{Name: tiedHead, Shape: embed.Shape, W: tensor.NewMatrix(embed.W.Rows, embed.W.Cols)}
+	if err := s.readParam(tiedHead, head); err != nil {
+		return err
+	}
+	for r := range embed.W.Rows {
+		if !slices.Equal(head.W.Row(r), embed.W.Row(r)) {
+			return fmt.Errorf("checkpoint: %s: tensor %q differs from %q in row %d, but config.json says \"tie_word_embeddings\": true",
+				s.path, tiedHead, embed.Name, r)
+		}
+	}
+	return nil
+}
+
+// pieces walks the elements of a matrix in row-major order: all at once if the rows touch.
+func pieces(m *tensor.Matrix) iter.Seq[[]float32] {
+	return func(yield func([]float32) bool) {
+		if m.Stride == m.Cols {
+			yield(m.Data[:m.Rows*m.Cols])
+			return
+		}
+		for r := range m.Rows {
+			if !yield(m.Row(r)[:m.Cols]) {
+				return
+			}
+		}
+	}
+}
+
+// TensorSHA256 is the SHA-256 in hexadecimal over the little-endian float32 bytes of a model's parameters in ascending
+// order of their names.
+func TensorSHA256(m *model.Model) string { return WeightsSHA256(m.Params()) }
+
+// WeightsSHA256 is TensorSHA256 for a list of parameters in any order.
+func WeightsSHA256(params iter.Seq[*tensor.Param]) string {
+	list := slices.SortedFunc(params, func(a, b *tensor.Param) int { return strings.Compare(a.Name, b.Name) })
+	h := sha256.New()
+	buf := make([]byte, 4*chunk)
+	for _, p := range list {
+		for x := range pieces(p.W) {
+			for len(x) > 0 {
+				n := min(chunk, len(x))
+				putFloat32(buf, x[:n])
+				h.Write(buf[:4*n])
+				x = x[n:]
+			}
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// setDType changes the values of torch_dtype and dtype at the top of a config.json and leaves every other byte as it is.
+func setDType(config []byte, d DType) ([]byte, error) {
+	type span struct{ from, to int64 }
+	var spans []span
+	p := newParser(config)
+	err := p.object(func(key string) error {
+		from := p.dec.InputOffset()
+		if err := p.skip(); err != nil {
+			return err
+		}
+		if key == "torch_dtype" || key == "dtype" {
+			from += int64(bytes.IndexByte(config[from:], ':')) + 1
+			spans = append(spans, span{from, p.dec.InputOffset()})
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("checkpoint: config.json: %w", err)
+	}
+	var out []byte
+	done := int64(0)
+	for _, s := range spans {
+		value := config[s.from:s.to]
+		blank := len(value) - len(bytes.TrimLeft(value, " \t\r\n"))
+		out = append(out, config[done:s.from+int64(blank)]...)
+		out = append(out, '"')
+		out = append(out, d.torch()...)
+		out = append(out, '"')
+		done = s.to
+	}
+	return append(out, config[done:]...), nil
+}

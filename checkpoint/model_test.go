@@ -1,0 +1,482 @@
+package checkpoint
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io/fs"
+	"maps"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"reprise/internal/testdata"
+	"reprise/model"
+	"reprise/tensor"
+)
+
+const tinyConfig = `{"model_type": "llama", "vocab_size": 7, "hidden_size": 4, "intermediate_size": 6, "num_hidden_layers": 2,
+ "num_attention_heads": 2, "num_key_value_heads": 1, "tie_word_embeddings": false, "torch_dtype" :  "float32", "x": {"dtype": "float32"}}
+`
+
+// tiny is a model whose weights all three types hold exactly.
+func tiny(t testing.TB, config string) *model.Model {
+	t.Helper()
+	cfg, err := model.ParseConfig([]byte(config))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := model.New(cfg)
+	n := 0
+	for p := range m.Params() {
+		for x := range pieces(p.W) {
+			for i := range x {
+				x[i] = float32(n%97-48) / 32
+				n++
+			}
+		}
+	}
+	return m
+}
+
+// saveTiny writes a tiny model directory with a tokenizer.
+func saveTiny(t testing.TB, opt SaveOptions) (string, *model.Model) {
+	t.Helper()
+	m := tiny(t, tinyConfig)
+	dir := filepath.Join(t.TempDir(), "base")
+	opt.Files = map[string][]byte{"config.json": []byte(tinyConfig), "tokenizer.json": []byte("{ }"), "chat_template.jinja": []byte("x")}
+	if err := SaveModel(dir, m, opt); err != nil {
+		t.Fatal(err)
+	}
+	return dir, m
+}
+
+// contents reads the files of a directory.
+func contents(t testing.TB, dir string) map[string]string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[string]string{}
+	for _, e := range entries {
+		data, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[e.Name()] = string(data)
+	}
+	return files
+}
+
+func wantSame(t *testing.T, got, want map[string]string) {
+	t.Helper()
+	for name := range want {
+		if got[name] != want[name] {
+			t.Errorf("%s: %d bytes differ from the source's %d", name, len(got[name]), len(want[name]))
+		}
+	}
+	for name := range got {
+		if _, ok := want[name]; !ok {
+			t.Errorf("%s was not in the source", name)
+		}
+	}
+}
+
+func mustLoad(t testing.TB, dir string) *Loaded {
+	t.Helper()
+	l, err := Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func TestLoadAndSaveGiveTheSameBytes(t *testing.T) {
+	for _, c := range []struct {
+		opt   SaveOptions
+		dtype DType
+		files int
+	}{{SaveOptions{}, F32, 4}, {SaveOptions{DType: BF16}, BF16, 4}, {SaveOptions{DType: F16}, F16, 4}, {SaveOptions{MaxShardBytes: 400}, F32, 8}} {
+		dir, m := saveTiny(t, c.opt)
+		base := mustLoad(t, dir)
+		if base.DType != c.dtype || base.Dir != dir || base.Fingerprint != TensorSHA256(m) {
+			t.Errorf("%+v: dtype %s, fingerprint %s", c.opt, base.DType, base.Fingerprint)
+		}
+		before := contents(t, dir)
+		if len(before) != c.files {
+			t.Errorf("%+v: %d files, want %d", c.opt, len(before), c.files)
+		}
+		again := filepath.Join(t.TempDir(), "again")
+		if err := SaveModel(again, base.Model, SaveOptions{SourceDir: dir}); err != nil {
+			t.Fatal(err)
+		}
+		wantSame(t, contents(t, again), before)
+	}
+}
+
+func TestReferenceModels(t *testing.T) {
+	dirs := []string{testdata.Path(t, "models", "stories260K")}
+	found, err := filepath.Glob(filepath.Join(testdata.Path(t, "goldens", "tiny-configs"), "*", "config.json"))
+	if err != nil || len(found) < 9 {
+		t.Fatal(found, err)
+	}
+	for _, path := range found {
+		dirs = append(dirs, filepath.Dir(path))
+	}
+	loaded := 0
+	for _, dir := range dirs {
+		config, err := os.ReadFile(filepath.Join(dir, "config.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := model.ParseConfig(config); err != nil {
+			t.Logf("not tried: %v", err)
+			continue
+		}
+		base := mustLoad(t, dir)
+		loaded++
+		again := filepath.Join(t.TempDir(), "again")
+		if err := SaveModel(again, base.Model, SaveOptions{SourceDir: dir}); err != nil {
+			t.Fatal(err)
+		}
+		want := contents(t, dir)
+		maps.DeleteFunc(want, func(name, _ string) bool { return name == "goldens.safetensors" || name == "README.md" })
+		wantSame(t, contents(t, again), want)
+	}
+	if loaded < 4 {
+		t.Errorf("%d models loaded, want the llama ones at least", loaded)
+	}
+}
+
+// The F32 file stores its tensors in the order of their names, so that the fingerprint is the SHA-256 of its data.
+func TestFingerprint(t *testing.T) {
+	dir, m := saveTiny(t, SaveOptions{})
+	data, err := os.ReadFile(filepath.Join(dir, weightsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for p := range m.Params() {
+		n += 4 * p.W.Rows * p.W.Cols
+	}
+	sum := sha256.Sum256(data[len(data)-n:])
+	if got, want := TensorSHA256(m), hex.EncodeToString(sum[:]); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+func TestRowsThatDoNotTouch(t *testing.T) {
+	wide := &tensor.Matrix{Rows: 2, Cols: 3, Stride: 5, Data: []float32{1, 2, 3, 99, 99, 4, 5, 6}}
+	dense := &tensor.Matrix{Rows: 2, Cols: 3, Stride: 3, Data: []float32{1, 2, 3, 4, 5, 6}}
+	sum := func(m *tensor.Matrix) string {
+		return WeightsSHA256(func(yield func(*tensor.Param) bool) { yield(&tensor.Param{Name: "w", W: m}) })
+	}
+	if sum(wide) != sum(dense) {
+		t.Error("the space between rows counts")
+	}
+	x, err := fromParam(&tensor.Param{Name: "w", W: wide, Shape: []int{2, 3}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.DType = F32
+	f := decode(t, encode(t, x))
+	got := make([]float32, 6)
+	if err := f.ReadFloat32("w", got); err != nil || !cmp.Equal(got, dense.Data) {
+		t.Error(got, err)
+	}
+}
+
+// rewrite replaces the weights of a model directory; edit changes the list of tensors.
+func rewrite(t testing.TB, dir string, m *model.Model, edit func(map[string]Tensor)) {
+	t.Helper()
+	tensors := map[string]Tensor{}
+	for p := range m.Params() {
+		x, err := fromParam(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x.DType = F32
+		tensors[p.Name] = x
+	}
+	edit(tensors)
+	var list []Tensor
+	for _, name := range sortedKeys(tensors) {
+		list = append(list, tensors[name])
+	}
+	if err := WriteFile(filepath.Join(dir, weightsFile), list); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestLoadNamesTheTensor(t *testing.T) {
+	dir, m := saveTiny(t, SaveOptions{})
+	vector := func(name string, x ...float32) Tensor {
+		return Tensor{Name: name, DType: F32, Shape: []int{len(x)}, Data: x}
+	}
+	for want, edit := range map[string]func(map[string]Tensor){
+		`tensor "model.norm.weight" of shape [4] is missing; `:                func(l map[string]Tensor) { delete(l, "model.norm.weight") },
+		`tensor "lm_head.weight" of shape [7 4] is missing; if the head is`:   func(l map[string]Tensor) { delete(l, "lm_head.weight") },
+		`tensor "lm_head.weight" of shape [7 4] is missing (and 20 more)`:     func(l map[string]Tensor) { clear(l) },
+		`tensor "model.norm.bias" of shape [1] has no place in a llama model`: func(l map[string]Tensor) { l["x"] = vector("model.norm.bias", 1) },
+		`tensor "model.norm.weight": shape [3], want [4]`:                     func(l map[string]Tensor) { l["model.norm.weight"] = vector("model.norm.weight", 1, 2, 3) },
+		`tensor "model.embed_tokens.weight": 1 dimensions, want 2: shape [28]`: func(l map[string]Tensor) {
+			l["model.embed_tokens.weight"] = vector("model.embed_tokens.weight", make([]float32, 28)...)
+		},
+		`tensor "model.norm.weight": element 2 is NaN`: func(l map[string]Tensor) {
+			l["model.norm.weight"] = vector("model.norm.weight", 1, 2, float32(math.NaN()), 0)
+		},
+		`tensor "model.norm.weight": element 3 is -Inf`: func(l map[string]Tensor) {
+			l["model.norm.weight"] = vector("model.norm.weight", 1, 2, 0, float32(math.Inf(-1)))
+		},
+		`tensor "model.norm.weight": dtype I32 is not supported for weights`: func(l map[string]Tensor) {
+			l["model.norm.weight"] = Tensor{Name: "model.norm.weight", DType: I32, Shape: []int{4}, Raw: make([]byte, 16)}
+		},
+	} {
+		rewrite(t, dir, m, edit)
+		_, err := Load(dir)
+		if err == nil || !strings.HasPrefix(err.Error(), "checkpoint: "+filepath.Join(dir, weightsFile)+": "+want) {
+			t.Errorf("%v\nwant %s", err, want)
+		}
+	}
+	// what transformers 4.30 and older left in files
+	rewrite(t, dir, m, func(l map[string]Tensor) {
+		for _, name := range []string{"model.layers.0.self_attn.rotary_emb.inv_freq", "transformer.h.0.attn.bias", "transformer.h.0.attn.masked_bias"} {
+			l[name] = vector(name, 1)
+		}
+	})
+	if l := mustLoad(t, dir); l.Fingerprint != TensorSHA256(m) {
+		t.Error("buffers changed the fingerprint")
+	}
+}
+
+func TestTiedHead(t *testing.T) {
+	config := strings.Replace(tinyConfig, `"tie_word_embeddings": false`, `"tie_word_embeddings": true`, 1)
+	m := tiny(t, config)
+	dir := filepath.Join(t.TempDir(), "tied")
+	if err := SaveModel(dir, m, SaveOptions{Files: map[string][]byte{"config.json": []byte(config)}}); err != nil {
+		t.Fatal(err)
+	}
+	plain := contents(t, dir)
+	head, err := fromParam(m.Head())
+	if err != nil {
+		t.Fatal(err)
+	}
+	head.Name, head.DType = tiedHead, F32
+	rewrite(t, dir, m, func(l map[string]Tensor) { l[tiedHead] = head })
+	base := mustLoad(t, dir)
+	again := filepath.Join(t.TempDir(), "again")
+	if err := SaveModel(again, base.Model, SaveOptions{SourceDir: dir}); err != nil {
+		t.Fatal(err)
+	}
+	wantSame(t, contents(t, again), plain) // the copy is dropped
+
+	other := make([]float32, 28)
+	head.Values, head.Data = nil, other
+	rewrite(t, dir, m, func(l map[string]Tensor) { l[tiedHead] = head })
+	if _, err := Load(dir); err == nil || !strings.Contains(err.Error(), `"lm_head.weight" differs from "model.embed_tokens.weight"`) {
+		t.Error(err)
+	}
+}
+
+func TestLoadRefusesAnOversizedConfig(t *testing.T) {
+	dir, _ := saveTiny(t, SaveOptions{})
+	huge := strings.NewReplacer(`"vocab_size": 7`, `"vocab_size": 16000000`, `"hidden_size": 4`, `"hidden_size": 1000000`,
+		`"num_hidden_layers": 2`, `"num_hidden_layers": 4096`).Replace(tinyConfig)
+	if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(huge), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(dir); err == nil || !strings.Contains(err.Error(), "do not belong together") {
+		t.Error(err)
+	}
+}
+
+func TestLoadSaysWhatIsNotThere(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := Load(dir); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "config.json") {
+		t.Error(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(tinyConfig), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(dir); err == nil || !strings.Contains(err.Error(), "no model.safetensors or model.safetensors.index.json") {
+		t.Error(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "pytorch_model.bin"), nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(dir); err == nil || !strings.Contains(err.Error(), "only pytorch_model.bin; save the model with") {
+		t.Error(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(`{"model_type":"mamba"}`), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(dir); err == nil || !strings.Contains(err.Error(), "model_type") || !strings.Contains(err.Error(), dir) {
+		t.Error(err)
+	}
+}
+
+func TestIndex(t *testing.T) {
+	dir, _ := saveTiny(t, SaveOptions{MaxShardBytes: 400})
+	index := filepath.Join(dir, indexFile)
+	text, err := os.ReadFile(index)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := `"lm_head.weight": "model-00001-of-00004.safetensors"`
+	if !strings.HasPrefix(string(text), "{\n  \"metadata\": {\n    \"total_size\": 1264\n  },\n  \"weight_map\": {\n    "+first) {
+		t.Errorf("index begins with %.150s", text)
+	}
+	for _, c := range []struct{ from, to, want string }{
+		{first, `"lm_head.weight": "../model.safetensors"`, "leaves the model's directory"},
+		{first, `"lm_head.weight": "/etc/passwd"`, "leaves the model's directory"},
+		{first, `"lm_head.weight": "a/../../b"`, "leaves the model's directory"},
+		{first, `"lm_head.weight": "..\\b"`, "leaves the model's directory"},
+		{first, `"lm_head.weight": "C:b"`, "leaves the model's directory"},
+		{first, `"lm_head.weight": ""`, "leaves the model's directory"},
+		{first, `"lm_head.weight": 1`, `weight_map: "lm_head.weight": 1, want a text`},
+		{first, first + "," + first, `"lm_head.weight" is listed twice`},
+		{first, `"lm_head.weight": "model-00009-of-00004.safetensors"`, `should be in model-00009`},
+		{first, `"another.weight": "model-00001-of-00004.safetensors"`, `tensor "lm_head.weight" is not listed in model.safetensors.index.json`},
+		{first, first + `, "another": "model-00002-of-00004.safetensors"`, `tensor "another" is missing; model.safetensors.index.json says`},
+		{`"weight_map"`, `"weights"`, "weight_map is missing or empty"},
+		{"}\n}\n", "}\n}\n1", "something follows"},
+		{"}\n}\n", "", "too early"},
+	} {
+		changed := strings.Replace(string(text), c.from, c.to, 1)
+		if changed == string(text) {
+			t.Fatalf("%s is not in the index", c.from)
+		}
+		if err := os.WriteFile(index, []byte(changed), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := OpenSource(dir); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v\nwant %s", c.to, err, c.want)
+		}
+	}
+	if err := os.WriteFile(index, text, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(dir, "model-00003-of-00004.safetensors")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(dir); err == nil || !strings.Contains(err.Error(), "shard model-00003-of-00004.safetensors is missing; it holds ") {
+		t.Error(err)
+	}
+}
+
+func TestSaveChangesOnlyTheDTypeOfAConfig(t *testing.T) {
+	dir, m := saveTiny(t, SaveOptions{})
+	again := filepath.Join(t.TempDir(), "half")
+	if err := SaveModel(again, m, SaveOptions{SourceDir: dir, DType: BF16}); err != nil {
+		t.Fatal(err)
+	}
+	want := strings.Replace(tinyConfig, `"torch_dtype" :  "float32"`, `"torch_dtype" :  "bfloat16"`, 1)
+	if diff := cmp.Diff(want, contents(t, again)["config.json"]); diff != "" {
+		t.Error(diff)
+	}
+	if l := mustLoad(t, again); l.DType != BF16 || l.Fingerprint != TensorSHA256(m) {
+		t.Errorf("dtype %s", l.DType)
+	}
+	got, err := setDType([]byte(`{"dtype":null,"a:b":[{"dtype":1}],"torch_dtype":"a:\"b"}`), F16)
+	if want := `{"dtype":"float16","a:b":[{"dtype":1}],"torch_dtype":"float16"}`; err != nil || string(got) != want {
+		t.Errorf("%s, %v", got, err)
+	}
+}
+
+// A source that mixes types keeps them.
+func TestSaveKeepsTheTypeOfEveryTensor(t *testing.T) {
+	dir, m := saveTiny(t, SaveOptions{DType: BF16})
+	rewrite(t, dir, m, func(l map[string]Tensor) {
+		for name, x := range l {
+			if !strings.Contains(name, "norm") {
+				x.DType = BF16
+				l[name] = x
+			}
+		}
+	})
+	before := contents(t, dir)
+	again := filepath.Join(t.TempDir(), "again")
+	base := mustLoad(t, dir)
+	if err := SaveModel(again, base.Model, SaveOptions{SourceDir: dir}); err != nil || base.DType != BF16 {
+		t.Fatal(base.DType, err)
+	}
+	wantSame(t, contents(t, again), before)
+}
+
+func TestSaveRefuses(t *testing.T) {
+	dir, m := saveTiny(t, SaveOptions{})
+	before := contents(t, dir)
+	config := map[string][]byte{"config.json": []byte(tinyConfig)}
+	bad := m.Clone()
+	for p := range bad.Params() {
+		p.W.Data[0] = float32(math.NaN())
+	}
+	big := m.Clone()
+	for p := range big.Params() {
+		p.W.Data[0] = 1e6
+	}
+	root := t.TempDir()
+	out := filepath.Join(root, "runs", "out")
+	for _, c := range []struct {
+		dir  string
+		m    *model.Model
+		opt  SaveOptions
+		want string
+	}{
+		{dir, m, SaveOptions{Files: config}, "the directory is not empty"},
+		{dir, m, SaveOptions{SourceDir: dir, Replace: true}, "the directory that the model came from"},
+		{out, m, SaveOptions{}, "no config.json"},
+		{out, m, SaveOptions{SourceDir: root}, "no config.json"},
+		{out, m, SaveOptions{SourceDir: filepath.Join(root, "none")}, "none"},
+		{out, m, SaveOptions{SourceDir: dir, DType: I32}, `dtype "I32" is not supported`},
+		{out, m, SaveOptions{SourceDir: dir, Files: map[string][]byte{"../x": nil}}, `file name "../x"`},
+		{out, bad, SaveOptions{SourceDir: dir}, `tensor "lm_head.weight": element 0 is NaN`},
+		{out, big, SaveOptions{SourceDir: dir, DType: F16}, `tensor "lm_head.weight": element 0 is 1e+06, too large for F16`},
+	} {
+		if err := SaveModel(c.dir, c.m, c.opt); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v\nwant %s", err, c.want)
+		}
+	}
+	wantSame(t, contents(t, dir), before)
+	if left, _ := os.ReadDir(root); len(left) > 0 {
+		t.Errorf("%v was left behind", left)
+	}
+}
+
+func TestSaveReplaces(t *testing.T) {
+	base, m := saveTiny(t, SaveOptions{})
+	root := t.TempDir()
+	best := filepath.Join(root, "best")
+	changed := m.Clone()
+	for p := range changed.Params() {
+		p.W.Data[0] = 2
+	}
+	for _, m := range []*model.Model{m, changed} {
+		if err := SaveModel(best, m, SaveOptions{SourceDir: base, Replace: true}); err != nil {
+			t.Fatal(err)
+		}
+		if l := mustLoad(t, best); l.Fingerprint != TensorSHA256(m) {
+			t.Error("other weights came back")
+		}
+	}
+	if left, _ := os.ReadDir(root); len(left) != 1 {
+		t.Errorf("%v, want only best", left)
+	}
+}
+
+func TestParseDType(t *testing.T) {
+	for s, want := range map[string]DType{"f32": F32, "float32": F32, "BF16": BF16, "bfloat16": BF16, "F16": F16, "half": F16} {
+		if d, err := ParseDType(s); d != want || err != nil {
+			t.Errorf("%s: %s, %v", s, d, err)
+		}
+	}
+	if _, err := ParseDType("int8"); err == nil || !bytes.Contains([]byte(err.Error()), []byte("supported: f32, bf16, f16")) {
+		t.Error(err)
+	}
+}

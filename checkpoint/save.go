@@ -1,0 +1,199 @@
+package checkpoint
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"reprise/internal/atomicfile"
+	"reprise/model"
+	"reprise/tensor"
+)
+
+// SaveOptions say what goes into a model directory beside the weights.
+type SaveOptions struct {
+	// SourceDir is the Hugging Face directory that the model came from. Its configuration and tokenizer files are copied
+	// byte for byte; only torch_dtype (or dtype) in config.json changes, when the type of the weights does.
+	SourceDir string
+	// Files are written beside the weights, by name, instead of SourceDir's files of the same names. Without a SourceDir
+	// they must hold config.json.
+	Files map[string][]byte
+	// DType of the stored weights. Default: what every tensor has in SourceDir, and F32 without one.
+	DType DType
+	// MaxShardBytes is the size above which weights are cut into shards. Default: DefaultShardBytes. Unused when the
+	// shards of SourceDir can be kept: when they hold the same tensors in the same types.
+	MaxShardBytes int64
+	// Replace allows dir to exist: it is replaced once the new one is complete. Otherwise only an empty directory may stand
+	// there.
+	Replace bool
+}
+
+// copied are the files that a model directory takes along from its source.
+var copied = []string{
+	"config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
+	"merges.txt", "vocab.json", "added_tokens.json", "tokenizer.model", "chat_template.*",
+}
+
+// SaveModel writes a Hugging Face directory that Load, transformers and others read. It appears under its name in one
+// step, complete and flushed to the disk; after an error there is nothing new.
+func SaveModel(dir string, m *model.Model, opt SaveOptions) error {
+	s, err := planSave(dir, m, opt)
+	if err != nil {
+		return err
+	}
+	create := atomicfile.CreateDir
+	if opt.Replace {
+		create = atomicfile.ReplaceDir
+	}
+	if err := create(dir, s.write); err != nil {
+		return fmt.Errorf("checkpoint: saving the model: %w", err)
+	}
+	return nil
+}
+
+// save is everything that a model directory will hold.
+type save struct {
+	files   map[string][]byte
+	tensors []Tensor
+	layout  map[string]string // of the source, if it can be kept
+	index   []byte
+	shard   int64
+}
+
+func planSave(dir string, m *model.Model, opt SaveOptions) (*save, error) {
+	fail := func(format string, args ...any) (*save, error) {
+		return nil, fmt.Errorf("checkpoint: saving %s: %w", dir, fmt.Errorf(format, args...))
+	}
+	if opt.DType != "" && !opt.DType.IsWeight() {
+		return fail("dtype %q is not supported for weights; supported: F32, BF16, F16", opt.DType)
+	}
+	for name := range opt.Files {
+		if name != filepath.Base(name) || !filepath.IsLocal(name) {
+			return fail("file name %q, want one without a directory", name)
+		}
+	}
+	s := &save{files: map[string][]byte{}, shard: opt.MaxShardBytes}
+	stored := map[string]DType{}
+	common := F32
+	var src *Source
+	if opt.SourceDir != "" {
+		if same(dir, opt.SourceDir) {
+			return fail("this is the directory that the model came from; choose another")
+		}
+		if err := s.copyFrom(opt.SourceDir); err != nil {
+			return fail("%w", err)
+		}
+		var err error
+		if src, err = OpenSource(opt.SourceDir); err != nil {
+			return fail("%w", err)
+		}
+		defer src.Close()
+		common = src.DType()
+		for _, name := range src.names {
+			t, _ := src.Info(name)
+			stored[name] = t.DType
+		}
+	}
+	maps.Copy(s.files, opt.Files)
+	if s.files["config.json"] == nil {
+		return fail("no config.json; give a SourceDir or put it into Files")
+	}
+
+	changed := src == nil
+	for p := range m.Params() {
+		t, err := fromParam(p)
+		if err != nil {
+			return fail("%w", err)
+		}
+		t.DType = cmp.Or(stored[p.Name], common)
+		if d := cmp.Or(opt.DType, t.DType); d != t.DType {
+			t.DType, changed = d, true
+		}
+		s.tensors = append(s.tensors, t)
+	}
+	if changed {
+		d := cmp.Or(opt.DType, common)
+		config, err := setDType(s.files["config.json"], d)
+		if err != nil {
+			return fail("%w", err)
+		}
+		s.files["config.json"] = config
+	} else if src.layout != nil && slices.Equal(sortedNames(s.tensors), src.names) {
+		s.layout, s.index = src.layout, src.index
+	}
+	return s, nil
+}
+
+func (s *save) write(dir string) error {
+	for _, name := range sortedKeys(s.files) {
+		if err := os.WriteFile(filepath.Join(dir, name), s.files[name], 0o666); err != nil {
+			return err
+		}
+	}
+	if s.layout != nil {
+		return writeLayout(dir, s.tensors, s.layout, s.index)
+	}
+	return WriteShards(dir, s.tensors, s.shard)
+}
+
+// copyFrom reads the source's files that are taken along.
+func (s *save) copyFrom(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		wanted := func(pattern string) bool { ok, _ := filepath.Match(pattern, e.Name()); return ok }
+		if !slices.ContainsFunc(copied, wanted) {
+			continue
+		}
+		if s.files[e.Name()], err = readLimited(filepath.Join(dir, e.Name()), math.MaxInt32); err != nil {
+			return err
+		}
+	}
+	if s.files["config.json"] == nil {
+		return fmt.Errorf("%s: no config.json: %w", dir, fs.ErrNotExist)
+	}
+	return nil
+}
+
+// fromParam describes a parameter for writing. Weights that are not finite are refused: Load would refuse them too.
+func fromParam(p *tensor.Param) (Tensor, error) {
+	n := 1
+	for _, d := range p.Shape {
+		n *= d
+	}
+	if n != p.W.Rows*p.W.Cols {
+		panic(fmt.Sprintf("checkpoint: %s has shape %v but a matrix of %dx%d", p.Name, p.Shape, p.W.Rows, p.W.Cols))
+	}
+	done := 0
+	for x := range pieces(p.W) {
+		if i := notFinite(x); i >= 0 {
+			return Tensor{}, fmt.Errorf("tensor %q: element %d is %g; the training has diverged", p.Name, done+i, x[i])
+		}
+		done += len(x)
+	}
+	return Tensor{Name: p.Name, Shape: p.Shape, Values: pieces(p.W)}, nil
+}
+
+func sortedNames(tensors []Tensor) []string {
+	names := make([]string, len(tensors))
+	for i := range tensors {
+		names[i] = tensors[i].Name
+	}
+	slices.Sort(names)
+	return names
+}
+
+// same says whether two paths are one directory.
+func same(a, b string) bool {
+	fa, errA := os.Stat(a)
+	fb, errB := os.Stat(b)
+	return errors.Join(errA, errB) == nil && os.SameFile(fa, fb)
+}

@@ -1,0 +1,241 @@
+package checkpoint
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// The names that Hugging Face gives to weights.
+const (
+	weightsFile = "model.safetensors"
+	indexFile   = "model.safetensors.index.json"
+)
+
+// Source is the weights of a model: one file, or shards named by an index.
+type Source struct {
+	path   string // of the file or the index, for errors
+	files  []*File
+	owner  map[string]*File // of every tensor
+	names  []string         // ascending
+	layout map[string]string
+	index  []byte // the index file; nil for a single file
+}
+
+// OpenSource opens the weights in a Hugging Face directory: model.safetensors, or else the shards that
+// model.safetensors.index.json names, all of which must lie in the directory and hold what the index says and nothing else.
+func OpenSource(dir string) (*Source, error) {
+	path := filepath.Join(dir, weightsFile)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		index := filepath.Join(dir, indexFile)
+		if _, err := os.Stat(index); errors.Is(err, fs.ErrNotExist) {
+			return nil, noWeights(dir)
+		}
+		return openShards(dir, index)
+	}
+	f, err := Open(path)
+	if err != nil {
+		return nil, err
+	}
+	s := &Source{path: path, files: []*File{f}, owner: map[string]*File{}, names: f.Names()}
+	for _, name := range s.names {
+		s.owner[name] = f
+	}
+	return s, nil
+}
+
+func noWeights(dir string) error {
+	if _, err := os.Stat(dir); err != nil {
+		return fmt.Errorf("checkpoint: %w", err)
+	}
+	for _, pattern := range []string{"pytorch_model*.bin", "*.gguf", "*.safetensors"} {
+		if found, _ := filepath.Glob(filepath.Join(dir, pattern)); len(found) > 0 {
+			return fmt.Errorf("checkpoint: %s: no %s or %s, only %s; save the model with transformers' save_pretrained(safe_serialization=True)",
+				dir, weightsFile, indexFile, filepath.Base(found[0]))
+		}
+	}
+	return fmt.Errorf("checkpoint: %s: no %s or %s; is this a Hugging Face model directory?", dir, weightsFile, indexFile)
+}
+
+func openShards(dir, path string) (_ *Source, err error) {
+	text, err := readLimited(path, maxHeader)
+	if err != nil {
+		return nil, err
+	}
+	layout, err := parseIndex(text)
+	if err != nil {
+		return nil, fmt.Errorf("checkpoint: %s: %w", path, err)
+	}
+	s := &Source{path: path, owner: map[string]*File{}, layout: layout, index: text}
+	defer func() {
+		if err != nil {
+			s.Close()
+		}
+	}()
+	held := map[string][]string{}
+	for name, shard := range layout {
+		held[shard] = append(held[shard], name)
+	}
+	for _, shard := range sortedKeys(held) {
+		f, err := Open(filepath.Join(dir, filepath.FromSlash(shard)))
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("checkpoint: %s: shard %s is missing; it holds %s and %d more tensors",
+				path, shard, quote(slices.Min(held[shard])), len(held[shard])-1)
+		}
+		if err != nil {
+			return nil, err
+		}
+		s.files = append(s.files, f)
+		for _, name := range f.Names() {
+			switch {
+			case layout[name] == "":
+				return nil, fmt.Errorf("checkpoint: %s: tensor %s is not listed in %s", f.path, quote(name), indexFile)
+			case layout[name] != shard:
+				return nil, fmt.Errorf("checkpoint: %s: tensor %s should be in %s, says %s", f.path, quote(name), layout[name], indexFile)
+			}
+			s.owner[name] = f
+		}
+	}
+	s.names = sortedKeys(layout)
+	for _, name := range s.names {
+		if s.owner[name] == nil {
+			return nil, fmt.Errorf("checkpoint: %s: tensor %s is missing; %s says that it is there", layout[name], quote(name), indexFile)
+		}
+	}
+	return s, nil
+}
+
+// parseIndex reads the map from tensor names to shards, whose paths have to stay inside the index's directory.
+func parseIndex(text []byte) (map[string]string, error) {
+	var layout map[string]string
+	p := newParser(text)
+	err := p.object(func(key string) error {
+		if key != "weight_map" {
+			return p.skip()
+		}
+		if layout != nil {
+			return errors.New("weight_map is given twice")
+		}
+		layout = map[string]string{}
+		return p.object(func(name string) error {
+			shard, err := p.text()
+			if err != nil {
+				return fmt.Errorf("weight_map: %s: %w", quote(name), err)
+			}
+			if _, dup := layout[name]; dup {
+				return fmt.Errorf("weight_map: %s is listed twice", quote(name))
+			}
+			if !fs.ValidPath(shard) || shard == "." || strings.ContainsAny(shard, `\:`) || !filepath.IsLocal(filepath.FromSlash(shard)) {
+				return fmt.Errorf("weight_map: %s: the path %s leaves the model's directory", quote(name), quote(shard))
+			}
+			layout[name] = shard
+			return nil
+		})
+	})
+	if err == nil {
+		err = p.end()
+	}
+	if err == nil && len(layout) == 0 {
+		err = errors.New("weight_map is missing or empty")
+	}
+	return layout, err
+}
+
+// Close unmaps the files.
+func (s *Source) Close() error {
+	var err error
+	for _, f := range s.files {
+		err = errors.Join(err, f.Close())
+	}
+	return err
+}
+
+// Names lists the tensors in ascending order.
+func (s *Source) Names() []string { return slices.Clone(s.names) }
+
+// file is where a tensor is.
+func (s *Source) file(name string) (*File, error) {
+	f, ok := s.owner[name]
+	if !ok {
+		return nil, fmt.Errorf("checkpoint: %s: tensor %s is missing", s.path, quote(name))
+	}
+	return f, nil
+}
+
+// Info describes a tensor; Offset counts within its shard.
+func (s *Source) Info(name string) (Info, error) {
+	f, err := s.file(name)
+	if err != nil {
+		return Info{}, err
+	}
+	return f.Info(name)
+}
+
+// ReadFloat32 is File.ReadFloat32.
+func (s *Source) ReadFloat32(name string, dst []float32) error {
+	f, err := s.file(name)
+	if err != nil {
+		return err
+	}
+	return f.ReadFloat32(name, dst)
+}
+
+// DType is the type that most elements have.
+func (s *Source) DType() DType {
+	count := map[DType]int{}
+	for _, f := range s.files {
+		for _, t := range f.tensors {
+			count[t.DType] += t.Len()
+		}
+	}
+	best := F32
+	for _, d := range dtypes {
+		if count[d.name] > count[best] {
+			best = d.name
+		}
+	}
+	return best
+}
+
+// elements is the number of stored elements.
+func (s *Source) elements() int {
+	n := 0
+	for _, f := range s.files {
+		for _, t := range f.tensors {
+			n += t.Len()
+		}
+	}
+	return n
+}
+
+// readLimited reads a whole file of at most limit bytes.
+func readLimited(path string, limit int64) ([]byte, error) {
+	fi, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("checkpoint: %w", err)
+	}
+	if !fi.Mode().IsRegular() {
+		return nil, fmt.Errorf("checkpoint: %s: not a file", path)
+	}
+	if fi.Size() > limit {
+		return nil, fmt.Errorf("checkpoint: %s: %d bytes, at most %d are allowed", path, fi.Size(), limit)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("checkpoint: %w", err)
+	}
+	return data, nil
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

@@ -1,0 +1,114 @@
+package loss
+
+import (
+	"fmt"
+	"math"
+
+	"reprise/asm"
+	"reprise/tensor"
+)
+
+var negInf = float32(math.Inf(-1))
+
+// block is the number of positions whose logits exist at the same time.
+const block = 256
+
+// Targets lists the positions that carry loss, in order.
+type Targets struct {
+	Rows []int32 // row of the hidden states
+	Gold []int32 // id to be predicted there
+}
+
+// Full is full cross-entropy fused with the output head: the logits of at most 256 positions exist at a time.
+//
+//	L_t = log Σ_j exp(z_tj) − z_ty;   ∂L/∂z_tj = (softmax(z_t)_j − [j = y])·scale;   z = h·Wᵀ
+//
+// The zero value is ready; buffers grow with use.
+type Full struct {
+	hidden, dhidden, logits tensor.Matrix
+	tmp                     []float32 // Tile values per worker
+	job                     fullJob
+}
+
+// Run computes the loss of every target and, where dh is not nil, continues head.G and overwrites dh with the gradient
+// of the hidden states, zero in rows without a target.
+//
+// h and dh are [tokens, d]; head.W and head.G [V, d]; losses has one element per target, in nats, not scaled; scale
+// (usually one over the step's number of targets) multiplies every logit gradient once.
+func (f *Full) Run(pool *tensor.Pool, head *tensor.Param, h, dh *tensor.Matrix, t Targets, scale float32, losses []float64) {
+	if len(t.Rows) != len(t.Gold) || len(losses) != len(t.Rows) || h.Cols != head.W.Cols {
+		panic(fmt.Sprintf("loss: %d rows, %d golds, %d losses; hidden [%d, %d], head [%d, %d]",
+			len(t.Rows), len(t.Gold), len(losses), h.Rows, h.Cols, head.W.Rows, head.W.Cols))
+	}
+	if dh != nil {
+		clearRows(dh)
+	}
+	for lo := 0; lo < len(t.Rows); lo += block {
+		hi := min(lo+block, len(t.Rows))
+		f.run(pool, head, h, dh, Targets{t.Rows[lo:hi], t.Gold[lo:hi]}, scale, losses[lo:hi])
+	}
+}
+
+func (f *Full) run(pool *tensor.Pool, head *tensor.Param, h, dh *tensor.Matrix, t Targets, scale float32, losses []float64) {
+	n, vocab := len(t.Rows), head.W.Rows
+	Reserve(&f.hidden, n, h.Cols)
+	Reserve(&f.logits, n, vocab)
+	GatherRows(&f.hidden, h, t.Rows)
+	pool.MatMulNT(&f.logits, &f.hidden, head.W, false)
+	if need := pool.Workers() * Tile; len(f.tmp) < need {
+		f.tmp = make([]float32, need)
+	}
+	f.job = fullJob{f: f, gold: t.Gold, scale: scale, losses: losses, gradient: dh != nil}
+	pool.Run(n, &f.job)
+	if dh == nil {
+		return
+	}
+	Reserve(&f.dhidden, n, h.Cols)
+	pool.MatMul(&f.dhidden, &f.logits, head.W, false)
+	pool.MatMulTN(head.G, &f.logits, &f.hidden, true)
+	for i, r := range t.Rows {
+		copy(dh.Row(int(r)), f.dhidden.Row(i))
+	}
+}
+
+// fullJob turns one row of logits into its loss and, in place, into the gradient.
+type fullJob struct {
+	f        *Full
+	gold     []int32
+	scale    float32
+	losses   []float64
+	gradient bool
+}
+
+func (j *fullJob) Do(worker, i int) {
+	z := j.f.logits.Row(i)
+	l := LogSumExp(z, j.f.tmp[worker*Tile:(worker+1)*Tile])
+	gold := z[j.gold[i]]
+	j.losses[i] = l.Log() - float64(gold)
+	if j.gradient {
+		asm.SoftmaxGrad(z, z, l.Max, 1/l.Sum, j.scale)
+		z[j.gold[i]] = (l.Prob(gold) - 1) * j.scale
+	}
+}
+
+// Reserve shapes m as rows × cols, reusing its memory where it is large enough. The row stride is kept off powers of two.
+func Reserve(m *tensor.Matrix, rows, cols int) {
+	stride := (cols+15)&^15 + 16
+	if len(m.Data) < rows*stride {
+		*m = *tensor.NewMatrix(rows, stride)
+	}
+	m.Rows, m.Cols, m.Stride = rows, cols, stride
+}
+
+// GatherRows copies rows of src into dst, in the order given.
+func GatherRows(dst, src *tensor.Matrix, rows []int32) {
+	for i, r := range rows {
+		copy(dst.Row(i), src.Row(int(r)))
+	}
+}
+
+func clearRows(m *tensor.Matrix) {
+	for r := range m.Rows {
+		clear(m.Row(r))
+	}
+}

@@ -1,0 +1,220 @@
+package loss
+
+import (
+	"fmt"
+
+	"reprise/asm"
+	"reprise/tensor"
+)
+
+// Subsets are the recorded ids of the positions of a batch that carry loss, in order.
+type Subsets struct {
+	Rows    []int32 // row of the hidden states, per position
+	Offsets []int32 // position i owns IDs[Offsets[i]:Offsets[i+1]]; one element more than Rows
+	IDs     []int32 // ascending within a position
+	Gold    []int32 // index of the gold id inside its position's ids
+	Seqs    []int32 // first position of each sequence; the first is 0
+}
+
+// Positions is the number of positions that carry loss.
+func (s *Subsets) Positions() int { return len(s.Rows) }
+
+func (s *Subsets) sequence(i int) (lo, hi int) {
+	lo, hi = int(s.Seqs[i]), len(s.Rows)
+	if i+1 < len(s.Seqs) {
+		hi = int(s.Seqs[i+1])
+	}
+	return lo, hi
+}
+
+// Replay is cross-entropy renormalised over recorded subsets, fused with the output head:
+//
+//	L_t = log( Σ_{j∈S_t} exp(z_tj) + Σ_{j∈tail, j∉S_t} exp(z_tj + offset_j) ) − z_ty
+//
+// Only the rows of W that S_t or the sequence's tail name are touched. The zero value is ready; buffers grow with use.
+type Replay struct {
+	hidden, dhidden tensor.Matrix // one row per position
+	z               []float32     // subset logits, then their gradients, laid out as Subsets.IDs
+	tailZ           tensor.Matrix // [positions of a sequence, tail]
+	tailW, tailG    tensor.Matrix // rows of W and G that the tail names
+	row             [][]float32   // per worker: one position's subset and tail together
+	tmp             []float32     // Tile values per worker
+	csr             csr
+	gather          gatherJob
+	soft            softJob
+	dh              subsetGradJob
+	dw              rowGradJob
+}
+
+// Run computes the loss of every position and, where dh is not nil, continues head.G and overwrites dh, as Full.Run does.
+// tails has one element per sequence, or is nil for the bare loss of the paper.
+func (r *Replay) Run(pool *tensor.Pool, head *tensor.Param, h, dh *tensor.Matrix, s *Subsets, tails []Tail, scale float32, losses []float64) {
+	if len(losses) != len(s.Rows) || len(s.Offsets) != len(s.Rows)+1 || tails != nil && len(tails) != len(s.Seqs) || h.Cols != head.W.Cols {
+		panic(fmt.Sprintf("loss: %d positions, %d offsets, %d losses, %d sequences, %d tails; hidden [%d, %d], head [%d, %d]",
+			len(s.Rows), len(s.Offsets), len(losses), len(s.Seqs), len(tails), h.Rows, h.Cols, head.W.Rows, head.W.Cols))
+	}
+	r.resize(pool, len(s.Rows), len(s.IDs), h.Cols)
+	GatherRows(&r.hidden, h, s.Rows)
+	r.gather = gatherJob{r: r, s: s, w: head.W}
+	pool.Run(positionTasks(len(s.Rows)), &r.gather)
+	for i := range s.Seqs {
+		var tail *Tail
+		if tails != nil {
+			tail = &tails[i]
+		}
+		r.sequence(pool, head, s, i, tail, scale, losses, dh != nil)
+	}
+	if dh != nil {
+		clearRows(dh)
+		for i, row := range s.Rows {
+			copy(dh.Row(int(row)), r.dhidden.Row(i))
+		}
+	}
+}
+
+// resize prepares buffers for n positions with ids subset entries in all.
+func (r *Replay) resize(pool *tensor.Pool, n, ids, d int) {
+	Reserve(&r.hidden, n, d)
+	Reserve(&r.dhidden, n, d)
+	if len(r.z) < ids {
+		r.z = make([]float32, ids)
+	}
+	if need := pool.Workers() * Tile; len(r.tmp) < need {
+		r.tmp = make([]float32, need)
+		r.row = make([][]float32, pool.Workers())
+	}
+}
+
+// sequence finishes the loss of one sequence and, with gradient, its share of dh and head.G.
+func (r *Replay) sequence(pool *tensor.Pool, head *tensor.Param, s *Subsets, seq int, tail *Tail, scale float32, losses []float64, gradient bool) {
+	lo, hi := s.sequence(seq)
+	if lo == hi {
+		return
+	}
+	hidden := r.hidden.RowRange(lo, hi)
+	if tail != nil {
+		Reserve(&r.tailW, len(tail.IDs), head.W.Cols)
+		Reserve(&r.tailZ, hi-lo, len(tail.IDs))
+		GatherRows(&r.tailW, head.W, tail.IDs)
+		pool.MatMulNT(&r.tailZ, &hidden, &r.tailW, false)
+	}
+	r.soft = softJob{r: r, s: s, lo: lo, hi: hi, tail: tail, scale: scale, losses: losses, gradient: gradient}
+	pool.Run(positionTasks(hi-lo), &r.soft)
+	if !gradient {
+		return
+	}
+	r.dh = subsetGradJob{r: r, s: s, w: head.W, lo: lo, hi: hi}
+	pool.Run(positionTasks(hi-lo), &r.dh)
+	r.csr.build(s, lo, hi, r.z, head.W.Rows)
+	r.dw = rowGradJob{r: r, g: head.G}
+	pool.Run(r.csr.tasks(), &r.dw)
+	if tail != nil {
+		dhidden := r.dhidden.RowRange(lo, hi)
+		pool.MatMul(&dhidden, &r.tailZ, &r.tailW, true)
+		Reserve(&r.tailG, len(tail.IDs), head.W.Cols)
+		GatherRows(&r.tailG, head.G, tail.IDs)
+		pool.MatMulTN(&r.tailG, &r.tailZ, &hidden, true)
+		for i, id := range tail.IDs {
+			copy(head.G.Row(int(id)), r.tailG.Row(i))
+		}
+	}
+}
+
+// positionsPerTask keeps a task of gathered products at some tens of microseconds.
+const positionsPerTask = 8
+
+func positionTasks(n int) int { return (n + positionsPerTask - 1) / positionsPerTask }
+
+// gatherJob computes the subset logits: for every position, h · rows of W in strict k order.
+type gatherJob struct {
+	r *Replay
+	s *Subsets
+	w *tensor.Matrix
+}
+
+func (j *gatherJob) Do(_, task int) {
+	s := j.s
+	for i := task * positionsPerTask; i < min((task+1)*positionsPerTask, len(s.Rows)); i++ {
+		a, b := s.Offsets[i], s.Offsets[i+1]
+		asm.GatherDot(j.r.z[a:b], j.r.hidden.Row(i), j.w.Data, j.w.Stride, s.IDs[a:b])
+	}
+}
+
+// softJob turns the logits of a position into its loss and, in place, into their gradients.
+type softJob struct {
+	r        *Replay
+	s        *Subsets
+	lo, hi   int
+	tail     *Tail
+	scale    float32
+	losses   []float64
+	gradient bool
+}
+
+func (j *softJob) Do(worker, task int) {
+	for i := j.lo + task*positionsPerTask; i < min(j.lo+(task+1)*positionsPerTask, j.hi); i++ {
+		j.position(worker, i)
+	}
+}
+
+// position lays the subset's logits and the tail's side by side, the tail's ids that the subset holds masked by −Inf
+// (which gives them the weight 0), so that one running log-sum-exp covers both.
+func (j *softJob) position(worker, i int) {
+	r, s := j.r, j.s
+	a, b := s.Offsets[i], s.Offsets[i+1]
+	z, ids := r.z[a:b], s.IDs[a:b]
+	gold := z[s.Gold[i]]
+	var tail []float32
+	all := z
+	if j.tail != nil {
+		tail = r.tailZ.Row(i - j.lo)
+		asm.Add(tail, tail, j.tail.Offset)
+		maskShared(tail, j.tail.IDs, ids)
+		buf := append(append(r.row[worker][:0], z...), tail...)
+		r.row[worker], all = buf, buf
+	}
+	l := LogSumExp(all, r.tmp[worker*Tile:(worker+1)*Tile])
+	j.losses[i] = l.Log() - float64(gold)
+	if !j.gradient {
+		return
+	}
+	inv := 1 / l.Sum
+	asm.SoftmaxGrad(z, z, l.Max, inv, j.scale)
+	z[s.Gold[i]] = (l.Prob(gold) - 1) * j.scale
+	if tail != nil {
+		asm.SoftmaxGrad(tail, tail, l.Max, inv, j.scale)
+	}
+}
+
+// maskShared sets z to −Inf where its id stands in the subset too; both lists ascend.
+func maskShared(z []float32, tail, subset []int32) {
+	for i, k := 0, 0; i < len(tail) && k < len(subset); {
+		switch {
+		case tail[i] < subset[k]:
+			i++
+		case tail[i] > subset[k]:
+			k++
+		default:
+			z[i] = negInf
+			i++
+			k++
+		}
+	}
+}
+
+// subsetGradJob starts the gradient of the hidden states with the subset's rows, ids ascending.
+type subsetGradJob struct {
+	r      *Replay
+	s      *Subsets
+	w      *tensor.Matrix
+	lo, hi int
+}
+
+func (j *subsetGradJob) Do(_, task int) {
+	for i := j.lo + task*positionsPerTask; i < min(j.lo+(task+1)*positionsPerTask, j.hi); i++ {
+		a, b := j.s.Offsets[i], j.s.Offsets[i+1]
+		row := j.r.dhidden.Row(i)
+		clear(row)
+		asm.GatherAxpy(row, j.r.z[a:b], j.w.Data, j.w.Stride, j.s.IDs[a:b])
+	}
+}

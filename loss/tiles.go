@@ -1,0 +1,56 @@
+package loss
+
+import (
+	"reprise/tensor"
+)
+
+// Tiles runs the head over the whole vocabulary, one tile of ids after another, for at most a block of positions at a
+// time, and hands every row of every tile to visit: what a recorder needs, without vocabulary-sized memory.
+type Tiles struct {
+	hidden, logits tensor.Matrix
+	job            tileJob
+}
+
+// Block is the largest number of positions that one call of Tiles.Run takes.
+const Block = block
+
+// Visitor sees logits of a position: z[i] is the logit of id first+i. Rows of one position come in ascending order of
+// first; different positions may come at the same time from different workers.
+type Visitor interface {
+	Visit(worker, position, first int, z []float32)
+}
+
+// Run visits the logits of the given rows of h. head.W is [V, d].
+func (t *Tiles) Run(pool *tensor.Pool, head *tensor.Param, h *tensor.Matrix, rows []int32, v Visitor) {
+	if len(rows) > block {
+		panic("loss: more positions than a block of tiles takes")
+	}
+	Reserve(&t.hidden, len(rows), h.Cols)
+	GatherRows(&t.hidden, h, rows)
+	for first := 0; first < head.W.Rows; first += Tile {
+		w := head.W.RowRange(first, min(first+Tile, head.W.Rows))
+		Reserve(&t.logits, len(rows), w.Rows)
+		pool.MatMulNT(&t.logits, &t.hidden, &w, false)
+		t.job = tileJob{t: t, v: v, first: first}
+		pool.Run(positionTasks(len(rows)), &t.job)
+	}
+}
+
+type tileJob struct {
+	t     *Tiles
+	v     Visitor
+	first int
+}
+
+func (j *tileJob) Do(worker, task int) {
+	z := &j.t.logits
+	for i := task * positionsPerTask; i < min((task+1)*positionsPerTask, z.Rows); i++ {
+		j.v.Visit(worker, i, j.first, z.Row(i))
+	}
+}
+
+// Add takes one tile more into a running log-sum-exp; tiles must be those of Tiles, in order. tmp holds Tile values.
+func (l *LSE) Add(tile, tmp []float32) { l.add(tile, tmp) }
+
+// NewLSE is the log-sum-exp of nothing.
+func NewLSE() LSE { return LSE{Max: negInf} }

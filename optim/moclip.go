@@ -1,0 +1,66 @@
+package optim
+
+import (
+	"math"
+
+	"reprise/asm"
+)
+
+// antiparallel is the sine of φ below which the plane of g and m is not defined.
+const antiparallel = 1e-6
+
+// cap returns g' = grad·g + mix·m for a gradient that global-norm clipping scales by clip, from the sums over the raw
+// gradient and the momentum (arXiv 2510.09152; the choices at obtuse angles are ours).
+func (o *Optimizer) cap(s moments, clip float64, dims int) (grad, mix float32, seen Angle) {
+	c := &o.Config
+	seen.Phi = math.NaN()
+	if s.gg == 0 || s.mm == 0 {
+		return float32(clip), 0, seen
+	}
+	g, m := math.Sqrt(s.gg), math.Sqrt(s.mm)
+	cos := min(1, max(-1, s.gm/(g*m)))
+	seen.Phi = degrees(cos)
+	sinD, cosD := asm.Sincos64(c.Delta * (math.Pi / 180))
+	if o.Steps < c.capStart() || !c.Cap1D && dims < 2 || cos >= cosD {
+		return float32(clip), 0, seen
+	}
+	seen.Capped = true
+	sin := math.Sqrt((1 - cos) * (1 + cos))
+	ratio := clip * g / m // |g|/|m| after clipping
+	var a, b float64      // g' = a·clip·g + b·ratio·m, in units in which |g| = |m| = 1
+	switch {
+	case c.Overshoot == "project" && cos < 0:
+		// The component along m is dropped: |g⊥| = sin φ, at 90° to m. Then the cap, if it is tighter.
+		turn, keep := 0.0, 1.0
+		if cosD > 0 {
+			turn, keep = sin*cosD, sinD
+		}
+		a, b = keep, turn-float64(keep*cos)
+		if sin < antiparallel {
+			a, b = 0, 0
+		}
+	case sin < antiparallel:
+		a, b = 0, max(0, cosD) // what is left along m; nothing where Δ is obtuse, for the angle would stay above Δ
+	default:
+		a, b = sinD/sin, (float64(sin*cosD)-float64(cos*sinD))/sin
+		if !c.KeepNorm { // the nearest point of the cone has norm |g|·cos(φ − Δ)
+			near := max(0, float64(cos*cosD)+float64(sin*sinD))
+			a, b = a*near, b*near
+		}
+	}
+	return float32(a * clip), float32(b * ratio), seen
+}
+
+// degrees is the angle of a cosine, by bisection on our own cosine: it is logged, and must have the same bits everywhere.
+func degrees(cos float64) float64 {
+	lo, hi := 0.0, math.Pi
+	for range 40 {
+		mid := (lo + hi) / 2
+		if _, c := asm.Sincos64(mid); c > cos {
+			lo = mid
+		} else {
+			hi = mid
+		}
+	}
+	return lo * (180 / math.Pi)
+}

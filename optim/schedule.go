@@ -1,0 +1,53 @@
+package optim
+
+import (
+	"fmt"
+	"math"
+
+	"reprise/asm"
+)
+
+// Schedule is a learning rate over the steps of a run.
+type Schedule struct {
+	Kind   string  // cosine, linear (both to Final·Peak at the last step) or constant
+	Peak   float64 // the rate after warm-up
+	Final  float64 // fraction of Peak at the end
+	Warmup int     // steps of linear warm-up: step s of them runs at Peak·s/Warmup
+	Steps  int     // steps of the run
+}
+
+// Validate says what is wrong with a schedule.
+func (s Schedule) Validate() error {
+	switch s.Kind {
+	case "cosine", "linear", "constant":
+	default:
+		return fmt.Errorf("optim: schedule: %q, want one of [cosine linear constant]", s.Kind)
+	}
+	if !(s.Peak > 0 && s.Peak < 10) {
+		return fmt.Errorf("optim: lr: %g, want more than 0 and less than 10", s.Peak)
+	}
+	if !(s.Final >= 0 && s.Final <= 1) {
+		return fmt.Errorf("optim: final_lr_ratio: %g, want 0 to 1", s.Final)
+	}
+	return nil
+}
+
+// At is the learning rate of a step, counted from 1.
+func (s Schedule) At(step int) float64 {
+	if step <= s.Warmup {
+		return s.Peak * float64(step) / float64(s.Warmup)
+	}
+	done := float64(step-s.Warmup) / float64(max(1, s.Steps-s.Warmup))
+	done = min(done, 1)
+	left := 1.0
+	switch s.Kind {
+	case "cosine":
+		_, cos := asm.Sincos64(math.Pi * done)
+		left = float64(0.5*(1-s.Final)) * (1 + cos)
+	case "linear":
+		left = float64((1 - s.Final) * (1 - done))
+	case "constant":
+		return s.Peak
+	}
+	return s.Peak * (s.Final + left)
+}
