@@ -1,0 +1,299 @@
+package data
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"reprise/tokenizer"
+)
+
+// SplitBlankLine is the value of Options.Split with which blank lines separate the documents of a text file.
+const SplitBlankLine = "blank-line"
+
+// Options says how a file becomes documents.
+type Options struct {
+	MaxSeqLen  int    // longest document in tokens, BOS and end id included; 2 or more
+	Evaluation bool   // text ends without the end id, because it is scored and not learnt
+	Split      string // text files: "" (end markers) or SplitBlankLine
+}
+
+// Stats says what was read.
+type Stats struct {
+	Documents int // samples: texts, pairs; one that was cut into windows counts once
+	Tokens    int
+	Targets   int // tokens that carry loss
+	Truncated int // pairs that were cut to MaxSeqLen
+	Bytes     int // of the text that carries loss
+}
+
+func (s *Stats) add(docs ...Document) {
+	s.Documents++
+	for i := range docs {
+		s.Tokens += len(docs[i].IDs)
+		s.Targets += docs[i].Targets()
+		s.Bytes += docs[i].Bytes
+	}
+}
+
+var errNoTargets = errors.New("a sequence with no loss tokens: nothing in it can be predicted; remove it or make it longer")
+
+// LoadDocuments reads a file and tokenises it; see the package comment for what it may hold. Documents come in the file's
+// order, none longer than opt.MaxSeqLen and none without a target.
+func LoadDocuments(path string, tok *tokenizer.Tokenizer, opt Options) ([]Document, Stats, error) {
+	docs, stats, err := load(path, tok, opt)
+	if err != nil {
+		return nil, Stats{}, fmt.Errorf("data: reading %s: %w", path, err)
+	}
+	for i := range docs {
+		docs[i].Source = path
+	}
+	return docs, stats, nil
+}
+
+func load(path string, tok *tokenizer.Tokenizer, opt Options) (docs []Document, stats Stats, err error) {
+	if opt.MaxSeqLen < 2 {
+		return nil, stats, fmt.Errorf("max_seq_len: %d, want 2 or more", opt.MaxSeqLen)
+	}
+	if opt.Split != "" && opt.Split != SplitBlankLine {
+		return nil, stats, fmt.Errorf("split: %q, want \"\" or %q", opt.Split, SplitBlankLine)
+	}
+	s, err := openSource(path)
+	if err != nil {
+		return nil, stats, err
+	}
+	defer s.Close()
+	if s.kind == textFile {
+		text, err := readText(s)
+		if err != nil {
+			return nil, stats, err
+		}
+		for line, part := range splitText(text, tok, opt.Split) {
+			windows := Text(tok, part, opt)
+			if len(windows) == 0 {
+				return nil, stats, fmt.Errorf("line %d: %w", line, errNoTargets)
+			}
+			for i := range windows {
+				windows[i].Line = line
+			}
+			stats.add(windows...)
+			docs = append(docs, windows...)
+		}
+		if len(docs) == 0 {
+			return nil, stats, errEmpty
+		}
+		return docs, stats, nil
+	}
+	err = lines(s, func(line int, b []byte) error {
+		row, err := parseRow(b)
+		if err != nil {
+			return err
+		}
+		var made []Document
+		if row.Text != "" {
+			if made = Text(tok, row.Text, opt); len(made) == 0 {
+				return errNoTargets
+			}
+		} else {
+			completion := row.Completion
+			if completion == "" {
+				completion = row.Choices[row.Answer]
+			}
+			d, cut, err := Pair(tok, row.Prompt, completion, opt.MaxSeqLen, true)
+			if err != nil {
+				return err
+			}
+			if cut {
+				stats.Truncated++
+			}
+			made = append(made, d)
+		}
+		for i := range made {
+			made[i].Line = line
+		}
+		stats.add(made...)
+		docs = append(docs, made...)
+		return nil
+	})
+	return docs, stats, err
+}
+
+// splitText yields the documents of a text file that are not blank, each with the line that it starts in.
+func splitText(text string, tok *tokenizer.Tokenizer, split string) func(func(int, string) bool) {
+	markers := []string{"<|endoftext|>", "</s>"}
+	if id, ok := tok.EOS(); ok {
+		markers = append(markers, tok.Piece(id))
+	}
+	separates := func(line string) bool {
+		line = strings.TrimSpace(line)
+		for _, m := range markers {
+			if line == m {
+				return true
+			}
+		}
+		return line == "" && split == SplitBlankLine
+	}
+	return func(yield func(int, string) bool) {
+		first, start := 1, 0 // line and byte at which the document starts
+		end := func(at int, separated bool) bool {
+			part := text[start:at]
+			if separated { // the line break before a separator is part of the separation
+				part = strings.TrimSuffix(strings.TrimSuffix(part, "\n"), "\r")
+			}
+			return strings.TrimSpace(part) == "" || yield(first, part)
+		}
+		for at, n := 0, 1; at < len(text); n++ {
+			next := len(text)
+			if i := strings.IndexByte(text[at:], '\n'); i >= 0 {
+				next = at + i + 1
+			}
+			if separates(text[at:next]) {
+				if !end(at, true) {
+					return
+				}
+				first, start = n+1, next
+			}
+			at = next
+		}
+		end(len(text), false)
+	}
+}
+
+// Text tokenises a text into windows of at most opt.MaxSeqLen ids that do not overlap. Every id carries loss except the
+// first of a window, which is BOS where the tokenizer adds it. Without opt.Evaluation the last window ends with the end id
+// (if the tokenizer has one). A last window of a single id that nothing precedes is left out, and so is an end id that would
+// stand alone in a window of its own; the result is empty if nothing remains. opt.MaxSeqLen must be 2 or more.
+func Text(tok *tokenizer.Tokenizer, text string, opt Options) []Document {
+	if opt.MaxSeqLen < 2 {
+		panic(fmt.Sprintf("data: Text: MaxSeqLen %d, want 2 or more", opt.MaxSeqLen))
+	}
+	ids := tok.Encode(text, false)
+	var bos []int32
+	if id, ok := tok.BOS(); ok && tok.AddsBOS() {
+		bos = []int32{id}
+	}
+	end, hasEnd := tok.EOS()
+	hasEnd = hasEnd && !opt.Evaluation
+	var docs []Document
+	rest := len(text) // bytes not yet accounted for
+	for len(ids) > 0 {
+		n := min(len(ids), opt.MaxSeqLen-len(bos))
+		d := Document{IDs: append(append(make([]int32, 0, len(bos)+n+1), bos...), ids[:n]...)}
+		ids = ids[n:]
+		if len(ids) == 0 && hasEnd && len(d.IDs) < opt.MaxSeqLen {
+			d.IDs, d.EndID = append(d.IDs, end), true
+		}
+		d.Target = make([]bool, len(d.IDs))
+		for i := 1; i < len(d.IDs); i++ {
+			d.Target[i] = true
+		}
+		for i, id := range d.IDs[len(bos) : len(bos)+n] {
+			size := min(pieceBytes(tok, id), rest)
+			rest -= size
+			if i > 0 || len(bos) > 0 {
+				d.Bytes += size
+			}
+		}
+		if len(d.IDs) > 1 {
+			docs = append(docs, d)
+		}
+		if len(ids) == 0 && len(d.IDs) > 1 {
+			d.Bytes += rest // what the tokenizer's normaliser took away
+			docs[len(docs)-1].Bytes = d.Bytes
+		}
+	}
+	return docs
+}
+
+// pieceBytes is how many bytes of text an id stands for.
+func pieceBytes(tok *tokenizer.Tokenizer, id int32) int {
+	piece := tok.Piece(id)
+	switch {
+	case tok.IsSpecial(id):
+		return len(piece)
+	case tok.ByteLevel(): // every byte is written as one character
+		return utf8.RuneCountInString(piece)
+	case len(piece) == 6 && strings.HasPrefix(piece, "<0x") && piece[5] == '>':
+		return 1
+	}
+	return len(strings.ReplaceAll(piece, "▁", " "))
+}
+
+// Pair tokenises a prompt and its completion apart, with one space as the seam; only the completion carries loss, and the
+// end id behind it if withEnd is set and the tokenizer has one. BOS stands in front where the tokenizer adds it.
+//
+// Beyond maxSeqLen ids the prompt loses its beginning, down to nothing (one id where there is no BOS, so that the
+// completion's first id has something before it); then the completion loses its end, and the end id with it. cut reports
+// either. Bytes are those of the completion without white space in front: the seam is not counted.
+//
+// An error says that nothing carries loss: an empty completion, or a single id without anything before it.
+func Pair(tok *tokenizer.Tokenizer, prompt, completion string, maxSeqLen int, withEnd bool) (d Document, cut bool, err error) {
+	if maxSeqLen < 2 {
+		return d, false, fmt.Errorf("max_seq_len: %d, want 2 or more", maxSeqLen)
+	}
+	before, after := tok.EncodeCompletion(prompt, completion)
+	if len(after) == 0 {
+		return d, false, errNoTargets
+	}
+	bos, hasBOS := tok.BOS()
+	hasBOS = hasBOS && tok.AddsBOS()
+	if hasBOS && len(before) > 0 && before[0] == bos {
+		before = before[1:] // put back below: it must survive the cut
+	}
+	end, hasEnd := tok.EOS()
+	d.EndID = hasEnd && withEnd
+	d.Bytes = len(strings.TrimLeftFunc(completion, unicode.IsSpace)) // as EncodeCompletion has it
+
+	fixed, least := 0, min(1, len(before)) // ids that stand whatever happens; least of the prompt
+	if hasBOS {
+		fixed, least = 1, 0
+	}
+	tail := len(after)
+	if d.EndID {
+		tail++
+	}
+	if over := fixed + len(before) + tail - maxSeqLen; over > 0 {
+		cut = true
+		drop := min(over, len(before)-least)
+		before = before[drop:]
+		if over -= drop; over > 0 {
+			if d.EndID {
+				d.EndID = false
+				over--
+			}
+			for _, id := range after[len(after)-over:] {
+				d.Bytes -= pieceBytes(tok, id)
+			}
+			after = after[:len(after)-over]
+		}
+	}
+	if hasBOS {
+		d.IDs = append(d.IDs, bos)
+	}
+	d.IDs = append(append(d.IDs, before...), after...)
+	if d.EndID {
+		d.IDs = append(d.IDs, end)
+	}
+	d.Target = make([]bool, len(d.IDs))
+	for i := len(d.IDs) - 1; i > 0 && i >= fixed+len(before); i-- {
+		d.Target[i] = true
+	}
+	if fixed+len(before) == 0 {
+		d.Bytes -= pieceBytes(tok, after[0])
+	}
+	d.Bytes = max(d.Bytes, 0)
+	if d.Targets() == 0 {
+		return d, cut, errNoTargets
+	}
+	return d, cut, nil
+}
+
+// Seam is how prompt and completion meet, as a record's header says it.
+func Seam(tok *tokenizer.Tokenizer) string {
+	if tok.ByteLevel() {
+		return "space in the completion"
+	}
+	return "space from the normalizer"
+}

@@ -1,0 +1,147 @@
+package data
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Row is one line of JSON Lines as it stands, for tasks that need more than tokens. Fields that the line lacks are empty.
+type Row struct {
+	Prompt, Completion string
+	Text               string
+	Choices            []string
+	Answer             int // index into Choices; −1 where the line has none
+	Line               int // of the file, from 1
+}
+
+// Rows reads a file of JSON Lines.
+func Rows(path string) ([]Row, error) {
+	var rows []Row
+	s, err := openSource(path)
+	if err != nil {
+		return nil, fmt.Errorf("data: reading %s: %w", path, err)
+	}
+	defer s.Close()
+	if s.kind != jsonLines {
+		return nil, fmt.Errorf("data: reading %s: want JSON Lines (.jsonl) with prompts, found a text file", path)
+	}
+	err = lines(s, func(line int, b []byte) error {
+		row, err := parseRow(b)
+		row.Line = line
+		rows = append(rows, row)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("data: reading %s: %w", path, err)
+	}
+	return rows, nil
+}
+
+const rowShapes = `want "text", or "prompt" with "completion", or "prompt" or "question" with "choices" and "answer"`
+
+// parseRow reads one object. Names are case-sensitive; other fields are ignored.
+func parseRow(b []byte) (Row, error) {
+	row := Row{Answer: -1}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(b, &fields); err != nil {
+		var syntax *json.SyntaxError
+		if errors.As(err, &syntax) {
+			return row, fmt.Errorf("bad JSON at byte %d: %w; JSON Lines want one whole object a line", syntax.Offset, err)
+		}
+		return row, fmt.Errorf("want a JSON object, found %s", jsonKind(b))
+	}
+	has := func(name string) bool { _, ok := fields[name]; return ok }
+	for _, f := range []struct {
+		name string
+		to   *string
+	}{{"text", &row.Text}, {"prompt", &row.Prompt}, {"question", &row.Prompt}, {"completion", &row.Completion}} {
+		if has(f.name) {
+			if err := json.Unmarshal(fields[f.name], f.to); err != nil || jsonKind(fields[f.name]) != "a string" {
+				return row, fmt.Errorf("field %q: want a string, found %s", f.name, jsonKind(fields[f.name]))
+			}
+		}
+	}
+	prompt := has("prompt") || has("question")
+	pair := prompt && (has("completion") || has("choices"))
+	switch {
+	case has("prompt") && has("question"):
+		return row, errors.New(`both "prompt" and "question"; leave one of them out`)
+	case has("text") && pair:
+		return row, errors.New(`both "text" and a prompt with its completion; leave one of them out`)
+	case has("text") && row.Text == "":
+		return row, errors.New(`field "text" is empty; remove the line`)
+	case has("text"):
+		return row, nil
+	case !prompt && (has("completion") || has("choices")):
+		return row, errors.New(`field "prompt" is missing; it may be an empty string`)
+	case !pair:
+		return row, fmt.Errorf("no known field: %s; found %s", rowShapes, quotedNames(fields))
+	case has("completion") && row.Completion == "":
+		return row, errors.New(`field "completion" is empty; remove the line`)
+	}
+	return row, row.parseChoices(fields)
+}
+
+// parseChoices reads "choices" and "answer". Beside a completion they are extras, but they must make sense.
+func (row *Row) parseChoices(fields map[string]json.RawMessage) error {
+	raw, ok := fields["choices"]
+	if !ok {
+		return nil // an "answer" without choices belongs to somebody else
+	}
+	if err := json.Unmarshal(raw, &row.Choices); err != nil || len(row.Choices) == 0 {
+		return fmt.Errorf(`field "choices": want a list of strings, found %s`, jsonKind(raw))
+	}
+	for i, c := range row.Choices {
+		if c == "" {
+			return fmt.Errorf(`field "choices": option %d is empty`, i)
+		}
+	}
+	raw, ok = fields["answer"]
+	if !ok {
+		return errors.New(`field "answer" is missing; with "choices" it is the index of the right one, from 0`)
+	}
+	var answer int
+	if err := json.Unmarshal(raw, &answer); err != nil || jsonKind(raw) != "a number" {
+		return fmt.Errorf(`field "answer": want the index of the right choice, from 0, found %.20s`, raw)
+	}
+	if answer < 0 || answer >= len(row.Choices) {
+		return fmt.Errorf(`field "answer": %d, want 0 to %d`, answer, len(row.Choices)-1)
+	}
+	row.Answer = answer
+	return nil
+}
+
+func jsonKind(b []byte) string {
+	if len(b) == 0 {
+		return "nothing"
+	}
+	switch b[0] {
+	case '"':
+		return "a string"
+	case '{':
+		return "an object"
+	case '[':
+		return "a list"
+	case 't', 'f':
+		return "a truth value"
+	case 'n':
+		return "null"
+	}
+	return "a number"
+}
+
+func quotedNames(fields map[string]json.RawMessage) string {
+	if len(fields) == 0 {
+		return "none"
+	}
+	names := slices.Sorted(maps.Keys(fields))
+	more := ""
+	if len(names) > 8 {
+		names, more = names[:8], ", …"
+	}
+	return `"` + strings.Join(names, `", "`) + `"` + more
+}

@@ -1,0 +1,112 @@
+package data
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"hash"
+)
+
+// Document is a tokenised sample, or one window of a sample that is longer than a sequence.
+type Document struct {
+	IDs    []int32
+	Target []bool // Target[i]: token i carries loss, predicted from the tokens before it. Target[0] is always false
+	Bytes  int    // length of the scored text in bytes: without the end id and without what carries no loss
+	EndID  bool   // the last token is the end-of-text id
+	Source string // file
+	Line   int    // of the file, from 1, where the sample starts
+}
+
+// Targets is the number of tokens that carry loss.
+func (d *Document) Targets() int { return count(d.Target) }
+
+// Sequence is a pack: documents end to end.
+type Sequence struct {
+	IDs       []int32
+	Target    []bool  // as in Document; false at the start of every document
+	DocStarts []int32 // ascending; the first is 0
+}
+
+// Targets is the number of tokens that carry loss.
+func (s *Sequence) Targets() int { return count(s.Target) }
+
+func count(target []bool) int {
+	n := 0
+	for _, t := range target {
+		if t {
+			n++
+		}
+	}
+	return n
+}
+
+// Batch is sequences end to end, as a model wants them: their ids and the index at which each document starts.
+type Batch struct {
+	IDs      []int32
+	Segments []int32
+}
+
+// Reset empties the batch and keeps its memory.
+func (b *Batch) Reset() { b.IDs, b.Segments = b.IDs[:0], b.Segments[:0] }
+
+// Add appends a sequence.
+func (b *Batch) Add(s *Sequence) {
+	first := int32(len(b.IDs))
+	for _, d := range s.DocStarts {
+		b.Segments = append(b.Segments, first+d)
+	}
+	b.IDs = append(b.IDs, s.IDs...)
+}
+
+// Join is the batch of the sequences in order.
+func Join(seqs []Sequence) Batch {
+	var b Batch
+	for i := range seqs {
+		b.Add(&seqs[i])
+	}
+	return b
+}
+
+// Digester computes the digest of packed data, one sequence after the other.
+type Digester struct {
+	h   hash.Hash
+	buf []byte
+}
+
+// NewDigester starts an empty digest.
+func NewDigester() *Digester { return &Digester{h: sha256.New()} }
+
+// Add continues the digest with a sequence: the numbers of tokens and documents, the ids, one byte per target flag and the
+// starts of the documents, integers as 32 bits, little-endian.
+func (d *Digester) Add(s *Sequence) {
+	le := binary.LittleEndian
+	b := d.buf[:0]
+	b = le.AppendUint32(b, uint32(len(s.IDs)))
+	b = le.AppendUint32(b, uint32(len(s.DocStarts)))
+	for _, id := range s.IDs {
+		b = le.AppendUint32(b, uint32(id))
+	}
+	for _, t := range s.Target {
+		if t {
+			b = append(b, 1)
+		} else {
+			b = append(b, 0)
+		}
+	}
+	for _, p := range s.DocStarts {
+		b = le.AppendUint32(b, uint32(p))
+	}
+	d.buf = b
+	d.h.Write(b)
+}
+
+// Sum is the SHA-256 of what was added.
+func (d *Digester) Sum() [32]byte { return [32]byte(d.h.Sum(nil)) }
+
+// Digest is the SHA-256 that names packed data; see [Digester.Add] for what it covers.
+func Digest(seqs []Sequence) [32]byte {
+	d := NewDigester()
+	for i := range seqs {
+		d.Add(&seqs[i])
+	}
+	return d.Sum()
+}

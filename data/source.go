@@ -1,0 +1,168 @@
+package data
+
+import (
+	"bufio"
+	"bytes"
+	"compress/bzip2"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// What a file may hold at most. Text is read whole; of JSON Lines one line at a time is in memory beside its tokens.
+const (
+	maxTextBytes = 2 << 30
+	maxLineBytes = 64 << 20
+)
+
+// kind is what a file's name says that it holds.
+type kind int
+
+const (
+	textFile kind = iota
+	jsonLines
+)
+
+// source is an open file, decompressed.
+type source struct {
+	io.Reader
+	kind  kind
+	close []func()
+}
+
+func (s *source) Close() {
+	for i := len(s.close) - 1; i >= 0; i-- {
+		s.close[i]()
+	}
+}
+
+// openSource decides by the file's name; an unknown one is refused.
+func openSource(path string) (*source, error) {
+	name := strings.ToLower(filepath.Base(path))
+	compression := filepath.Ext(name)
+	switch compression {
+	case ".gz", ".bz2", ".zst":
+		name = strings.TrimSuffix(name, compression)
+	default:
+		compression = ""
+	}
+	s := &source{}
+	switch filepath.Ext(name) {
+	case ".txt", ".text", ".md":
+		s.kind = textFile
+	case ".jsonl", ".ndjson":
+		s.kind = jsonLines
+	default:
+		return nil, errors.New("the name says neither text nor JSON Lines; name it .txt or .jsonl (and .gz, .bz2 or .zst if it is compressed)")
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		var pe *os.PathError
+		if errors.As(err, &pe) {
+			err = pe.Err // the caller names the path
+		}
+		return nil, err
+	}
+	s.close = append(s.close, func() { f.Close() })
+	s.Reader = bufio.NewReaderSize(f, 1<<16)
+	switch compression {
+	case ".gz":
+		var z *gzip.Reader
+		if z, err = gzip.NewReader(s.Reader); err == nil {
+			s.Reader = z
+		}
+	case ".bz2":
+		s.Reader = bzip2.NewReader(s.Reader)
+	case ".zst":
+		var z *zstd.Decoder
+		if z, err = zstd.NewReader(s.Reader, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxTextBytes)); err == nil {
+			s.Reader, s.close = z, append(s.close, z.Close)
+		}
+	}
+	if err != nil {
+		s.Close()
+		return nil, fmt.Errorf("decompressing: %w", err)
+	}
+	return s, nil
+}
+
+var byteOrderMark = []byte("\xef\xbb\xbf")
+
+// readText reads a whole text file. A byte order mark is left out.
+func readText(r io.Reader) (string, error) {
+	var b strings.Builder
+	n, err := io.Copy(&b, io.LimitReader(r, maxTextBytes+1))
+	if err != nil {
+		return "", err
+	}
+	if n > maxTextBytes {
+		return "", fmt.Errorf("more than %d GiB of text; split it into several files", maxTextBytes>>30)
+	}
+	text := strings.TrimPrefix(b.String(), string(byteOrderMark))
+	if err := checkUTF8(text); err != nil {
+		return "", err
+	}
+	if strings.TrimSpace(text) == "" {
+		return "", errEmpty
+	}
+	return text, nil
+}
+
+var errEmpty = errors.New("the file is empty; give it at least one document")
+
+// lines calls use for every line that is not blank, with its number from 1. The bytes are valid until use returns.
+func lines(r io.Reader, use func(line int, b []byte) error) error {
+	sc := bufio.NewScanner(r)
+	sc.Buffer(make([]byte, 1<<16), maxLineBytes)
+	n, found := 0, false
+	for sc.Scan() {
+		n++
+		b := sc.Bytes()
+		if n == 1 {
+			b = bytes.TrimPrefix(b, byteOrderMark)
+		}
+		if b = bytes.TrimSpace(b); len(b) == 0 {
+			continue
+		}
+		found = true
+		if err := checkUTF8(b); err != nil {
+			return fmt.Errorf("line %d: %w", n, err)
+		}
+		if err := use(n, b); err != nil {
+			return fmt.Errorf("line %d: %w", n, err)
+		}
+	}
+	if err := sc.Err(); errors.Is(err, bufio.ErrTooLong) {
+		return fmt.Errorf("line %d: longer than %d MiB; JSON Lines want one object a line", n+1, maxLineBytes>>20)
+	} else if err != nil {
+		return fmt.Errorf("after line %d: %w", n, err)
+	}
+	if !found {
+		return errEmpty
+	}
+	return nil
+}
+
+// checkUTF8 names the first byte that is not UTF-8, counted from 1; for a whole text also the line.
+func checkUTF8[T string | []byte](b T) error {
+	if s := string(b); !utf8.ValidString(s) {
+		at := 0
+		for at < len(s) {
+			r, n := utf8.DecodeRuneInString(s[at:])
+			if r == utf8.RuneError && n == 1 {
+				break
+			}
+			at += n
+		}
+		line := 1 + strings.Count(s[:at], "\n")
+		return fmt.Errorf("byte %d (line %d of it) is 0x%02x, not UTF-8; convert the file to UTF-8", at+1, line, s[at])
+	}
+	return nil
+}

@@ -1,0 +1,330 @@
+package tokenizer
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Parse reads a tokenizer from the bytes of tokenizer.json and of tokenizer_config.json (nil if there is none). Errors name
+// the file and the field.
+func Parse(tokenizerJSON, tokenizerConfigJSON []byte) (*Tokenizer, error) {
+	t := &Tokenizer{fingerprint: fingerprint(tokenizerJSON)}
+	if err := t.parse(tokenizerJSON); err != nil {
+		return nil, fmt.Errorf("tokenizer.json: %w", err)
+	}
+	if err := t.parseConfig(tokenizerConfigJSON); err != nil {
+		return nil, fmt.Errorf("tokenizer_config.json: %w", err)
+	}
+	t.seam = " "
+	if !t.model.byteLevel {
+		word := ""
+		t.pre.each(t.normalizer.apply("x"), true, func(w string) {
+			if word == "" {
+				word = w
+			}
+		})
+		if strings.HasPrefix(word, sentenceSpace) || strings.HasPrefix(word, " ") {
+			t.seam = ""
+		}
+	}
+	return t, nil
+}
+
+// open returns the type of a component, "" if it is null or absent.
+func open(raw json.RawMessage) (string, error) {
+	if isNull(raw) {
+		return "", nil
+	}
+	var head struct{ Type *string }
+	if err := json.Unmarshal(raw, &head); err != nil {
+		return "", err
+	}
+	if head.Type == nil || *head.Type == "" {
+		return "", fmt.Errorf("type is missing")
+	}
+	return *head.Type, nil
+}
+
+func isNull(raw json.RawMessage) bool { return len(raw) == 0 || string(raw) == "null" }
+
+// fill reads a component's fields and refuses those that it does not know.
+func fill(raw json.RawMessage, typ string, into any) error {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return fmt.Errorf("%s: %w", typ, err)
+	}
+	return nil
+}
+
+// unsupported is the error of a component that is not known.
+func unsupported(typ, known string) error {
+	return fmt.Errorf("type %q is not supported; known are %s", typ, known)
+}
+
+func (t *Tokenizer) parse(data []byte) error {
+	var file struct {
+		AddedTokens   []addedToken    `json:"added_tokens"`
+		Normalizer    json.RawMessage `json:"normalizer"`
+		PreTokenizer  json.RawMessage `json:"pre_tokenizer"`
+		PostProcessor json.RawMessage `json:"post_processor"`
+		Decoder       json.RawMessage `json:"decoder"`
+		Model         json.RawMessage `json:"model"`
+	}
+	if err := json.Unmarshal(data, &file); err != nil {
+		return err
+	}
+	var err error
+	if t.normalizer, err = parseNormalizer(file.Normalizer); err != nil {
+		return fmt.Errorf("normalizer: %w", err)
+	}
+	var pre preParser
+	if err := pre.parse(file.PreTokenizer); err != nil {
+		return fmt.Errorf("pre_tokenizer: %w", err)
+	}
+	t.pre = pre.steps
+	if err := t.parseModel(file.Model, pre.byteLevel, file.AddedTokens); err != nil {
+		return fmt.Errorf("model: %w", err)
+	}
+	if err := t.parseAdded(file.AddedTokens); err != nil {
+		return fmt.Errorf("added_tokens: %w", err)
+	}
+	if err := t.parsePost(file.PostProcessor); err != nil {
+		return fmt.Errorf("post_processor: %w", err)
+	}
+	if err := t.parseDecoder(file.Decoder); err != nil {
+		return fmt.Errorf("decoder: %w", err)
+	}
+	t.encoders.New = func() any { return newEncoder(t.model) }
+	return nil
+}
+
+// pattern is {"String": …} or {"Regex": …}.
+type pattern struct{ String, Regex *string }
+
+func (p *pattern) matcher() (matcher, error) {
+	switch {
+	case p == nil || p.String == nil && p.Regex == nil:
+		return matcher{}, fmt.Errorf("pattern is missing: want String or Regex")
+	case p.String != nil && p.Regex != nil:
+		return matcher{}, fmt.Errorf("pattern has both String and Regex")
+	case p.String != nil && *p.String == "":
+		return matcher{}, fmt.Errorf("pattern: String is empty")
+	case p.String != nil:
+		return matcher{literal: *p.String}, nil
+	}
+	re, err := newRegexp(*p.Regex)
+	return matcher{re: re}, err
+}
+
+func parseNormalizer(raw json.RawMessage) (normalizer, error) {
+	typ, err := open(raw)
+	if typ == "" || err != nil {
+		return nil, err
+	}
+	switch typ {
+	case "Sequence":
+		var c struct {
+			Type        string
+			Normalizers []json.RawMessage
+		}
+		if err := fill(raw, typ, &c); err != nil {
+			return nil, err
+		}
+		var all normalizer
+		for i, raw := range c.Normalizers {
+			n, err := parseNormalizer(raw)
+			if err != nil {
+				return nil, fmt.Errorf("normalizers[%d]: %w", i, err)
+			}
+			all = append(all, n...)
+		}
+		return all, nil
+	case "Prepend":
+		var c struct{ Type, Prepend string }
+		if err := fill(raw, typ, &c); err != nil {
+			return nil, err
+		}
+		return normalizer{prepend(c.Prepend)}, nil
+	case "Replace":
+		f, err := parseReplace(raw)
+		return normalizer{f}, err
+	case "NFC", "NFD", "NFKC", "NFKD":
+		return normalizer{unicodeForms[typ].String}, fill(raw, typ, &struct{ Type string }{})
+	case "Lowercase":
+		return normalizer{lower}, fill(raw, typ, &struct{ Type string }{})
+	case "Strip":
+		var c struct {
+			Type  string
+			Left  bool `json:"strip_left"`
+			Right bool `json:"strip_right"`
+		}
+		return normalizer{func(s string) string { return stripSpace(c.Left, c.Right)(s) }}, fill(raw, typ, &c)
+	}
+	return nil, unsupported(typ, "Sequence, Prepend, Replace, NFC, NFD, NFKC, NFKD, Lowercase, Strip")
+}
+
+// parseReplace reads a Replace, which is a normalizer and a decoder.
+func parseReplace(raw json.RawMessage) (func(string) string, error) {
+	var c struct {
+		Type    string
+		Pattern *pattern
+		Content string
+	}
+	if err := fill(raw, "Replace", &c); err != nil {
+		return nil, err
+	}
+	m, err := c.Pattern.matcher()
+	if err != nil {
+		return nil, fmt.Errorf("Replace: %w", err)
+	}
+	return replaceAll(m, c.Content), nil
+}
+
+// preParser gathers the steps of the pre-tokenizer.
+type preParser struct {
+	steps     preTokenizer
+	byteLevel bool // ByteLevel has been read: nothing may follow
+}
+
+func (p *preParser) parse(raw json.RawMessage) error {
+	typ, err := open(raw)
+	if typ == "" || err != nil {
+		return err
+	}
+	if p.byteLevel {
+		return fmt.Errorf("%s behind ByteLevel is not supported: ByteLevel must be the last", typ)
+	}
+	switch typ {
+	case "Sequence":
+		var c struct {
+			Type          string
+			PreTokenizers []json.RawMessage `json:"pretokenizers"`
+		}
+		if err := fill(raw, typ, &c); err != nil {
+			return err
+		}
+		for i, raw := range c.PreTokenizers {
+			if err := p.parse(raw); err != nil {
+				return fmt.Errorf("pretokenizers[%d]: %w", i, err)
+			}
+		}
+		return nil
+	case "ByteLevel":
+		c := byteLevelFields{AddPrefixSpace: true, UseRegex: true}
+		if err := fill(raw, typ, &c); err != nil {
+			return err
+		}
+		if c.AddPrefixSpace {
+			p.steps = append(p.steps, prefixSpace)
+		}
+		if c.UseRegex {
+			p.steps = append(p.steps, scanStep(scanGPT2))
+		}
+		p.byteLevel = true
+		return nil
+	case "Split":
+		var c struct {
+			Type     string
+			Pattern  *pattern
+			Behavior string
+			Invert   bool
+		}
+		if err := fill(raw, typ, &c); err != nil {
+			return err
+		}
+		if c.Pattern != nil && c.Pattern.Regex != nil && c.Pattern.String == nil {
+			scan := scanners[*c.Pattern.Regex]
+			if scan != nil && (c.Behavior == "Isolated" || c.Behavior == "Removed" && c.Invert) {
+				p.steps = append(p.steps, scanStep(scan))
+				return nil
+			}
+		}
+		m, err := c.Pattern.matcher()
+		if err != nil {
+			return fmt.Errorf("Split: %w", err)
+		}
+		return p.split(typ, m, c.Behavior, c.Invert)
+	case "Digits":
+		var c struct {
+			Type       string
+			Individual bool `json:"individual_digits"`
+		}
+		if err := fill(raw, typ, &c); err != nil {
+			return err
+		}
+		behavior := "Contiguous"
+		if c.Individual {
+			behavior = "Isolated"
+		}
+		return p.split(typ, matcher{class: unicode.IsNumber}, behavior, false)
+	case "Punctuation":
+		c := struct{ Type, Behavior string }{Behavior: "Isolated"}
+		if err := fill(raw, typ, &c); err != nil {
+			return err
+		}
+		return p.split(typ, matcher{class: isPunctuation}, c.Behavior, false)
+	case "Metaspace":
+		c, err := parseMetaspace(raw)
+		if err != nil {
+			return err
+		}
+		p.steps = append(p.steps, metaspace(c.Replacement, c.Scheme, *c.Split))
+		return nil
+	}
+	return unsupported(typ, "Sequence, ByteLevel, Split, Digits, Punctuation, Metaspace")
+}
+
+func (p *preParser) split(typ string, m matcher, behavior string, invert bool) error {
+	step, err := splitStep(m, behavior, invert)
+	if err != nil {
+		return fmt.Errorf("%s: %w", typ, err)
+	}
+	p.steps = append(p.steps, step)
+	return nil
+}
+
+// byteLevelFields are those of ByteLevel, whatever it is used as; trim_offsets changes no id.
+type byteLevelFields struct {
+	Type           string
+	AddPrefixSpace bool `json:"add_prefix_space"`
+	TrimOffsets    bool `json:"trim_offsets"`
+	UseRegex       bool `json:"use_regex"`
+}
+
+type metaspaceFields struct {
+	Type           string
+	Replacement    string
+	AddPrefixSpace *bool   `json:"add_prefix_space"` // what prepend_scheme was called before
+	StrRep         *string `json:"str_rep"`          // the replacement once more, in old files
+	Scheme         string  `json:"prepend_scheme"`
+	Split          *bool
+}
+
+func parseMetaspace(raw json.RawMessage) (metaspaceFields, error) {
+	var c metaspaceFields
+	if err := fill(raw, "Metaspace", &c); err != nil {
+		return c, err
+	}
+	if utf8.RuneCountInString(c.Replacement) != 1 {
+		return c, fmt.Errorf("Metaspace: replacement %q: want one character", c.Replacement)
+	}
+	if c.Scheme == "" {
+		c.Scheme = "always"
+		if c.AddPrefixSpace != nil && !*c.AddPrefixSpace {
+			c.Scheme = "never"
+		}
+	}
+	if c.Scheme != "always" && c.Scheme != "first" && c.Scheme != "never" {
+		return c, fmt.Errorf("Metaspace: prepend_scheme %q is not known", c.Scheme)
+	}
+	if c.Split == nil {
+		yes := true
+		c.Split = &yes
+	}
+	return c, nil
+}

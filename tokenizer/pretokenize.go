@@ -1,0 +1,219 @@
+package tokenizer
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/dlclark/regexp2/v2"
+)
+
+// preStep cuts a part of a text into smaller ones, in order, none of them empty. first is true for what begins the text.
+type preStep func(text string, first bool, emit func(part string, first bool))
+
+// preTokenizer cuts a text into words: every step cuts what the one before it gave.
+type preTokenizer []preStep
+
+func (p preTokenizer) each(text string, first bool, word func(string)) {
+	next := func(part string, _ bool) { word(part) }
+	for i := len(p) - 1; i >= 0; i-- {
+		step, emit := p[i], next
+		next = func(part string, first bool) { step(part, first, emit) }
+	}
+	if text != "" {
+		next(text, first)
+	}
+}
+
+// matcher finds a literal, a pattern or a class of characters in a text; one of the three is set.
+type matcher struct {
+	literal string
+	re      *regexp2.Regexp
+	class   func(rune) bool
+}
+
+// newRegexp compiles a pattern as the reference reads it: Oniguruma's Ruby syntax, whose ^ and $ stand at every line.
+func newRegexp(pattern string) (*regexp2.Regexp, error) {
+	// No limit on the stack: a match must not fail after loading, and what a match needs is bounded by the text.
+	re, err := regexp2.Compile(pattern, regexp2.Multiline, regexp2.OptionMaxBacktrackingStackSize(-1))
+	if err != nil {
+		return nil, fmt.Errorf("regex %q: %w", pattern, err)
+	}
+	return re, nil
+}
+
+// segments emits the whole text in order as matches and what lies between them, none of them empty.
+func (m matcher) segments(text string, emit func(part string, match bool)) {
+	switch {
+	case m.literal != "":
+		for {
+			i := strings.Index(text, m.literal)
+			if i < 0 {
+				break
+			}
+			if i > 0 {
+				emit(text[:i], false)
+			}
+			emit(text[i:i+len(m.literal)], true)
+			text = text[i+len(m.literal):]
+		}
+		if text != "" {
+			emit(text, false)
+		}
+	case m.class != nil:
+		done := 0
+		for i, r := range text {
+			if !m.class(r) {
+				continue
+			}
+			if done < i {
+				emit(text[done:i], false)
+			}
+			_, n := utf8.DecodeRuneInString(text[i:])
+			emit(text[i:i+n], true)
+			done = i + n
+		}
+		if done < len(text) {
+			emit(text[done:], false)
+		}
+	default:
+		m.regexpSegments(text, emit)
+	}
+}
+
+func (m matcher) regexpSegments(text string, emit func(part string, match bool)) {
+	done, at, runes := 0, 0, 0 // bytes emitted; a byte offset and the same place in characters
+	seek := func(to int) int {
+		for ; runes < to; runes++ {
+			_, n := utf8.DecodeRuneInString(text[at:])
+			at += n
+		}
+		return at
+	}
+	err := m.re.FindRunesMatches([]rune(text), 0, func(v regexp2.MatchView) bool {
+		index, length, _ := v.GroupRange(0)
+		start := seek(index)
+		end := seek(index + length)
+		if done < start {
+			emit(text[done:start], false)
+		}
+		if start < end {
+			emit(text[start:end], true)
+		}
+		done = end
+		return true
+	})
+	if err != nil { // neither a time limit nor a stack limit is set
+		panic(fmt.Sprintf("tokenizer: matching %q: %v", m.re, err))
+	}
+	if done < len(text) {
+		emit(text[done:], false)
+	}
+}
+
+// splitStep cuts at the matches of m; behavior says where a match goes. invert exchanges matches and what lies between.
+func splitStep(m matcher, behavior string, invert bool) (preStep, error) {
+	var cut func(s string, emit func(string))
+	switch behavior {
+	case "Isolated":
+		cut = func(s string, emit func(string)) {
+			m.segments(s, func(part string, _ bool) { emit(part) })
+		}
+	case "Removed":
+		cut = func(s string, emit func(string)) {
+			m.segments(s, func(part string, match bool) {
+				if match == invert {
+					emit(part)
+				}
+			})
+		}
+	case "Contiguous", "MergedWithPrevious", "MergedWithNext":
+		cut = func(s string, emit func(string)) { mergeSegments(m, behavior, invert, s, emit) }
+	default:
+		return nil, fmt.Errorf("behavior %q is not known", behavior)
+	}
+	return func(text string, first bool, emit func(string, bool)) {
+		start := first
+		cut(text, func(part string) {
+			emit(part, start)
+			start = false
+		})
+	}, nil
+}
+
+// mergeSegments joins segments that belong together. The segments are adjacent in s, so a joined one is a part of s.
+func mergeSegments(m matcher, behavior string, invert bool, s string, emit func(string)) {
+	start, end := 0, 0 // the part of s that is held back
+	was, any := false, false
+	m.segments(s, func(part string, match bool) {
+		match = match != invert
+		var join bool
+		switch behavior {
+		case "Contiguous":
+			join = match == was
+		case "MergedWithPrevious": // a match joins what is not a match before it
+			join = match && !was
+		case "MergedWithNext": // what is not a match joins a match before it
+			join = !match && was
+		}
+		if any && !join {
+			emit(s[start:end])
+			start = end
+		}
+		end += len(part)
+		was, any = match, true
+	})
+	if any {
+		emit(s[start:end])
+	}
+}
+
+// scanStep cuts with a hand-written pattern: scan gives the end of the word that begins at i.
+func scanStep(scan func(text string, i int) int) preStep {
+	return func(text string, first bool, emit func(string, bool)) {
+		for i := 0; i < len(text); {
+			j := scan(text, i)
+			emit(text[i:j], first && i == 0)
+			i = j
+		}
+	}
+}
+
+// prefixSpace puts a space before a part that does not begin with one.
+func prefixSpace(text string, first bool, emit func(string, bool)) {
+	if text[0] != ' ' {
+		text = " " + text
+	}
+	emit(text, first)
+}
+
+// metaspace writes spaces as the replacement, puts one in front (scheme: always, first, never) and cuts before each.
+func metaspace(replacement, scheme string, split bool) preStep {
+	return func(text string, first bool, emit func(string, bool)) {
+		text = strings.ReplaceAll(text, " ", replacement)
+		if !strings.HasPrefix(text, replacement) && (scheme == "always" || scheme == "first" && first) {
+			text = replacement + text
+		}
+		if !split {
+			emit(text, first)
+			return
+		}
+		for text != "" {
+			end := len(text)
+			skip := 0
+			if strings.HasPrefix(text, replacement) {
+				skip = len(replacement)
+			}
+			if i := strings.Index(text[skip:], replacement); i >= 0 {
+				end = skip + i
+			}
+			emit(text[:end], first)
+			text, first = text[end:], false
+		}
+	}
+}
+
+func isPunctuation(r rune) bool {
+	return r < utf8.RuneSelf && r > ' ' && r != 0x7F && !unicode.IsLetter(r) && !unicode.IsDigit(r) || unicode.IsPunct(r)
+}

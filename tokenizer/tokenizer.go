@@ -1,0 +1,158 @@
+package tokenizer
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"unicode"
+)
+
+// Tokenizer holds a vocabulary and the steps around it. It does not change after loading but for SetEOS.
+type Tokenizer struct {
+	pieces  []string         // id → piece; "" for an id that no piece has
+	ids     map[string]int32 // piece → id, added tokens included
+	special []bool           // id → special token
+
+	raw, normalized *addedSet // added tokens looked for before and after the normalizer; nil if there are none
+	normalizer      normalizer
+	pre             preTokenizer
+	model           *bpe
+	prefix, suffix  []int32 // ids that the post-processor puts around a text
+	decoder         []decodeStep
+	byteText        [][]byte // with a ByteLevel decoder: id → the bytes that it stands for
+
+	bos, eos    int32 // -1: none
+	addsBOS     bool
+	seam        string // what is put between prompt and completion
+	fingerprint string
+	encoders    sync.Pool // *encoder
+}
+
+// Load reads a tokenizer from the path of a tokenizer.json, or of a model directory that holds one. A tokenizer_config.json
+// beside it is read too if present. Errors name the file and the field.
+func Load(path string) (*Tokenizer, error) {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		path = filepath.Join(path, "tokenizer.json")
+	}
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("tokenizer: %s is missing: give a model directory that holds a tokenizer.json, or write one with transformers: AutoTokenizer.from_pretrained(dir).save_pretrained(dir)", path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("tokenizer: reading: %w", err)
+	}
+	config, err := os.ReadFile(filepath.Join(filepath.Dir(path), "tokenizer_config.json"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("tokenizer: reading: %w", err)
+	}
+	t, err := Parse(data, config)
+	if err != nil {
+		return nil, fmt.Errorf("tokenizer: %s: %w", filepath.Dir(path), err)
+	}
+	return t, nil
+}
+
+// VocabSize is the largest id plus one, added tokens included. A model's embedding may have more rows.
+func (t *Tokenizer) VocabSize() int { return len(t.pieces) }
+
+// Fingerprint is the SHA-256 of tokenizer.json in hexadecimal digits.
+func (t *Tokenizer) Fingerprint() string { return t.fingerprint }
+
+func fingerprint(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+// BOS is the id that begins a document, if there is one.
+func (t *Tokenizer) BOS() (id int32, ok bool) { return max(t.bos, 0), t.bos >= 0 }
+
+// EOS is the id that ends a document, if there is one.
+func (t *Tokenizer) EOS() (id int32, ok bool) { return max(t.eos, 0), t.eos >= 0 }
+
+// SetEOS makes id the one that ends a document. It must not run at the same time as other methods. An id outside the
+// vocabulary panics.
+func (t *Tokenizer) SetEOS(id int32) {
+	if id < 0 || int(id) >= len(t.pieces) {
+		panic(fmt.Sprintf("tokenizer: SetEOS(%d): the vocabulary has %d ids", id, len(t.pieces)))
+	}
+	t.eos = id
+}
+
+// AddsBOS reports whether a text begins with BOS when special tokens are added.
+func (t *Tokenizer) AddsBOS() bool { return t.addsBOS }
+
+// ByteLevel reports whether pieces are rows of bytes (GPT-2's form); false is SentencePiece's form.
+func (t *Tokenizer) ByteLevel() bool { return t.model.byteLevel }
+
+// Piece is the piece of an id as tokenizer.json writes it, "" if no piece has that id.
+func (t *Tokenizer) Piece(id int32) string {
+	if id < 0 || int(id) >= len(t.pieces) {
+		return ""
+	}
+	return t.pieces[id]
+}
+
+// ID is the id of a piece as tokenizer.json writes it.
+func (t *Tokenizer) ID(piece string) (int32, bool) {
+	id, ok := t.ids[piece]
+	return id, ok
+}
+
+// IsSpecial reports whether an id is that of a special token, which Decode can leave out.
+func (t *Tokenizer) IsSpecial(id int32) bool {
+	return id >= 0 && int(id) < len(t.special) && t.special[id]
+}
+
+// Encode returns the ids of a text. Added tokens that stand in the text literally become their ids. With addSpecial the
+// post-processor's ids (BOS, for most) are put around it.
+func (t *Tokenizer) Encode(text string, addSpecial bool) []int32 {
+	e := t.encoders.Get().(*encoder)
+	ids := make([]int32, 0, len(text)/3+len(t.prefix)+len(t.suffix))
+	if addSpecial {
+		ids = append(ids, t.prefix...)
+	}
+	e.out = ids
+	t.raw.split(text, func(part string, id int32, first bool) {
+		if id >= 0 {
+			e.out = append(e.out, id)
+			return
+		}
+		t.normalized.split(t.normalizer.apply(part), func(part string, id int32, head bool) {
+			if id >= 0 {
+				e.out = append(e.out, id)
+				return
+			}
+			t.pre.each(part, first && head, e.word)
+		})
+	})
+	ids = e.out
+	e.out = nil
+	t.encoders.Put(e)
+	if addSpecial {
+		ids = append(ids, t.suffix...)
+	}
+	return ids
+}
+
+// EncodeCompletion tokenises a prompt and its completion apart, with one space as the seam between them. White space at the
+// prompt's end and at the completion's beginning is taken off. Byte-level: the space belongs to the completion.
+// SentencePiece: the normaliser's prefix space is it. BOS stands in front of the prompt if AddsBOS; no other special token is
+// added, no end id either. An empty completion gives no ids.
+func (t *Tokenizer) EncodeCompletion(prompt, completion string) (promptIDs, completionIDs []int32) {
+	prompt = strings.TrimRightFunc(prompt, unicode.IsSpace)
+	completion = strings.TrimLeftFunc(completion, unicode.IsSpace)
+	if t.addsBOS {
+		promptIDs = append(promptIDs, t.bos)
+	}
+	promptIDs = append(promptIDs, t.Encode(prompt, false)...)
+	if completion != "" {
+		completionIDs = t.Encode(t.seam+completion, false)
+	}
+	return promptIDs, completionIDs
+}

@@ -1,0 +1,197 @@
+package tokenizer
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// mergeList reads merges as "a b" or as ["a", "b"].
+type mergeList [][2]string
+
+func (l *mergeList) UnmarshalJSON(data []byte) error {
+	var raw []json.RawMessage
+	if err := json.Unmarshal(data, &raw); err != nil {
+		return err
+	}
+	*l = make(mergeList, len(raw))
+	for i, r := range raw {
+		if len(r) > 0 && r[0] == '[' {
+			var pair []string
+			if err := json.Unmarshal(r, &pair); err != nil {
+				return fmt.Errorf("merges[%d]: %w", i, err)
+			}
+			if len(pair) != 2 {
+				return fmt.Errorf("merges[%d]: %d pieces, want 2", i, len(pair))
+			}
+			(*l)[i] = [2]string{pair[0], pair[1]}
+			continue
+		}
+		var line string
+		if err := json.Unmarshal(r, &line); err != nil {
+			return fmt.Errorf("merges[%d]: %w", i, err)
+		}
+		a, b, ok := strings.Cut(line, " ")
+		if !ok || strings.Contains(b, " ") {
+			return fmt.Errorf("merges[%d]: %q: want two pieces with one space between", i, line)
+		}
+		(*l)[i] = [2]string{a, b}
+	}
+	return nil
+}
+
+// parseModel reads the vocabulary and the merges. The ids of the added tokens may lie beyond the vocabulary's.
+func (t *Tokenizer) parseModel(raw json.RawMessage, byteLevel bool, added []addedToken) error {
+	if isNull(raw) {
+		return fmt.Errorf("is missing")
+	}
+	var c struct {
+		Type                    string
+		Dropout                 *float64
+		UnkToken                *string `json:"unk_token"`
+		ContinuingSubwordPrefix *string `json:"continuing_subword_prefix"`
+		EndOfWordSuffix         *string `json:"end_of_word_suffix"`
+		FuseUnk                 bool    `json:"fuse_unk"`
+		ByteFallback            bool    `json:"byte_fallback"`
+		IgnoreMerges            bool    `json:"ignore_merges"`
+		Vocab                   map[string]int64
+		Merges                  mergeList
+	}
+	if typ, err := open(raw); err == nil && typ != "BPE" {
+		return unsupported(typ, "BPE")
+	}
+	if err := fill(raw, "BPE", &c); err != nil {
+		return err
+	}
+	switch {
+	case c.Dropout != nil && *c.Dropout != 0:
+		return fmt.Errorf("dropout %g is not supported: ids must not depend on chance", *c.Dropout)
+	case c.ContinuingSubwordPrefix != nil && *c.ContinuingSubwordPrefix != "":
+		return fmt.Errorf("continuing_subword_prefix %q is not supported", *c.ContinuingSubwordPrefix)
+	case c.EndOfWordSuffix != nil && *c.EndOfWordSuffix != "":
+		return fmt.Errorf("end_of_word_suffix %q is not supported", *c.EndOfWordSuffix)
+	case c.Vocab == nil || c.Merges == nil:
+		return fmt.Errorf("vocab or merges is missing")
+	}
+	if err := t.parseVocab(c.Vocab, added); err != nil {
+		return fmt.Errorf("vocab: %w", err)
+	}
+	m := &bpe{byteLevel: byteLevel, ignoreMerges: c.IgnoreMerges, fuseUnk: c.FuseUnk, unk: -1}
+	t.model = m
+	if c.UnkToken != nil {
+		id, ok := t.ids[*c.UnkToken]
+		if !ok {
+			return fmt.Errorf("unk_token %q is not in vocab", *c.UnkToken)
+		}
+		m.unk = id
+	}
+	m.fallback = c.ByteFallback
+	for b := range 256 {
+		piece := fmt.Sprintf("<0x%02X>", b)
+		if byteLevel {
+			piece = string(byteRune[b])
+		}
+		id, ok := t.ids[piece]
+		if !ok {
+			id = -1
+			if c.ByteFallback {
+				return fmt.Errorf("byte_fallback: the piece %q is not in vocab", piece)
+			}
+		}
+		m.bytes[b] = id
+	}
+	pairs, result := make([]uint64, len(c.Merges)), make([]int32, len(c.Merges))
+	for i, merge := range c.Merges {
+		var id [3]int32
+		for k, piece := range [3]string{merge[0], merge[1], merge[0] + merge[1]} {
+			var ok bool
+			if id[k], ok = t.ids[piece]; !ok {
+				return fmt.Errorf("merges[%d]: the piece %q is not in vocab", i, piece)
+			}
+		}
+		pairs[i], result[i] = pairKey(id[0], id[1]), id[2]
+	}
+	m.merges = newMergeTable(pairs, result)
+
+	if _, ok := t.ids[sentenceSpace]; ok && !byteLevel && !m.ignoreMerges {
+		m.cutSpaces = true
+		for _, merge := range c.Merges {
+			if strings.HasPrefix(merge[1], sentenceSpace) && !strings.HasSuffix(merge[0], sentenceSpace) {
+				m.cutSpaces = false
+				break
+			}
+		}
+	}
+	if byteLevel && !m.ignoreMerges {
+		return nil
+	}
+	m.vocab = make(map[string]int32, len(c.Vocab))
+	for piece, id := range c.Vocab {
+		if !byteLevel {
+			m.vocab[piece] = int32(id)
+		} else if b, ok := bytesOf(piece); ok {
+			m.vocab[string(b)] = int32(id)
+		}
+	}
+	return nil
+}
+
+// parseVocab lays out the pieces by id, with room for the added tokens. Memory is bounded by the file's: the largest id may
+// be at most four times the number of pieces, and a few thousand.
+func (t *Tokenizer) parseVocab(vocab map[string]int64, added []addedToken) error {
+	bound := 4*int64(len(vocab)+len(added)) + 4096
+	size := int64(0)
+	for piece, id := range vocab {
+		if id < 0 || id >= bound {
+			return fmt.Errorf("%q: id %d of %d pieces is out of range", piece, id, len(vocab))
+		}
+		if !utf8.ValidString(piece) {
+			return fmt.Errorf("%q is not UTF-8", piece)
+		}
+		size = max(size, id+1)
+	}
+	for _, a := range added {
+		if a.ID < 0 || int64(a.ID) >= bound {
+			return fmt.Errorf("added token %q: id %d is out of range", a.Content, a.ID)
+		}
+		size = max(size, int64(a.ID)+1)
+	}
+	t.pieces, t.special, t.ids = make([]string, size), make([]bool, size), make(map[string]int32, len(vocab)+len(added))
+	for piece, id := range vocab {
+		if piece == "" {
+			continue
+		}
+		if old := t.pieces[id]; old != "" {
+			return fmt.Errorf("%q and %q both have id %d", min(old, piece), max(old, piece), id)
+		}
+		t.pieces[id], t.ids[piece] = piece, int32(id)
+	}
+	return nil
+}
+
+// parseAdded enters the added tokens. One that is in the vocabulary must have the id that it has there.
+func (t *Tokenizer) parseAdded(added []addedToken) error {
+	for i, a := range added {
+		if a.Content == "" {
+			return fmt.Errorf("[%d]: content is empty", i)
+		}
+		if id, ok := t.ids[a.Content]; ok && id != a.ID {
+			return fmt.Errorf("[%d]: %q has id %d, but %d in vocab", i, a.Content, a.ID, id)
+		}
+		if old := t.pieces[a.ID]; old != "" && old != a.Content {
+			return fmt.Errorf("[%d]: %q has id %d, which is that of %q", i, a.Content, a.ID, old)
+		}
+		t.pieces[a.ID], t.ids[a.Content] = a.Content, a.ID
+		t.special[a.ID] = t.special[a.ID] || a.Special
+		set, content := &t.raw, a.Content
+		if a.Normalized {
+			set, content = &t.normalized, t.normalizer.apply(a.Content)
+		}
+		if *set == nil {
+			*set = &addedSet{}
+		}
+		(*set).add(content, a)
+	}
+	return nil
+}
