@@ -1,0 +1,19 @@
+// Package replay is Stage 0 of Logits Replay (arXiv 2510.09152): a frozen base model runs over the packed training data once,
+// and for every position that carries loss the ids which hold most of its probability are recorded. Stage 1 trains on the
+// renormalised cross-entropy over those ids.
+//
+// [Recorder] makes the subsets. [Create], or [Resume] after an interruption, writes them with the packed sequences into a
+// record, a file that is a whole training set; [Open] reads one at random, [Verify] examines every byte of it, and [Merge]
+// joins the shards of a recording that was split over machines into the file that one run would have written.
+//
+//	r, err := replay.Open("domain.replay")
+//	var s replay.Sequence // its memory is used again by every call
+//	for i := range r.Len() {
+//		if err := r.Sequence(i, &s); err != nil { … }
+//		for p, t := range s.Subsets.Pos { … // the model's output at token t, over
+//			ids := s.Subsets.IDs[s.Subsets.Offsets[p]:s.Subsets.Offsets[p+1]]
+//		}
+//	}
+//
+// The layout of a record is in docs/FORMAT.md, byte by byte. Every byte of it is covered by a CRC-32C.
+package replay

@@ -1,0 +1,124 @@
+package replay
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"reprise/data"
+	"reprise/tensor"
+)
+
+// recording is what a Stage 0 would hand to a Writer.
+type recording struct {
+	h    Header
+	seqs []data.Sequence
+	subs []Subsets
+}
+
+// invent makes a recording of n sequences. Its ids are skewed towards small ones, as in a trained tokenizer.
+func invent(seed uint64, n, maxSeqLen, vocab int) recording {
+	h := Header{
+		BaseModel: "b4", Tokenizer: "70", Seam: "space in the completion", Tau: 0.95, KMin: 2, KMax: 6, Always: []int32{3, 0},
+		VocabSize: vocab, MaxSeqLen: maxSeqLen, Seed: seed, Sequences: n,
+	}
+	r := recording{h: h}
+	rng := tensor.NewRNG(seed, "test", 0)
+	for range n {
+		var q data.Sequence
+		for i := range 2 + rng.Intn(maxSeqLen-1) {
+			q.IDs = append(q.IDs, skewed(rng, vocab))
+			begins := i == 0 || rng.Intn(8) == 0
+			if begins {
+				q.DocStarts = append(q.DocStarts, int32(i))
+			}
+			q.Target = append(q.Target, !begins && rng.Intn(4) > 0)
+		}
+		r.seqs = append(r.seqs, q)
+		r.subs = append(r.subs, inventSubsets(rng, &h, &q))
+	}
+	r.h.DataDigest = data.Digest(r.seqs)
+	return r
+}
+
+func skewed(rng *tensor.RNG, vocab int) int32 {
+	u := rng.Float64()
+	return int32(u * u * float64(vocab))
+}
+
+func inventSubsets(rng *tensor.RNG, h *Header, q *data.Sequence) Subsets {
+	u := Subsets{Offsets: []int32{0}}
+	for t := range len(q.IDs) - 1 {
+		if !q.Target[t+1] {
+			continue
+		}
+		gold := q.IDs[t+1]
+		prefix := h.KMin + rng.Intn(h.KMax-h.KMin+1)
+		var ids []int32
+		for len(ids) < prefix {
+			if id := skewed(rng, h.VocabSize); !slices.Contains(ids, id) {
+				ids = append(ids, id)
+			}
+		}
+		u.Outside = append(u.Outside, !slices.Contains(ids, gold))
+		ids = append(append(ids, gold), h.Always...)
+		slices.Sort(ids)
+		ids = slices.Compact(ids)
+		u.Pos = append(u.Pos, int32(t))
+		u.Gold = append(u.Gold, int32(slices.Index(ids, gold)))
+		for range ids {
+			u.LogProb = append(u.LogProb, float32(-12*rng.Float64()))
+		}
+		u.IDs = append(u.IDs, ids...)
+		u.Offsets = append(u.Offsets, int32(len(u.IDs)))
+		u.Mass = append(u.Mass, float32(rng.Float64()))
+	}
+	return u
+}
+
+// write records what the header's shard owns and returns the file's path.
+func (r recording) write(t testing.TB) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "a.replay")
+	w, err := Create(path, r.h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lo, hi := r.h.Range()
+	r.append(t, w, lo, hi)
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func (r recording) append(t testing.TB, w *Writer, lo, hi int) {
+	t.Helper()
+	for i := lo; i < hi; i++ {
+		if err := w.Append(i, r.seqs[i], &r.subs[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func (r recording) bytes(t testing.TB) []byte { return contents(t, r.write(t)) }
+
+func contents(t testing.TB, path string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// put writes bytes to a file and returns its path.
+func put(t testing.TB, b []byte) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "b.replay")
+	if err := os.WriteFile(path, b, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}

@@ -1,0 +1,125 @@
+package replay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"reprise/data"
+	"reprise/model"
+	"reprise/tensor"
+	"reprise/tokenizer"
+)
+
+// DefaultRule holds our defaults: the paper does not give any.
+func DefaultRule() Rule { return Rule{Tau: 0.95, KMin: 4, KMax: 64} }
+
+// Job is a recording: Stage 0 over documents, into a file.
+type Job struct {
+	Model            *model.Model
+	ModelFingerprint string // checkpoint.TensorSHA256 of the weights
+	Tokenizer        *tokenizer.Tokenizer
+	Pool             *tensor.Pool
+	Rule             Rule
+
+	Documents []data.Document
+	MaxSeqLen int    // tokens per packed sequence
+	Seed      uint64 // of the packing
+
+	Out           string // record to write
+	Shard, Shards int    // the part of the sequences to record; Shards 0 or 1: all
+
+	Progress func(done, total, tokens int) // called after every batch; may be nil
+}
+
+// recordTokens is about how many tokens run through the model together. It cannot be seen in the record.
+const recordTokens = 2048
+
+// Record packs the documents, runs the model over the packs of its shard and writes the record. What an earlier attempt
+// left unfinished is continued, and a record that is there already, made by the same job, is left as it is.
+//
+// When ctx is cancelled, what has been recorded is kept for the next attempt and ctx's error is returned.
+func Record(ctx context.Context, j Job) (Summary, error) {
+	if err := j.Rule.Validate(j.Model.Config.VocabSize); err != nil {
+		return Summary{}, err
+	}
+	if j.MaxSeqLen < 2 || j.MaxSeqLen > j.Model.Config.MaxPositions {
+		return Summary{}, fmt.Errorf("replay: max_seq_len: %d, want 2 to the model's %d", j.MaxSeqLen, j.Model.Config.MaxPositions)
+	}
+	seqs := data.Pack(j.Documents, j.MaxSeqLen, j.Seed)
+	h := j.header(seqs)
+	if done, s, err := finished(j.Out, &h); done || err != nil {
+		return s, err
+	}
+	w, done, err := Resume(j.Out, h)
+	if err != nil {
+		return Summary{}, err
+	}
+	if err := j.run(ctx, w, &h, seqs, done); err != nil {
+		return Summary{}, errors.Join(err, w.Suspend())
+	}
+	s := w.Summary()
+	if err := w.Close(); err != nil {
+		return Summary{}, err
+	}
+	if info, err := os.Stat(j.Out); err == nil {
+		s.Bytes = info.Size()
+	}
+	return s, nil
+}
+
+func (j *Job) header(seqs []data.Sequence) Header {
+	return Header{
+		BaseModel: j.ModelFingerprint, Tokenizer: j.Tokenizer.Fingerprint(),
+		Tau: j.Rule.Tau, KMin: j.Rule.KMin, KMax: j.Rule.KMax, Always: j.Rule.Always,
+		VocabSize: j.Model.Config.VocabSize, MaxSeqLen: j.MaxSeqLen, Seed: j.Seed, Seam: data.Seam(j.Tokenizer),
+		DataDigest: data.Digest(seqs), Shard: j.Shard, Shards: j.Shards, Sequences: len(seqs),
+	}
+}
+
+// finished says whether a record of this very job is there. Another file in its place is an error: it is not overwritten.
+func finished(path string, h *Header) (bool, Summary, error) {
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		return false, Summary{}, nil
+	}
+	r, err := Open(path)
+	if err != nil {
+		return false, Summary{}, fmt.Errorf("%w; delete it, or choose another --out", err)
+	}
+	defer r.Close()
+	have := r.Header()
+	if d := have.difference(h, false); d != "" {
+		return false, Summary{}, fmt.Errorf("replay: %s is a record made with other settings (%s); delete it, or choose another --out", path, d)
+	}
+	return true, r.Summary(), nil
+}
+
+// run records the shard's sequences from the one after those that are done.
+func (j *Job) run(ctx context.Context, w *Writer, h *Header, seqs []data.Sequence, done int) error {
+	rec := NewRecorder(j.Model, j.Pool, j.Rule)
+	lo, hi := h.Range()
+	tokens := 0
+	for at := lo + done; at < hi; {
+		n, size := 0, 0
+		for at+n < hi && (n == 0 || size+len(seqs[at+n].IDs) <= recordTokens) {
+			size += len(seqs[at+n].IDs)
+			n++
+		}
+		subsets, err := rec.Sequences(ctx, seqs[at:at+n])
+		if err != nil {
+			return err
+		}
+		for i := range subsets {
+			if err := w.Append(at+i, seqs[at+i], &subsets[i]); err != nil {
+				return err
+			}
+		}
+		at += n
+		tokens += size
+		if j.Progress != nil {
+			j.Progress(at-lo, hi-lo, tokens)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,56 @@
+package replay
+
+import (
+	"bytes"
+	"encoding/hex"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"reprise/data"
+)
+
+// tiny is the record that docs/FORMAT.md walks through.
+func tiny() recording {
+	q := data.Sequence{IDs: []int32{7, 5, 9, 5}, Target: []bool{false, true, false, true}, DocStarts: []int32{0, 2}}
+	u := Subsets{
+		Pos: []int32{0, 2}, Offsets: []int32{0, 2, 5}, IDs: []int32{5, 8, 1, 5, 40}, Gold: []int32{0, 1},
+		LogProb: []float32{-0.5, -1, -0.25, -6, -2}, Mass: []float32{0.96875, 1}, Outside: []bool{false, true},
+	}
+	h := Header{
+		BaseModel: "b4", Tokenizer: "70", Seam: "sp", Tau: 0.95, KMin: 1, KMax: 2, VocabSize: 50, MaxSeqLen: 8, Seed: 1,
+		Sequences: 1, DataDigest: data.Digest([]data.Sequence{q}),
+	}
+	return recording{h, []data.Sequence{q}, []Subsets{u}}
+}
+
+// The bytes in docs/FORMAT.md are the bytes that are written: every line of the walk-through begins with an offset, then
+// come bytes, then two spaces and what they mean.
+func TestWalkThrough(t *testing.T) {
+	doc, err := os.ReadFile(filepath.Join("..", "docs", "FORMAT.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := regexp.MustCompile(`(?m)^([0-9a-f]{4})  ((?:[0-9a-f]{2} )+) `)
+	var written []byte
+	for _, m := range line.FindAllStringSubmatch(string(doc), -1) {
+		b, err := hex.DecodeString(strings.ReplaceAll(m[2], " ", ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		at, _ := hex.DecodeString(m[1])
+		if offset := int(at[0])<<8 | int(at[1]); offset != len(written) {
+			t.Errorf("line %q: %d bytes stand before it", m[0], len(written))
+		}
+		written = append(written, b...)
+	}
+	path := tiny().write(t)
+	if err := Verify(path); err != nil {
+		t.Fatal(err)
+	}
+	if got := contents(t, path); !bytes.Equal(got, written) {
+		t.Errorf("the file is\n%x\ndocs/FORMAT.md has\n%x", got, written)
+	}
+}
