@@ -9,7 +9,7 @@ import "math"
 // from one only if s lies half-way between two float32, which needs 28 zero
 // bits at its end.
 func FMA(a, b, c float32) float32 {
-	s := float64(a)*float64(b) + float64(c)
+	s := float64(float64(a)*float64(b)) + float64(c)
 	if math.Float64bits(s)<<36 == 0 {
 		return fmaTie(a, b, c)
 	}
@@ -22,7 +22,7 @@ func FMA(a, b, c float32) float32 {
 //
 //go:noinline
 func fmaTie(a, b, c float32) float32 {
-	p, z := float64(a)*float64(b), float64(c)
+	p, z := float64(float64(a)*float64(b)), float64(c)
 	s := p + z
 	// TwoSum: e = p + z - s exactly; NaN if s is infinite or NaN.
 	t := s - p

@@ -8,6 +8,7 @@ package asm
 // len(dst) = len(ids). It panics when a row reaches beyond w.
 func GatherDot(dst []float32, h []float32, w []float32, stride int, ids []int32) {
 	sameLen("GatherDot", len(dst), len(ids))
+	w = w[:len(w):len(w)] // a row beyond the length panics, even within the capacity
 	gatherDotTier(dst, h, w, stride, ids)
 }
 
@@ -18,6 +19,7 @@ func GatherDot(dst []float32, h []float32, w []float32, stride int, ids []int32)
 // len(coef) = len(ids). It panics when a row reaches beyond w.
 func GatherAxpy(dh []float32, coef []float32, w []float32, stride int, ids []int32) {
 	sameLen("GatherAxpy", len(coef), len(ids))
+	w = w[:len(w):len(w)] // a row beyond the length panics, even within the capacity
 	gatherAxpyTier(dh, coef, w, stride, ids)
 }
 

@@ -2,17 +2,206 @@
 
 package asm
 
-import "unsafe"
+// GEMMTiling returns the tiling of the active tier.
+func GEMMTiling() Tiling {
+	switch {
+	case useAVX512:
+		return Tiling{Rows: 14, Cols: 32, Step: 16, LeadA: 16}
+	case useAVX2:
+		return Tiling{Rows: 6, Cols: 16, Step: 8, LeadA: 8}
+	}
+	return Tiling{}
+}
 
-// gemmArgs are the arguments of a tile; distances are in bytes.
-type gemmArgs struct {
-	a, b, c  unsafe.Pointer
-	aRow, aK int
-	bK       int
-	cRow     int
-	k        int
-	mask     int // bit j: column j of c exists
-	acc      int // 0: the sums start from +0, else from c
+func gemmWidth(cols int) int {
+	if useAVX512 {
+		return (cols + 15) &^ 15
+	}
+	return (cols + 7) &^ 7
+}
+
+func gemmTile(rows, cols int, t *gemmArgs) {
+	switch {
+	case useAVX512 && rows <= 14 && cols <= 16:
+		gemmTile16AVX512(rows, t)
+	case useAVX512 && rows <= 14 && cols <= 32:
+		gemmTile32AVX512(rows, t)
+	case useAVX512:
+		badTile(rows, cols)
+	case useAVX2 && rows <= 6 && cols <= 8:
+		gemmTile8AVX2(rows, t)
+	case useAVX2 && rows <= 6 && cols <= 16:
+		gemmTile16AVX2(rows, t)
+	default:
+		badTile(rows, cols)
+	}
+}
+
+// packTranspose does the first so many k of PackTranspose and returns how many.
+func packTranspose(dst []float32, dstK int, src []float32, srcRow, n, k int) int {
+	switch {
+	case useAVX512:
+		k &^= 15
+		if k == 0 || dstK < gemmWidth(n) || len(dst) < (k-1)*dstK+gemmWidth(n) {
+			return 0
+		}
+		var rows [16]*float32
+		for i := 0; i < n; i += 16 {
+			for r := range rows {
+				rows[r] = &src[min(i+r, n-1)*srcRow]
+			}
+			packTransposeAVX512(&dst[i], dstK, &rows, k)
+		}
+		return k
+	case useAVX2:
+		k &^= 7
+		if k == 0 || dstK < gemmWidth(n) || len(dst) < (k-1)*dstK+gemmWidth(n) {
+			return 0
+		}
+		var rows [8]*float32
+		for i := 0; i < n; i += 8 {
+			for r := range rows {
+				rows[r] = &src[min(i+r, n-1)*srcRow]
+			}
+			packTransposeAVX2(&dst[i], dstK, &rows, k)
+		}
+		return k
+	}
+	return 0
+}
+
+// packCopy does PackCopy, or nothing and says so.
+func packCopy(dst []float32, dstK int, src []float32, srcK, n, k int) bool {
+	switch {
+	case useAVX512 && n <= 32 && len(dst) >= (k-1)*dstK+gemmWidth(n):
+		packCopyAVX512(&dst[0], dstK, &src[0], srcK, k, 1<<n-1)
+		return true
+	case useAVX2 && !useAVX512 && (n == 8 || n == 16):
+		packCopyAVX2(&dst[0], dstK, &src[0], srcK, k, n)
+		return true
+	}
+	return false
+}
+
+func gemmTile32AVX512(rows int, t *gemmArgs) {
+	switch rows {
+	case 1:
+		gemm1x32AVX512(t)
+	case 2:
+		gemm2x32AVX512(t)
+	case 3:
+		gemm3x32AVX512(t)
+	case 4:
+		gemm4x32AVX512(t)
+	case 5:
+		gemm5x32AVX512(t)
+	case 6:
+		gemm6x32AVX512(t)
+	case 7:
+		gemm7x32AVX512(t)
+	case 8:
+		gemm8x32AVX512(t)
+	case 9:
+		gemm9x32AVX512(t)
+	case 10:
+		gemm10x32AVX512(t)
+	case 11:
+		gemm11x32AVX512(t)
+	case 12:
+		gemm12x32AVX512(t)
+	case 13:
+		gemm13x32AVX512(t)
+	case 14:
+		gemm14x32AVX512(t)
+	}
+}
+
+func gemmTile16AVX512(rows int, t *gemmArgs) {
+	switch rows {
+	case 1:
+		gemm1x16AVX512(t)
+	case 2:
+		gemm2x16AVX512(t)
+	case 3:
+		gemm3x16AVX512(t)
+	case 4:
+		gemm4x16AVX512(t)
+	case 5:
+		gemm5x16AVX512(t)
+	case 6:
+		gemm6x16AVX512(t)
+	case 7:
+		gemm7x16AVX512(t)
+	case 8:
+		gemm8x16AVX512(t)
+	case 9:
+		gemm9x16AVX512(t)
+	case 10:
+		gemm10x16AVX512(t)
+	case 11:
+		gemm11x16AVX512(t)
+	case 12:
+		gemm12x16AVX512(t)
+	case 13:
+		gemm13x16AVX512(t)
+	case 14:
+		gemm14x16AVX512(t)
+	}
+}
+
+func gemmTile16AVX2(rows int, t *gemmArgs) {
+	switch rows {
+	case 1:
+		gemm1x16AVX2(t)
+	case 2:
+		gemm2x16AVX2(t)
+	case 3:
+		gemm3x16AVX2(t)
+	case 4:
+		gemm4x16AVX2(t)
+	case 5:
+		gemm5x16AVX2(t)
+	case 6:
+		gemm6x16AVX2(t)
+	}
+}
+
+func gemmTile8AVX2(rows int, t *gemmArgs) {
+	switch rows {
+	case 1:
+		gemm1x8AVX2(t)
+	case 2:
+		gemm2x8AVX2(t)
+	case 3:
+		gemm3x8AVX2(t)
+	case 4:
+		gemm4x8AVX2(t)
+	case 5:
+		gemm5x8AVX2(t)
+	case 6:
+		gemm6x8AVX2(t)
+	}
+}
+
+// PeakFlops runs n rounds of independent fused multiply-adds of the active tier,
+// all in registers, and returns the number of floating-point operations: two
+// for every lane. It is the yardstick of the benchmarks. The portable tier has
+// none and returns 0.
+func PeakFlops(n int) int {
+	total := 0
+	for n > 0 {
+		step := min(n, 1000) // keep one call short: assembly cannot be preempted
+		n -= step
+		switch {
+		case useAVX512:
+			peakAVX512(step)
+			total += step * 28 * 16 * 2
+		case useAVX2:
+			peakAVX2(step)
+			total += step * 12 * 8 * 2
+		}
+	}
+	return total
 }
 
 //go:noescape
@@ -56,3 +245,97 @@ func gemm13x32AVX512(t *gemmArgs)
 
 //go:noescape
 func gemm14x32AVX512(t *gemmArgs)
+
+//go:noescape
+func gemm1x16AVX512(t *gemmArgs)
+
+//go:noescape
+func gemm2x16AVX512(t *gemmArgs)
+
+//go:noescape
+func gemm3x16AVX512(t *gemmArgs)
+
+//go:noescape
+func gemm4x16AVX512(t *gemmArgs)
+
+//go:noescape
+func gemm5x16AVX512(t *gemmArgs)
+
+//go:noescape
+func gemm6x16AVX512(t *gemmArgs)
+
+//go:noescape
+func gemm7x16AVX512(t *gemmArgs)
+
+//go:noescape
+func gemm8x16AVX512(t *gemmArgs)
+
+//go:noescape
+func gemm9x16AVX512(t *gemmArgs)
+
+//go:noescape
+func gemm10x16AVX512(t *gemmArgs)
+
+//go:noescape
+func gemm11x16AVX512(t *gemmArgs)
+
+//go:noescape
+func gemm12x16AVX512(t *gemmArgs)
+
+//go:noescape
+func gemm13x16AVX512(t *gemmArgs)
+
+//go:noescape
+func gemm14x16AVX512(t *gemmArgs)
+
+//go:noescape
+func gemm1x16AVX2(t *gemmArgs)
+
+//go:noescape
+func gemm2x16AVX2(t *gemmArgs)
+
+//go:noescape
+func gemm3x16AVX2(t *gemmArgs)
+
+//go:noescape
+func gemm4x16AVX2(t *gemmArgs)
+
+//go:noescape
+func gemm5x16AVX2(t *gemmArgs)
+
+//go:noescape
+func gemm6x16AVX2(t *gemmArgs)
+
+//go:noescape
+func gemm1x8AVX2(t *gemmArgs)
+
+//go:noescape
+func gemm2x8AVX2(t *gemmArgs)
+
+//go:noescape
+func gemm3x8AVX2(t *gemmArgs)
+
+//go:noescape
+func gemm4x8AVX2(t *gemmArgs)
+
+//go:noescape
+func gemm5x8AVX2(t *gemmArgs)
+
+//go:noescape
+func gemm6x8AVX2(t *gemmArgs)
+
+//go:noescape
+func packTransposeAVX512(dst *float32, dstK int, rows *[16]*float32, k int)
+
+//go:noescape
+func packTransposeAVX2(dst *float32, dstK int, rows *[8]*float32, k int)
+
+//go:noescape
+func packCopyAVX512(dst *float32, dstK int, src *float32, srcK, k int, mask int)
+
+//go:noescape
+func packCopyAVX2(dst *float32, dstK int, src *float32, srcK, k int, n int)
+
+func peakAVX512(n int)
+
+func peakAVX2(n int)

@@ -5,7 +5,10 @@ package asm
 func Atan2(dst, y, x []float32) {
 	sameLen("Atan2", len(dst), len(y))
 	sameLen("Atan2", len(dst), len(x))
-	atan2Generic(dst, y, x)
+	for ; len(y) > chunk; dst, y, x = dst[chunk:], y[chunk:], x[chunk:] {
+		atan2Tier(dst[:chunk], y[:chunk], x[:chunk])
+	}
+	atan2Tier(dst, y, x)
 }
 
 // StepCoef holds the numbers that an optimizer step shares by all elements of
@@ -32,14 +35,20 @@ type StepCoef struct {
 // (arXiv:1711.05101): w = fma(-LR, mh/(sqrt(vh)+Eps), w*Decay).
 func AdamWStep(w, g, m, v []float32, c *StepCoef) {
 	stepLen("AdamWStep", w, g, m, v)
-	adamWGeneric(w, g, m, v, c)
+	for ; len(w) > chunk; w, g, m, v = w[chunk:], g[chunk:], m[chunk:], v[chunk:] {
+		adamWTier(w[:chunk], g[:chunk], m[:chunk], v[:chunk], c)
+	}
+	adamWTier(w, g, m, v, c)
 }
 
 // Atan2Step advances weights and moments by one step of Adam-atan2
 // (arXiv:2407.05872): w = fma(-LR, atan2(mh, AtanB*sqrt(vh)), w*Decay).
 func Atan2Step(w, g, m, v []float32, c *StepCoef) {
 	stepLen("Atan2Step", w, g, m, v)
-	atan2StepGeneric(w, g, m, v, c)
+	for ; len(w) > chunk; w, g, m, v = w[chunk:], g[chunk:], m[chunk:], v[chunk:] {
+		atan2StepTier(w[:chunk], g[:chunk], m[:chunk], v[:chunk], c)
+	}
+	atan2StepTier(w, g, m, v, c)
 }
 
 func stepLen(op string, w, g, m, v []float32) {

@@ -97,3 +97,17 @@ func gatherAxpyTier(dh, coef, w []float32, stride int, ids []int32) {
 func selectAboveTier(idx []int32, x []float32, threshold float32, first int) int {
 	return selectAboveGeneric(idx, x, threshold, first)
 }
+
+func atan2Tier(dst, y, x []float32) { atan2Generic(dst, y, x) }
+
+func adamWTier(w, g, m, v []float32, c *StepCoef) { adamWGeneric(w, g, m, v, c) }
+
+func atan2StepTier(w, g, m, v []float32, c *StepCoef) { atan2StepGeneric(w, g, m, v, c) }
+
+func f32FromBF16Tier(dst []float32, src []uint16) { f32FromBF16Generic(dst, src) }
+
+func bf16FromF32Tier(dst []uint16, src []float32) { bf16FromF32Generic(dst, src) }
+
+func f32FromF16Tier(dst []float32, src []uint16) { f32FromF16Generic(dst, src) }
+
+func f16FromF32Tier(dst []uint16, src []float32) { f16FromF32Generic(dst, src) }

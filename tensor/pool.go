@@ -48,3 +48,5 @@ func (p *Pool) Run(tasks int, job Job) {
 	}
 	wg.Wait()
 }
+
+func (p *Pool) gemm(g gemm) { p.scratch[0].gemm(g) }

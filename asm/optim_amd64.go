@@ -1,0 +1,73 @@
+//go:build !purego
+
+package asm
+
+import "math"
+
+// atanTable holds 1, the sign bits, pi/2 and the coefficients of atan for
+// AVX-512; atanRows holds each eight times for AVX2.
+var (
+	atanTable = [11]float32{
+		1, math.Float32frombits(1 << 31), halfPi,
+		atanC0, atanC1, atanC2, atanC3, atanC4, atanC5, atanC6, atanC7,
+	}
+	atanRows = func() (rows [11][8]float32) {
+		for j := range 8 {
+			for i, c := range atanTable {
+				rows[i][j] = c
+			}
+		}
+		return rows
+	}()
+)
+
+//go:noescape
+func atan2AVX512(dst, y, x []float32)
+
+//go:noescape
+func atan2AVX2(dst, y, x []float32)
+
+//go:noescape
+func adamWAVX512(w, g, m, v []float32, c *StepCoef)
+
+//go:noescape
+func adamWAVX2(w, g, m, v []float32, c *StepCoef)
+
+//go:noescape
+func atan2StepAVX512(w, g, m, v []float32, c *StepCoef)
+
+//go:noescape
+func atan2StepAVX2(w, g, m, v []float32, c *StepCoef)
+
+func atan2Tier(dst, y, x []float32) {
+	switch {
+	case useAVX512:
+		atan2AVX512(dst, y, x)
+	case useAVX2:
+		atan2AVX2(dst, y, x)
+	default:
+		atan2Generic(dst, y, x)
+	}
+}
+
+func adamWTier(w, g, m, v []float32, c *StepCoef) {
+	switch {
+	case useAVX512:
+		adamWAVX512(w, g, m, v, c)
+	case useAVX2:
+		adamWAVX2(w, g, m, v, c)
+	default:
+		adamWGeneric(w, g, m, v, c)
+	}
+}
+
+func atan2StepTier(w, g, m, v []float32, c *StepCoef) {
+	switch {
+	case useAVX512:
+		atan2StepAVX512(w, g, m, v, c)
+	case useAVX2:
+		atan2StepAVX2(w, g, m, v, c)
+	default:
+		atan2StepGeneric(w, g, m, v, c)
+	}
+}
