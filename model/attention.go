@@ -8,9 +8,6 @@ import (
 // queryBlock is the number of queries whose scores exist at the same time. Its size cannot be seen in any result.
 const queryBlock = 32
 
-// lanes is the width of the canonical reduction (docs/NUMERICS.md).
-const lanes = 32
-
 // attention is the arithmetic of one head over one segment, for a block of queries at a time:
 //
 //	s_j = scale·(q·k_j);  m = max s;  e_j = exp(s_j − m);  l = Σ e_j;  o = (Σ e_j v_j)/l      over the visible keys j ≤ i
@@ -45,8 +42,8 @@ func (a *attention) head(m *tensor.Matrix, r0, r1, head int) tensor.Matrix {
 	return m.View(r0, r1, head*a.cfg.HeadDim, (head+1)*a.cfg.HeadDim)
 }
 
-// probabilities fills s (queries × keys 0..q0+n-1) with e_j of NUMERICS §6 for the queries at positions q0.. and
-// returns it. stats(i, max, sum) is told each query's maximum and sum.
+// exponentials fills s (queries × keys) with e_j for the queries at positions q0.. and stats with each query's maximum and
+// sum. What stands right of a query's own position is left as it is.
 func (a *attention) exponentials(sc *tensor.Scratch, s, q, k *tensor.Matrix, q0 int, stats []rowStat) {
 	sc.MatMulNT(s, q, k, false)
 	for i := range q.Rows {

@@ -60,7 +60,6 @@ type Pass struct {
 	finalInv []float32
 	tmp      tensor.Matrix // [tokens, d]: what a sub-layer adds to the stream
 	work     []attnTask    // (segment, query block) of this batch
-	stats    []rowStat     // scratch for attention when nothing is kept
 
 	grads gradients
 

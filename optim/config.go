@@ -15,7 +15,7 @@ const (
 
 // Config chooses an optimizer. DefaultConfig gives the documented defaults; a zero field means zero.
 type Config struct {
-	Name        string  `yaml:"name" json:"name"`                   // adamw, adam-atan2 or moclip
+	Name        string  `yaml:"optimizer" json:"optimizer"`         // adamw, adam-atan2 or moclip
 	Beta1       float64 `yaml:"beta1" json:"beta1"`                 // decay of the first moment
 	Beta2       float64 `yaml:"beta2" json:"beta2"`                 // decay of the second moment
 	Eps         float64 `yaml:"eps" json:"eps"`                     // AdamW only: added to √v̂

@@ -1,0 +1,206 @@
+package eval
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strings"
+
+	"reprise/asm"
+	"reprise/data"
+	"reprise/loss"
+	"reprise/model"
+	"reprise/tensor"
+	"reprise/tokenizer"
+)
+
+// Task is what is done with a file.
+type Task string
+
+// The tasks.
+const (
+	Loss   Task = "loss"   // cross-entropy of the targets
+	Choice Task = "choice" // the option of greatest log-likelihood
+	Match  Task = "match"  // greedy completion equal to the expected one
+)
+
+// Set is one named file to evaluate on.
+type Set struct {
+	Name, Path string
+	Task       Task
+}
+
+// ParseSet reads NAME=FILE or NAME=FILE:task.
+func ParseSet(s string) (Set, error) {
+	name, path, ok := strings.Cut(s, "=")
+	if !ok || name == "" || path == "" {
+		return Set{}, fmt.Errorf("eval: data %q: want NAME=FILE, NAME=FILE:choice or NAME=FILE:match", s)
+	}
+	set := Set{Name: name, Path: path, Task: Loss}
+	for _, t := range []Task{Loss, Choice, Match} {
+		if rest, found := strings.CutSuffix(path, ":"+string(t)); found {
+			set.Path, set.Task = rest, t
+		}
+	}
+	return set, nil
+}
+
+// Result is what one set gave. Fields that do not belong to its task are left out of JSON.
+type Result struct {
+	Name string `json:"name"`
+	Task Task   `json:"task"`
+
+	Loss        *float64 `json:"loss,omitempty"` // nats per scored token
+	Perplexity  *float64 `json:"perplexity,omitempty"`
+	BitsPerByte *float64 `json:"bits_per_byte,omitempty"`
+	Tokens      int      `json:"tokens"`              // scored
+	Truncated   int      `json:"truncated,omitempty"` // samples cut to the model's length
+
+	Correct        *int     `json:"correct,omitempty"`
+	CorrectPerByte *int     `json:"correct_per_byte,omitempty"`
+	Total          int      `json:"total"`
+	ChoiceLoss     *float64 `json:"choice_loss,omitempty"` // nats: −log of the right option's share of the options' likelihood
+	Chance         *float64 `json:"chance,omitempty"`
+}
+
+// Evaluator scores a model. It is not safe for concurrent use.
+type Evaluator struct {
+	Model     *model.Model
+	Pool      *tensor.Pool
+	Tokenizer *tokenizer.Tokenizer
+	MaxSeqLen int // longest sequence, in tokens; 0: what the model was made for
+	MaxTokens int // match: longest answer; 0: 128
+
+	pass *model.Pass
+	full loss.Full
+}
+
+// batchTokens is how many tokens are scored together. It cannot be seen in the results.
+const batchTokens = 2048
+
+func (e *Evaluator) maxSeqLen() int {
+	if e.MaxSeqLen > 0 {
+		return min(e.MaxSeqLen, e.Model.Config.MaxPositions)
+	}
+	return e.Model.Config.MaxPositions
+}
+
+// Run evaluates one set.
+func (e *Evaluator) Run(ctx context.Context, s Set) (Result, error) {
+	var (
+		r   Result
+		err error
+	)
+	switch s.Task {
+	case Loss:
+		r, err = e.lossOf(ctx, s.Path)
+	case Choice:
+		r, err = e.choice(ctx, s.Path)
+	case Match:
+		r, err = e.match(ctx, s.Path)
+	default:
+		err = fmt.Errorf("task %q is unknown; known: loss, choice, match", s.Task)
+	}
+	if err != nil {
+		return Result{}, fmt.Errorf("eval: %s: %w", s.Name, err)
+	}
+	r.Name, r.Task = s.Name, s.Task
+	return r, nil
+}
+
+// lossOf scores the targets of a file.
+func (e *Evaluator) lossOf(ctx context.Context, path string) (Result, error) {
+	docs, stats, err := data.LoadDocuments(path, e.Tokenizer, data.Options{MaxSeqLen: e.maxSeqLen(), Evaluation: true})
+	if err != nil {
+		return Result{}, err
+	}
+	r, err := e.Documents(ctx, docs)
+	r.Truncated = stats.Truncated
+	return r, err
+}
+
+// Documents is the token-weighted cross-entropy over the targets of documents that are in memory.
+// Bits per byte count the scored text only: the end id is left out of both.
+func (e *Evaluator) Documents(ctx context.Context, docs []data.Document) (Result, error) {
+	var sum, textSum float64
+	tokens, bytes := 0, 0
+	err := e.each(ctx, docs, func(d *data.Document, losses []float64) {
+		k := 0
+		for t, target := range d.Target {
+			if target {
+				sum += losses[k]
+				if !(d.EndID && t == len(d.IDs)-1) {
+					textSum += losses[k]
+				}
+				k++
+			}
+		}
+		tokens += k
+		bytes += d.Bytes
+	})
+	if err != nil {
+		return Result{}, err
+	}
+	if tokens == 0 {
+		return Result{}, fmt.Errorf("no token to score")
+	}
+	mean := sum / float64(tokens)
+	ppl := asm.Exp64(mean)
+	r := Result{Loss: &mean, Perplexity: &ppl, Tokens: tokens, Total: len(docs)}
+	if bytes > 0 {
+		bpb := textSum / math.Ln2 / float64(bytes)
+		r.BitsPerByte = &bpb
+	}
+	return r, nil
+}
+
+// each scores documents in batches and hands every document its losses, one per target, in order.
+func (e *Evaluator) each(ctx context.Context, docs []data.Document, use func(*data.Document, []float64)) error {
+	if e.pass == nil {
+		e.pass = model.NewPass(e.Model, e.Pool, false)
+	}
+	for len(docs) > 0 {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		n, size := 0, 0
+		for n < len(docs) && (n == 0 || size+len(docs[n].IDs) <= batchTokens) {
+			size += len(docs[n].IDs)
+			n++
+		}
+		losses := e.score(docs[:n])
+		for i := range docs[:n] {
+			count := 0
+			for _, t := range docs[i].Target {
+				if t {
+					count++
+				}
+			}
+			use(&docs[i], losses[:count])
+			losses = losses[count:]
+		}
+		docs = docs[n:]
+	}
+	return nil
+}
+
+// score runs one batch and returns the losses of its targets, document by document.
+func (e *Evaluator) score(docs []data.Document) []float64 {
+	var b model.Batch
+	var t loss.Targets
+	for _, d := range docs {
+		first := int32(len(b.IDs))
+		b.Segments = append(b.Segments, first)
+		b.IDs = append(b.IDs, d.IDs...)
+		for i, target := range d.Target {
+			if target {
+				t.Rows = append(t.Rows, first+int32(i)-1)
+				t.Gold = append(t.Gold, d.IDs[i])
+			}
+		}
+	}
+	h := e.pass.Forward(b)
+	losses := make([]float64, len(t.Rows))
+	e.full.Run(e.Pool, e.Model.Head(), h, nil, t, 1, losses)
+	return losses
+}

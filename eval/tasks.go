@@ -1,0 +1,148 @@
+package eval
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"reprise/asm"
+	"reprise/data"
+	"reprise/model"
+)
+
+// choice scores every option after its prompt, options not shown and without an end id. The answer is the option of the
+// greatest summed log-likelihood; ties go to the lowest index.
+func (e *Evaluator) choice(ctx context.Context, path string) (Result, error) {
+	rows, err := data.Rows(path)
+	if err != nil {
+		return Result{}, err
+	}
+	var docs []data.Document
+	truncated := 0
+	for _, row := range rows {
+		if len(row.Choices) < 2 {
+			return Result{}, fmt.Errorf("%s: line %d: task choice wants a list \"choices\" of two or more, found %d", path, row.Line, len(row.Choices))
+		}
+		if row.Answer < 0 || row.Answer >= len(row.Choices) {
+			return Result{}, fmt.Errorf("%s: line %d: answer %d, want 0 to %d", path, row.Line, row.Answer, len(row.Choices)-1)
+		}
+		for _, option := range row.Choices {
+			d, cut, err := data.Pair(e.Tokenizer, row.Prompt, option, e.maxSeqLen(), false)
+			if err != nil {
+				return Result{}, fmt.Errorf("%s: line %d: %w", path, row.Line, err)
+			}
+			if cut {
+				truncated++
+			}
+			docs = append(docs, d)
+		}
+	}
+	scores := make([]float64, 0, len(docs)) // summed log-likelihood
+	tokens := 0
+	err = e.each(ctx, docs, func(_ *data.Document, losses []float64) {
+		var sum float64
+		for _, l := range losses {
+			sum -= l
+		}
+		scores = append(scores, sum)
+		tokens += len(losses)
+	})
+	if err != nil {
+		return Result{}, err
+	}
+	correct, perByte := 0, 0
+	var choiceLoss, chance float64
+	for _, row := range rows {
+		n := len(row.Choices)
+		s, d := scores[:n], docs[:n]
+		scores, docs = scores[n:], docs[n:]
+		best, bestPerByte := 0, 0
+		for i := range s {
+			if s[i] > s[best] {
+				best = i
+			}
+			if s[i]/float64(max(1, d[i].Bytes)) > s[bestPerByte]/float64(max(1, d[bestPerByte].Bytes)) {
+				bestPerByte = i
+			}
+		}
+		if best == row.Answer {
+			correct++
+		}
+		if bestPerByte == row.Answer {
+			perByte++
+		}
+		var sum float64
+		for i := range s {
+			sum += asm.Exp64(s[i] - s[best])
+		}
+		choiceLoss += asm.Log64(sum) - (s[row.Answer] - s[best])
+		chance += 1 / float64(n)
+	}
+	total := float64(len(rows))
+	choiceLoss /= total
+	chance /= total
+	return Result{Correct: &correct, CorrectPerByte: &perByte, Total: len(rows), ChoiceLoss: &choiceLoss, Chance: &chance,
+		Tokens: tokens, Truncated: truncated}, nil
+}
+
+// match completes every prompt greedily up to the end id and compares, white space collapsed and case kept.
+func (e *Evaluator) match(ctx context.Context, path string) (Result, error) {
+	rows, err := data.Rows(path)
+	if err != nil {
+		return Result{}, err
+	}
+	decoder := model.NewDecoder(e.Model, e.Pool)
+	correct, tokens, truncated := 0, 0, 0
+	for _, row := range rows {
+		if row.Prompt == "" || row.Completion == "" {
+			return Result{}, fmt.Errorf("%s: line %d: task match wants \"prompt\" and \"completion\"", path, row.Line)
+		}
+		prompt, want := e.Tokenizer.EncodeCompletion(row.Prompt, row.Completion)
+		limit := e.MaxTokens
+		if limit == 0 {
+			limit = max(128, 2*len(want))
+		}
+		if room := e.maxSeqLen() - limit; len(prompt) > room {
+			if room < 1 {
+				return Result{}, fmt.Errorf("%s: line %d: an answer of %d tokens leaves no room for a prompt in %d", path, row.Line, limit, e.maxSeqLen())
+			}
+			prompt = prompt[len(prompt)-room:]
+			truncated++
+		}
+		got, err := Greedy(ctx, e, decoder, prompt, limit)
+		if err != nil {
+			return Result{}, err
+		}
+		tokens += len(got)
+		if Same(e.Tokenizer.Decode(got, true), row.Completion) {
+			correct++
+		}
+	}
+	return Result{Correct: &correct, Total: len(rows), Tokens: tokens, Truncated: truncated}, nil
+}
+
+// Greedy completes a prompt up to the end id, which is not returned, or to limit tokens.
+func Greedy(ctx context.Context, e *Evaluator, d *model.Decoder, prompt []int32, limit int) ([]int32, error) {
+	stop := e.Model.Config.EOS
+	if id, ok := e.Tokenizer.EOS(); ok {
+		stop = append([]int32{id}, stop...)
+	}
+	var out []int32
+	for id, err := range model.Generate(ctx, d, prompt, limit, model.Sampling{}, stop) {
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range stop {
+			if id == s {
+				return out, nil
+			}
+		}
+		out = append(out, id)
+	}
+	return out, nil
+}
+
+// Same compares two answers: runs of white space count as one space, leading and trailing ones not at all.
+func Same(a, b string) bool {
+	return strings.Join(strings.Fields(a), " ") == strings.Join(strings.Fields(b), " ")
+}

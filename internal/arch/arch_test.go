@@ -1,0 +1,131 @@
+// Package arch holds the tests of the project's structure: who may import whom, and what arithmetic may not do.
+package arch
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// mayImport lists, for every package, which of ours it may import (docs: README, "Where things are").
+var mayImport = map[string][]string{
+	"asm":                 {},
+	"tensor":              {"asm"},
+	"model":               {"asm", "tensor"},
+	"loss":                {"asm", "tensor"},
+	"optim":               {"asm", "tensor"},
+	"tokenizer":           {},
+	"data":                {"tokenizer", "tensor"},
+	"checkpoint":          {"asm", "tensor", "model", "internal/atomicfile"},
+	"replay":              {"asm", "tensor", "model", "loss", "data", "tokenizer", "internal/atomicfile"},
+	"eval":                {"asm", "tensor", "model", "loss", "data", "tokenizer"},
+	"train":               {"asm", "tensor", "model", "loss", "optim", "data", "tokenizer", "checkpoint", "replay", "eval", "internal/atomicfile"},
+	"internal/atomicfile": {},
+	"internal/testdata":   {},
+	"internal/synth":      {"tensor", "data"},
+	"internal/demo":       {"asm", "tensor", "model", "loss", "optim", "data", "tokenizer", "checkpoint", "replay", "eval", "train", "internal/synth", "internal/atomicfile"},
+	"cmd/reprise":         {"asm", "tensor", "model", "optim", "data", "tokenizer", "checkpoint", "replay", "eval", "train", "internal/demo"},
+}
+
+// core packages import nothing from outside but cpuid.
+var core = []string{"asm", "tensor", "model", "loss", "optim"}
+
+// transcendental are the functions of math whose bits differ between platforms (docs/NUMERICS.md).
+var transcendental = []string{
+	"Acos", "Acosh", "Asin", "Asinh", "Atan", "Atan2", "Atanh", "Cbrt", "Cos", "Cosh", "Erf", "Erfc", "Erfinv", "Exp", "Exp2",
+	"Expm1", "Gamma", "Hypot", "J0", "J1", "Lgamma", "Log", "Log10", "Log1p", "Log2", "Pow", "Pow10", "Sin", "Sincos", "Sinh",
+	"Tan", "Tanh",
+}
+
+// eachFile parses every Go file of the module that is not a test.
+func eachFile(t *testing.T, use func(pkg, path string, f *ast.File, fset *token.FileSet)) {
+	t.Helper()
+	root := filepath.Join("..", "..")
+	if _, err := os.Stat(filepath.Join(root, "go.mod")); err != nil {
+		t.Fatal(err)
+	}
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (d.Name() == "testdata" && path != filepath.Join(root, "internal", "testdata") || strings.HasPrefix(d.Name(), ".") && path != root) {
+			return filepath.SkipDir
+		}
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		fset := token.NewFileSet()
+		f, err := parser.ParseFile(fset, path, nil, 0)
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(root, filepath.Dir(path))
+		if err != nil {
+			return err
+		}
+		use(filepath.ToSlash(rel), path, f, fset)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestImportsPointDownwards(t *testing.T) {
+	seen := map[string]bool{}
+	eachFile(t, func(pkg, path string, f *ast.File, _ *token.FileSet) {
+		seen[pkg] = true
+		allowed, known := mayImport[pkg]
+		if !known {
+			t.Errorf("%s: package %s is not in the list of mayImport", path, pkg)
+			return
+		}
+		for _, spec := range f.Imports {
+			name, _ := strconv.Unquote(spec.Path.Value)
+			if ours, ok := strings.CutPrefix(name, "reprise/"); ok {
+				if !slices.Contains(allowed, ours) {
+					t.Errorf("%s imports %s; %s may import %v", path, ours, pkg, allowed)
+				}
+				continue
+			}
+			outside := strings.Contains(strings.Split(name, "/")[0], ".")
+			if outside && slices.Contains(core, pkg) && !strings.HasPrefix(name, "github.com/klauspost/cpuid/") {
+				t.Errorf("%s imports %s; core packages use the standard library and cpuid", path, name)
+			}
+			if name == "C" {
+				t.Errorf("%s uses cgo", path)
+			}
+		}
+	})
+	for pkg := range mayImport {
+		if !seen[pkg] {
+			t.Errorf("package %s is listed but does not exist", pkg)
+		}
+	}
+}
+
+func TestNoTranscendentalFunctionsOfMath(t *testing.T) {
+	eachFile(t, func(_, path string, f *ast.File, fset *token.FileSet) {
+		imported := slices.ContainsFunc(f.Imports, func(s *ast.ImportSpec) bool { return s.Path.Value == `"math"` })
+		if !imported {
+			return
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			sel, ok := n.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			if x, ok := sel.X.(*ast.Ident); ok && x.Name == "math" && slices.Contains(transcendental, sel.Sel.Name) {
+				t.Errorf("%s: math.%s: its bits differ between platforms; use package asm", fset.Position(n.Pos()), sel.Sel.Name)
+			}
+			return true
+		})
+	})
+}

@@ -1,0 +1,229 @@
+package train
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/goccy/go-yaml"
+
+	"reprise/asm"
+	"reprise/checkpoint"
+	"reprise/data"
+	"reprise/internal/atomicfile"
+)
+
+// Files of a run directory, beside the checkpoints step-000100/, best/ and final/.
+const (
+	recipeFile  = "recipe.yaml"
+	runFile     = "run.json"
+	metricsFile = "metrics.jsonl"
+)
+
+// runMeta is what a checkpoint keeps beside weights and moments. The order of the data and every random draw follow from
+// the recipe and the number of steps taken, so there is no further state.
+type runMeta struct {
+	Digest  string   `json:"digest"` // of everything that decides the result
+	Best    *float64 `json:"best"`   // lowest loss of the first evaluation set
+	Seconds float64  `json:"seconds"`
+}
+
+// digest names everything that decides the bits of a run: the recipe without what cannot be seen in them, the base model,
+// and the data.
+func (r *Run) digest() string {
+	c := r.Recipe
+	c.Model, c.Out, c.Replay, c.Data, c.Mix = "", "", "", "", ""
+	c.MicroBatchSize, c.Eval, c.Save = 0, EvalPlan{}, SavePlan{}
+	h := sha256.New()
+	text, err := json.Marshal(c)
+	if err != nil {
+		panic(err) // a struct of numbers and strings
+	}
+	fmt.Fprintf(h, "%s\n%s\n%d\n%x\n", text, r.Base.Fingerprint, r.Steps, r.domain.digest())
+	if r.mix != nil {
+		fmt.Fprintf(h, "%x\n", r.mix.digest())
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// digest is that of the packed data.
+func (s *source) digest() [32]byte {
+	if s.record != nil {
+		return s.record.Header().DataDigest
+	}
+	return data.Digest(s.packed)
+}
+
+// prepareDir creates the run directory, or with resume loads its newest checkpoint. A run without Out keeps nothing.
+func (r *Run) prepareDir(resume bool) error {
+	out := r.Recipe.Out
+	if out == "" {
+		return nil
+	}
+	entries, err := os.ReadDir(out)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("train: %w", err)
+	}
+	if len(entries) > 0 {
+		if resume {
+			return r.resume()
+		}
+		return fmt.Errorf("train: %s exists and is not empty; choose another --out, or go on with --resume", out)
+	}
+	if err := os.MkdirAll(out, 0o777); err != nil {
+		return fmt.Errorf("train: %w", err)
+	}
+	text, err := yaml.Marshal(r.Recipe)
+	if err != nil {
+		return fmt.Errorf("train: writing the recipe: %w", err)
+	}
+	about, err := json.MarshalIndent(map[string]any{
+		"go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH, "tier": asm.Active().String(),
+		"workers": r.pool.Workers(), "base_model": r.Base.Fingerprint, "tokenizer": r.Tokenizer.Fingerprint(),
+		"digest": r.digest(), "steps": r.Steps,
+	}, "", "  ")
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		atomicfile.WriteFile(filepath.Join(out, recipeFile), text),
+		atomicfile.WriteFile(filepath.Join(out, runFile), append(about, '\n')),
+	)
+}
+
+// state lists what a checkpoint holds; its tensors share memory with the run.
+func (r *Run) state() *checkpoint.State {
+	s := &checkpoint.State{Step: r.done}
+	i := 0
+	for p := range r.Base.Model.Params() {
+		m, v := r.stepper.Optimizer.Moments(i)
+		s.Weights = append(s.Weights, checkpoint.NamedTensor{Name: p.Name, Shape: p.Shape, Data: p.W.Data})
+		s.Optimizer = append(s.Optimizer,
+			checkpoint.NamedTensor{Name: p.Name + ".m", Shape: p.Shape, Data: m.Data},
+			checkpoint.NamedTensor{Name: p.Name + ".v", Shape: p.Shape, Data: v.Data})
+		i++
+	}
+	return s
+}
+
+// save writes a checkpoint and removes old ones once it is in place.
+func (r *Run) save() (string, error) {
+	if r.Recipe.Out == "" {
+		return "", nil
+	}
+	s := r.state()
+	meta := runMeta{Digest: r.digest(), Seconds: r.seconds}
+	if !math.IsInf(r.best, 1) {
+		meta.Best = &r.best
+	}
+	var err error
+	if s.Meta, err = json.Marshal(meta); err != nil {
+		return "", err
+	}
+	dir, err := checkpoint.SaveState(r.Recipe.Out, s)
+	if err != nil {
+		return "", err
+	}
+	return dir, checkpoint.Prune(r.Recipe.Out, r.Recipe.Save.KeepLast)
+}
+
+// resume goes on from the newest whole checkpoint; without one, from the start.
+func (r *Run) resume() error {
+	dir, broken, err := checkpoint.Latest(r.Recipe.Out)
+	if err != nil {
+		return err
+	}
+	if dir == "" {
+		if len(broken) > 0 {
+			return fmt.Errorf("train: %s holds no whole checkpoint: %w", r.Recipe.Out, errors.Join(broken...))
+		}
+		if _, err := os.Stat(r.path(runFile)); err != nil {
+			return fmt.Errorf("train: %s is not a run directory (no %s)", r.Recipe.Out, runFile)
+		}
+		return r.trimMetrics()
+	}
+	s := r.state()
+	if err := checkpoint.RestoreState(dir, s); err != nil {
+		return err
+	}
+	var meta runMeta
+	if err := json.Unmarshal(s.Meta, &meta); err != nil {
+		return fmt.Errorf("train: %s: %w", dir, err)
+	}
+	if meta.Digest != r.digest() {
+		return fmt.Errorf("train: %s belongs to another recipe, base model or data; see %s, or choose another --out", dir, r.path(recipeFile))
+	}
+	r.done, r.seconds = s.Step, meta.Seconds
+	if meta.Best != nil {
+		r.best = *meta.Best
+	}
+	r.stepper.Optimizer.Restore(s.Step)
+	return r.trimMetrics()
+}
+
+// trimMetrics drops the lines of steps after the checkpoint, which will be taken again.
+func (r *Run) trimMetrics() error {
+	text, err := os.ReadFile(r.path(metricsFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("train: %w", err)
+	}
+	var keep bytes.Buffer
+	lines := bufio.NewScanner(bytes.NewReader(text))
+	lines.Buffer(nil, 1<<24)
+	for lines.Scan() {
+		var e Event
+		if json.Unmarshal(lines.Bytes(), &e) == nil && (e.Step < r.done || e.Step == r.done && e.Step > 0) {
+			keep.Write(append(lines.Bytes(), '\n'))
+		}
+	}
+	return atomicfile.WriteFile(r.path(metricsFile), keep.Bytes())
+}
+
+// report appends an event to metrics.jsonl and hands it on; false says that nobody listens any more.
+func (r *Run) report(e Event, yield func(Event) bool) bool {
+	if r.Recipe.Out != "" {
+		if err := appendLine(r.path(metricsFile), e); err != nil {
+			e.Warning = err.Error()
+		}
+	}
+	return yield(e)
+}
+
+func appendLine(path string, v any) error {
+	line, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o666)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(append(line, '\n'))
+	return errors.Join(err, f.Close())
+}
+
+// saveModel writes the weights as a Hugging Face directory inside the run directory.
+func (r *Run) saveModel(name string) error {
+	return checkpoint.SaveModel(r.path(name), r.Base.Model, checkpoint.SaveOptions{SourceDir: r.Base.Dir, Replace: true})
+}
+
+// lastCheckpoint names the newest checkpoint for an error message.
+func (r *Run) lastCheckpoint() string {
+	dir, _, err := checkpoint.Latest(r.Recipe.Out)
+	if r.Recipe.Out == "" || err != nil || dir == "" {
+		return "none (the base model is unchanged)"
+	}
+	return dir
+}

@@ -1,0 +1,135 @@
+package train
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+
+	"github.com/goccy/go-yaml"
+
+	"reprise/eval"
+	"reprise/optim"
+)
+
+// Recipe is everything that decides a run. A file is YAML with these keys; flags of the same names override it.
+type Recipe struct {
+	Model  string `yaml:"model" json:"model"`   // base model: a Hugging Face directory
+	Replay string `yaml:"replay" json:"replay"` // record of Stage 0; gives the packed sequences
+	Data   string `yaml:"data" json:"data"`     // training text instead of a record, for loss: full
+	Out    string `yaml:"out" json:"out"`       // run directory
+
+	Loss         string `yaml:"loss" json:"loss"` // replay or full
+	optim.Config `yaml:",inline"`
+
+	LR           float64 `yaml:"lr" json:"lr"`
+	Schedule     string  `yaml:"schedule" json:"schedule"`             // cosine, linear or constant
+	WarmupRatio  float64 `yaml:"warmup_ratio" json:"warmup_ratio"`     // share of the steps
+	FinalLRRatio float64 `yaml:"final_lr_ratio" json:"final_lr_ratio"` // rate at the last step, as a share of lr
+
+	Epochs          int    `yaml:"epochs" json:"epochs"`
+	MaxSteps        int    `yaml:"max_steps" json:"max_steps"`                 // 0: as the epochs give
+	GlobalBatchSize int    `yaml:"global_batch_size" json:"global_batch_size"` // packed sequences per optimizer step
+	MicroBatchSize  int    `yaml:"micro_batch_size" json:"micro_batch_size"`   // packed sequences in memory at a time; cannot be seen in the result
+	MaxSeqLen       int    `yaml:"max_seq_len" json:"max_seq_len"`             // for data; 0: the model's, at most 512
+	Seed            uint64 `yaml:"seed" json:"seed"`
+
+	Tail      string  `yaml:"tail" json:"tail"`             // replay: sampled, or none (the paper's bare loss)
+	TailN     int     `yaml:"tail_n" json:"tail_n"`         // replay: draws per sequence; 0: max(128, V/64)
+	Proposal  string  `yaml:"proposal" json:"proposal"`     // replay: uniform or frequency
+	Mix       string  `yaml:"mix" json:"mix"`               // record (or, for loss: full, text) of general text to mix in
+	ReplayMix float64 `yaml:"replay_mix" json:"replay_mix"` // share of every batch taken from mix
+
+	Eval EvalPlan `yaml:"eval" json:"eval"`
+	Save SavePlan `yaml:"save" json:"save"`
+}
+
+// EvalPlan says what is measured while training.
+type EvalPlan struct {
+	Every int      `yaml:"every" json:"every"` // steps; 0: only before the first and after the last
+	Data  []string `yaml:"data" json:"data"`   // NAME=FILE[:task]; best/ is chosen by the first one's loss
+}
+
+// SavePlan says when checkpoints are written.
+type SavePlan struct {
+	Every    int `yaml:"every" json:"every"`         // steps; 0: only at the end and when interrupted
+	KeepLast int `yaml:"keep_last" json:"keep_last"` // older checkpoints are removed
+}
+
+// DefaultRecipe is what holds where a file and the flags are silent.
+func DefaultRecipe() Recipe {
+	return Recipe{
+		Loss: "replay", Config: optim.DefaultConfig(optim.MoClip), LR: 1e-3, Schedule: "cosine", WarmupRatio: 0.1,
+		Epochs: 2, GlobalBatchSize: 8, MicroBatchSize: 8, Seed: 1,
+		Tail: "sampled", Proposal: "uniform", ReplayMix: 0.25,
+		Save: SavePlan{KeepLast: 2},
+	}
+}
+
+// ReadRecipe reads a YAML file over the defaults. An unknown key is an error that shows its line.
+func ReadRecipe(path string) (Recipe, error) {
+	r := DefaultRecipe()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return r, fmt.Errorf("train: reading the recipe: %w", err)
+	}
+	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(&r); err != nil {
+		return r, fmt.Errorf("train: %s: %s", path, yaml.FormatError(err, false, true))
+	}
+	return r, nil
+}
+
+// Validate names the first field that cannot be used.
+func (r Recipe) Validate() error {
+	field := func(name, format string, args ...any) error {
+		return fmt.Errorf("train: %s: %s", name, fmt.Sprintf(format, args...))
+	}
+	switch {
+	case r.Loss != "replay" && r.Loss != "full":
+		return field("loss", "%q, want replay or full", r.Loss)
+	case r.Loss == "replay" && r.Replay == "":
+		return field("replay", "loss replay needs a record; make one with: reprise record")
+	case r.Loss == "replay" && r.Data != "":
+		return field("data", "loss replay trains on the record's own sequences; leave data out, or use loss: full")
+	case r.Loss == "full" && (r.Data == "") == (r.Replay == ""):
+		return field("data", "loss full needs either data or replay, and not both")
+	case r.Tail != "sampled" && r.Tail != "none":
+		return field("tail", "%q, want sampled or none", r.Tail)
+	case r.Proposal != "uniform" && r.Proposal != "frequency":
+		return field("proposal", "%q, want uniform or frequency", r.Proposal)
+	case r.TailN < 0 || r.TailN > 1<<20:
+		return field("tail_n", "%d, want 0 to %d", r.TailN, 1<<20)
+	case r.Epochs < 1 || r.Epochs > 1e6:
+		return field("epochs", "%d, want 1 or more", r.Epochs)
+	case r.MaxSteps < 0:
+		return field("max_steps", "%d, want 0 or more", r.MaxSteps)
+	case r.GlobalBatchSize < 1 || r.GlobalBatchSize > 1<<20:
+		return field("global_batch_size", "%d, want 1 to %d", r.GlobalBatchSize, 1<<20)
+	case r.MicroBatchSize < 1:
+		return field("micro_batch_size", "%d, want 1 or more", r.MicroBatchSize)
+	case r.MaxSeqLen < 0 || r.MaxSeqLen == 1:
+		return field("max_seq_len", "%d, want 2 or more", r.MaxSeqLen)
+	case !(r.WarmupRatio >= 0 && r.WarmupRatio <= 1):
+		return field("warmup_ratio", "%g, want 0 to 1", r.WarmupRatio)
+	case r.Mix != "" && !(r.ReplayMix > 0 && r.ReplayMix < 1):
+		return field("replay_mix", "%g, want more than 0 and less than 1", r.ReplayMix)
+	case r.Eval.Every < 0 || r.Save.Every < 0:
+		return field("eval.every, save.every", "want 0 or more steps")
+	case r.Save.KeepLast < 1:
+		return field("save.keep_last", "%d, want 1 or more", r.Save.KeepLast)
+	}
+	if err := r.Config.Validate(); err != nil {
+		return err
+	}
+	for _, s := range r.Eval.Data {
+		if _, err := eval.ParseSet(s); err != nil {
+			return fmt.Errorf("train: eval.data: %w", err)
+		}
+	}
+	return optim.Schedule{Kind: r.Schedule, Peak: r.LR, Final: r.FinalLRRatio}.Validate()
+}
+
+// schedule is the recipe's learning rate over a number of steps.
+func (r Recipe) schedule(steps int) optim.Schedule {
+	warm := int(r.WarmupRatio * float64(steps))
+	return optim.Schedule{Kind: r.Schedule, Peak: r.LR, Final: r.FinalLRRatio, Warmup: warm, Steps: steps}
+}

@@ -1,0 +1,304 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"math"
+	"os"
+	"path/filepath"
+	"time"
+
+	"reprise/checkpoint"
+	"reprise/eval"
+	"reprise/model"
+	"reprise/optim"
+	"reprise/replay"
+	"reprise/tensor"
+	"reprise/tokenizer"
+)
+
+// Event is what a run reports after every step, before the first one (step 0) and whenever it evaluates.
+type Event struct {
+	Step       int           `json:"step"`
+	Steps      int           `json:"steps"`
+	LossReplay *float64      `json:"loss_replay,omitempty"` // mean over the batch's targets; never a full cross-entropy
+	LossFull   *float64      `json:"loss_full,omitempty"`   // the same for loss: full
+	LR         float64       `json:"lr,omitempty"`
+	GradNorm   float64       `json:"grad_norm,omitempty"` // before clipping
+	Clip       float64       `json:"clip,omitempty"`      // factor of global-norm clipping
+	Phi        *float64      `json:"phi_median,omitempty"`
+	Capped     *float64      `json:"capped,omitempty"` // share of tensors whose angle was capped
+	Tokens     int           `json:"tokens,omitempty"` // of this step
+	Seconds    float64       `json:"seconds"`          // since the run began, evaluations left out
+	Rho        *float64      `json:"rho,omitempty"`    // mean mass outside the subsets, measured exactly on a sample
+	Eval       []eval.Result `json:"eval,omitempty"`
+	Checkpoint string        `json:"checkpoint,omitempty"`
+	Warning    string        `json:"warning,omitempty"`
+}
+
+// Run is a training run: a recipe with everything it names opened.
+type Run struct {
+	Recipe    Recipe
+	Base      *checkpoint.Loaded
+	Tokenizer *tokenizer.Tokenizer
+	Steps     int // of the whole run
+
+	pool     *tensor.Pool
+	domain   *source
+	mix      *source // nil without mixing
+	perBatch int     // sequences of a batch from domain; the rest comes from mix
+	stepper  *Stepper
+	schedule optim.Schedule
+	eval     *eval.Evaluator
+	sets     []eval.Set
+	probe    *rhoProbe
+
+	done    int // steps taken
+	seconds float64
+	best    float64 // lowest loss of the first evaluation set
+	err     error
+}
+
+// ErrInterrupted is what Err returns after a run was cancelled and saved.
+var ErrInterrupted = errors.New("train: interrupted; the state is saved, go on with --resume")
+
+// Open checks a recipe and opens the model and the data. With resume, a run directory that exists is continued from its
+// newest checkpoint; without, it must not exist or be empty.
+func Open(r Recipe, pool *tensor.Pool, resume bool) (*Run, error) {
+	if err := r.Validate(); err != nil {
+		return nil, err
+	}
+	base, err := checkpoint.Load(r.Model)
+	if err != nil {
+		return nil, err
+	}
+	tok, err := tokenizer.Load(r.Model)
+	if err != nil {
+		return nil, err
+	}
+	return open(r, base, tok, pool, resume)
+}
+
+// open is Open for a model and a tokenizer that are in memory.
+func open(r Recipe, base *checkpoint.Loaded, tok *tokenizer.Tokenizer, pool *tensor.Pool, resume bool) (*Run, error) {
+	run := &Run{Recipe: r, Base: base, Tokenizer: tok, pool: pool, best: math.Inf(1)}
+	var err error
+	if run.domain, err = openSource(r.Replay, r.Data, r, base, tok); err != nil {
+		return nil, err
+	}
+	run.perBatch = r.GlobalBatchSize
+	if r.Mix != "" {
+		record, text := r.Mix, ""
+		if r.Loss == "full" {
+			record, text = "", r.Mix
+		}
+		if run.mix, err = openSource(record, text, r, base, tok); err != nil {
+			return nil, err
+		}
+		mixed := int(math.Round(r.ReplayMix * float64(r.GlobalBatchSize)))
+		run.perBatch -= min(max(mixed, 1), r.GlobalBatchSize-1)
+		if r.GlobalBatchSize < 2 {
+			return nil, fmt.Errorf("train: global_batch_size: 1 leaves no room for mix; want 2 or more")
+		}
+	}
+	perEpoch := (run.domain.len() + run.perBatch - 1) / run.perBatch
+	run.Steps = perEpoch * r.Epochs
+	if r.MaxSteps > 0 {
+		run.Steps = min(run.Steps, r.MaxSteps)
+	}
+	run.schedule = r.schedule(run.Steps)
+	for _, s := range r.Eval.Data {
+		set, err := eval.ParseSet(s)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := os.Stat(set.Path); err != nil {
+			return nil, fmt.Errorf("train: eval.data: %w", err)
+		}
+		run.sets = append(run.sets, set)
+	}
+	run.eval = &eval.Evaluator{Model: base.Model, Pool: pool, Tokenizer: tok, MaxSeqLen: r.MaxSeqLen}
+	if r.Loss == "replay" {
+		if run.probe, err = newRhoProbe(run.domain, r.Seed); err != nil {
+			return nil, err
+		}
+	}
+	if run.stepper, err = NewStepper(base.Model, pool, run.objective(), r.Config); err != nil {
+		return nil, err
+	}
+	return run, run.prepareDir(resume)
+}
+
+// objective is the loss that the recipe asks for.
+func (r *Run) objective() Objective {
+	if r.Recipe.Loss != "replay" {
+		return Objective{}
+	}
+	vocab := r.Base.Model.Config.VocabSize
+	o := Objective{Replay: true, TailN: r.Recipe.TailN, Seed: r.Recipe.Seed}
+	if o.TailN == 0 {
+		o.TailN = max(128, vocab/64)
+	}
+	switch {
+	case r.Recipe.Tail == "none":
+	case r.Recipe.Proposal == "frequency":
+		o.Proposal = r.domain.frequency(vocab)
+	default:
+		o.Proposal = uniform(vocab)
+	}
+	return o
+}
+
+// Events runs the steps and yields what happens. It ends early when ctx is cancelled (after saving) or on an error; see
+// Err.
+func (r *Run) Events(ctx context.Context) iter.Seq2[int, Event] {
+	return func(yield func(int, Event) bool) {
+		r.err = r.loop(ctx, func(e Event) bool { return yield(e.Step, e) })
+	}
+}
+
+// Err is what ended Events: nil after a complete run.
+func (r *Run) Err() error { return r.err }
+
+var errStopped = errors.New("train: the consumer of the events stopped")
+
+func (r *Run) loop(ctx context.Context, yield func(Event) bool) error {
+	if r.done == 0 {
+		e := Event{Steps: r.Steps, Warning: r.warnRecord()}
+		if err := r.measure(ctx, &e); err != nil {
+			return err
+		}
+		if !r.report(e, yield) {
+			return errStopped
+		}
+	}
+	batch := make([]*replay.Sequence, 0, r.Recipe.GlobalBatchSize)
+	for r.done < r.Steps {
+		if ctx.Err() != nil {
+			if _, err := r.save(); err != nil {
+				return err
+			}
+			return ErrInterrupted
+		}
+		e, err := r.step(&batch)
+		if err != nil {
+			return fmt.Errorf("%w; stopped before changing the weights; the last checkpoint is %s", err, r.lastCheckpoint())
+		}
+		last := r.done == r.Steps
+		if every := r.Recipe.Save.Every; last || every > 0 && r.done%every == 0 {
+			if e.Checkpoint, err = r.save(); err != nil {
+				return err
+			}
+		}
+		if every := r.Recipe.Eval.Every; last || every > 0 && r.done%every == 0 {
+			if err := r.measure(ctx, &e); err != nil {
+				if ctx.Err() != nil {
+					_, err = r.save()
+					return errors.Join(ErrInterrupted, err)
+				}
+				return err
+			}
+		}
+		if !r.report(e, yield) {
+			_, err := r.save()
+			return errors.Join(errStopped, err)
+		}
+	}
+	return r.finish()
+}
+
+// step takes one optimizer step on the next batch.
+func (r *Run) step(batch *[]*replay.Sequence) (Event, error) {
+	start := time.Now()
+	if err := r.gather(batch); err != nil {
+		return Event{}, err
+	}
+	lr := r.schedule.At(r.done + 1)
+	mean, err := r.stepper.Step(*batch, r.Recipe.MicroBatchSize, r.done+1, lr)
+	if err != nil {
+		return Event{}, err
+	}
+	r.done++
+	r.seconds += time.Since(start).Seconds()
+	e := Event{Step: r.done, Steps: r.Steps, LR: lr, GradNorm: r.stepper.Stats.GradNorm, Clip: r.stepper.Stats.Clip, Seconds: r.seconds}
+	for _, q := range *batch {
+		e.Tokens += len(q.IDs)
+	}
+	if r.Recipe.Loss == "replay" {
+		e.LossReplay = &mean
+	} else {
+		e.LossFull = &mean
+	}
+	if r.Recipe.Name == optim.MoClip {
+		e.Phi, e.Capped = angles(r.stepper.Stats.Tensors)
+	}
+	return e, nil
+}
+
+// gather reads the sequences of the next batch: a function of the number of steps taken and nothing else.
+func (r *Run) gather(batch *[]*replay.Sequence) error {
+	*batch = (*batch)[:0]
+	take := func(s *source, first, n int) error {
+		for i := first; i < first+n; i++ {
+			q, err := s.at(r.Recipe.Seed, i)
+			if err != nil {
+				return err
+			}
+			*batch = append(*batch, q)
+		}
+		return nil
+	}
+	per := (r.domain.len() + r.perBatch - 1) / r.perBatch
+	epoch, within := r.done/per, r.done%per
+	n := min(r.perBatch, r.domain.len()-within*r.perBatch) // the last batch of an epoch may be short
+	if err := take(r.domain, epoch*r.domain.len()+within*r.perBatch, n); err != nil {
+		return err
+	}
+	if r.mix != nil {
+		k := r.Recipe.GlobalBatchSize - r.perBatch
+		return take(r.mix, r.done*k, k)
+	}
+	return nil
+}
+
+// measure evaluates the sets, rho, and keeps the best weights.
+func (r *Run) measure(ctx context.Context, e *Event) error {
+	for _, s := range r.sets {
+		result, err := r.eval.Run(ctx, s)
+		if err != nil {
+			return err
+		}
+		e.Eval = append(e.Eval, result)
+	}
+	if r.probe != nil {
+		rho := r.probe.measure(r.Base.Model, r.pool)
+		e.Rho = &rho
+		if rho > 0.2 && r.Recipe.Tail == "none" {
+			e.Warning = fmt.Sprintf("rho is %.2f: the model now gives that much probability to ids which the record does not hold; "+
+				"the record is stale. Train with --tail sampled, or record again", rho)
+		}
+	}
+	if len(e.Eval) > 0 && e.Eval[0].Loss != nil && *e.Eval[0].Loss < r.best && r.Recipe.Out != "" && r.done > 0 {
+		r.best = *e.Eval[0].Loss
+		return r.saveModel("best")
+	}
+	return nil
+}
+
+// finish writes the trained model.
+func (r *Run) finish() error {
+	if r.Recipe.Out == "" {
+		return nil
+	}
+	return r.saveModel("final")
+}
+
+func (r *Run) path(name string) string { return filepath.Join(r.Recipe.Out, name) }
+
+// Model is the model in training.
+func (r *Run) Model() *model.Model { return r.Base.Model }
+
+// Seconds is the time spent in training steps: data, forward, backward, optimizer.
+func (r *Run) Seconds() float64 { return r.seconds }

@@ -1,0 +1,184 @@
+package train
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"reprise/checkpoint"
+	"reprise/data"
+	"reprise/loss"
+	"reprise/model"
+	"reprise/optim"
+	"reprise/replay"
+	"reprise/tensor"
+	"reprise/tokenizer"
+)
+
+// source gives packed sequences by number: those of a record, or those that text was packed into.
+type source struct {
+	record *replay.Reader
+	packed []data.Sequence
+
+	order []int // of the epoch below
+	epoch int
+	ring  []replay.Sequence // reused; a batch's worth is alive at a time
+	next  int
+}
+
+// openSource opens a record, or packs text when there is none.
+func openSource(record, text string, r Recipe, base *checkpoint.Loaded, tok *tokenizer.Tokenizer) (*source, error) {
+	s := &source{epoch: -1, ring: make([]replay.Sequence, r.GlobalBatchSize)}
+	if record != "" {
+		reader, err := replay.Open(record)
+		if err != nil {
+			return nil, err
+		}
+		s.record = reader
+		return s, s.checkRecord(record, base, tok)
+	}
+	limit := r.MaxSeqLen
+	if limit == 0 {
+		limit = min(512, base.Model.Config.MaxPositions)
+	}
+	docs, _, err := data.LoadDocuments(text, tok, data.Options{MaxSeqLen: limit})
+	if err != nil {
+		return nil, err
+	}
+	s.packed = data.Pack(docs, limit, r.Seed)
+	if len(s.packed) == 0 {
+		return nil, fmt.Errorf("train: %s holds no sequence to train on", text)
+	}
+	return s, nil
+}
+
+// checkRecord refuses a record that was made with another model or tokenizer.
+func (s *source) checkRecord(path string, base *checkpoint.Loaded, tok *tokenizer.Tokenizer) error {
+	h := s.record.Header()
+	switch {
+	case h.Tokenizer != tok.Fingerprint():
+		return fmt.Errorf("train: %s: the record was made with another tokenizer (%.12s…, the model has %.12s…); record again with: reprise record", path, h.Tokenizer, tok.Fingerprint())
+	case h.BaseModel != base.Fingerprint:
+		return fmt.Errorf("train: %s: the record was made with another base model (weights %.12s…, the model has %.12s…); record again with: reprise record", path, h.BaseModel, base.Fingerprint)
+	case h.VocabSize != base.Model.Config.VocabSize:
+		return fmt.Errorf("train: %s: the record has a vocabulary of %d, the model %d", path, h.VocabSize, base.Model.Config.VocabSize)
+	case s.len() == 0:
+		return fmt.Errorf("train: %s holds no sequence to train on", path)
+	}
+	return nil
+}
+
+func (s *source) len() int {
+	if s.record != nil {
+		return s.record.Len()
+	}
+	return len(s.packed)
+}
+
+// at gives sequence i of the endless run of epochs, each a permutation of its own. The sequence stays valid until
+// global_batch_size more have been asked for.
+func (s *source) at(seed uint64, i int) (*replay.Sequence, error) {
+	if epoch := i / s.len(); epoch != s.epoch {
+		s.order, s.epoch = data.Order(seed, epoch, s.len()), epoch
+	}
+	q := &s.ring[s.next%len(s.ring)]
+	s.next++
+	return q, s.read(s.order[i%s.len()], q)
+}
+
+// read fetches a pack by its own number.
+func (s *source) read(pack int, into *replay.Sequence) error {
+	if s.record == nil {
+		*into = replay.Sequence{Sequence: s.packed[pack]}
+		return nil
+	}
+	return s.record.Sequence(pack, into)
+}
+
+// frequency is the proposal made from the record's gold counts.
+func (s *source) frequency(vocab int) *loss.Proposal {
+	return loss.Frequency(s.record.GoldCounts(vocab))
+}
+
+func uniform(vocab int) *loss.Proposal { return loss.Uniform(vocab) }
+
+// probePositions is how many positions the rho of an evaluation is measured on, taken from whole packs.
+const probePositions = 512
+
+// rhoProbe holds a seeded sample of recorded sequences.
+type rhoProbe struct {
+	seqs []replay.Sequence
+	full loss.Full
+	pass *model.Pass
+}
+
+func newRhoProbe(s *source, seed uint64) (*rhoProbe, error) {
+	p := &rhoProbe{}
+	n := 0
+	for _, pack := range tensor.NewRNG(seed, "rho", 0).Perm(s.len()) {
+		if n >= probePositions {
+			break
+		}
+		var q replay.Sequence
+		if err := s.read(pack, &q); err != nil {
+			return nil, err
+		}
+		p.seqs = append(p.seqs, q)
+		n += len(q.Subsets.Pos)
+	}
+	return p, nil
+}
+
+// measure is the mean mass that the model gives to ids outside the recorded subsets.
+func (p *rhoProbe) measure(m *model.Model, pool *tensor.Pool) float64 {
+	if p.pass == nil {
+		p.pass = model.NewPass(m, pool, false)
+	}
+	var sum float64
+	n := 0
+	for i := range p.seqs {
+		q := &p.seqs[i]
+		subsets := loss.Subsets{Offsets: []int32{0}}
+		AppendSubsets(&subsets, &q.Subsets, 0)
+		rho := make([]float64, len(q.Subsets.Pos))
+		h := p.pass.Forward(model.Batch{IDs: q.IDs, Segments: q.DocStarts})
+		p.full.Rho(pool, m.Head(), h, &subsets, rho)
+		for _, r := range rho {
+			sum += r
+		}
+		n += len(rho)
+	}
+	return sum / float64(max(1, n))
+}
+
+// warnRecord says what a record's summary bodes for the bare loss.
+func (r *Run) warnRecord() string {
+	if r.Recipe.Loss != "replay" || r.Recipe.Tail != "none" {
+		return ""
+	}
+	if outside := r.domain.record.Summary().GoldOutside; outside > 0.05 {
+		return fmt.Sprintf("gold_outside is %.1f %%: the base model did not expect that share of the data, and the bare loss (tail: none) "+
+			"can then end worse than the base model; --tail sampled is the remedy", 100*outside)
+	}
+	return ""
+}
+
+// angles summarises MoClip's angles: their median in degrees and the share that was capped.
+func angles(tensors []optim.Angle) (median, capped *float64) {
+	var phi []float64
+	n := 0
+	for _, a := range tensors {
+		if !math.IsNaN(a.Phi) {
+			phi = append(phi, a.Phi)
+		}
+		if a.Capped {
+			n++
+		}
+	}
+	if len(phi) == 0 {
+		return nil, nil
+	}
+	slices.Sort(phi)
+	share := float64(n) / float64(len(tensors))
+	return &phi[len(phi)/2], &share
+}

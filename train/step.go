@@ -1,0 +1,156 @@
+package train
+
+import (
+	"fmt"
+	"math"
+
+	"reprise/data"
+	"reprise/loss"
+	"reprise/model"
+	"reprise/optim"
+	"reprise/replay"
+	"reprise/tensor"
+)
+
+// Objective says which loss a step minimises.
+type Objective struct {
+	Replay   bool           // renormalised over the recorded subsets; otherwise full cross-entropy
+	Proposal *loss.Proposal // replay: distribution of the sampled tail; nil: the bare loss of the paper
+	TailN    int            // replay: draws of the tail per sequence
+	Seed     uint64         // replay: seed of the draws
+}
+
+// Stepper takes optimizer steps: it holds a model, its gradients, one pass and the optimizer.
+type Stepper struct {
+	Model     *model.Model
+	Pool      *tensor.Pool
+	Optimizer *optim.Optimizer
+	Objective Objective
+	Stats     optim.Stats // of the last step
+
+	pass    *model.Pass
+	full    loss.Full
+	replay  loss.Replay
+	dh      tensor.Matrix
+	batch   data.Batch
+	targets loss.Targets
+	subsets loss.Subsets
+	tails   []loss.Tail
+	losses  []float64
+}
+
+// NewStepper gives the model gradients and the optimizer fresh state.
+func NewStepper(m *model.Model, pool *tensor.Pool, o Objective, c optim.Config) (*Stepper, error) {
+	m.AllocGrads()
+	var params []*tensor.Param
+	for p := range m.Params() {
+		params = append(params, p)
+	}
+	opt, err := optim.New(c, params)
+	if err != nil {
+		return nil, err
+	}
+	return &Stepper{Model: m, Pool: pool, Optimizer: opt, Objective: o, pass: model.NewPass(m, pool, true)}, nil
+}
+
+// Step trains on the sequences of one global batch, cut into micro-batches of micro sequences, and returns the mean loss
+// per target token, in nats: over the subsets and the tail for a replay objective, full cross-entropy otherwise. step,
+// counted from 1, names the draws of the tail.
+//
+// The number of target tokens is counted before the first forward pass and every logit gradient is divided by it once, so
+// that the result does not depend on micro.
+func (s *Stepper) Step(seqs []*replay.Sequence, micro, step int, lr float64) (float64, error) {
+	n := 0
+	for _, q := range seqs {
+		n += q.Targets()
+	}
+	if n == 0 {
+		return 0, fmt.Errorf("train: step %d: the batch holds no token that carries loss", step)
+	}
+	s.Model.ZeroGrads()
+	var sum float64
+	for lo := 0; lo < len(seqs); lo += micro {
+		for _, l := range s.microBatch(seqs[lo:min(lo+micro, len(seqs))], lo, step, 1/float32(n)) {
+			sum += l
+		}
+	}
+	s.pass.EndStep()
+	mean := sum / float64(n)
+	if math.IsNaN(mean) || math.IsInf(mean, 0) {
+		return mean, fmt.Errorf("train: step %d: the loss is %g", step, mean)
+	}
+	return mean, s.Optimizer.Step(s.Pool, lr, &s.Stats)
+}
+
+// microBatch runs forward and backward over some sequences of a step, the first of them number first, and returns their
+// losses.
+func (s *Stepper) microBatch(seqs []*replay.Sequence, first, step int, scale float32) []float64 {
+	s.collect(seqs)
+	h := s.pass.Forward(model.Batch{IDs: s.batch.IDs, Segments: s.batch.Segments})
+	loss.Reserve(&s.dh, h.Rows, h.Cols)
+	if s.Objective.Replay {
+		s.losses = grow(s.losses, s.subsets.Positions())
+		s.replay.Run(s.Pool, s.Model.Head(), h, &s.dh, &s.subsets, s.drawTails(len(seqs), first, step), scale, s.losses)
+	} else {
+		s.losses = grow(s.losses, len(s.targets.Rows))
+		s.full.Run(s.Pool, s.Model.Head(), h, &s.dh, s.targets, scale, s.losses)
+	}
+	s.pass.Backward(&s.dh)
+	return s.losses
+}
+
+// collect lays sequences end to end with their targets or their subsets.
+func (s *Stepper) collect(seqs []*replay.Sequence) {
+	s.batch.Reset()
+	t, u := &s.targets, &s.subsets
+	t.Rows, t.Gold = t.Rows[:0], t.Gold[:0]
+	*u = loss.Subsets{Rows: u.Rows[:0], Offsets: append(u.Offsets[:0], 0), IDs: u.IDs[:0], Gold: u.Gold[:0], Seqs: u.Seqs[:0]}
+	for _, q := range seqs {
+		first := int32(len(s.batch.IDs))
+		s.batch.Add(&q.Sequence)
+		if !s.Objective.Replay {
+			for i, target := range q.Target {
+				if target {
+					t.Rows, t.Gold = append(t.Rows, first+int32(i)-1), append(t.Gold, q.IDs[i])
+				}
+			}
+			continue
+		}
+		AppendSubsets(u, &q.Subsets, first)
+	}
+}
+
+// AppendSubsets adds a recorded sequence to a batch of subsets; first is the row of its first token.
+func AppendSubsets(u *loss.Subsets, q *replay.Subsets, first int32) {
+	u.Seqs = append(u.Seqs, int32(len(u.Rows)))
+	base := int32(len(u.IDs))
+	for i, pos := range q.Pos {
+		u.Rows = append(u.Rows, first+pos)
+		u.Gold = append(u.Gold, q.Gold[i])
+		u.Offsets = append(u.Offsets, base+q.Offsets[i+1])
+	}
+	u.IDs = append(u.IDs, q.IDs...)
+}
+
+// drawTails draws the tail of every sequence of a micro-batch, keyed by the seed, the step and the sequence's number in the
+// step; nil without a proposal.
+func (s *Stepper) drawTails(n, first, step int) []loss.Tail {
+	if s.Objective.Proposal == nil {
+		return nil
+	}
+	for len(s.tails) < n {
+		s.tails = append(s.tails, loss.Tail{})
+	}
+	for i := range n {
+		rng := tensor.NewRNG(s.Objective.Seed, "tail", uint64(step)<<32|uint64(first+i))
+		s.tails[i].Draw(s.Objective.Proposal, s.Objective.TailN, rng)
+	}
+	return s.tails[:n]
+}
+
+func grow(s []float64, n int) []float64 {
+	if cap(s) < n {
+		return make([]float64, n)
+	}
+	return s[:n]
+}

@@ -1,0 +1,337 @@
+package train
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"reprise/checkpoint"
+	"reprise/data"
+	"reprise/model"
+	"reprise/optim"
+	"reprise/replay"
+	"reprise/tensor"
+	"reprise/tokenizer"
+)
+
+// workshop is a small model with a tokenizer, some text and a record of it, in a temporary directory.
+type workshop struct {
+	dir  string
+	pool *tensor.Pool
+}
+
+const tinyConfig = `{"architectures":["LlamaForCausalLM"],"model_type":"llama","vocab_size":300,"hidden_size":32,"intermediate_size":48,
+"num_hidden_layers":2,"num_attention_heads":4,"num_key_value_heads":2,"max_position_embeddings":64,"rms_norm_eps":1e-5,
+"rope_theta":10000.0,"tie_word_embeddings":true,"initializer_range":0.1,"torch_dtype":"float32"}`
+
+func newWorkshop(t *testing.T) *workshop {
+	t.Helper()
+	w := &workshop{dir: t.TempDir(), pool: tensor.NewPool(2)}
+	t.Cleanup(w.pool.Close)
+	var lines []string
+	rng := tensor.NewRNG(5, "words", 0)
+	words := strings.Fields("red blue lamp stone river seven open close the a and of runs sings quickly never")
+	for range 40 {
+		var s []string
+		for range 12 {
+			s = append(s, words[rng.Intn(len(words))])
+		}
+		line, err := json.Marshal(map[string]string{"prompt": strings.Join(s[:5], " "), "completion": strings.Join(s[5:], " ")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines = append(lines, string(line))
+	}
+	w.write(t, "domain.jsonl", strings.Join(lines, "\n")+"\n")
+	tok, err := tokenizer.Train(slices.Values(lines), tokenizer.TrainOptions{VocabSize: 300, Special: []string{"<|endoftext|>"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := model.ParseConfig([]byte(tinyConfig))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := model.New(cfg)
+	m.Init(1)
+	err = checkpoint.SaveModel(w.path("base"), m, checkpoint.SaveOptions{Files: map[string][]byte{"config.json": []byte(tinyConfig), "tokenizer.json": tok}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.record(t, "base", "domain.replay")
+	return w
+}
+
+func (w *workshop) path(name string) string { return filepath.Join(w.dir, name) }
+
+func (w *workshop) write(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(w.path(name), []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (w *workshop) record(t *testing.T, base, out string) {
+	t.Helper()
+	loaded, err := checkpoint.Load(w.path(base))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tok, err := tokenizer.Load(w.path(base))
+	if err != nil {
+		t.Fatal(err)
+	}
+	docs, _, err := data.LoadDocuments(w.path("domain.jsonl"), tok, data.Options{MaxSeqLen: 48})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = replay.Record(t.Context(), replay.Job{
+		Model: loaded.Model, ModelFingerprint: loaded.Fingerprint, Tokenizer: tok, Pool: w.pool,
+		Rule: replay.Rule{Tau: 0.9, KMin: 2, KMax: 12}, Documents: docs, Out: w.path(out), MaxSeqLen: 48, Seed: 1,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// recipe is a short run with everything on.
+func (w *workshop) recipe(out string) Recipe {
+	r := DefaultRecipe()
+	r.Model, r.Replay, r.Out = w.path("base"), w.path("domain.replay"), w.path(out)
+	r.GlobalBatchSize, r.MicroBatchSize, r.Epochs, r.TailN = 6, 6, 3, 24
+	r.Delta, r.CapStart = 80, 2
+	return r
+}
+
+// run trains to the end and returns the SHA-256 of the weights.
+func (w *workshop) run(t *testing.T, r Recipe, pool *tensor.Pool, resume bool) string {
+	t.Helper()
+	run, err := Open(r, pool, resume)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range run.Events(t.Context()) {
+	}
+	if err := run.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return checkpoint.TensorSHA256(run.Model())
+}
+
+// TestBitsDoNotDependOnWorkersOrMicroBatches trains the same recipe in several ways, with every loss and optimizer.
+func TestBitsDoNotDependOnWorkersOrMicroBatches(t *testing.T) {
+	w := newWorkshop(t)
+	for name, change := range map[string]func(*Recipe){
+		"replay, tail, moclip": func(*Recipe) {},
+		"replay, bare, atan2":  func(r *Recipe) { r.Tail = "none"; r.Name = optim.AdamAtan2 },
+		"replay, mixed":        func(r *Recipe) { r.Mix, r.ReplayMix = r.Replay, 0.4; r.Proposal = "frequency" },
+		"full, adamw":          func(r *Recipe) { r.Loss = "full"; r.Name = optim.AdamW },
+	} {
+		t.Run(name, func(t *testing.T) {
+			want := ""
+			for _, workers := range []int{1, 2, 3, 8} {
+				for _, micro := range []int{1, 4, 6} {
+					pool := tensor.NewPool(workers)
+					r := w.recipe("")
+					r.Out, r.MicroBatchSize, r.MaxSteps = "", micro, 4
+					change(&r)
+					got := w.run(t, r, pool, false)
+					pool.Close()
+					if want == "" {
+						want = got
+					}
+					if got != want {
+						t.Errorf("%d workers, micro-batches of %d: %s, want %s", workers, micro, got, want)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestResumedRunHasTheSameBits interrupts a run after some steps, twice, and compares it with one that was left alone:
+// the weights, and what the metrics say apart from the clock.
+func TestResumedRunHasTheSameBits(t *testing.T) {
+	w := newWorkshop(t)
+	whole := w.recipe("whole")
+	whole.Save.Every = 2
+	want := w.run(t, whole, w.pool, false)
+
+	r := w.recipe("pieces")
+	r.Save.Every = 2
+	for _, stop := range []int{3, 5} {
+		run, err := Open(r, w.pool, stop > 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		for step := range run.Events(ctx) {
+			if step == stop {
+				cancel()
+			}
+		}
+		cancel()
+		if !errors.Is(run.Err(), ErrInterrupted) {
+			t.Fatalf("interrupted run ended with %v", run.Err())
+		}
+	}
+	if got := w.run(t, r, w.pool, true); got != want {
+		t.Errorf("resumed run: %s, uninterrupted: %s", got, want)
+	}
+	if a, b := w.losses(t, "whole"), w.losses(t, "pieces"); !slices.Equal(a, b) {
+		t.Errorf("metrics differ:\n%v\n%v", a, b)
+	}
+	a, errA := checkpoint.Load(w.path("whole/final"))
+	b, errB := checkpoint.Load(w.path("pieces/final"))
+	if errA != nil || errB != nil || a.Fingerprint != b.Fingerprint || a.Fingerprint != want {
+		t.Errorf("final models: %v %v", errA, errB)
+	}
+}
+
+// losses reads the training losses from metrics.jsonl.
+func (w *workshop) losses(t *testing.T, run string) []float64 {
+	t.Helper()
+	text, err := os.ReadFile(w.path(run + "/" + metricsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []float64
+	for line := range strings.Lines(string(text)) {
+		var e Event
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
+			t.Fatal(err)
+		}
+		if e.LossReplay != nil {
+			out = append(out, *e.LossReplay)
+		}
+	}
+	return out
+}
+
+func TestKilledRunResumesFromItsCheckpoint(t *testing.T) {
+	w := newWorkshop(t)
+	want := w.run(t, w.recipe("whole"), w.pool, false)
+	r := w.recipe("killed")
+	r.Save.Every = 2
+	run, err := Open(r, w.pool, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A killed process saves nothing more: take steps without the loop's ending, then damage the newest checkpoint.
+	for range 5 {
+		batch := []*replay.Sequence{}
+		if _, err := run.step(&batch); err != nil {
+			t.Fatal(err)
+		}
+		if run.done%2 == 0 {
+			if _, err := run.save(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := os.Truncate(filepath.Join(r.Out, checkpoint.StepDir(4), "weights.safetensors"), 100); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.run(t, r, w.pool, true); got != want {
+		t.Errorf("resumed from a checkpoint before a damaged one: %s, want %s", got, want)
+	}
+}
+
+func TestTrainingErrors(t *testing.T) {
+	w := newWorkshop(t)
+	// Another base model: the same shape, other weights.
+	cfg, err := model.ParseConfig([]byte(tinyConfig))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := model.New(cfg)
+	m.Init(2)
+	if err := checkpoint.SaveModel(w.path("other"), m, checkpoint.SaveOptions{SourceDir: w.path("base")}); err != nil {
+		t.Fatal(err)
+	}
+	record, err := os.ReadFile(w.path("domain.replay"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.write(t, "cut.replay", string(record[:len(record)-9]))
+	w.write(t, "empty.jsonl", "")
+	if err := os.MkdirAll(w.path("full"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	w.write(t, "full/note.txt", "mine")
+	for name, c := range map[string]struct {
+		change func(*Recipe)
+		want   string
+	}{
+		"another base model":   {func(r *Recipe) { r.Model = w.path("other") }, "another base model"},
+		"a truncated record":   {func(r *Recipe) { r.Replay = w.path("cut.replay") }, "cut.replay"},
+		"no record":            {func(r *Recipe) { r.Replay = w.path("none.replay") }, "none.replay"},
+		"no model":             {func(r *Recipe) { r.Model = w.path("none") }, "none"},
+		"empty data":           {func(r *Recipe) { r.Loss, r.Replay, r.Data = "full", "", w.path("empty.jsonl") }, "empty.jsonl"},
+		"directory not empty":  {func(r *Recipe) { r.Out = w.path("full") }, "not empty"},
+		"an unknown optimizer": {func(r *Recipe) { r.Name = "sgd" }, "optimizer"},
+		"a missing eval file":  {func(r *Recipe) { r.Eval.Data = []string{"x=" + w.path("none.txt")} }, "none.txt"},
+	} {
+		r := w.recipe("run-" + strings.ReplaceAll(name, " ", "-"))
+		c.change(&r)
+		run, err := Open(r, w.pool, false)
+		if err == nil {
+			t.Errorf("%s: no error (%d steps)", name, run.Steps)
+			continue
+		}
+		if !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %q does not say %q", name, err, c.want)
+		}
+	}
+	if text, err := os.ReadFile(w.path("full/note.txt")); err != nil || string(text) != "mine" {
+		t.Error("a file in the refused directory was touched")
+	}
+}
+
+// TestLossThatIsNotANumberStops: the run says at which step, and the checkpoint before it is whole.
+func TestLossThatIsNotANumberStops(t *testing.T) {
+	w := newWorkshop(t)
+	r := w.recipe("nan")
+	r.Save.Every = 1
+	run, err := Open(r, w.pool, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for step := range run.Events(t.Context()) {
+		if step == 3 {
+			for p := range run.Model().Params() {
+				p.W.Data[0] = float32(math.NaN())
+			}
+		}
+	}
+	if err := run.Err(); err == nil || !strings.Contains(err.Error(), "step 4") || !strings.Contains(err.Error(), "step-000003") {
+		t.Fatalf("error %v, want one that names step 4 and the checkpoint step-000003", err)
+	}
+	if _, err := checkpoint.LoadState(filepath.Join(r.Out, checkpoint.StepDir(3))); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(w.path("nan/final")); err == nil {
+		t.Error("a final model was written")
+	}
+}
+
+func TestRecipeFile(t *testing.T) {
+	w := newWorkshop(t)
+	w.write(t, "good.yaml", "model: m\nreplay: r\nout: o\nlr: 0.002\noptimizer: adam-atan2\nbeta2: 0.99\neval:\n  every: 5\n")
+	r, err := ReadRecipe(w.path("good.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.LR != 0.002 || r.Name != optim.AdamAtan2 || r.Beta2 != 0.99 || r.Eval.Every != 5 || r.Epochs != DefaultRecipe().Epochs {
+		t.Errorf("read %+v", r)
+	}
+	w.write(t, "bad.yaml", "model: m\nlearning_rate: 0.002\n")
+	if _, err := ReadRecipe(w.path("bad.yaml")); err == nil || !strings.Contains(err.Error(), "learning_rate") || !strings.Contains(err.Error(), "2") {
+		t.Errorf("unknown key: %v, want an error that shows its line", err)
+	}
+}
