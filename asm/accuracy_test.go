@@ -2,6 +2,7 @@ package asm
 
 import (
 	"math"
+	"math/big"
 	"testing"
 )
 
@@ -172,10 +173,34 @@ func TestAccuracy64(t *testing.T) {
 		x := line(i, 0.001, 1e6)
 		return Pow64(x, 0.5), math.Sqrt(x)
 	})
-	check("pow", 2, n, func(i int) (float64, float64) {
-		x, y := line(i, 0.001, 30), line(i*7919%n, -2, 2)
-		return Pow64(x, y), math.Pow(x, y)
-	})
+}
+
+// The square of x to the power k/2 is compared with x to the power k, exactly.
+func TestPowExact(t *testing.T) {
+	exact := func(v float64) *big.Float { return new(big.Float).SetPrec(4000).SetFloat64(v) }
+	worst := 0.0
+	for i := range 20_000 {
+		x, k := 0.01+float64(i)*0.0017, i%61-30
+		r := Pow64(x, float64(k)/2)
+		num, den := exact(r), exact(1)
+		num.Mul(num, num)
+		for range max(k, -k) {
+			if k > 0 {
+				den.Mul(den, exact(x))
+			} else {
+				num.Mul(num, exact(x))
+			}
+		}
+		diff, _ := num.Sub(num, den).Quo(num, den).Float64()
+		// Half of it is the relative error of r, of which an ulp is 2^-52 times
+		// 1 to 2.
+		fraction, _ := math.Frexp(r)
+		worst = max(worst, math.Abs(diff)/2*0x1p52*fraction*2)
+	}
+	t.Logf("pow: %.3f ulp", worst)
+	if worst > 1 {
+		t.Errorf("pow: %.3f ulp, want at most 1", worst)
+	}
 }
 
 func TestSpecialValues(t *testing.T) {

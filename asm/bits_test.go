@@ -1,0 +1,108 @@
+package asm
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash/fnv"
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+// TestBits holds the bits of every kernel on fixed inputs, so that a change on
+// any architecture, or with any compiler, shows. A new value here is a change
+// of the arithmetic contract: see docs/NUMERICS.md.
+func TestBits(t *testing.T) {
+	got := map[string]string{}
+	for _, c := range kernelCases {
+		r := rand.New(rand.NewPCG(9, 0))
+		h := fnv.New64a()
+		for _, n := range []int{1, 31, 100, 288, 5000} {
+			s := make([][]float32, c.n)
+			for i := range s {
+				s[i] = make([]float32, n)
+				for j := range s[i] {
+					s[i][j] = float32(r.Float64()*20 - 10) // no function of package math behind it
+				}
+			}
+			c.makePositive(s)
+			for _, v := range c.run(s) {
+				write64(h.Write, v)
+			}
+			for _, x := range s {
+				for _, v := range x {
+					write64(h.Write, float64(v))
+				}
+			}
+		}
+		got[c.name] = fmt.Sprintf("%016x", h.Sum64())
+	}
+	for name, f := range map[string]func(x float64) float64{
+		"Exp64":    func(x float64) float64 { return Exp64(x * 700) },
+		"Log64":    func(x float64) float64 { return Log64(math.Ldexp(1.5+x/2, int(x*1000))) },
+		"Sincos64": func(x float64) float64 { s, c := Sincos64(x * 1e6); return s + c },
+		"Pow64":    func(x float64) float64 { return Pow64(2+x, x*100) },
+	} {
+		r := rand.New(rand.NewPCG(10, 0))
+		h := fnv.New64a()
+		for range 5000 {
+			write64(h.Write, f(r.Float64()*2-1))
+		}
+		got[name] = fmt.Sprintf("%016x", h.Sum64())
+	}
+	for name, bits := range got {
+		if golden[name] != bits {
+			t.Errorf("%q: %q, want %q", name, bits, golden[name])
+		}
+	}
+}
+
+// write64 writes v with one NaN for all.
+func write64(write func([]byte) (int, error), v float64) {
+	if v != v {
+		v = math.NaN()
+	}
+	_, _ = write(binary.LittleEndian.AppendUint64(nil, math.Float64bits(v)))
+}
+
+var golden = map[string]string{
+	"AdamWStep":               "03f6ab7ac279f156",
+	"Add in place":            "4be6a27428a882c2",
+	"Add":                     "3678a0472514b02f",
+	"Atan2":                   "60091f5968050793",
+	"Atan2Step":               "57c0016267168e91",
+	"Axpy":                    "928596f16a84d4e2",
+	"Dot":                     "650f9dafbe8c3a79",
+	"Exp":                     "d46e196639f24087",
+	"Exp64":                   "2859374cac07c9de",
+	"ExpSum lane 16":          "5ad985616528fd4b",
+	"ExpSum lane 31":          "5ad985616528fd4b",
+	"ExpSum lane 5":           "5ad985616528fd4b",
+	"ExpSum":                  "5ad985616528fd4b",
+	"GELU":                    "3585927f111cbf7b",
+	"GELUBackward":            "793e86cd2548dc9a",
+	"LayerNorm":               "f50a404c57e23367",
+	"LayerNormBackward":       "feb196fa7b1ce07d",
+	"LayerNormGain":           "24d6e328f43ad7d3",
+	"Log64":                   "007e821e496edbe5",
+	"Max":                     "e9c50aa3d3c55e78",
+	"Moments64":               "4194c9aefded8b55",
+	"Mul":                     "6c98bd6047984035",
+	"Pow64":                   "fde8403ce75cc9de",
+	"RMSNorm":                 "d3b32dec56c2aca8",
+	"RMSNormBackward inf":     "45d40f54897952cd",
+	"RMSNormBackward":         "5077584fe0f77636",
+	"RMSNormGain":             "75ed8fc04d195eed",
+	"RoPE":                    "5637ed5ffcc0883a",
+	"Scale":                   "fead1d25b1fb033b",
+	"Sigmoid":                 "a5c67643251d6234",
+	"Sincos64":                "81475d62d7ab8ad1",
+	"SoftmaxBackward":         "012be3272ca9a19e",
+	"SoftmaxGrad":             "e95c568ac70af9cd",
+	"Sum":                     "620db9aed06504ef",
+	"SumSquares64":            "aba36b53b3d86273",
+	"SwiGLU":                  "cba2965ea61332e9",
+	"SwiGLUBackward in place": "48234b8f6d00e4b3",
+	"SwiGLUBackward":          "aeef520848296b36",
+	"Tanh":                    "6aac26f338e34dae",
+}

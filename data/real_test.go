@@ -1,0 +1,82 @@
+package data
+
+import (
+	"testing"
+
+	"reprise/internal/testdata"
+	"reprise/tensor"
+	"reprise/tokenizer"
+)
+
+// The shared files, with a SentencePiece-style and a byte-level tokenizer: as many samples as data/README.md counts, and the
+// bytes of the scored text.
+func TestSharedData(t *testing.T) {
+	for _, c := range []struct {
+		path    []string
+		samples int
+		bytes   int // scored in evaluation with BOS in front; 0: not known beforehand
+	}{
+		{[]string{"tinystories", "valid.txt"}, 1, 94240},
+		{[]string{"tinyshakespeare", "valid.txt"}, 1, 111537},
+		{[]string{"teleqna", "valid.jsonl.bz2"}, 1019, 0},
+		{[]string{"spider", "valid.jsonl"}, 879, 0},
+		{[]string{"wikisql", "valid.jsonl.bz2"}, 2000, 0},
+		{[]string{"arc-easy", "valid.jsonl"}, 570, 0},
+	} {
+		path := testdata.Path(t, append([]string{"data"}, c.path...)...)
+		for _, model := range []string{testdata.Path(t, "models", "stories260K"), testdata.Path(t, "tokenizers", "gpt2")} {
+			tok, err := tokenizer.Load(model)
+			if err != nil {
+				t.Fatal(err)
+			}
+			docs, stats, err := LoadDocuments(path, tok, Options{MaxSeqLen: 256, Evaluation: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if stats.Documents != c.samples {
+				t.Errorf("%v: %d samples, want %d", c.path, stats.Documents, c.samples)
+			}
+			want := c.bytes
+			if !tok.AddsBOS() && want > 0 { // the first id of every window is not scored
+				for _, d := range docs {
+					want -= len(tok.Decode(d.IDs[:1], false))
+				}
+			}
+			if c.bytes > 0 && stats.Bytes != want {
+				t.Errorf("%v: %d bytes, want %d", c.path, stats.Bytes, want)
+			}
+			packs := Pack(docs, 256, 1)
+			n := 0
+			for _, p := range packs {
+				n += p.Targets()
+			}
+			if n != stats.Targets {
+				t.Errorf("%v: %d targets packed, want %d", c.path, n, stats.Targets)
+			}
+			t.Logf("%v: %+v; %d packs, %.1f %% full", c.path, stats, len(packs), 100*float64(stats.Tokens)/float64(256*len(packs)))
+		}
+	}
+}
+
+// Lines that were altered at random: a row or an error, never a panic, and a row keeps its promises.
+func TestHostileRows(t *testing.T) {
+	lines := []string{
+		`{"text":"a\u00e9\ud83d\ude00"}`, `{"prompt":"a","completion":"b"}`,
+		`{"question":"q","choices":["x","y"],"answer":1}`, `{"prompt":"q","choices":[],"answer":-1e3,"text":null}`,
+	}
+	rng := tensor.NewRNG(1, "hostile", 0)
+	const alphabet = "\"\\{}[]:,0123456789eE.+- \x00\xff\xc3null"
+	for range 50000 {
+		b := []byte(lines[rng.Intn(len(lines))])
+		for range 1 + rng.Intn(3) {
+			b[rng.Intn(len(b))] = alphabet[rng.Intn(len(alphabet))]
+		}
+		row, err := parseRow(b)
+		if err != nil {
+			continue
+		}
+		if row.Text == "" && row.Completion == "" && (row.Answer < 0 || row.Answer >= len(row.Choices)) {
+			t.Fatalf("%s: accepted as %+v", b, row)
+		}
+	}
+}
