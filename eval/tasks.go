@@ -106,7 +106,7 @@ func (e *Evaluator) match(ctx context.Context, path string) (Result, error) {
 			if room < 1 {
 				return Result{}, fmt.Errorf("%s: line %d: an answer of %d tokens leaves no room for a prompt in %d", path, row.Line, limit, e.maxSeqLen())
 			}
-			prompt = prompt[len(prompt)-room:]
+			prompt = cutLeft(prompt, room, e.Tokenizer.AddsBOS())
 			truncated++
 		}
 		got, err := Greedy(ctx, e, decoder, prompt, limit)
@@ -119,6 +119,14 @@ func (e *Evaluator) match(ctx context.Context, path string) (Result, error) {
 		}
 	}
 	return Result{Correct: &correct, Total: len(rows), Tokens: tokens, Truncated: truncated}, nil
+}
+
+// cutLeft keeps the last n ids of a prompt, behind its begin-of-text id where it has one.
+func cutLeft(prompt []int32, n int, bos bool) []int32 {
+	if bos && n > 1 {
+		return append(prompt[:1:1], prompt[len(prompt)-n+1:]...)
+	}
+	return prompt[len(prompt)-n:]
 }
 
 // Greedy completes a prompt up to the end id, which is not returned, or to limit tokens.
