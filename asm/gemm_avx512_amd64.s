@@ -52,11 +52,16 @@
 #define LOADROW(x, y) \
 	VMOVUPS.Z (AX), K1, x   \
 	VMOVUPS.Z 64(AX), K2, y \
+	PREFETCHT0 128(AX) \
+	PREFETCHT0 192(AX) \
 	ADDQ      DX, AX
 
 #define ZEROROW(x, y) \
 	VPXORD x, x, x \
-	VPXORD y, y, y
+	VPXORD y, y, y \
+	PREFETCHT0 (AX) \
+	PREFETCHT0 64(AX) \
+	ADDQ      DX, AX
 
 #define STOREROW(x, y) \
 	VMOVUPS x, K1, (DI)   \

@@ -102,6 +102,8 @@ func (e *Evaluator) match(ctx context.Context, path string) (Result, error) {
 		if limit == 0 {
 			limit = max(128, 2*len(want))
 		}
+		// A short model: the answer gets what the prompt leaves, but never less than the expected one needs.
+		limit = min(limit, max(len(want)+1, e.maxSeqLen()-len(prompt)))
 		if room := e.maxSeqLen() - limit; len(prompt) > room {
 			if room < 1 {
 				return Result{}, fmt.Errorf("%s: line %d: an answer of %d tokens leaves no room for a prompt in %d", path, row.Line, limit, e.maxSeqLen())

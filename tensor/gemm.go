@@ -9,11 +9,12 @@ const (
 	// maxK is the longest chain computed without a pause: C is read and written
 	// once for every started maxK.
 	maxK = 3072
-	// blockA is the part of A that should stay in the second-level cache while
-	// all of a block of B passes by.
-	blockA = 96 << 10
-	// blockB is the part of B that is packed at a time.
-	blockB = 1 << 20
+	// packed is how much of A, and of B, is packed at a time: a part of the
+	// third-level cache.
+	packed = 1 << 20
+	// blockB is the part of packed B that all rows pass by before the next: it
+	// stays in the second-level cache.
+	blockB = 96 << 10
 	// packRows is how many rows of k are copied before the next panel: it keeps
 	// the reads sequential.
 	packRows = 32
@@ -63,8 +64,12 @@ func (s *Scratch) gemm(g gemm) {
 func stripes(g *gemm, t asm.Tiling) {
 	for l0 := 0; l0 < g.k; l0 += stripeRows {
 		k := min(stripeRows, g.k-l0)
-		for j := 0; j < g.n; j += t.Cols {
-			tiles(t, g.m, t.Cols, k, g.a[l0*g.aK:], g.aRow, g.aK, g.b[l0*g.bK+j:], g.bK, g.c[j:], g.cRow, g.acc || l0 > 0)
+		for i := 0; i < g.m; {
+			rows := tileRows(g.m-i, t.Rows)
+			for j := 0; j < g.n; j += t.Cols {
+				asm.GEMMTile(rows, t.Cols, k, g.a[i*g.aRow+l0*g.aK:], g.aRow, g.aK, g.b[l0*g.bK+j:], g.bK, g.c[i*g.cRow+j:], g.cRow, g.acc || l0 > 0)
+			}
+			i += rows
 		}
 	}
 }
@@ -72,51 +77,76 @@ func stripes(g *gemm, t asm.Tiling) {
 // blocked computes a product with B, and A where that pays, packed.
 func (s *Scratch) blocked(g *gemm, t asm.Tiling) {
 	kc := even(g.k, maxK, 16)
-	mc := even(g.m, max(t.Rows, blockA/kc), t.Rows)
-	nc := even(g.n, max(t.Cols, blockB/kc), t.Cols)
+	nc := even(g.n, max(t.Cols, packed/kc), t.Cols)
+	mc := g.m
 	packA := t.PackA || packsA(g, t)
 	var abuf []float32
 	if packA {
+		mc = even(g.m, max(t.Rows, packed/kc), t.Rows)
 		abuf = grow(&s.a, (mc+t.Rows-1)/t.Rows*t.LeadA*kc)
 	}
-	// A transposed B is packed panel by panel, just before the panel is used; if
-	// it is used once only, all panels share a place.
-	lazy := g.bCol != 1
+	// If the rows fit into one tile, a panel of B is used once: all of them share
+	// a place.
+	nb := even(min(g.n, nc), max(t.Cols, blockB/kc), t.Cols)
 	place := t.Cols * kc
-	if lazy && mc >= g.m {
-		place = 0
+	if g.m <= t.Rows {
+		place, nb = 0, t.Cols
 	}
 	bbuf := grow(&s.b, max(place*((nc+t.Cols-1)/t.Cols), t.Cols*kc))
 
 	for j0 := 0; j0 < g.n; j0 += nc {
-		n := min(nc, g.n-j0)
+		j1 := min(j0+nc, g.n)
 		for l0 := 0; l0 < g.k; l0 += kc {
 			k := min(kc, g.k-l0)
-			acc := g.acc || l0 > 0
-			if !lazy {
-				packB(bbuf, g, t, j0, n, l0, k)
-			}
 			for i0 := 0; i0 < g.m; i0 += mc {
-				m := min(mc, g.m-i0)
-				a, aRow, aK := g.a[i0*g.aRow+l0*g.aK:], g.aRow, g.aK
+				i1 := min(i0+mc, g.m)
+				part := block{t: t, l0: l0, k: k, place: place, b: bbuf, packed: packA, a: abuf}
 				if packA {
-					packBlock(abuf, g, t, i0, m, l0, k)
+					packBlock(abuf, g, t, i0, i1-i0, l0, k)
 				}
-				for j := 0; j < n; j += t.Cols {
-					cols := min(t.Cols, n-j)
-					b, bK := bbuf[j/t.Cols*place:], t.Width(cols)
-					if lazy && i0 == 0 {
-						asm.PackTranspose(b, bK, g.b[(j0+j)*g.bCol+l0:], g.bCol, cols, k)
+				for j := j0; j < j1; j += nb {
+					n := min(nb, j1-j)
+					part.b = bbuf[(j-j0)/t.Cols*place:]
+					if i0 == 0 {
+						packB(part.b, place, g, t, j, n, l0, k)
 					}
-					c := g.c[i0*g.cRow+j0+j:]
-					if packA {
-						packedTiles(t, m, cols, k, abuf, b, bK, c, g.cRow, acc)
-					} else {
-						tiles(t, m, cols, k, a, aRow, aK, b, bK, c, g.cRow, acc)
-					}
+					part.run(g, i0, i1, j, j+n)
 				}
 			}
 		}
+	}
+}
+
+// block is a part of a product whose panels of B, and of A if packed, are ready.
+type block struct {
+	t      asm.Tiling
+	l0, k  int // the part of the chains
+	b      []float32
+	place  int // distance between panels of b
+	packed bool
+	a      []float32
+}
+
+// run computes rows i0 to i1 and columns j0 to j1, tile by tile along the rows
+// of C: their pages and lines then follow each other.
+func (p *block) run(g *gemm, i0, i1, j0, j1 int) {
+	t := p.t
+	acc := g.acc || p.l0 > 0
+	for i := i0; i < i1; {
+		var rows int
+		a, aRow, aK := p.a, 1, t.LeadA
+		if p.packed {
+			rows = min(t.Rows, i1-i)
+			a = a[(i-i0)/t.Rows*t.LeadA*p.k:]
+		} else {
+			rows = tileRows(i1-i, t.Rows)
+			a, aRow, aK = g.a[i*g.aRow+p.l0*g.aK:], g.aRow, g.aK
+		}
+		for j := j0; j < j1; j += t.Cols {
+			cols := min(t.Cols, j1-j)
+			asm.GEMMTile(rows, cols, p.k, a, aRow, aK, p.b[(j-j0)/t.Cols*p.place:], t.Width(cols), g.c[i*g.cRow+j:], g.cRow, acc)
+		}
+		i += rows
 	}
 }
 
@@ -157,24 +187,22 @@ func packBlock(dst []float32, g *gemm, t asm.Tiling, i0, m, l0, k int) {
 	}
 }
 
-// packB packs n columns of B, which lie side by side in memory, from j0 on, k
-// rows from l0 on.
-func packB(dst []float32, g *gemm, t asm.Tiling, j0, n, l0, k int) {
+// packB packs n columns of B from j0 on, k rows from l0 on, in panels of a
+// tile's columns at a distance of place.
+func packB(dst []float32, place int, g *gemm, t asm.Tiling, j0, n, l0, k int) {
+	if g.bCol != 1 {
+		for j := 0; j < n; j += t.Cols {
+			cols := min(t.Cols, n-j)
+			asm.PackTranspose(dst[j/t.Cols*place:], t.Width(cols), g.b[(j0+j)*g.bCol+l0:], g.bCol, cols, k)
+		}
+		return
+	}
 	for l := 0; l < k; l += packRows {
 		for j := 0; j < n; j += t.Cols {
 			cols := min(t.Cols, n-j)
 			width := t.Width(cols)
-			asm.PackCopy(dst[j*k+l*width:], width, g.b[(l0+l)*g.bK+j0+j:], g.bK, cols, min(packRows, k-l))
+			asm.PackCopy(dst[j/t.Cols*place+l*width:], width, g.b[(l0+l)*g.bK+j0+j:], g.bK, cols, min(packRows, k-l))
 		}
-	}
-}
-
-// tiles computes a column of tiles with a where it lies.
-func tiles(t asm.Tiling, m, cols, k int, a []float32, aRow, aK int, b []float32, bK int, c []float32, cRow int, acc bool) {
-	for i := 0; i < m; {
-		rows := tileRows(m-i, t.Rows)
-		asm.GEMMTile(rows, cols, k, a[i*aRow:], aRow, aK, b, bK, c[i*cRow:], cRow, acc)
-		i += rows
 	}
 }
 
@@ -188,11 +216,4 @@ func tileRows(left, most int) int {
 		return (left + 1) / 2
 	}
 	return most
-}
-
-// packedTiles computes a column of tiles with packed panels of a.
-func packedTiles(t asm.Tiling, m, cols, k int, a, b []float32, bK int, c []float32, cRow int, acc bool) {
-	for i := 0; i < m; i += t.Rows {
-		asm.GEMMTile(min(t.Rows, m-i), cols, k, a[i/t.Rows*t.LeadA*k:], 1, t.LeadA, b, bK, c[i*cRow:], cRow, acc)
-	}
 }

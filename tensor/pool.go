@@ -1,52 +1,279 @@
 package tensor
 
 import (
+	"bytes"
+	"fmt"
 	"runtime"
-	"sync"
+	"strconv"
 	"sync/atomic"
+	"time"
 )
 
 // Job is work that a Pool spreads over its workers.
 type Job interface {
-	// Do performs one task. Tasks with different numbers run at the same time;
-	// worker, below Pool.Workers, names the only running task of that worker.
+	// Do performs one task. Tasks run at the same time as other tasks and in any
+	// order. worker, below Pool.Workers, is not given to two running tasks: it
+	// may index buffers.
 	Do(worker, task int)
 }
 
-// Pool runs tasks on a fixed number of workers.
+// spinTime is how long a worker without work, and Run waiting for the last
+// tasks, look for news before they sleep: longer than the gaps between the
+// launches of a training step, shorter than anybody would notice.
+const spinTime = 40 * time.Microsecond
+
+// fanOut is the number of sleepers that one worker wakes; they wake the next.
+const fanOut = 8
+
+// Pool is a fixed set of workers: the goroutine that calls Run, which is worker
+// 0, and others that live until Close.
+//
+// A pool serves one goroutine at a time, with one exception: a task may use the
+// pool that it runs on, and then does that work alone.
 type Pool struct {
 	scratch []Scratch
+	product productJob
+
+	busy atomic.Bool // Run is at work
+
+	// A launch. The state is its generation, which is never the same for two
+	// launches in a row, above the number of tasks that nobody has taken yet.
+	// Whoever lowers that number owns the task, so job and tasks cannot change
+	// before it is done.
+	state   atomic.Uint64
+	job     Job
+	tasks   int
+	undone  atomic.Int64 // tasks not yet finished
+	failure atomic.Pointer[taskPanic]
+
+	sleepers []sleeper // of every worker
+	spinning int       // workers below this number spin before they sleep
+	closed   atomic.Bool
 }
 
-// NewPool returns a pool.
+// sleeper lets one goroutine sleep until another wakes it. Whoever changes
+// asleep from true to false owes or owns the token.
+type sleeper struct {
+	asleep atomic.Bool
+	token  chan struct{}
+	id     uint64    // of the worker's goroutine
+	_      [104]byte // two cache lines each
+}
+
+type taskPanic struct{ value any }
+
+// NewPool returns a pool of so many workers; 0 or less means one for every
+// physical core that the process may use (see DefaultWorkers). Close it.
 func NewPool(workers int) *Pool {
 	if workers <= 0 {
-		workers = runtime.GOMAXPROCS(0)
+		workers = DefaultWorkers()
 	}
-	return &Pool{scratch: make([]Scratch, workers)}
+	p := &Pool{
+		scratch:  make([]Scratch, workers),
+		sleepers: make([]sleeper, workers),
+		spinning: min(workers, runtime.GOMAXPROCS(0)),
+	}
+	p.product.pool = p
+	for w := range p.sleepers {
+		p.sleepers[w].token = make(chan struct{}, 1)
+	}
+	started := make(chan struct{})
+	for w := 1; w < workers; w++ {
+		go func() {
+			p.sleepers[w].id = goroutine()
+			started <- struct{}{}
+			p.work(w)
+		}()
+		<-started
+	}
+	return p
 }
 
 // Workers returns the number of workers.
 func (p *Pool) Workers() int { return len(p.scratch) }
 
-// Close ends the workers.
-func (p *Pool) Close() {}
-
-// Scratch returns the packing buffers of one worker.
+// Scratch returns the packing buffers of a worker, for products that its task
+// computes itself.
 func (p *Pool) Scratch(worker int) *Scratch { return &p.scratch[worker] }
 
-// Run performs tasks 0 to tasks-1 of job and returns when all are done.
-func (p *Pool) Run(tasks int, job Job) {
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	for w := range p.scratch {
-		wg.Go(func() {
-			for t := int(next.Add(1)) - 1; t < tasks; t = int(next.Add(1)) - 1 {
-				job.Do(w, t)
-			}
-		})
+// Close ends the workers. The pool must be idle; later calls of Run are done by
+// the caller alone.
+func (p *Pool) Close() {
+	p.closed.Store(true)
+	for w := 1; w < len(p.sleepers); w++ {
+		p.wake(w)
 	}
-	wg.Wait()
 }
 
-func (p *Pool) gemm(g gemm) { p.scratch[0].gemm(g) }
+// Run performs tasks 0 to tasks-1 of job, each once, and returns when all are
+// done. If a task panics, tasks not yet begun are left out and Run panics with
+// the same value. Run allocates nothing.
+func (p *Pool) Run(tasks int, job Job) {
+	if tasks <= 0 {
+		return
+	}
+	if !p.busy.CompareAndSwap(false, true) {
+		w := p.self()
+		for t := range tasks {
+			job.Do(w, t)
+		}
+		return
+	}
+	p.job, p.tasks = job, tasks
+	p.undone.Store(int64(tasks))
+	p.state.Store((p.state.Load()>>32+1)<<32 | uint64(uint32(tasks)))
+	p.wakeBelow(0)
+	for p.step(0) {
+	}
+	p.await()
+	p.job = nil
+	failure := p.failure.Swap(nil)
+	p.busy.Store(false)
+	if failure != nil {
+		panic(failure.value)
+	}
+}
+
+// step takes a task and performs it; false if none is left.
+func (p *Pool) step(w int) bool {
+	for {
+		s := p.state.Load()
+		left := int(uint32(s))
+		if left == 0 {
+			return false
+		}
+		if p.state.CompareAndSwap(s, s-1) {
+			p.do(w, p.tasks-left)
+			return true
+		}
+	}
+}
+
+// do performs a task and counts it as done, also if it panics.
+func (p *Pool) do(w, task int) {
+	defer p.done()
+	p.job.Do(w, task)
+}
+
+// done is the end of a task, deferred.
+func (p *Pool) done() {
+	n := int64(-1)
+	if v := recover(); v != nil {
+		p.failure.CompareAndSwap(nil, &taskPanic{v})
+		// Take what nobody has begun, so that it need not be done.
+		for {
+			s := p.state.Load()
+			if p.state.CompareAndSwap(s, s&^uint64(1<<32-1)) {
+				n -= int64(uint32(s))
+				break
+			}
+		}
+	}
+	if p.undone.Add(n) == 0 {
+		p.wake(0)
+	}
+}
+
+// await returns when every task is done.
+func (p *Pool) await() {
+	me := &p.sleepers[0]
+	for {
+		if p.spin(0, func() bool { return p.undone.Load() == 0 }) {
+			return
+		}
+		me.asleep.Store(true)
+		if p.undone.Load() == 0 && me.asleep.CompareAndSwap(true, false) {
+			return
+		}
+		<-me.token
+	}
+}
+
+// work is the life of worker w.
+func (p *Pool) work(w int) {
+	me := &p.sleepers[w]
+	for !p.closed.Load() {
+		if p.pending() {
+			p.wakeBelow(w)
+			for p.step(w) {
+			}
+		}
+		if p.spin(w, p.pending) {
+			continue
+		}
+		me.asleep.Store(true)
+		if (p.pending() || p.closed.Load()) && me.asleep.CompareAndSwap(true, false) {
+			continue
+		}
+		<-me.token
+	}
+}
+
+// pending reports whether a task waits for a worker.
+func (p *Pool) pending() bool { return uint32(p.state.Load()) != 0 }
+
+// spin waits for cond for spinTime and returns whether it came. A worker that
+// shares its processor with others does not wait.
+func (p *Pool) spin(w int, cond func() bool) bool {
+	if cond() {
+		return true
+	}
+	if w >= p.spinning {
+		return false
+	}
+	for start := time.Now(); ; {
+		for range 64 {
+			if cond() {
+				return true
+			}
+		}
+		if time.Since(start) > spinTime {
+			return false
+		}
+	}
+}
+
+// wake wakes worker w if it sleeps.
+func (p *Pool) wake(w int) {
+	if s := &p.sleepers[w]; s.asleep.Load() && s.asleep.CompareAndSwap(true, false) {
+		s.token <- struct{}{}
+	}
+}
+
+// wakeBelow wakes the workers that worker w answers for, in a tree rooted at
+// the caller of Run, as far as there are tasks for them.
+func (p *Pool) wakeBelow(w int) {
+	first := w*fanOut + 1
+	last := min(first+fanOut, len(p.sleepers), first+int(uint32(p.state.Load())))
+	for c := first; c < last; c++ {
+		p.wake(c)
+	}
+}
+
+// self returns the worker that the calling goroutine is, inside a task.
+func (p *Pool) self() int {
+	if len(p.scratch) > 1 {
+		id := goroutine()
+		for w := 1; w < len(p.sleepers); w++ {
+			if p.sleepers[w].id == id {
+				return w
+			}
+		}
+	}
+	return 0
+}
+
+// goroutine returns the number of the calling goroutine, which the runtime
+// tells in the first line of a stack trace only. It takes about a microsecond;
+// nothing but a task that uses its own pool asks for it.
+func goroutine() uint64 {
+	var buf [64]byte
+	line := buf[:runtime.Stack(buf[:], false)]
+	line = bytes.TrimPrefix(line, []byte("goroutine "))
+	number, _, _ := bytes.Cut(line, []byte(" "))
+	id, err := strconv.ParseUint(string(number), 10, 64)
+	if err != nil {
+		panic(fmt.Sprintf("tensor: no goroutine number in %q", line))
+	}
+	return id
+}

@@ -13,7 +13,7 @@ import (
 
 	"reprise/checkpoint"
 	"reprise/data"
-	"reprise/model"
+	"reprise/internal/tiny"
 	"reprise/optim"
 	"reprise/replay"
 	"reprise/tensor"
@@ -26,41 +26,11 @@ type workshop struct {
 	pool *tensor.Pool
 }
 
-const tinyConfig = `{"architectures":["LlamaForCausalLM"],"model_type":"llama","vocab_size":300,"hidden_size":32,"intermediate_size":48,
-"num_hidden_layers":2,"num_attention_heads":4,"num_key_value_heads":2,"max_position_embeddings":64,"rms_norm_eps":1e-5,
-"rope_theta":10000.0,"tie_word_embeddings":true,"initializer_range":0.1,"torch_dtype":"float32"}`
-
 func newWorkshop(t *testing.T) *workshop {
 	t.Helper()
 	w := &workshop{dir: t.TempDir(), pool: tensor.NewPool(2)}
 	t.Cleanup(w.pool.Close)
-	var lines []string
-	rng := tensor.NewRNG(5, "words", 0)
-	words := strings.Fields("red blue lamp stone river seven open close the a and of runs sings quickly never")
-	for range 40 {
-		var s []string
-		for range 12 {
-			s = append(s, words[rng.Intn(len(words))])
-		}
-		line, err := json.Marshal(map[string]string{"prompt": strings.Join(s[:5], " "), "completion": strings.Join(s[5:], " ")})
-		if err != nil {
-			t.Fatal(err)
-		}
-		lines = append(lines, string(line))
-	}
-	w.write(t, "domain.jsonl", strings.Join(lines, "\n")+"\n")
-	tok, err := tokenizer.Train(slices.Values(lines), tokenizer.TrainOptions{VocabSize: 300, Special: []string{"<|endoftext|>"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	cfg, err := model.ParseConfig([]byte(tinyConfig))
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := model.New(cfg)
-	m.Init(1)
-	err = checkpoint.SaveModel(w.path("base"), m, checkpoint.SaveOptions{Files: map[string][]byte{"config.json": []byte(tinyConfig), "tokenizer.json": tok}})
-	if err != nil {
+	if err := tiny.Write(w.dir); err != nil {
 		t.Fatal(err)
 	}
 	w.record(t, "base", "domain.replay")
@@ -86,13 +56,13 @@ func (w *workshop) record(t *testing.T, base, out string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	docs, _, err := data.LoadDocuments(w.path("domain.jsonl"), tok, data.Options{MaxSeqLen: 48})
+	docs, _, err := data.LoadDocuments(w.path("domain.jsonl"), tok, data.Options{MaxSeqLen: tiny.MaxSeqLen})
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, err = replay.Record(t.Context(), replay.Job{
 		Model: loaded.Model, ModelFingerprint: loaded.Fingerprint, Tokenizer: tok, Pool: w.pool,
-		Rule: replay.Rule{Tau: 0.9, KMin: 2, KMax: 12}, Documents: docs, Out: w.path(out), MaxSeqLen: 48, Seed: 1,
+		Rule: replay.Rule{Tau: 0.9, KMin: 2, KMax: 12}, Documents: docs, Out: w.path(out), MaxSeqLen: tiny.MaxSeqLen, Seed: 1,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -244,14 +214,12 @@ func TestKilledRunResumesFromItsCheckpoint(t *testing.T) {
 
 func TestTrainingErrors(t *testing.T) {
 	w := newWorkshop(t)
-	// Another base model: the same shape, other weights.
-	cfg, err := model.ParseConfig([]byte(tinyConfig))
+	// Another base model: the same shape and tokenizer, other weights.
+	tok, err := os.ReadFile(w.path("base/tokenizer.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := model.New(cfg)
-	m.Init(2)
-	if err := checkpoint.SaveModel(w.path("other"), m, checkpoint.SaveOptions{SourceDir: w.path("base")}); err != nil {
+	if err := tiny.Model(w.path("other"), tok, 2); err != nil {
 		t.Fatal(err)
 	}
 	record, err := os.ReadFile(w.path("domain.replay"))

@@ -29,6 +29,7 @@ var mayImport = map[string][]string{
 	"train":               {"asm", "tensor", "model", "loss", "optim", "data", "tokenizer", "checkpoint", "replay", "eval", "internal/atomicfile"},
 	"internal/atomicfile": {},
 	"internal/testdata":   {},
+	"internal/tiny":       {"tensor", "model", "tokenizer", "checkpoint"},
 	"internal/synth":      {"tensor", "data"},
 	"internal/demo":       {"asm", "tensor", "model", "loss", "optim", "data", "tokenizer", "checkpoint", "replay", "eval", "train", "internal/synth", "internal/atomicfile"},
 	"cmd/reprise":         {"asm", "tensor", "model", "optim", "data", "tokenizer", "checkpoint", "replay", "eval", "train", "internal/demo"},

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"reprise/checkpoint"
+	"reprise/eval"
+	"reprise/model"
+	"reprise/tokenizer"
+)
+
+type evalCmd struct {
+	Model     string   `required:"" help:"Model directory." placeholder:"DIR"`
+	Data      []string `required:"" sep:"none" help:"NAME=FILE, NAME=FILE:choice or NAME=FILE:match; may be given several times." placeholder:"NAME=FILE"`
+	MaxSeqLen int      `help:"Longest sequence in tokens; 0: what the model was made for."`
+	JSON      bool     `name:"json" help:"Print one JSON object."`
+}
+
+func (c *evalCmd) Run(a *app) error {
+	var sets []eval.Set
+	for _, d := range c.Data {
+		s, err := eval.ParseSet(d)
+		if err != nil {
+			return err
+		}
+		sets = append(sets, s)
+	}
+	m, tok, err := load(c.Model)
+	if err != nil {
+		return err
+	}
+	e := &eval.Evaluator{Model: m, Pool: a.pool(), Tokenizer: tok, MaxSeqLen: c.MaxSeqLen}
+	var results []eval.Result
+	for _, s := range sets {
+		r, err := e.Run(a.ctx, s)
+		if err != nil {
+			return err
+		}
+		results = append(results, r)
+		if !c.JSON {
+			a.printf("%s\n", describe(r))
+		}
+	}
+	if c.JSON {
+		return json.NewEncoder(a.stdout).Encode(map[string]any{"results": results})
+	}
+	return nil
+}
+
+// describe is a result in one line for people.
+func describe(r eval.Result) string {
+	switch r.Task {
+	case eval.Choice:
+		return fmt.Sprintf("%-12s choice      %d of %d right (%.1f %%; chance %.1f %%), per byte %d, choice loss %.4f",
+			r.Name, *r.Correct, r.Total, 100*float64(*r.Correct)/float64(r.Total), 100**r.Chance, *r.CorrectPerByte, *r.ChoiceLoss)
+	case eval.Match:
+		return fmt.Sprintf("%-12s exact match %d of %d (%.1f %%)", r.Name, *r.Correct, r.Total, 100*float64(*r.Correct)/float64(r.Total))
+	}
+	s := fmt.Sprintf("%-12s loss_full %.4f nats/token  perplexity %.3f", r.Name, *r.Loss, *r.Perplexity)
+	if r.BitsPerByte != nil {
+		s += fmt.Sprintf("  bits/byte %.4f", *r.BitsPerByte)
+	}
+	return s + fmt.Sprintf("  over %d tokens", r.Tokens)
+}
+
+// load opens a model and its tokenizer.
+func load(dir string) (*model.Model, *tokenizer.Tokenizer, error) {
+	base, err := checkpoint.Load(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	tok, err := tokenizer.Load(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	return base.Model, tok, nil
+}

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"fmt"
+	"unicode/utf8"
+
+	"reprise/model"
+)
+
+type generateCmd struct {
+	Model       string  `required:"" help:"Model directory." placeholder:"DIR"`
+	Prompt      string  `help:"Text to continue. Empty: start from the begin-of-text token."`
+	MaxTokens   int     `help:"Longest continuation." default:"64"`
+	Temperature float64 `help:"0: always the most probable token." default:"0"`
+	TopP        float64 `help:"Draw from the smallest set of tokens with this mass." default:"1"`
+	Seed        uint64  `help:"Seed of the draws: the same seed gives the same text." default:"1"`
+}
+
+func (c *generateCmd) Run(a *app) error {
+	switch {
+	case c.MaxTokens < 1:
+		return fmt.Errorf("generate: --max-tokens %d: want 1 or more", c.MaxTokens)
+	case !(c.Temperature >= 0 && c.Temperature <= 100):
+		return fmt.Errorf("generate: --temperature %g: want 0 to 100", c.Temperature)
+	case !(c.TopP > 0 && c.TopP <= 1):
+		return fmt.Errorf("generate: --top-p %g: want more than 0 and at most 1", c.TopP)
+	}
+	m, tok, err := load(c.Model)
+	if err != nil {
+		return err
+	}
+	prompt := tok.Encode(c.Prompt, true)
+	if len(prompt) == 0 {
+		if bos, ok := tok.BOS(); ok {
+			prompt = []int32{bos}
+		}
+	}
+	stop := m.Config.EOS
+	if id, ok := tok.EOS(); ok {
+		stop = append([]int32{id}, stop...)
+	}
+	ids := append([]int32(nil), prompt...)
+	shown := len(tok.Decode(ids, true))
+	a.printf("%s", tok.Decode(ids, true))
+	d := model.NewDecoder(m, a.pool())
+	s := model.Sampling{Temperature: c.Temperature, TopP: c.TopP, Seed: c.Seed}
+	for id, err := range model.Generate(a.ctx, d, prompt, c.MaxTokens, s, stop) {
+		if err != nil {
+			a.printf("\n")
+			return err
+		}
+		ids = append(ids, id)
+		// Print what has become certain: a character may still be cut in the middle of its bytes.
+		text := tok.Decode(ids, true)
+		if len(text) > shown && utf8.ValidString(text[shown:]) && text[len(text)-1] != '\xbd' {
+			a.printf("%s", text[shown:])
+			shown = len(text)
+		}
+	}
+	if text := tok.Decode(ids, true); len(text) > shown {
+		a.printf("%s", text[shown:])
+	}
+	a.printf("\n")
+	return nil
+}

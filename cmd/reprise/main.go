@@ -1,0 +1,118 @@
+// Command reprise teaches a small language model a new domain on an ordinary CPU, without losing what it knew.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"reprise/asm"
+	"reprise/tensor"
+	"reprise/train"
+)
+
+// Exit codes.
+const (
+	exitDone        = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitInterrupted = 130
+)
+
+// app is what every command gets.
+type app struct {
+	ctx            context.Context
+	stdout, stderr io.Writer
+	threads        int
+	pool_          *tensor.Pool
+}
+
+// pool starts the workers, once.
+func (a *app) pool() *tensor.Pool {
+	if a.pool_ == nil {
+		a.pool_ = tensor.NewPool(a.threads)
+	}
+	return a.pool_
+}
+
+func (a *app) printf(format string, args ...any) { fmt.Fprintf(a.stdout, format, args...) }
+
+// note writes to the side channel, so that --json output stays clean.
+func (a *app) note(format string, args ...any) { fmt.Fprintf(a.stderr, format+"\n", args...) }
+
+type cli struct {
+	Threads int `help:"Worker threads; results do not depend on it. 0: the physical cores that this process may use." default:"0"`
+
+	Demo     demoCmd     `cmd:"" help:"See the whole job in two minutes: an embedded model learns SQL and keeps its English."`
+	Record   recordCmd   `cmd:"" help:"Stage 0: run the base model over the data and record what it finds probable."`
+	Train    trainCmd    `cmd:"" help:"Stage 1: train on a record (replay) or on text (full cross-entropy)."`
+	Eval     evalCmd     `cmd:"" help:"Cross-entropy, multiple choice and exact match of a model on files."`
+	Generate generateCmd `cmd:"" help:"Continue a prompt."`
+	Tokenize tokenizeCmd `cmd:"" help:"Text to token ids."`
+	Inspect  inspectCmd  `cmd:"" help:"Look inside a record or at a model's logits."`
+}
+
+const about = `Teach a small language model a new domain on an ordinary CPU, without losing what it knew.
+
+The usual way, with a model in Hugging Face format and a JSONL file of prompts and completions:
+
+  reprise record   --model DIR --data domain.jsonl --out domain.replay
+  reprise train    --model DIR --replay domain.replay --out runs/a
+  reprise eval     --model runs/a/final --data domain=valid.jsonl --data general=text.txt
+  reprise generate --model runs/a/final --prompt "..."
+
+The same inputs give the same bits on every processor and with any number of threads.`
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run is main without the process: it returns the exit code.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	var c cli
+	code := -1
+	parser, err := kong.New(&c, kong.Name("reprise"), kong.Description(about), kong.UsageOnError(),
+		kong.Writers(stdout, stderr), kong.Exit(func(status int) { code = status }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
+	if err != nil {
+		panic(err)
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	k, err := parser.Parse(args)
+	if code >= 0 { // --help has been printed
+		return code
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "reprise: %v\n", err)
+		return exitUsage
+	}
+	if err := asm.Err(); err != nil {
+		fmt.Fprintf(stderr, "reprise: %v\n", err)
+		return exitUsage
+	}
+	a := &app{ctx: ctx, stdout: stdout, stderr: stderr, threads: c.Threads}
+	err = k.Run(a)
+	if a.pool_ != nil {
+		a.pool_.Close()
+	}
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.Is(err, train.ErrInterrupted), errors.Is(err, context.Canceled):
+		fmt.Fprintf(stderr, "reprise: %v\n", err)
+		return exitInterrupted
+	default:
+		fmt.Fprintf(stderr, "reprise: %v\n", err)
+		return exitFailed
+	}
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+)
+
+// progress shows how far a long job is: a live bar on a terminal, a plain line every few seconds elsewhere.
+type progress struct {
+	out          io.Writer
+	what         string
+	quiet        bool
+	live         bool
+	terminalOnly bool // no plain lines elsewhere
+	bar          *progressbar.ProgressBar
+	start        time.Time
+	last         time.Time
+}
+
+func newProgress(out io.Writer, what string, quiet bool) *progress {
+	f, ok := out.(*os.File)
+	return &progress{out: out, what: what, quiet: quiet, live: ok && term.IsTerminal(int(f.Fd())), start: time.Now()}
+}
+
+// plainEvery is how often a plain line is printed.
+const plainEvery = 10 * time.Second
+
+// update says that done of total units are through and how many tokens that were.
+func (p *progress) update(done, total, tokens int) { p.show(done, total, tokens, "") }
+
+// show is update with a remark, such as the loss.
+func (p *progress) show(done, total, tokens int, remark string) {
+	if p.quiet {
+		return
+	}
+	seconds := time.Since(p.start).Seconds()
+	rate := float64(tokens) / max(seconds, 1e-9)
+	if p.live {
+		if p.bar == nil {
+			p.bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(p.out), progressbar.OptionSetDescription(p.what),
+				progressbar.OptionShowCount(), progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(100*time.Millisecond),
+				progressbar.OptionFullWidth())
+		}
+		p.bar.Describe(fmt.Sprintf("%s %s %.0f tok/s", p.what, remark, rate))
+		_ = p.bar.Set(done)
+		return
+	}
+	if p.terminalOnly {
+		return
+	}
+	if now := time.Now(); done == total || now.Sub(p.last) >= plainEvery {
+		p.last = now
+		left := time.Duration(seconds / float64(max(done, 1)) * float64(total-done) * float64(time.Second)).Round(time.Second)
+		fmt.Fprintf(p.out, "%s %d/%d %s %.0f tok/s, %s left\n", p.what, done, total, remark, rate, left)
+	}
+}
+
+// clear takes the live bar away, so that a line can be printed.
+func (p *progress) clear() {
+	if p.bar != nil {
+		_ = p.bar.Clear()
+	}
+}
+
+func (p *progress) finish() {
+	if p.bar != nil {
+		_ = p.bar.Finish()
+		fmt.Fprintln(p.out)
+	}
+}

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"reprise/checkpoint"
+	"reprise/train"
+)
+
+type trainCmd struct {
+	Recipe string `arg:"" optional:"" help:"YAML recipe; flags override it."`
+	Resume bool   `help:"Go on from the newest checkpoint of the run directory."`
+	JSON   bool   `name:"json" help:"Print every event as a JSON line, and last {\"out\":…,\"steps\":…,\"sha256\":…}."`
+
+	recipeFlags
+}
+
+// recipeFlags are the recipe's keys as flags; what is not given leaves the recipe as it is.
+type recipeFlags struct {
+	Model  *string `group:"Recipe" help:"Base model directory." placeholder:"DIR"`
+	Replay *string `group:"Recipe" help:"Record made by reprise record." placeholder:"FILE"`
+	Data   *string `group:"Recipe" help:"Training text, for --loss full without a record." placeholder:"FILE"`
+	Out    *string `group:"Recipe" help:"Run directory; must not exist or be empty." placeholder:"DIR"`
+
+	Loss         *string  `group:"Recipe" help:"replay (default) or full."`
+	Optimizer    *string  `group:"Recipe" help:"moclip (default), adam-atan2 or adamw."`
+	LR           *float64 `name:"lr" group:"Recipe" help:"Peak learning rate (0.001)."`
+	Schedule     *string  `group:"Recipe" help:"cosine (default), linear or constant."`
+	WarmupRatio  *float64 `group:"Recipe" help:"Share of the steps spent warming up (0.1)."`
+	FinalLRRatio *float64 `name:"final-lr-ratio" group:"Recipe" help:"Learning rate at the end, as a share of --lr (0)."`
+	Epochs       *int     `group:"Recipe" help:"Times over the data (2)."`
+	MaxSteps     *int     `group:"Recipe" help:"Stop after so many steps."`
+
+	GlobalBatchSize *int    `group:"Recipe" help:"Packed sequences per step (8)."`
+	MicroBatchSize  *int    `group:"Recipe" help:"Packed sequences in memory at a time (8); cannot be seen in the result."`
+	MaxSeqLen       *int    `group:"Recipe" help:"Tokens per sequence, for --data."`
+	Seed            *uint64 `group:"Recipe" help:"Seed of order and draws (1)."`
+
+	Tail      *string  `group:"Recipe" help:"sampled (default), or none for the paper's bare loss."`
+	TailN     *int     `group:"Recipe" help:"Draws of the tail per sequence; 0: max(128, V/64)."`
+	Proposal  *string  `group:"Recipe" help:"Where the tail is drawn from: uniform (default) or frequency."`
+	Mix       *string  `group:"Recipe" help:"Record (with --loss full: text) of general text to mix into every batch." placeholder:"FILE"`
+	ReplayMix *float64 `group:"Recipe" help:"Share of a batch that comes from --mix (0.25)."`
+
+	Beta1       *float64 `group:"Optimizer"`
+	Beta2       *float64 `group:"Optimizer"`
+	WeightDecay *float64 `group:"Optimizer"`
+	Decay       *string  `group:"Optimizer" help:"Which tensors decay: matrices (default), all or none."`
+	MaxGradNorm *float64 `group:"Optimizer" help:"Global-norm clipping (1); 0: off."`
+	Delta       *float64 `group:"Optimizer" help:"MoClip: largest angle between gradient and momentum, in degrees (90)."`
+	Scope       *string  `group:"Optimizer" help:"MoClip: an angle per tensor (default) or one global angle."`
+	Overshoot   *string  `group:"Optimizer" help:"MoClip, obtuse angles: rotate (default) or project."`
+	VFrom       *string  `group:"Optimizer" help:"MoClip: second moment from the clipped (default) or raw gradient."`
+	CapStart    *int     `group:"Optimizer" help:"MoClip: first step with the cap; 0: 1/(1-beta1) + 1."`
+	Cap1D       *bool    `name:"cap-1d" group:"Optimizer" negatable:"" help:"MoClip: cap one-dimensional tensors too (default)."`
+	KeepNorm    *bool    `group:"Optimizer" negatable:"" help:"MoClip: the rotated gradient keeps its norm (default)."`
+
+	EvalData  []string `group:"Recipe" sep:"none" help:"NAME=FILE[:task] to measure while training; best/ follows the first." placeholder:"NAME=FILE"`
+	EvalEvery *int     `group:"Recipe" help:"Steps between measurements; 0: before the first and after the last."`
+	SaveEvery *int     `group:"Recipe" help:"Steps between checkpoints; 0: at the end and when interrupted."`
+	KeepLast  *int     `group:"Recipe" help:"Checkpoints to keep (2)."`
+}
+
+// set copies a flag that was given.
+func set[T any](to *T, from *T) {
+	if from != nil {
+		*to = *from
+	}
+}
+
+// apply lays the flags over a recipe.
+func (f *recipeFlags) apply(r *train.Recipe) {
+	set(&r.Model, f.Model)
+	set(&r.Replay, f.Replay)
+	set(&r.Data, f.Data)
+	set(&r.Out, f.Out)
+	set(&r.Loss, f.Loss)
+	set(&r.Name, f.Optimizer)
+	set(&r.LR, f.LR)
+	set(&r.Schedule, f.Schedule)
+	set(&r.WarmupRatio, f.WarmupRatio)
+	set(&r.FinalLRRatio, f.FinalLRRatio)
+	set(&r.Epochs, f.Epochs)
+	set(&r.MaxSteps, f.MaxSteps)
+	set(&r.GlobalBatchSize, f.GlobalBatchSize)
+	set(&r.MicroBatchSize, f.MicroBatchSize)
+	set(&r.MaxSeqLen, f.MaxSeqLen)
+	set(&r.Seed, f.Seed)
+	set(&r.Tail, f.Tail)
+	set(&r.TailN, f.TailN)
+	set(&r.Proposal, f.Proposal)
+	set(&r.Mix, f.Mix)
+	set(&r.ReplayMix, f.ReplayMix)
+	set(&r.Beta1, f.Beta1)
+	set(&r.Beta2, f.Beta2)
+	set(&r.WeightDecay, f.WeightDecay)
+	set(&r.Decay, f.Decay)
+	set(&r.MaxGradNorm, f.MaxGradNorm)
+	set(&r.Delta, f.Delta)
+	set(&r.Scope, f.Scope)
+	set(&r.Overshoot, f.Overshoot)
+	set(&r.VFrom, f.VFrom)
+	set(&r.CapStart, f.CapStart)
+	set(&r.Cap1D, f.Cap1D)
+	set(&r.KeepNorm, f.KeepNorm)
+	if len(f.EvalData) > 0 {
+		r.Eval.Data = f.EvalData
+	}
+	set(&r.Eval.Every, f.EvalEvery)
+	set(&r.Save.Every, f.SaveEvery)
+	set(&r.Save.KeepLast, f.KeepLast)
+}
+
+func (c *trainCmd) Run(a *app) error {
+	r := train.DefaultRecipe()
+	if c.Recipe != "" {
+		var err error
+		if r, err = train.ReadRecipe(c.Recipe); err != nil {
+			return err
+		}
+	}
+	c.apply(&r)
+	switch {
+	case r.Model == "":
+		return fmt.Errorf("train: --model is missing (or model: in the recipe)")
+	case r.Out == "":
+		return fmt.Errorf("train: --out is missing (or out: in the recipe)")
+	}
+	run, err := train.Open(r, a.pool(), c.Resume)
+	if err != nil {
+		return err
+	}
+	if !c.JSON {
+		a.note("training %s, %d steps, loss %s, optimizer %s; full fine-tuning only (weights, gradients and two moments in float32: %.0f MB)",
+			run.Model().Config, run.Steps, r.Loss, r.Name, 16*float64(run.Model().Count())/1e6)
+	}
+	p := newProgress(a.stderr, "training", c.JSON)
+	tokens := 0
+	lines := json.NewEncoder(a.stdout)
+	for _, e := range run.Events(a.ctx) {
+		tokens += e.Tokens
+		if c.JSON {
+			if err := lines.Encode(e); err != nil {
+				return err
+			}
+			continue
+		}
+		if e.Step > 0 {
+			p.show(e.Step, e.Steps, tokens, remark(e))
+		}
+		if text := measured(e); text != "" {
+			p.clear()
+			a.printf("%s", text)
+		}
+	}
+	p.finish()
+	if err := run.Err(); err != nil {
+		return err
+	}
+	sum := checkpoint.TensorSHA256(run.Model())
+	if c.JSON {
+		return lines.Encode(map[string]any{"out": r.Out, "steps": run.Steps, "sha256": sum})
+	}
+	a.printf("%s/final after %d steps, %.1f s of training; weights %.16s…\n", r.Out, run.Steps, run.Seconds(), sum)
+	return nil
+}
+
+// remark is the loss of a step under its right name.
+func remark(e train.Event) string {
+	s := ""
+	if e.LossReplay != nil {
+		s = fmt.Sprintf("loss_replay %.4f", *e.LossReplay)
+	}
+	if e.LossFull != nil {
+		s = fmt.Sprintf("loss_full %.4f", *e.LossFull)
+	}
+	return s + fmt.Sprintf(" lr %.2e", e.LR)
+}
+
+// measured tells what an event measured, or warned of.
+func measured(e train.Event) string {
+	var b strings.Builder
+	for _, r := range e.Eval {
+		fmt.Fprintf(&b, "step %-5d %s\n", e.Step, describe(r))
+	}
+	if e.Rho != nil {
+		fmt.Fprintf(&b, "step %-5d rho %.4f (mass outside the recorded ids, measured on a sample)\n", e.Step, *e.Rho)
+	}
+	if e.Warning != "" {
+		fmt.Fprintf(&b, "warning: %s\n", e.Warning)
+	}
+	return b.String()
+}

@@ -1,0 +1,55 @@
+package demo
+
+import (
+	"reprise/data"
+	"reprise/internal/synth"
+	"reprise/tokenizer"
+)
+
+// document tokenises the segments of a synthetic document, each apart, and ends it with the end id.
+func document(tok *tokenizer.Tokenizer, segments []synth.Segment) data.Document {
+	var d data.Document
+	add := func(ids []int32, target bool) {
+		for _, id := range ids {
+			d.IDs = append(d.IDs, id)
+			d.Target = append(d.Target, target && len(d.IDs) > 1)
+		}
+	}
+	for _, s := range segments {
+		add(tok.Encode(s.Text, false), s.Target)
+		if s.Target {
+			d.Bytes += len(s.Text)
+		}
+	}
+	if eos, ok := tok.EOS(); ok {
+		add([]int32{eos}, false)
+	}
+	return d
+}
+
+// domain gives n documents of the SQL domain: a schema and three questions with their queries, the loss on the queries.
+func domain(tok *tokenizer.Tokenizer, split synth.Split, n int) []data.Document {
+	docs := make([]data.Document, n)
+	for i := range docs {
+		docs[i] = document(tok, synth.Domain(domainSeed, uint64(i), split))
+	}
+	return docs
+}
+
+// general gives n documents of general text that the base model has not been trained on.
+func general(tok *tokenizer.Tokenizer, split string, n int) []data.Document {
+	var docs []data.Document
+	for text := range generalTexts(split, n) {
+		docs = append(docs, data.Text(tok, text, data.Options{MaxSeqLen: seqLen})...)
+	}
+	return docs
+}
+
+// probes gives n documents whose targets are copies of random words.
+func probes(tok *tokenizer.Tokenizer, n int) []data.Document {
+	docs := make([]data.Document, n)
+	for i := range docs {
+		docs[i] = document(tok, synth.CopyProbe(domainSeed, uint64(i)))
+	}
+	return docs
+}

@@ -1,0 +1,16 @@
+package synth
+
+import "strings"
+
+// Repeats returns document i of the first lessons in copying: two to longest random words, said two or three times over.
+// A model that starts with short lists finds out within a million tokens that the past can be looked up, which the longer
+// tasks of General alone do not teach it in four.
+func Repeats(seed, i uint64, longest int) string {
+	g := newGen(seed, "synth repeats", i)
+	draw := g.thing
+	if g.chance(40) {
+		draw = g.person
+	}
+	once := " " + strings.Join(distinct(g.between(2, longest), draw), " ")
+	return "say :" + strings.Repeat(once, g.between(2, 3))
+}

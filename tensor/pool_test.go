@@ -1,0 +1,268 @@
+package tensor
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+
+	"reprise/asm"
+)
+
+var workerCounts = []int{1, 2, 3, 8, 64}
+
+// tally counts how often every task ran and whether two tasks shared a worker.
+type tally struct {
+	runs    []atomic.Int32
+	workers []atomic.Int32
+	clash   atomic.Bool
+	inside  func(worker, task int)
+}
+
+func newTally(tasks, workers int) *tally {
+	return &tally{runs: make([]atomic.Int32, tasks), workers: make([]atomic.Int32, workers)}
+}
+
+func (c *tally) Do(worker, task int) {
+	if c.workers[worker].Add(1) != 1 {
+		c.clash.Store(true)
+	}
+	c.runs[task].Add(1)
+	if c.inside != nil {
+		c.inside(worker, task)
+	}
+	c.workers[worker].Add(-1)
+}
+
+func (c *tally) check(t *testing.T, times int32) {
+	t.Helper()
+	for i := range c.runs {
+		if n := c.runs[i].Load(); n != times {
+			t.Fatalf("task %d ran %d times, want %d", i, n, times)
+		}
+	}
+	if c.clash.Load() {
+		t.Fatal("two running tasks had the same worker number")
+	}
+}
+
+func TestPoolRunsEveryTaskOnce(t *testing.T) {
+	for _, workers := range workerCounts {
+		p := NewPool(workers)
+		if p.Workers() != workers {
+			t.Errorf("Workers() = %d, want %d", p.Workers(), workers)
+		}
+		for _, tasks := range []int{0, 1, 2, 3, 7, 64, 1000} {
+			c := newTally(tasks, workers)
+			p.Run(tasks, c)
+			c.check(t, 1)
+		}
+		p.Close()
+	}
+}
+
+// TestPoolStress launches in quick succession and after pauses that let the
+// workers fall asleep.
+func TestPoolStress(t *testing.T) {
+	const launches = 2000
+	for _, workers := range workerCounts {
+		p := NewPool(workers)
+		c := newTally(9, workers)
+		busy := 0.0
+		for i := range launches {
+			p.Run(9, c)
+			for range i % 7 * i % 4001 {
+				busy += 1
+			}
+		}
+		c.check(t, launches)
+		p.Close()
+	}
+}
+
+// TestPoolNested uses a pool from inside its own tasks.
+func TestPoolNested(t *testing.T) {
+	for _, workers := range workerCounts {
+		p := NewPool(workers)
+		outer, inner := newTally(20, workers), newTally(5, workers)
+		var wrong atomic.Bool
+		c, a, b := operands(8, 8, 8, 0, false, false, uniform(1))
+		w := want(c, a, b, false, false, false)
+		outer.inside = func(worker, task int) {
+			p.Run(5, inner)
+			own := clone(c)
+			p.MatMul(own, a, b, false)
+			if own.Data[9] != w.Data[9] {
+				wrong.Store(true)
+			}
+		}
+		p.Run(20, outer)
+		outer.check(t, 1)
+		inner.check(t, 20)
+		if wrong.Load() {
+			t.Error("a nested product is wrong")
+		}
+		p.Close()
+	}
+}
+
+// TestPoolPanic checks that a task's panic reaches the caller and leaves the
+// pool in order.
+func TestPoolPanic(t *testing.T) {
+	boom := errors.New("boom")
+	for _, workers := range workerCounts {
+		p := NewPool(workers)
+		for range 50 {
+			func() {
+				defer func() {
+					if v := recover(); v != boom {
+						t.Fatalf("recovered %v, want %v", v, boom)
+					}
+				}()
+				c := newTally(30, workers)
+				c.inside = func(_, task int) {
+					if task == 11 {
+						panic(boom)
+					}
+				}
+				p.Run(30, c)
+			}()
+		}
+		c := newTally(30, workers)
+		p.Run(30, c)
+		c.check(t, 1)
+		p.Close()
+		after := newTally(3, workers)
+		p.Run(3, after)
+		after.check(t, 1)
+	}
+}
+
+// TestPoolBits checks that the number of workers cannot be seen in a product.
+func TestPoolBits(t *testing.T) {
+	for _, v := range variants {
+		for _, d := range [][3]int{{130, 190, 70}, {15, 1300, 80}, {700, 40, 60}, {3, 1000, 400}} {
+			c, a, b := operands(d[0], d[1], d[2], 1, v.ta, v.tb, uniform(7))
+			w := want(c, a, b, v.ta, v.tb, true)
+			perTier(t, func(t *testing.T) {
+				for _, workers := range workerCounts {
+					p := NewPool(workers)
+					got := clone(c)
+					switch v.name {
+					case "NN":
+						p.MatMul(got, a, b, true)
+					case "NT":
+						p.MatMulNT(got, a, b, true)
+					case "TN":
+						p.MatMulTN(got, a, b, true)
+					}
+					p.Close()
+					same(t, fmt.Sprintf("%s %v with %d workers", v.name, d, workers), got, w)
+				}
+			})
+		}
+	}
+}
+
+// TestNoAllocation checks that launches and products allocate nothing once the
+// buffers have grown.
+func TestNoAllocation(t *testing.T) {
+	p := NewPool(3)
+	defer p.Close()
+	job := newTally(8, 3)
+	if n := testing.AllocsPerRun(100, func() { p.Run(8, job) }); n != 0 {
+		t.Errorf("Run allocates %v times", n)
+	}
+	c, a, b := operands(96, 96, 128, 0, false, false, uniform(3))
+	bt, at := filled(96, 128, 0, uniform(4)), filled(128, 96, 0, uniform(5))
+	perTier(t, func(t *testing.T) {
+		warm := func() {
+			// Any worker may get any part: all buffers must have grown.
+			for w := range p.Workers() {
+				p.Scratch(w).MatMul(c, a, b, false)
+				p.Scratch(w).MatMulNT(c, a, bt, false)
+				p.Scratch(w).MatMulTN(c, at, b, false)
+			}
+		}
+		warm()
+		n := testing.AllocsPerRun(5, func() {
+			p.MatMul(c, a, b, false)
+			p.MatMulNT(c, a, bt, true)
+			p.MatMulTN(c, at, b, true)
+			p.Scratch(0).MatMulTN(c, at, b, true)
+		})
+		if n != 0 {
+			t.Errorf("products allocate %v times", n)
+		}
+	})
+}
+
+// TestGrid checks that the parts of a cut cover the product and keep every
+// worker busy where there is work enough.
+func TestGrid(t *testing.T) {
+	perTier(t, func(t *testing.T) {
+		tile := asm.GEMMTiling()
+		if tile.Rows == 0 {
+			tile.Rows, tile.Cols = 4, 4
+		}
+		for _, workers := range []int{2, 3, 8, 64} {
+			for _, d := range [][3]int{{512, 576, 576}, {2048, 1536, 576}, {32000, 288, 512}, {1, 32000, 288}, {7, 5, 100000}} {
+				for _, v := range variants {
+					g := gemm{m: d[0], n: d[1], k: d[2], aRow: d[2], aK: 1, bK: d[1], bCol: 1}
+					if v.ta {
+						g.aRow, g.aK = 1, d[0]
+					}
+					if v.tb {
+						g.bK, g.bCol = 1, d[2]
+					}
+					rows, cols, tasks := grid(&g, workers)
+					if got := (g.m + rows - 1) / rows * ((g.n + cols - 1) / cols); got != tasks {
+						t.Errorf("%v for %d: %d parts of %d×%d, says %d", d, workers, got, rows, cols, tasks)
+					}
+					if g.m*g.n > 1<<18 && tasks < workers*9/10 {
+						t.Errorf("%s %v: %d parts for %d workers", v.name, d, tasks, workers)
+					}
+				}
+			}
+		}
+	})
+}
+
+func TestDefaultWorkers(t *testing.T) {
+	if n := DefaultWorkers(); n < 1 {
+		t.Fatalf("DefaultWorkers() = %d", n)
+	}
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		file := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	self := write("self", "0::/user/job\n")
+	if n := cgroupLimit(dir, self); n != 0 {
+		t.Errorf("limit %d without cpu.max", n)
+	}
+	write("user/job/cpu.max", "max 100000\n")
+	write("user/cpu.max", "150000 100000\n")
+	if n := cgroupLimit(dir, self); n != 2 {
+		t.Errorf("limit %d for 1.5 processors, want 2", n)
+	}
+	write("user/job/cpu.max", "50000 100000\n")
+	if n := cgroupLimit(dir, self); n != 1 {
+		t.Errorf("limit %d for half a processor, want 1", n)
+	}
+	status := write("status", "Name:\tx\nCpus_allowed_list:\t0-1,3\n")
+	for cpu, siblings := range map[int]string{0: "0-1", 1: "0-1", 3: "2-3"} {
+		write(fmt.Sprintf("cpu%d/topology/thread_siblings_list", cpu), siblings+"\n")
+	}
+	if n := linuxCores(dir, status); n != 2 {
+		t.Errorf("%d cores behind processors 0, 1 and 3, want 2", n)
+	}
+}

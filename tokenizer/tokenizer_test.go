@@ -1,0 +1,308 @@
+package tokenizer
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"pgregory.net/rapid"
+)
+
+type object = map[string]any
+
+// byteLevel is a small trained byte-level vocabulary.
+func byteLevel(t testing.TB) *Tokenizer {
+	t.Helper()
+	data, err := Train(slices.Values([]string{strings.Repeat("the cat sat on the mat, and that was that\n", 3)}), TrainOptions{VocabSize: 290})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parse(t, data, nil)
+}
+
+// sentencePieceSpec is a small tokenizer.json of Llama 2's form: ids 0 to 2 are special, 3 to 258 bytes, then pieces.
+func sentencePieceSpec() object {
+	vocab := object{"<unk>": 0, "<s>": 1, "</s>": 2}
+	for b := range 256 {
+		vocab[fmt.Sprintf("<0x%02X>", b)] = b + 3
+	}
+	for i, p := range []string{"▁", "a", "b", "c", "▁a", "ab", "▁ab", "▁▁", "bc"} {
+		vocab[p] = 259 + i
+	}
+	special := func(id int, content string) object {
+		return object{"id": id, "content": content, "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true}
+	}
+	return object{
+		"version": "1.0", "truncation": nil, "padding": nil,
+		"added_tokens": []object{special(0, "<unk>"), special(1, "<s>"), special(2, "</s>")},
+		"normalizer": object{"type": "Sequence", "normalizers": []object{
+			{"type": "Prepend", "prepend": "▁"},
+			{"type": "Replace", "pattern": object{"String": " "}, "content": "▁"},
+		}},
+		"pre_tokenizer": nil,
+		"post_processor": object{
+			"type":           "TemplateProcessing",
+			"single":         []object{{"SpecialToken": object{"id": "<s>", "type_id": 0}}, {"Sequence": object{"id": "A", "type_id": 0}}},
+			"pair":           []object{{"Sequence": object{"id": "A", "type_id": 0}}, {"Sequence": object{"id": "B", "type_id": 1}}},
+			"special_tokens": object{"<s>": object{"id": "<s>", "ids": []int{1}, "tokens": []string{"<s>"}}},
+		},
+		"decoder": object{"type": "Sequence", "decoders": []object{
+			{"type": "Replace", "pattern": object{"String": "▁"}, "content": " "},
+			{"type": "ByteFallback"}, {"type": "Fuse"},
+			{"type": "Strip", "content": " ", "start": 1, "stop": 0},
+		}},
+		"model": object{
+			"type": "BPE", "dropout": nil, "unk_token": "<unk>", "continuing_subword_prefix": nil, "end_of_word_suffix": nil,
+			"fuse_unk": true, "byte_fallback": true, "ignore_merges": false, "vocab": vocab,
+			"merges": []string{"a b", "▁ ab", "▁ a", "▁ ▁", "b c"},
+		},
+	}
+}
+
+func sentencePiece(t testing.TB, change func(object)) *Tokenizer {
+	t.Helper()
+	spec := sentencePieceSpec()
+	if change != nil {
+		change(spec)
+	}
+	return parse(t, marshal(t, spec), nil)
+}
+
+func marshal(t testing.TB, v any) []byte {
+	t.Helper()
+	data, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func parse(t testing.TB, data, config []byte) *Tokenizer {
+	t.Helper()
+	tok, err := Parse(data, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tok
+}
+
+func TestRoundTrip(t *testing.T) {
+	bytes, sentence := byteLevel(t), sentencePiece(t, nil)
+	rapid.Check(t, func(t *rapid.T) {
+		text := strings.ToValidUTF8(rapid.String().Draw(t, "text"), "\ufffd")
+		if back := bytes.Decode(bytes.Encode(text, true), false); back != text {
+			t.Fatalf("byte-level: %q comes back as %q", text, back)
+		}
+		if strings.ContainsAny(text, "▁<") { // "▁" is a space to SentencePiece
+			return
+		}
+		if back := sentence.Decode(sentence.Encode(text, true), true); back != text {
+			t.Fatalf("SentencePiece: %q comes back as %q", text, back)
+		}
+	})
+}
+
+func TestDecodeIsUTF8(t *testing.T) {
+	bytes, sentence := byteLevel(t), sentencePiece(t, nil)
+	rapid.Check(t, func(t *rapid.T) {
+		ids := rapid.SliceOf(rapid.Int32Range(-2, 300)).Draw(t, "ids")
+		for _, tok := range []*Tokenizer{bytes, sentence} {
+			if text := tok.Decode(ids, false); !utf8.ValidString(text) {
+				t.Fatalf("%v: %q", ids, text)
+			}
+		}
+	})
+}
+
+// The cases are those of Unicode 15, tables 3-8 to 3-11.
+func TestLossy(t *testing.T) {
+	for in, want := range map[string]string{
+		"\xC0\xAF\xE0\x80\xBF\xF0\x81\x82\x41":        "????????A",
+		"\xED\xA0\x80\xED\xBF\xBF\xED\xAF\x41":        "????????A",
+		"\xF4\x91\x92\x93\xFF\x41\x80\xBF\x42":        "?????A??B",
+		"\xE1\x80\xE2\xF0\x91\x92\xF1\xBF\x41":        "????A",
+		"é\xF0\x9F\x98":                               "é?",
+		"\xEF\xBF\xBD":                                "?",
+		"all is well: \xF0\x9F\x98\x80, \xE4\xB8\xAD": "all is well: 😀, 中",
+	} {
+		if got := lossy([]byte(in)); got != strings.ReplaceAll(want, "?", "\ufffd") {
+			t.Errorf("%x: %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestSentencePieceIDs(t *testing.T) {
+	tok := sentencePiece(t, nil)
+	for text, want := range map[string][]int32{
+		"":       {1},
+		"ab":     {1, 265},
+		"a":      {1, 263},
+		" a":     {1, 259, 263}, // "▁a" has a lower rank than "▁▁"
+		"abc":    {1, 265, 262},
+		"bc":     {1, 259, 267},
+		"é":      {1, 259, 3 + 0xC3, 3 + 0xA9},
+		"a</s>a": {1, 263, 2, 263},
+		"\xff":   {1, 259, 3 + 0xFF},
+	} {
+		if got := tok.Encode(text, true); !slices.Equal(got, want) {
+			t.Errorf("%q: %v, want %v", text, got, want)
+		}
+	}
+	if got := tok.Decode([]int32{1, 265, 3 + 0xC3, 259, 3 + 0xC3, 3 + 0xA9}, true); got != "ab\ufffd é" {
+		t.Errorf("decoded %q", got)
+	}
+}
+
+func TestUnknownAndIgnoreMerges(t *testing.T) {
+	unk := func(fuse bool) *Tokenizer {
+		return sentencePiece(t, func(s object) {
+			m := s["model"].(object)
+			m["byte_fallback"], m["fuse_unk"] = false, fuse
+		})
+	}
+	if got := unk(true).Encode("xyaz", false); !slices.Equal(got, []int32{259, 0, 260, 0}) {
+		t.Errorf("fused: %v", got)
+	}
+	if got := unk(false).Encode("xyaz", false); !slices.Equal(got, []int32{259, 0, 0, 260, 0}) {
+		t.Errorf("not fused: %v", got)
+	}
+	dropped := sentencePiece(t, func(s object) {
+		m := s["model"].(object)
+		m["byte_fallback"], m["unk_token"] = false, nil
+	})
+	if got := dropped.Encode("xa", false); !slices.Equal(got, []int32{263}) {
+		t.Errorf("neither bytes nor unk: %v", got)
+	}
+	whole := sentencePiece(t, func(s object) {
+		m := s["model"].(object)
+		m["ignore_merges"], m["merges"] = true, []string{}
+	})
+	if got := whole.Encode("ab", false); !slices.Equal(got, []int32{265}) {
+		t.Errorf("ignore_merges: %v", got)
+	}
+	pairs := sentencePiece(t, func(s object) {
+		s["model"].(object)["merges"] = [][]string{{"a", "b"}, {"▁", "ab"}}
+	})
+	if got := pairs.Encode("ab", false); !slices.Equal(got, []int32{265}) {
+		t.Errorf("merges as pairs: %v", got)
+	}
+}
+
+func TestAddedTokens(t *testing.T) {
+	tok := sentencePiece(t, func(s object) {
+		s["normalizer"] = object{"type": "Lowercase"}
+		add := func(id int, content, flag string) {
+			o := object{"id": id, "content": content, "special": false}
+			if flag != "" {
+				o[flag] = true
+			}
+			s["added_tokens"] = append(s["added_tokens"].([]object), o)
+		}
+		add(270, "[L]", "lstrip")
+		add(271, "[R]", "rstrip")
+		add(272, "[W]", "single_word")
+		add(273, "[N]", "normalized")
+		add(274, "[L][R]", "")
+	})
+	const a, b, sp = 260, 261, 3 + ' '
+	for text, want := range map[string][]int32{
+		"a [L] b":       {a, 270, sp, b},
+		"a [R] b":       {a, sp, 271, b},
+		"a [L][R] b":    {a, sp, 274, sp, b}, // the longest
+		"[R]  [L]":      {271, 270},
+		"a[W]":          {a, 3 + '[', 3 + 'w', 3 + ']'},
+		"[W] [W].":      {272, sp, 272, 3 + '.'},
+		"[n][N]":        {273, 273}, // found after the normalizer
+		"[l]":           {3 + '[', 3 + 'l', 3 + ']'},
+		"<s>a</s><unk>": {1, a, 2, 0},
+	} {
+		if got := tok.Encode(text, false); !slices.Equal(got, want) {
+			t.Errorf("%q: %v, want %v", text, got, want)
+		}
+	}
+}
+
+func TestEncodeCompletion(t *testing.T) {
+	bytes, sentence := byteLevel(t), sentencePiece(t, nil)
+	p, c := bytes.EncodeCompletion("the cat \n", "\n sat ")
+	if !slices.Equal(p, bytes.Encode("the cat", false)) || !slices.Equal(c, bytes.Encode(" sat ", false)) {
+		t.Errorf("byte-level: %v %v", p, c)
+	}
+	if got := bytes.Decode(slices.Concat(p, c), false); got != "the cat sat " {
+		t.Errorf("byte-level: %q", got)
+	}
+	p, c = sentence.EncodeCompletion("ab  ", " abc")
+	if !slices.Equal(p, []int32{1, 265}) || !slices.Equal(c, []int32{265, 262}) {
+		t.Errorf("SentencePiece: %v %v", p, c)
+	}
+	if got := sentence.Decode(slices.Concat(p, c), true); got != "ab abc" {
+		t.Errorf("SentencePiece: %q", got)
+	}
+	bare := sentencePiece(t, func(s object) {
+		s["normalizer"] = object{"type": "Replace", "pattern": object{"String": " "}, "content": "▁"}
+	})
+	if _, c = bare.EncodeCompletion("ab", "ab"); !slices.Equal(c, []int32{265}) {
+		t.Errorf("without a prefix space: %v", c)
+	}
+	if p, c = sentence.EncodeCompletion("", " \n"); !slices.Equal(p, []int32{1}) || len(c) != 0 {
+		t.Errorf("nothing: %v %v", p, c)
+	}
+}
+
+func TestBeginAndEnd(t *testing.T) {
+	data := marshal(t, sentencePieceSpec())
+	for config, want := range map[string][3]int32{ // BOS, EOS (-1: none), 1 if BOS is added
+		``:                                  {1, 2, 1},
+		`{}`:                                {1, 2, 1},
+		`{"bos_token": null}`:               {-1, 2, 0},
+		`{"eos_token": "<unk>"}`:            {1, 0, 1},
+		`{"eos_token": {"content": "<s>"}}`: {1, 1, 1},
+		`{"bos_token": "</s>"}`:             {2, 2, 0},
+		`{"bos_token": "</s>", "add_bos_token": true}`: {2, 2, 1},
+	} {
+		tok := parse(t, data, []byte(config))
+		bos, hasBOS := tok.BOS()
+		eos, hasEOS := tok.EOS()
+		if hasBOS != (want[0] >= 0) || bos != max(want[0], 0) || hasEOS != (want[1] >= 0) || eos != max(want[1], 0) || tok.AddsBOS() != (want[2] == 1) {
+			t.Errorf("%s: BOS %d %v, EOS %d %v, adds %v", config, bos, hasBOS, eos, hasEOS, tok.AddsBOS())
+		}
+	}
+	tok := parse(t, data, nil)
+	tok.SetEOS(7)
+	if eos, ok := tok.EOS(); eos != 7 || !ok {
+		t.Errorf("SetEOS(7), EOS %d", eos)
+	}
+}
+
+func TestLoad(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := Load(dir); err == nil || !strings.Contains(err.Error(), filepath.Join(dir, "tokenizer.json")+" is missing") || !strings.Contains(err.Error(), "save_pretrained") {
+		t.Errorf("no file: %v", err)
+	}
+	path := filepath.Join(dir, "tokenizer.json")
+	for name, data := range map[string]string{"tokenizer.json": string(marshal(t, sentencePieceSpec())), "tokenizer_config.json": `{"eos_token": "<unk>"}`} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(data), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, p := range []string{dir, path} {
+		tok, err := Load(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if eos, _ := tok.EOS(); eos != 0 || tok.VocabSize() != 268 || len(tok.Fingerprint()) != 64 {
+			t.Errorf("%s: EOS %d, %d ids, fingerprint %s", p, eos, tok.VocabSize(), tok.Fingerprint())
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "tokenizer_config.json"), []byte(`{"eos_token": "<none>"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(dir); err == nil || !strings.Contains(err.Error(), `tokenizer_config.json: eos_token: "<none>"`) {
+		t.Errorf("unknown end: %v", err)
+	}
+}
