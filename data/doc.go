@@ -5,8 +5,8 @@
 //   - .txt, .text, .md: text. Lines that hold only an end marker (the tokenizer's end-of-text piece, <|endoftext|> or </s>)
 //     separate documents; without such lines the file is one document, or one per paragraph with [SplitBlankLine].
 //   - .jsonl, .ndjson: one object a line, with "text", or with "prompt" and "completion" (loss on the completion only), or
-//     with "prompt" or "question", "choices" and "answer" (an index from 0; the right option is the completion). Other
-//     fields are ignored.
+//     with "prompt" or "question", "choices" and "answer" (an index from 0; the right option is the completion), or with
+//     "segments", a list of {"text", "label"} (loss on those whose label is true). Other fields are ignored.
 //
 // A text longer than MaxSeqLen is cut into windows that do not overlap, each a [Document] of its own that begins with the
 // BOS id where the tokenizer adds one. BOS, prompts and whatever else has nothing before it carry no loss. A document that

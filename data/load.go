@@ -92,11 +92,21 @@ func load(path string, tok *tokenizer.Tokenizer, opt Options) (docs []Document, 
 			return err
 		}
 		var made []Document
-		if row.Text != "" {
+		switch {
+		case row.Text != "":
 			if made = Text(tok, row.Text, opt); len(made) == 0 {
 				return errNoTargets
 			}
-		} else {
+		case row.Segments != nil:
+			d, cut := Segments(tok, row.Segments, opt.MaxSeqLen)
+			if d.Targets() == 0 {
+				return errNoTargets
+			}
+			if cut {
+				stats.Truncated++
+			}
+			made = append(made, d)
+		default:
 			completion := row.Completion
 			if completion == "" {
 				completion = row.Choices[row.Answer]
@@ -288,6 +298,37 @@ func Pair(tok *tokenizer.Tokenizer, prompt, completion string, maxSeqLen int, wi
 		return d, cut, errNoTargets
 	}
 	return d, cut, nil
+}
+
+// Segments tokenises the pieces of a sample, each apart, and ends it with the end id, which carries loss if the last piece
+// does. BOS stands in front where the tokenizer adds it. Beyond maxSeqLen ids the sample loses its end (cut reports it).
+func Segments(tok *tokenizer.Tokenizer, segments []Segment, maxSeqLen int) (d Document, cut bool) {
+	add := func(id int32, target bool) {
+		d.IDs = append(d.IDs, id)
+		d.Target = append(d.Target, target && len(d.IDs) > 1)
+	}
+	if bos, ok := tok.BOS(); ok && tok.AddsBOS() {
+		add(bos, false)
+	}
+	for _, s := range segments {
+		for _, id := range tok.Encode(s.Text, false) {
+			if len(d.IDs) == maxSeqLen {
+				return d, true
+			}
+			add(id, s.Label)
+		}
+		if s.Label {
+			d.Bytes += len(s.Text)
+		}
+	}
+	if end, ok := tok.EOS(); ok {
+		if len(d.IDs) == maxSeqLen {
+			return d, true
+		}
+		add(end, segments[len(segments)-1].Label)
+		d.EndID = true
+	}
+	return d, false
 }
 
 // Seam is how prompt and completion meet, as a record's header says it.

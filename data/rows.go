@@ -15,7 +15,15 @@ type Row struct {
 	Text               string
 	Choices            []string
 	Answer             int // index into Choices; −1 where the line has none
+	Segments           []Segment
 	Line               int // of the file, from 1
+}
+
+// Segment is a piece of a sample that is written in segments. Label says whether it carries loss. Pieces are tokenised apart
+// and joined as they are: a piece brings its own spaces.
+type Segment struct {
+	Text  string `json:"text"`
+	Label bool   `json:"label"`
 }
 
 // Rows reads a file of JSON Lines.
@@ -41,7 +49,7 @@ func Rows(path string) ([]Row, error) {
 	return rows, nil
 }
 
-const rowShapes = `want "text", or "prompt" with "completion", or "prompt" or "question" with "choices" and "answer"`
+const rowShapes = `want "text", or "prompt" with "completion", or "prompt" or "question" with "choices" and "answer", or "segments"`
 
 // parseRow reads one object. Names are case-sensitive; other fields are ignored.
 func parseRow(b []byte) (Row, error) {
@@ -65,6 +73,12 @@ func parseRow(b []byte) (Row, error) {
 			}
 		}
 	}
+	if has("segments") {
+		if has("text") || has("prompt") || has("question") || has("completion") {
+			return row, errors.New(`"segments" beside "text" or a prompt; leave one of them out`)
+		}
+		return row, row.parseSegments(fields["segments"])
+	}
 	prompt := has("prompt") || has("question")
 	pair := prompt && (has("completion") || has("choices"))
 	switch {
@@ -84,6 +98,17 @@ func parseRow(b []byte) (Row, error) {
 		return row, errors.New(`field "completion" is empty; remove the line`)
 	}
 	return row, row.parseChoices(fields)
+}
+
+// parseSegments reads a list of {"text", "label"}.
+func (row *Row) parseSegments(raw json.RawMessage) error {
+	if err := json.Unmarshal(raw, &row.Segments); err != nil || len(row.Segments) == 0 {
+		return fmt.Errorf(`field "segments": want a list of {"text": …, "label": true or false}, found %s`, jsonKind(raw))
+	}
+	if !slices.ContainsFunc(row.Segments, func(s Segment) bool { return s.Label && s.Text != "" }) {
+		return errors.New(`field "segments": no segment with text has "label": true, so there is nothing to learn`)
+	}
+	return nil
 }
 
 // parseChoices reads "choices" and "answer". Beside a completion they are extras, but they must make sense.

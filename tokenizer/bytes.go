@@ -30,15 +30,6 @@ func bytesOf(piece string) (b []byte, ok bool) {
 	return b, true
 }
 
-// writeBytes spells bytes in the byte table's characters.
-func writeBytes(b string) string {
-	out := make([]byte, 0, 2*len(b))
-	for i := range len(b) {
-		out = utf8.AppendRune(out, byteRune[b[i]])
-	}
-	return string(out)
-}
-
 // lossy turns bytes into valid UTF-8. Every longest beginning of a character that does not go on, and every byte that begins
 // none, becomes one U+FFFD (Unicode 15, chapter 3.9, "substitution of maximal subparts"; Rust's from_utf8_lossy).
 func lossy(b []byte) string {

@@ -108,6 +108,7 @@ func parseDecoderSteps(raw json.RawMessage) ([]decodeStep, error) {
 			return nil, err
 		}
 		if utf8.RuneCountInString(c.Content) != 1 || c.Start < 0 || c.Stop < 0 {
+			//lint:ignore ST1005 the part's name as the file has it
 			return nil, fmt.Errorf("Strip: want a content of one character, start and stop of 0 or more")
 		}
 		return one(eachPiece(func(s string) string {

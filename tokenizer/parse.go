@@ -180,6 +180,7 @@ func parseReplace(raw json.RawMessage) (func(string) string, error) {
 	}
 	m, err := c.Pattern.matcher()
 	if err != nil {
+		//lint:ignore ST1005 the part's name as the file has it
 		return nil, fmt.Errorf("Replace: %w", err)
 	}
 	return replaceAll(m, c.Content), nil
@@ -246,6 +247,7 @@ func (p *preParser) parse(raw json.RawMessage) error {
 		}
 		m, err := c.Pattern.matcher()
 		if err != nil {
+			//lint:ignore ST1005 the part's name as the file has it
 			return fmt.Errorf("Split: %w", err)
 		}
 		return p.split(typ, m, c.Behavior, c.Invert)
@@ -311,6 +313,7 @@ func parseMetaspace(raw json.RawMessage) (metaspaceFields, error) {
 		return c, err
 	}
 	if utf8.RuneCountInString(c.Replacement) != 1 {
+		//lint:ignore ST1005 the part's name as the file has it
 		return c, fmt.Errorf("Metaspace: replacement %q: want one character", c.Replacement)
 	}
 	if c.Scheme == "" {
@@ -320,6 +323,7 @@ func parseMetaspace(raw json.RawMessage) (metaspaceFields, error) {
 		}
 	}
 	if c.Scheme != "always" && c.Scheme != "first" && c.Scheme != "never" {
+		//lint:ignore ST1005 the part's name as the file has it
 		return c, fmt.Errorf("Metaspace: prepend_scheme %q is not known", c.Scheme)
 	}
 	if c.Split == nil {

@@ -6,24 +6,13 @@ import (
 	"reprise/tokenizer"
 )
 
-// document tokenises the segments of a synthetic document, each apart, and ends it with the end id.
+// document tokenises the segments of a synthetic document.
 func document(tok *tokenizer.Tokenizer, segments []synth.Segment) data.Document {
-	var d data.Document
-	add := func(ids []int32, target bool) {
-		for _, id := range ids {
-			d.IDs = append(d.IDs, id)
-			d.Target = append(d.Target, target && len(d.IDs) > 1)
-		}
-	}
+	var parts []data.Segment
 	for _, s := range segments {
-		add(tok.Encode(s.Text, false), s.Target)
-		if s.Target {
-			d.Bytes += len(s.Text)
-		}
+		parts = append(parts, data.Segment{Text: s.Text, Label: s.Target})
 	}
-	if eos, ok := tok.EOS(); ok {
-		add([]int32{eos}, false)
-	}
+	d, _ := data.Segments(tok, parts, seqLen)
 	return d
 }
 

@@ -1,0 +1,61 @@
+package data
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"reprise/tokenizer"
+)
+
+func TestSegments(t *testing.T) {
+	text := "the red lamp sings the blue stone"
+	raw, err := tokenizer.Train(slices.Values([]string{text, text}), tokenizer.TrainOptions{VocabSize: 280, Special: []string{"<|endoftext|>"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tok, err := tokenizer.Parse(raw, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "s.jsonl")
+	load := func(line string) ([]Document, Stats, error) {
+		if err := os.WriteFile(path, []byte(line+"\n"), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		return LoadDocuments(path, tok, Options{MaxSeqLen: 64})
+	}
+	docs, _, err := load(`{"segments":[{"text":"the red","label":false},{"text":" lamp","label":true},{"text":" sings","label":false},{"text":" the","label":true}]}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := docs[0]
+	var learnt []int32
+	for i, target := range d.Target {
+		if target {
+			learnt = append(learnt, d.IDs[i])
+		}
+	}
+	end, _ := tok.EOS()
+	want := slices.Concat(tok.Encode(" lamp", false), tok.Encode(" the", false), []int32{end})
+	if !slices.Equal(learnt, want) || d.Bytes != len(" lamp the") || !d.EndID {
+		t.Errorf("targets %v, want %v; %d bytes, end id %v", learnt, want, d.Bytes, d.EndID)
+	}
+	for line, want := range map[string]string{
+		`{"segments":[{"text":"a","label":false}]}`: "nothing to learn",
+		`{"segments":[]}`:  "want a list",
+		`{"segments":"a"}`: "want a list",
+		`{"segments":[{"text":"a","label":true}],"text":"b"}`:   "leave one of them out",
+		`{"segments":[{"text":"a","label":"yes"}],"prompt":""}`: "leave one of them out",
+	} {
+		if _, _, err := load(line); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "line 1") {
+			t.Errorf("%s: error %v, want one with line 1 and %q", line, err, want)
+		}
+	}
+	long := `{"segments":[{"text":"` + strings.Repeat("the red lamp ", 40) + `","label":true}]}`
+	if docs, stats, err := load(long); err != nil || stats.Truncated != 1 || len(docs[0].IDs) != 64 {
+		t.Errorf("a long sample: %v, %+v", err, stats)
+	}
+}
