@@ -3,6 +3,8 @@
 package asm
 
 // activationTable holds the constants of GELU and tanh for both assembly tiers.
+//
+//lint:ignore U1000 the assembly reads it
 var activationTable = [9]float32{
 	gelu1, gelu3, gelu9,
 	tanhC0, tanhC1, tanhC2, tanhC3, tanhC4, tanhSwitch,

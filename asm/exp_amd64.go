@@ -8,10 +8,12 @@ import "math"
 // each eight times, then the exponent bias of two factors less the bits of the
 // rounding constant, and the sign bit.
 var (
+	//lint:ignore U1000 the assembly reads it
 	expTable = [13]float32{
 		expLow, expHigh, log2e, rounding, ln2High, ln2Low,
 		expC2, expC3, expC4, expC5, expC6, 1, float32(math.Inf(1)),
 	}
+	//lint:ignore U1000 the assembly reads it
 	expRows = func() (rows [15][8]float32) {
 		for j := range 8 {
 			for i, c := range expTable {

@@ -3,6 +3,8 @@
 package asm
 
 // iota16 holds the offsets of 16 lanes.
+//
+//lint:ignore U1000 the assembly reads it
 var iota16 = [16]int32{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}
 
 //go:noescape

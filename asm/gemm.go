@@ -18,52 +18,73 @@ type Tiling struct {
 // Width returns the width of the panel that holds cols columns of b.
 func (t Tiling) Width(cols int) int { return (cols + t.Step - 1) / t.Step * t.Step }
 
-// gemmArgs are the arguments of an assembly tile; distances are in bytes.
+// gemmArgs are the arguments of the assembly; distances are in bytes.
 type gemmArgs struct {
 	a, b, c  unsafe.Pointer
 	aRow, aK int
 	bK       int
+	bStep    int // from a panel of b to the next
 	cRow     int
 	k        int
-	mask     int // bit j: column j of c exists
+	tiles    int
+	mask     int // bit j: column j of a tile exists
 	acc      int // 0: the sums start from +0, else from c
 }
 
-// GEMMTile computes a tile of rows×cols elements, at most Tiling.Rows by
-// Tiling.Cols, of a matrix product with k >= 1:
+// callWork bounds tiles·k of one call of the assembly, which the scheduler
+// cannot interrupt: a quarter of a millisecond.
+const callWork = 1 << 15
+
+// GEMMTiles computes n columns of a matrix product for at most Tiling.Rows
+// rows and k >= 1:
 //
 //	for i := range rows {
-//		for j := range cols {
+//		for j := range n {
 //			x := acc ? c[i*cRow+j] : 0
 //			for l := range k {
-//				x = fma(a[i*aRow+l*aK], b[l*bK+j], x)
+//				x = fma(a[i*aRow+l*aK], b[j/Cols*bStep+l*bK+j%Cols], x)
 //			}
 //			c[i*cRow+j] = x
 //		}
 //	}
 //
-// Of b it reads Width(cols) values for every l. If Tiling.PackA, then aRow is 1
-// and a holds the padding of a packed panel.
-func GEMMTile(rows, cols, k int, a []float32, aRow, aK int, b []float32, bK int, c []float32, cRow int, acc bool) {
-	t := gemmArgs{
-		a: unsafe.Pointer(&a[0]), b: unsafe.Pointer(&b[0]), c: unsafe.Pointer(&c[0]),
-		aRow: 4 * aRow, aK: 4 * aK, bK: 4 * bK, cRow: 4 * cRow,
-		k: k, mask: 1<<cols - 1,
-	}
-	if acc {
-		t.acc = 1
-	}
-	if rows < 1 || cols < 1 || k < 1 {
-		panic(fmt.Sprintf("asm: GEMMTile: %d×%d tile with k = %d", rows, cols, k))
+// b is a sequence of panels of Tiling.Cols columns at a distance of bStep. If n
+// is no multiple of Cols, the last panel is packed: there bK is the Width of
+// the columns that remain, whose padding is read as well. If Tiling.PackA, then
+// aRow is 1 and a holds the padding of a packed panel.
+func GEMMTiles(rows, n, k int, a []float32, aRow, aK int, b []float32, bK, bStep int, c []float32, cRow int, acc bool) {
+	t := GEMMTiling()
+	if rows < 1 || rows > t.Rows || n < 1 || k < 1 {
+		panic(fmt.Sprintf("asm: GEMMTiles: %d rows, %d columns, k = %d; tiles of tier %v have 1 to %d rows", rows, n, k, active, t.Rows))
 	}
 	_ = a[(rows-1)*aRow+(k-1)*aK]
-	_ = b[(k-1)*bK+gemmWidth(cols)-1]
-	_ = c[(rows-1)*cRow+cols-1]
-	gemmTile(rows, cols, &t)
-}
-
-func badTile(rows, cols int) {
-	panic(fmt.Sprintf("asm: GEMMTile: a %d×%d tile, tier %v has at most %d×%d", rows, cols, active, GEMMTiling().Rows, GEMMTiling().Cols))
+	_ = c[(rows-1)*cRow+n-1]
+	args := gemmArgs{
+		a: unsafe.Pointer(&a[0]), aRow: 4 * aRow, aK: 4 * aK, bK: 4 * bK, bStep: 4 * bStep, cRow: 4 * cRow,
+		k: k, mask: 1<<t.Cols - 1,
+	}
+	if acc {
+		args.acc = 1
+	}
+	full := n / t.Cols
+	if full > 0 {
+		_ = b[(full-1)*bStep+(k-1)*bK+t.Cols-1]
+	}
+	for i := 0; i < full; i += args.tiles {
+		args.tiles = min(full-i, max(1, callWork/k))
+		args.b, args.c = unsafe.Pointer(&b[i*bStep]), unsafe.Pointer(&c[i*t.Cols])
+		tiles := args.tiles // the assembly counts them down
+		gemmTiles(rows, t.Cols, &args)
+		args.tiles = tiles
+	}
+	if cols := n - full*t.Cols; cols > 0 {
+		width := t.Width(cols)
+		b, c = b[full*bStep:], c[full*t.Cols:]
+		_ = b[k*width-1]
+		args.b, args.c = unsafe.Pointer(&b[0]), unsafe.Pointer(&c[0])
+		args.bK, args.tiles, args.mask = 4*width, 1, 1<<cols-1
+		gemmTiles(rows, width, &args)
+	}
 }
 
 // PackTranspose writes n rows of k values as columns, n at most the width of a

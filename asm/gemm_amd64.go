@@ -20,20 +20,17 @@ func gemmWidth(cols int) int {
 	return (cols + 7) &^ 7
 }
 
-func gemmTile(rows, cols int, t *gemmArgs) {
+// gemmTiles computes tiles of a width that the tier has.
+func gemmTiles(rows, width int, t *gemmArgs) {
 	switch {
-	case useAVX512 && rows <= 14 && cols <= 16:
-		gemmTile16AVX512(rows, t)
-	case useAVX512 && rows <= 14 && cols <= 32:
-		gemmTile32AVX512(rows, t)
+	case useAVX512 && width == 32:
+		gemmTiles32AVX512(rows, t)
 	case useAVX512:
-		badTile(rows, cols)
-	case useAVX2 && rows <= 6 && cols <= 8:
-		gemmTile8AVX2(rows, t)
-	case useAVX2 && rows <= 6 && cols <= 16:
-		gemmTile16AVX2(rows, t)
-	default:
-		badTile(rows, cols)
+		gemmTiles16AVX512(rows, t)
+	case useAVX2 && width == 16:
+		gemmTiles16AVX2(rows, t)
+	case useAVX2:
+		gemmTiles8AVX2(rows, t)
 	}
 }
 
@@ -76,14 +73,17 @@ func packCopy(dst []float32, dstK int, src []float32, srcK, n, k int) bool {
 	case useAVX512 && n <= 32 && len(dst) >= (k-1)*dstK+gemmWidth(n):
 		packCopyAVX512(&dst[0], dstK, &src[0], srcK, k, 1<<n-1)
 		return true
-	case useAVX2 && !useAVX512 && (n == 8 || n == 16):
-		packCopyAVX2(&dst[0], dstK, &src[0], srcK, k, n)
+	case useAVX2 && !useAVX512 && k > 1 && n <= 16 && srcK >= gemmWidth(n) && len(dst) >= (k-1)*dstK+gemmWidth(n):
+		// Whole vectors: behind n they take what follows in the row, but not
+		// in the last row, behind which nothing may follow.
+		packCopyAVX2(&dst[0], dstK, &src[0], srcK, k-1, gemmWidth(n))
+		copy(dst[(k-1)*dstK:(k-1)*dstK+n], src[(k-1)*srcK:])
 		return true
 	}
 	return false
 }
 
-func gemmTile32AVX512(rows int, t *gemmArgs) {
+func gemmTiles32AVX512(rows int, t *gemmArgs) {
 	switch rows {
 	case 1:
 		gemm1x32AVX512(t)
@@ -116,7 +116,7 @@ func gemmTile32AVX512(rows int, t *gemmArgs) {
 	}
 }
 
-func gemmTile16AVX512(rows int, t *gemmArgs) {
+func gemmTiles16AVX512(rows int, t *gemmArgs) {
 	switch rows {
 	case 1:
 		gemm1x16AVX512(t)
@@ -149,7 +149,7 @@ func gemmTile16AVX512(rows int, t *gemmArgs) {
 	}
 }
 
-func gemmTile16AVX2(rows int, t *gemmArgs) {
+func gemmTiles16AVX2(rows int, t *gemmArgs) {
 	switch rows {
 	case 1:
 		gemm1x16AVX2(t)
@@ -166,7 +166,7 @@ func gemmTile16AVX2(rows int, t *gemmArgs) {
 	}
 }
 
-func gemmTile8AVX2(rows int, t *gemmArgs) {
+func gemmTiles8AVX2(rows int, t *gemmArgs) {
 	switch rows {
 	case 1:
 		gemm1x8AVX2(t)

@@ -3,21 +3,26 @@
 #include "go_asm.h"
 #include "textflag.h"
 
-// Tiles of a matrix product, AVX2: gemmRx16AVX2 and gemmRx8AVX2 compute R rows
-// and up to 16 or 8 columns, R from 1 to 6. Each equals
+// Tiles of a matrix product, AVX2: gemmRx16AVX2 and gemmRx8AVX2 compute a number
+// of tiles side by side, each of R rows, 1 to 6, and up to N = 16 or 8 columns.
+// Each equals
 //
-//	func gemmRxNAVX2(t *gemmArgs) // strides in floats here, in bytes there
-//	for i := range R {
-//		for j := range cols { // the columns whose mask bit is set
-//			acc := t.acc ? c[i*cRow+j] : 0
-//			for l := range k {
-//				acc = fma(a[i*aRow+l*aK], b[l*bK+j], acc)
+//	func gemmRxNAVX2(t *gemmArgs) // distances in floats here, in bytes there
+//	for ; t.tiles > 0; t.tiles-- {
+//		for i := range R {
+//			for j := range cols { // the columns whose mask bit is set
+//				acc := t.acc ? c[i*cRow+j] : 0
+//				for l := range k {
+//					acc = fma(a[i*aRow+l*aK], b[l*bK+j], acc)
+//				}
+//				c[i*cRow+j] = acc
 //			}
-//			c[i*cRow+j] = acc
 //		}
+//		b, c = b[bStep:], c[N:]
 //	}
 //
-// for k >= 1. Of every row of b all N floats are read, whatever the mask.
+// for k >= 1, tiles >= 1. Of every row of b all N floats are read, whatever the
+// mask.
 //
 //	Y0-Y11   accumulators, row i in Y(2i), Y(2i+1) (N = 16) or Yi (N = 8)
 //	Y12 Y13  a row of b               Y14      a broadcast of a
@@ -25,7 +30,7 @@
 //	SI       a of row 0               R9-R11   1, 3, 5 rows of a
 //	R12      step of a in k           BX R13   b and its step in k
 //	DI DX    c and its row            CX       k
-//	R8       the mask
+//	R8       the mask                 R14      offset of b's panel
 
 // Bit j of a mask selects column j.
 DATA gemmBits<>+0(SB)/4, $1
@@ -38,13 +43,10 @@ DATA gemmBits<>+24(SB)/4, $64
 DATA gemmBits<>+28(SB)/4, $128
 GLOBL gemmBits<>(SB), RODATA|NOPTR, $32
 
-// ARGS fetches the arguments.
+// ARGS fetches what all tiles share.
 #define ARGS \
 	MOVQ t+0(FP), AX            \
-	MOVQ gemmArgs_a(AX), SI     \
-	MOVQ gemmArgs_b(AX), BX     \
 	MOVQ gemmArgs_c(AX), DI     \
-	MOVQ gemmArgs_k(AX), CX     \
 	MOVQ gemmArgs_aRow(AX), R9  \
 	MOVQ gemmArgs_aK(AX), R12   \
 	MOVQ gemmArgs_bK(AX), R13   \
@@ -52,8 +54,24 @@ GLOBL gemmBits<>(SB), RODATA|NOPTR, $32
 	MOVQ gemmArgs_mask(AX), R8  \
 	LEAQ (R9)(R9*2), R10        \
 	LEAQ (R9)(R9*4), R11        \
-	CMPQ gemmArgs_acc(AX), $0   \
+	XORQ R14, R14
+
+// TILE starts a tile; the flags say whether c is to be read.
+#define TILE \
+	MOVQ t+0(FP), AX             \
+	MOVQ gemmArgs_a(AX), SI      \
+	MOVQ gemmArgs_b(AX), BX      \
+	ADDQ R14, BX                 \
+	ADDQ gemmArgs_bStep(AX), R14 \
+	MOVQ gemmArgs_k(AX), CX      \
+	CMPQ gemmArgs_acc(AX), $0    \
 	MOVQ DI, AX
+
+// MORE moves to the next tile; the flags say whether there is one.
+#define MORE(width) \
+	ADDQ $width, DI              \
+	MOVQ t+0(FP), AX             \
+	DECQ gemmArgs_tiles(AX)
 
 // MASKS turns the bits of R8 into lanes.
 #define MASKS \
@@ -70,21 +88,24 @@ GLOBL gemmBits<>(SB), RODATA|NOPTR, $32
 #define LOADROW(x, y) \
 	VMASKMOVPS (AX), Y12, x   \
 	VMASKMOVPS 32(AX), Y13, y \
+	PREFETCHT0 64(AX)         \
 	ADDQ       DX, AX
 
 #define ZEROROW(x, y) \
-	VXORPS x, x, x \
-	VXORPS y, y, y
+	VXORPS     x, x, x \
+	VXORPS     y, y, y \
+	PREFETCHT0 (AX)    \
+	ADDQ       DX, AX
 
 #define STOREROW(x, y) \
-	VMOVUPS x, (DI)   \
-	VMOVUPS y, 32(DI) \
-	ADDQ    DX, DI
+	VMOVUPS x, (AX)   \
+	VMOVUPS y, 32(AX) \
+	ADDQ    DX, AX
 
 #define MASKROW(x, y) \
-	VMASKMOVPS x, Y12, (DI)   \
-	VMASKMOVPS y, Y13, 32(DI) \
-	ADDQ       DX, DI
+	VMASKMOVPS x, Y12, (AX)   \
+	VMASKMOVPS y, Y13, 32(AX) \
+	ADDQ       DX, AX
 
 // ROW adds a row of the outer product of one k.
 #define ROW(addr, x, y) \
@@ -116,26 +137,33 @@ GLOBL gemmBits<>(SB), RODATA|NOPTR, $32
 
 #define KERNEL(EACH, STEP) \
 	ARGS                      \
+	tile:                     \
+	TILE                      \
 	JNE     load              \
-	EACH(ZEROROW)             \
+	EACH(ZEROROW)          \
 	JMP     loop              \
 	load:                     \
 	MASKS                     \
-	EACH(LOADROW)             \
+	EACH(LOADROW)          \
 	loop:                     \
 	VMOVUPS (BX), Y12         \
 	VMOVUPS 32(BX), Y13       \
 	STEP                      \
 	NEXT                      \
 	JNE     loop              \
+	MOVQ    DI, AX            \
 	CMPW    R8, $-1           \
 	JNE     masked            \
-	EACH(STOREROW)            \
+	EACH(STOREROW)         \
+	MORE(64)                  \
+	JNE     tile              \
 	VZEROUPPER                \
 	RET                       \
 	masked:                   \
 	MASKS                     \
-	EACH(MASKROW)             \
+	EACH(MASKROW)         \
+	MORE(64)                  \
+	JNE     tile              \
 	VZEROUPPER                \
 	RET
 
@@ -171,12 +199,12 @@ TEXT ·gemm6x16AVX2(SB), NOSPLIT, $0-8
 #define ZEROROW8(x) VXORPS x, x, x
 
 #define MASKROW8(x) \
-	VMASKMOVPS x, Y12, (DI) \
-	ADDQ       DX, DI
+	VMASKMOVPS x, Y12, (AX) \
+	ADDQ       DX, AX
 
 #define STOREROW8(x) \
-	VMOVUPS x, (DI) \
-	ADDQ    DX, DI
+	VMOVUPS x, (AX) \
+	ADDQ    DX, AX
 
 #define ROW8(addr, x) \
 	VBROADCASTSS addr, Y14   \
@@ -198,25 +226,32 @@ TEXT ·gemm6x16AVX2(SB), NOSPLIT, $0-8
 
 #define KERNEL8(SOLE, PACE) \
 	ARGS                      \
+	tile:                     \
+	TILE                      \
 	JNE     load              \
-	SOLE(ZEROROW8)            \
+	SOLE(ZEROROW8)          \
 	JMP     loop              \
 	load:                     \
 	MASKS                     \
-	SOLE(LOADROW8)            \
+	SOLE(LOADROW8)          \
 	loop:                     \
 	VMOVUPS (BX), Y12         \
 	PACE                      \
 	NEXT                      \
 	JNE     loop              \
+	MOVQ    DI, AX            \
 	CMPB    R8, $-1           \
 	JNE     masked            \
-	SOLE(STOREROW8)           \
+	SOLE(STOREROW8)         \
+	MORE(32)                  \
+	JNE     tile              \
 	VZEROUPPER                \
 	RET                       \
 	masked:                   \
 	MASKS                     \
-	SOLE(MASKROW8)            \
+	SOLE(MASKROW8)         \
+	MORE(32)                  \
+	JNE     tile              \
 	VZEROUPPER                \
 	RET
 
@@ -244,6 +279,10 @@ TEXT ·gemm5x8AVX2(SB), NOSPLIT, $0-8
 TEXT ·gemm6x8AVX2(SB), NOSPLIT, $0-8
 	KERNEL8(SOLE6, PACE6)
 
+#define ZEROPAIR(x, y) \
+	VXORPS x, x, x \
+	VXORPS y, y, y
+
 #define SPIN(x, y) \
 	VFMADD231PS Y12, Y13, x \
 	VFMADD231PS Y12, Y13, y
@@ -253,8 +292,9 @@ TEXT ·gemm6x8AVX2(SB), NOSPLIT, $0-8
 // Runs 12·n independent fused multiply-adds of 8 lanes.
 TEXT ·peakAVX2(SB), NOSPLIT, $0-8
 	MOVQ n+0(FP), CX
-	ZEROROW(Y12, Y13)
-	EACH6(ZEROROW)
+	VXORPS Y12, Y12, Y12
+	VXORPS Y13, Y13, Y13
+	EACH6(ZEROPAIR)
 
 spin:
 	EACH6(SPIN)

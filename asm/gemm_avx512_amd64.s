@@ -4,49 +4,67 @@
 #include "textflag.h"
 
 // Tiles of a matrix product, AVX-512: gemmRx32AVX512 and gemmRx16AVX512 compute
-// R rows and up to 32 or 16 columns, R from 1 to 14. Each equals
+// a number of tiles side by side, each of R rows, 1 to 14, and up to N = 32 or
+// 16 columns. Each equals
 //
-//	func gemmRxNAVX512(t *gemmArgs) // strides in floats here, in bytes there
-//	for i := range R {
-//		for j := range cols { // the columns whose mask bit is set
-//			acc := t.acc ? c[i*cRow+j] : 0
-//			for l := range k {
-//				acc = fma(a[i*aRow+l*aK], b[l*bK+j], acc)
+//	func gemmRxNAVX512(t *gemmArgs) // distances in floats here, in bytes there
+//	for ; t.tiles > 0; t.tiles-- {
+//		for i := range R {
+//			for j := range cols { // the columns whose mask bit is set
+//				acc := t.acc ? c[i*cRow+j] : 0
+//				for l := range k {
+//					acc = fma(a[i*aRow+l*aK], b[l*bK+j], acc)
+//				}
+//				c[i*cRow+j] = acc
 //			}
-//			c[i*cRow+j] = acc
 //		}
+//		b, c = b[bStep:], c[N:]
 //	}
 //
-// for k >= 1. Of every row of b all N floats are read, whatever the mask.
+// for k >= 1, tiles >= 1. Of every row of b all N floats are read, whatever the
+// mask.
 //
 //	Z0-Z27   accumulators, row i in Z(2i), Z(2i+1) (N = 32) or Zi (N = 16)
 //	Z28 Z29  a row of b               Z31      a broadcast of a
 //	SI R8    a of row 0, of row 7     R9-R11   1, 3, 5 rows of a
 //	R12      step of a in k           BX R13   b and its step in k
 //	DI DX    c and its row            CX       k
-//	K1 K2    columns 0-15, 16-31
+//	R14      offset of b's panel      K1 K2    columns 0-15, 16-31
 
-// ARGS fetches the arguments.
+// ARGS fetches what all tiles share.
 #define ARGS \
-	MOVQ  t+0(FP), AX          \
-	MOVQ  gemmArgs_a(AX), SI   \
-	MOVQ  gemmArgs_b(AX), BX   \
-	MOVQ  gemmArgs_c(AX), DI   \
-	MOVQ  gemmArgs_k(AX), CX   \
+	MOVQ  t+0(FP), AX           \
+	MOVQ  gemmArgs_c(AX), DI    \
 	MOVQ  gemmArgs_aRow(AX), R9 \
-	MOVQ  gemmArgs_aK(AX), R12 \
-	MOVQ  gemmArgs_bK(AX), R13 \
+	MOVQ  gemmArgs_aK(AX), R12  \
+	MOVQ  gemmArgs_bK(AX), R13  \
 	MOVQ  gemmArgs_cRow(AX), DX \
 	MOVQ  gemmArgs_mask(AX), R8 \
-	KMOVW R8, K1               \
-	SHRQ  $16, R8              \
-	KMOVW R8, K2               \
-	LEAQ  (R9)(R9*2), R10      \
-	LEAQ  (R9)(R9*4), R11      \
-	LEAQ  (SI)(R10*2), R8      \
-	ADDQ  R9, R8               \
-	CMPQ  gemmArgs_acc(AX), $0 \
-	MOVQ  DI, AX
+	KMOVW R8, K1                \
+	SHRQ  $16, R8               \
+	KMOVW R8, K2                \
+	LEAQ  (R9)(R9*2), R10       \
+	LEAQ  (R9)(R9*4), R11       \
+	XORQ  R14, R14
+
+// TILE starts a tile; the flags say whether c is to be read.
+#define TILE \
+	MOVQ t+0(FP), AX            \
+	MOVQ gemmArgs_a(AX), SI     \
+	MOVQ gemmArgs_b(AX), BX     \
+	ADDQ R14, BX                \
+	ADDQ gemmArgs_bStep(AX), R14 \
+	MOVQ gemmArgs_k(AX), CX     \
+	LEAQ (SI)(R10*2), R8        \
+	ADDQ R9, R8                 \
+	CMPQ gemmArgs_acc(AX), $0   \
+	MOVQ DI, AX
+
+// MORE moves to the next tile; the flags say whether there is one.
+#define MORE(width) \
+	ADDQ $width, DI             \
+	MOVQ t+0(FP), AX            \
+	DECQ gemmArgs_tiles(AX)
 
 // Rows of c, 32 columns wide. AX walks over them.
 #define LOADROW(x, y) \
@@ -64,9 +82,9 @@
 	ADDQ      DX, AX
 
 #define STOREROW(x, y) \
-	VMOVUPS x, K1, (DI)   \
-	VMOVUPS y, K2, 64(DI) \
-	ADDQ    DX, DI
+	VMOVUPS x, K1, (AX)   \
+	VMOVUPS y, K2, 64(AX) \
+	ADDQ    DX, AX
 
 // ROW adds a row of the outer product of one k.
 #define ROW(addr, x, y) \
@@ -115,18 +133,23 @@
 
 #define KERNEL(EACH, STEP) \
 	ARGS                    \
-	JNE      load           \
-	EACH(ZEROROW)           \
-	JMP      loop           \
+	tile:                   \
+	TILE                    \
+	JNE     load            \
+	EACH(ZEROROW)         \
+	JMP     loop            \
 	load:                   \
-	EACH(LOADROW)           \
+	EACH(LOADROW)         \
 	loop:                   \
-	VMOVUPS  (BX), Z28      \
-	VMOVUPS  64(BX), Z29    \
+	VMOVUPS (BX), Z28       \
+	VMOVUPS 64(BX), Z29    \
 	STEP                    \
 	NEXT                    \
-	JNE      loop           \
-	EACH(STOREROW)          \
+	JNE     loop            \
+	MOVQ    DI, AX          \
+	EACH(STOREROW)        \
+	MORE(128)                \
+	JNE     tile            \
 	VZEROUPPER              \
 	RET
 
@@ -194,8 +217,8 @@ TEXT ·gemm14x32AVX512(SB), NOSPLIT, $0-8
 #define ZEROROW16(x) VPXORD x, x, x
 
 #define STOREROW16(x) \
-	VMOVUPS x, K1, (DI) \
-	ADDQ    DX, DI
+	VMOVUPS x, K1, (AX) \
+	ADDQ    DX, AX
 
 #define ROW16(addr, x) \
 	VBROADCASTSS addr, Z31   \
@@ -233,17 +256,22 @@ TEXT ·gemm14x32AVX512(SB), NOSPLIT, $0-8
 
 #define KERNEL16(SOLE, PACE) \
 	ARGS                    \
-	JNE      load           \
+	tile:                   \
+	TILE                    \
+	JNE     load            \
 	SOLE(ZEROROW16)         \
-	JMP      loop           \
+	JMP     loop            \
 	load:                   \
 	SOLE(LOADROW16)         \
 	loop:                   \
-	VMOVUPS  (BX), Z28      \
+	VMOVUPS (BX), Z28       \
 	PACE                    \
 	NEXT                    \
-	JNE      loop           \
+	JNE     loop            \
+	MOVQ    DI, AX          \
 	SOLE(STOREROW16)        \
+	MORE(64)                \
+	JNE     tile            \
 	VZEROUPPER              \
 	RET
 
@@ -312,7 +340,7 @@ TEXT ·peakAVX512(SB), NOSPLIT, $0-8
 	MOVQ   n+0(FP), CX
 	VPXORD Z28, Z28, Z28
 	VPXORD Z29, Z29, Z29
-	EACH14(ZEROROW)
+	SOLE14(ZEROROW16)
 
 spin:
 	SOLE14(SPIN)

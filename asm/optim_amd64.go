@@ -7,10 +7,12 @@ import "math"
 // atanTable holds 1, the sign bits, pi/2 and the coefficients of atan for
 // AVX-512; atanRows holds each eight times for AVX2.
 var (
+	//lint:ignore U1000 the assembly reads it
 	atanTable = [11]float32{
 		1, math.Float32frombits(1 << 31), halfPi,
 		atanC0, atanC1, atanC2, atanC3, atanC4, atanC5, atanC6, atanC7,
 	}
+	//lint:ignore U1000 the assembly reads it
 	atanRows = func() (rows [11][8]float32) {
 		for j := range 8 {
 			for i, c := range atanTable {

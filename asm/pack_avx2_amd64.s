@@ -82,6 +82,7 @@ block:
 //	}
 //
 //	DI R8  dst and its step     SI R9  src and its step     CX  rows left
+//	R10    eight rows ahead
 TEXT ·packCopyAVX2(SB), NOSPLIT, $0-48
 	MOVQ dst+0(FP), DI
 	MOVQ dstK+8(FP), R8
@@ -89,11 +90,14 @@ TEXT ·packCopyAVX2(SB), NOSPLIT, $0-48
 	MOVQ src+16(FP), SI
 	MOVQ srcK+24(FP), R9
 	SHLQ $2, R9
+	LEAQ (R9*8), R10
 	MOVQ k+32(FP), CX
 	CMPQ n+40(FP), $8
 	JEQ  narrow
 
 wide:
+	PREFETCHT0 1024(DI)
+	PREFETCHT0 (SI)(R10*1)
 	VMOVUPS (SI), Y0
 	VMOVUPS 32(SI), Y1
 	VMOVUPS Y0, (DI)
@@ -106,6 +110,8 @@ wide:
 	RET
 
 narrow:
+	PREFETCHT0 1024(DI)
+	PREFETCHT0 (SI)(R10*1)
 	VMOVUPS (SI), Y0
 	VMOVUPS Y0, (DI)
 	ADDQ    R9, SI

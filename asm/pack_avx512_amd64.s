@@ -109,6 +109,7 @@ block:
 //	}
 //
 //	DI R8  dst and its step     SI R9  src and its step     CX  rows left
+//	R10    eight rows ahead
 //	K1 K2  values 0-15, 16-31
 TEXT ·packCopyAVX512(SB), NOSPLIT, $0-48
 	MOVQ  dst+0(FP), DI
@@ -117,6 +118,7 @@ TEXT ·packCopyAVX512(SB), NOSPLIT, $0-48
 	MOVQ  src+16(FP), SI
 	MOVQ  srcK+24(FP), R9
 	SHLQ  $2, R9
+	LEAQ  (R9*8), R10
 	MOVQ  k+32(FP), CX
 	MOVQ  mask+40(FP), AX
 	KMOVW AX, K1
@@ -126,6 +128,9 @@ TEXT ·packCopyAVX512(SB), NOSPLIT, $0-48
 	JEQ   narrow
 
 wide:
+	PREFETCHT0 1024(DI)
+	PREFETCHT0 1088(DI)
+	PREFETCHT0 (SI)(R10*1)
 	VMOVUPS.Z (SI), K1, Z0
 	VMOVUPS.Z 64(SI), K2, Z1
 	VMOVUPS   Z0, (DI)
@@ -138,6 +143,8 @@ wide:
 	RET
 
 narrow:
+	PREFETCHT0 1024(DI)
+	PREFETCHT0 (SI)(R10*1)
 	VMOVUPS.Z (SI), K1, Z0
 	VMOVUPS   Z0, (DI)
 	ADDQ      R9, SI

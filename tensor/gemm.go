@@ -9,15 +9,16 @@ const (
 	// maxK is the longest chain computed without a pause: C is read and written
 	// once for every started maxK.
 	maxK = 3072
-	// packed is how much of A, and of B, is packed at a time: a part of the
-	// third-level cache.
+	// packed is how much of B is packed at a time: a part of the third-level
+	// cache.
 	packed = 1 << 20
-	// blockB is the part of packed B that all rows pass by before the next: it
-	// stays in the second-level cache.
-	blockB = 96 << 10
+	// blockA and blockB are the parts of packed A and B that meet in the
+	// second-level cache.
+	blockA = 96 << 10
+	blockB = 160 << 10
 	// packRows is how many rows of k are copied before the next panel: it keeps
 	// the reads sequential.
-	packRows = 32
+	packRows = 64
 	// stripeRows is the length of the chains over a b that is not packed: so
 	// many of its rows are walked together.
 	stripeRows = 64
@@ -66,9 +67,7 @@ func stripes(g *gemm, t asm.Tiling) {
 		k := min(stripeRows, g.k-l0)
 		for i := 0; i < g.m; {
 			rows := tileRows(g.m-i, t.Rows)
-			for j := 0; j < g.n; j += t.Cols {
-				asm.GEMMTile(rows, t.Cols, k, g.a[i*g.aRow+l0*g.aK:], g.aRow, g.aK, g.b[l0*g.bK+j:], g.bK, g.c[i*g.cRow+j:], g.cRow, g.acc || l0 > 0)
-			}
+			asm.GEMMTiles(rows, g.n, k, g.a[i*g.aRow+l0*g.aK:], g.aRow, g.aK, g.b[l0*g.bK:], g.bK, t.Cols, g.c[i*g.cRow:], g.cRow, g.acc || l0 > 0)
 			i += rows
 		}
 	}
@@ -82,17 +81,19 @@ func (s *Scratch) blocked(g *gemm, t asm.Tiling) {
 	packA := t.PackA || packsA(g, t)
 	var abuf []float32
 	if packA {
-		mc = even(g.m, max(t.Rows, packed/kc), t.Rows)
+		mc = even(g.m, max(t.Rows, blockA/kc), t.Rows)
 		abuf = grow(&s.a, (mc+t.Rows-1)/t.Rows*t.LeadA*kc)
 	}
-	// If the rows fit into one tile, a panel of B is used once: all of them share
-	// a place.
 	nb := even(min(g.n, nc), max(t.Cols, blockB/kc), t.Cols)
 	place := t.Cols * kc
-	if g.m <= t.Rows {
-		place, nb = 0, t.Cols
+	// If A is one block, no part of B is needed twice: all share a place.
+	if mc >= g.m {
+		nc = nb
 	}
-	bbuf := grow(&s.b, max(place*((nc+t.Cols-1)/t.Cols), t.Cols*kc))
+	if g.m <= t.Rows {
+		nb, nc = t.Cols, t.Cols
+	}
+	bbuf := grow(&s.b, (nc+t.Cols-1)/t.Cols*place)
 
 	for j0 := 0; j0 < g.n; j0 += nc {
 		j1 := min(j0+nc, g.n)
@@ -142,10 +143,7 @@ func (p *block) run(g *gemm, i0, i1, j0, j1 int) {
 			rows = tileRows(i1-i, t.Rows)
 			a, aRow, aK = g.a[i*g.aRow+p.l0*g.aK:], g.aRow, g.aK
 		}
-		for j := j0; j < j1; j += t.Cols {
-			cols := min(t.Cols, j1-j)
-			asm.GEMMTile(rows, cols, p.k, a, aRow, aK, p.b[(j-j0)/t.Cols*p.place:], t.Width(cols), g.c[i*g.cRow+j:], g.cRow, acc)
-		}
+		asm.GEMMTiles(rows, j1-j0, p.k, a, aRow, aK, p.b, t.Cols, p.place, g.c[i*g.cRow+j0:], g.cRow, acc)
 		i += rows
 	}
 }

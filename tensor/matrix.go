@@ -37,6 +37,7 @@ func aligned(n int) []float32 {
 		return nil
 	}
 	buf := make([]float32, n+15)
+	preferHugePages(buf)
 	skip := int(-(uintptr(unsafe.Pointer(&buf[0])) >> 2)) & 15
 	return buf[skip : skip+n : skip+n]
 }

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package tensor
+
+// preferHugePages does nothing: only Linux takes the hint.
+func preferHugePages([]float32) {}
