@@ -27,7 +27,7 @@ import (
 var baseFiles embed.FS
 
 // BaseSHA256 is the SHA-256 of the embedded model's weights (checkpoint.TensorSHA256), which Rebuild must reach.
-const BaseSHA256 = ""
+const BaseSHA256 = "17c09cd4959a7d36631e8399f251baef07d12d6bb1035aceefb77eb68f2fd15c"
 
 // Sizes of the demonstration, chosen so that it takes about two minutes on two cores.
 const (
