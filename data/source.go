@@ -43,23 +43,36 @@ func (s *source) Close() {
 	}
 }
 
-// openSource decides by the file's name; an unknown one is refused.
-func openSource(path string) (*source, error) {
+// KnownName says whether a file's name is one that LoadDocuments reads.
+func KnownName(path string) bool {
+	_, _, ok := kindOf(path)
+	return ok
+}
+
+// kindOf is what a file's name says: what it holds, and how it is compressed.
+func kindOf(path string) (k kind, compression string, ok bool) {
 	name := strings.ToLower(filepath.Base(path))
-	compression := filepath.Ext(name)
+	compression = filepath.Ext(name)
 	switch compression {
 	case ".gz", ".bz2", ".zst":
 		name = strings.TrimSuffix(name, compression)
 	default:
 		compression = ""
 	}
-	s := &source{}
 	switch filepath.Ext(name) {
 	case ".txt", ".text", ".md":
-		s.kind = textFile
+		return textFile, compression, true
 	case ".jsonl", ".ndjson":
-		s.kind = jsonLines
-	default:
+		return jsonLines, compression, true
+	}
+	return 0, compression, false
+}
+
+// openSource decides by the file's name; an unknown one is refused.
+func openSource(path string) (*source, error) {
+	what, compression, ok := kindOf(path)
+	s := &source{kind: what}
+	if !ok {
 		return nil, errors.New("the name says neither text nor JSON Lines; name it .txt or .jsonl (and .gz, .bz2 or .zst if it is compressed)")
 	}
 	f, err := os.Open(path)

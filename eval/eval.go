@@ -61,6 +61,8 @@ type Result struct {
 	Total          int      `json:"total"`
 	ChoiceLoss     *float64 `json:"choice_loss,omitempty"` // nats: −log of the right option's share of the options' likelihood
 	Chance         *float64 `json:"chance,omitempty"`
+
+	Drift *Drift `json:"drift,omitempty"` // with Evaluator.Base, over the positions of task loss and the options of task choice
 }
 
 // Evaluator scores a model. It is not safe for concurrent use.
@@ -68,11 +70,13 @@ type Evaluator struct {
 	Model     *model.Model
 	Pool      *tensor.Pool
 	Tokenizer *tokenizer.Tokenizer
-	MaxSeqLen int // longest sequence, in tokens; 0: what the model was made for
-	MaxTokens int // match: longest answer; 0: 128
+	Base      *model.Model // to measure drift against; same vocabulary. nil: no drift
+	MaxSeqLen int          // longest sequence, in tokens; 0: what the model was made for
+	MaxTokens int          // match: longest answer; 0: 128
 
-	pass *model.Pass
-	full loss.Full
+	pass    *model.Pass
+	full    loss.Full
+	compare comparer
 }
 
 // batchTokens is how many tokens are scored together. It cannot be seen in the results.
@@ -104,6 +108,9 @@ func (e *Evaluator) Run(ctx context.Context, s Set) (Result, error) {
 	if err != nil {
 		return Result{}, fmt.Errorf("eval: %s: %w", s.Name, err)
 	}
+	if e.Base != nil && s.Task != Match {
+		r.Drift = e.compare.drift()
+	}
 	r.Name, r.Task = s.Name, s.Task
 	return r, nil
 }
@@ -117,6 +124,21 @@ func (e *Evaluator) lossOf(ctx context.Context, path string) (Result, error) {
 	r, err := e.Documents(ctx, docs)
 	r.Truncated = stats.Truncated
 	return r, err
+}
+
+// Losses gives the summed loss and the number of targets of every document, and with Base the drift over all of them.
+func (e *Evaluator) Losses(ctx context.Context, docs []data.Document) (sums []float64, targets []int, drift *Drift, err error) {
+	err = e.each(ctx, docs, func(_ *data.Document, losses []float64) {
+		var sum float64
+		for _, l := range losses {
+			sum += l
+		}
+		sums, targets = append(sums, sum), append(targets, len(losses))
+	})
+	if e.Base != nil {
+		drift = e.compare.drift()
+	}
+	return sums, targets, drift, err
 }
 
 // Documents is the token-weighted cross-entropy over the targets of documents that are in memory.
@@ -159,6 +181,10 @@ func (e *Evaluator) each(ctx context.Context, docs []data.Document, use func(*da
 	if e.pass == nil {
 		e.pass = model.NewPass(e.Model, e.Pool, false)
 	}
+	if e.Base != nil && e.compare.pass == nil {
+		e.compare.pass = model.NewPass(e.Base, e.Pool, false)
+	}
+	e.compare.reset()
 	for len(docs) > 0 {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -201,6 +227,10 @@ func (e *Evaluator) score(docs []data.Document) []float64 {
 	}
 	h := e.pass.Forward(b)
 	losses := make([]float64, len(t.Rows))
+	if e.Base != nil {
+		e.compare.score(e.Pool, e.Model.Head(), e.Base.Head(), h, e.compare.pass.Forward(b), t, losses)
+		return losses
+	}
 	e.full.Run(e.Pool, e.Model.Head(), h, nil, t, 1, losses)
 	return losses
 }

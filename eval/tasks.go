@@ -26,15 +26,17 @@ func (e *Evaluator) choice(ctx context.Context, path string) (Result, error) {
 		if row.Answer < 0 || row.Answer >= len(row.Choices) {
 			return Result{}, fmt.Errorf("%s: line %d: answer %d, want 0 to %d", path, row.Line, row.Answer, len(row.Choices)-1)
 		}
+		cutRow := false
 		for _, option := range row.Choices {
 			d, cut, err := data.Pair(e.Tokenizer, row.Prompt, option, e.maxSeqLen(), false)
 			if err != nil {
 				return Result{}, fmt.Errorf("%s: line %d: %w", path, row.Line, err)
 			}
-			if cut {
-				truncated++
-			}
+			cutRow = cutRow || cut
 			docs = append(docs, d)
+		}
+		if cutRow { // a row counts once, however many of its options were too long
+			truncated++
 		}
 	}
 	scores := make([]float64, 0, len(docs)) // summed log-likelihood

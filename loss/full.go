@@ -17,6 +17,8 @@ const block = 256
 type Targets struct {
 	Rows []int32 // row of the hidden states
 	Gold []int32 // id to be predicted there
+
+	Base *Subsets // recorded subsets of the same positions, with an Anchor; nil: no KL to the base model
 }
 
 // Full is full cross-entropy fused with the output head: the logits of at most 256 positions exist at a time.
@@ -27,8 +29,12 @@ type Targets struct {
 type Full struct {
 	hidden, dhidden, logits tensor.Matrix
 	tmp                     []float32 // Tile values per worker
+	work                    []anchorWork
 	job                     fullJob
 }
+
+// anchorWork holds one position's subset for a worker: logits, probabilities and the base model's.
+type anchorWork struct{ z, p, b []float32 }
 
 // Run computes the loss of every target and, where dh is not nil, continues head.G and overwrites dh with the gradient
 // of the hidden states, zero in rows without a target.
@@ -45,11 +51,12 @@ func (f *Full) Run(pool *tensor.Pool, head *tensor.Param, h, dh *tensor.Matrix, 
 	}
 	for lo := 0; lo < len(t.Rows); lo += block {
 		hi := min(lo+block, len(t.Rows))
-		f.run(pool, head, h, dh, Targets{t.Rows[lo:hi], t.Gold[lo:hi]}, scale, losses[lo:hi])
+		f.run(pool, head, h, dh, Targets{t.Rows[lo:hi], t.Gold[lo:hi], t.Base}, lo, scale, losses[lo:hi])
 	}
 }
 
-func (f *Full) run(pool *tensor.Pool, head *tensor.Param, h, dh *tensor.Matrix, t Targets, scale float32, losses []float64) {
+// run takes one block of positions, the first of them number first.
+func (f *Full) run(pool *tensor.Pool, head *tensor.Param, h, dh *tensor.Matrix, t Targets, first int, scale float32, losses []float64) {
 	n, vocab := len(t.Rows), head.W.Rows
 	Reserve(&f.hidden, n, h.Cols)
 	Reserve(&f.logits, n, vocab)
@@ -57,8 +64,9 @@ func (f *Full) run(pool *tensor.Pool, head *tensor.Param, h, dh *tensor.Matrix, 
 	pool.MatMulNT(&f.logits, &f.hidden, head.W, false)
 	if need := pool.Workers() * Tile; len(f.tmp) < need {
 		f.tmp = make([]float32, need)
+		f.work = make([]anchorWork, pool.Workers())
 	}
-	f.job = fullJob{f: f, gold: t.Gold, scale: scale, losses: losses, gradient: dh != nil}
+	f.job = fullJob{f: f, gold: t.Gold, base: t.Base, first: first, scale: scale, losses: losses, gradient: dh != nil}
 	pool.Run(n, &f.job)
 	if dh == nil {
 		return
@@ -75,6 +83,8 @@ func (f *Full) run(pool *tensor.Pool, head *tensor.Param, h, dh *tensor.Matrix, 
 type fullJob struct {
 	f        *Full
 	gold     []int32
+	base     *Subsets
+	first    int // number of the block's first position
 	scale    float32
 	losses   []float64
 	gradient bool
@@ -85,6 +95,10 @@ func (j *fullJob) Do(worker, i int) {
 	l := LogSumExp(z, j.f.tmp[worker*Tile:(worker+1)*Tile])
 	gold := z[j.gold[i]]
 	j.losses[i] = l.Log() - float64(gold)
+	if j.base != nil {
+		j.anchored(worker, i, l, z)
+		return
+	}
 	if j.gradient {
 		asm.SoftmaxGrad(z, z, l.Max, 1/l.Sum, j.scale)
 		z[j.gold[i]] = (l.Prob(gold) - 1) * j.scale

@@ -289,7 +289,7 @@ func TestBitsDoNotDependOnCutOrWorkers(t *testing.T) {
 				hi := min(lo+cut, len(p.t.Rows))
 				dh := tensor.NewMatrix(p.h.Rows, p.h.Cols)
 				if name == "full" {
-					new(Full).Run(p.pool, p.head, p.h, dh, Targets{p.t.Rows[lo:hi], p.t.Gold[lo:hi]}, 0.1, r.losses[lo:hi])
+					new(Full).Run(p.pool, p.head, p.h, dh, Targets{Rows: p.t.Rows[lo:hi], Gold: p.t.Gold[lo:hi]}, 0.1, r.losses[lo:hi])
 				} else {
 					part := &Subsets{Rows: s.Rows[lo:hi], Gold: s.Gold[lo:hi], IDs: s.IDs[s.Offsets[lo]:s.Offsets[hi]]}
 					for i := lo; i <= hi; i++ {

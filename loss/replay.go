@@ -14,6 +14,7 @@ type Subsets struct {
 	IDs     []int32 // ascending within a position
 	Gold    []int32 // index of the gold id inside its position's ids
 	Seqs    []int32 // first position of each sequence; the first is 0
+	Anchor  *Anchor // KL to the base model; nil: none
 }
 
 // Positions is the number of positions that carry loss.
@@ -38,6 +39,7 @@ type Replay struct {
 	tailZ           tensor.Matrix // [positions of a sequence, tail]
 	tailW, tailG    tensor.Matrix // rows of W and G that the tail names
 	row             [][]float32   // per worker: one position's subset and tail together
+	base            [][]float32   // per worker: the base model's probabilities of one position, with an anchor
 	tmp             []float32     // Tile values per worker
 	csr             csr
 	gather          gatherJob
@@ -82,6 +84,7 @@ func (r *Replay) resize(pool *tensor.Pool, n, ids, d int) {
 	if need := pool.Workers() * Tile; len(r.tmp) < need {
 		r.tmp = make([]float32, need)
 		r.row = make([][]float32, pool.Workers())
+		r.base = make([][]float32, pool.Workers())
 	}
 }
 
@@ -175,6 +178,10 @@ func (j *softJob) position(worker, i int) {
 	}
 	l := LogSumExp(all, r.tmp[worker*Tile:(worker+1)*Tile])
 	j.losses[i] = l.Log() - float64(gold)
+	if s.Anchor != nil {
+		j.anchored(worker, i, l, z, tail)
+		return
+	}
 	if !j.gradient {
 		return
 	}

@@ -11,14 +11,20 @@ const (
 	AdamW     = "adamw"
 	AdamAtan2 = "adam-atan2"
 	MoClip    = "moclip"
+	AdaTAM    = "adatam"
+	MoFO      = "mofo"
+	Cautious  = "cautious"
 )
+
+// Names lists the optimizers.
+var Names = []string{AdamW, AdamAtan2, MoClip, AdaTAM, MoFO, Cautious}
 
 // Config chooses an optimizer. DefaultConfig gives the documented defaults; a zero field means zero.
 type Config struct {
-	Name        string  `yaml:"optimizer" json:"optimizer"`         // adamw, adam-atan2 or moclip
+	Name        string  `yaml:"optimizer" json:"optimizer"`         // one of Names
 	Beta1       float64 `yaml:"beta1" json:"beta1"`                 // decay of the first moment
 	Beta2       float64 `yaml:"beta2" json:"beta2"`                 // decay of the second moment
-	Eps         float64 `yaml:"eps" json:"eps"`                     // AdamW only: added to √v̂
+	Eps         float64 `yaml:"eps" json:"eps"`                     // added to √v̂ where that divides; AdaTAM: also to the damping of the gradient
 	A           float64 `yaml:"a" json:"a"`                         // atan2 methods: the step is lr·a·atan2(…); 1.27 ≈ 4/π makes it lr at |m̂| = √v̂
 	B           float64 `yaml:"b" json:"b"`                         // atan2 methods: atan2(m̂, b·√v̂)
 	WeightDecay float64 `yaml:"weight_decay" json:"weight_decay"`   // θ ← θ − lr·wd·θ
@@ -32,6 +38,9 @@ type Config struct {
 	CapStart  int     `yaml:"cap_start" json:"cap_start"` // MoClip: first step at which the cap holds; 0: ⌈1/(1−β1)⌉ + 1
 	Cap1D     bool    `yaml:"cap_1d" json:"cap_1d"`       // MoClip: cap one-dimensional tensors too
 	KeepNorm  bool    `yaml:"keep_norm" json:"keep_norm"` // MoClip: the rotated gradient keeps its norm; otherwise it is the projection on the cone
+
+	Gamma    float64 `yaml:"gamma" json:"gamma,omitempty"`       // AdaTAM: smoothing of the similarity; 0: 0.9
+	Fraction float64 `yaml:"fraction" json:"fraction,omitempty"` // MoFO: share of every tensor's entries that moves; 0: 0.15
 }
 
 // DefaultConfig is METHOD's default for an optimizer: β 0.9/0.999, weight decay 0.1 on matrices, clipping at 1.
@@ -57,7 +66,7 @@ func (c Config) Validate() error {
 		return fmt.Errorf("optim: %s: %g, want %g to %g", field, x, lo, hi)
 	}
 	for _, err := range []error{
-		oneOf("optimizer", c.Name, AdamW, AdamAtan2, MoClip),
+		oneOf("optimizer", c.Name, Names...),
 		oneOf("decay", c.Decay, "all", "matrices", "none"),
 		oneOf("scope", c.Scope, "tensor", "global"),
 		oneOf("overshoot", c.Overshoot, "rotate", "project"),
@@ -66,6 +75,7 @@ func (c Config) Validate() error {
 		within("eps", c.Eps, 0, 1), within("a", c.A, 1e-3, 1e3), within("b", c.B, 1e-3, 1e3),
 		within("weight_decay", c.WeightDecay, 0, 100), within("max_grad_norm", c.MaxGradNorm, 0, math.MaxFloat32),
 		within("delta", c.Delta, 0.1, 180), within("cap_start", float64(c.CapStart), 0, 1e9),
+		within("gamma", c.Gamma, 0, 1), within("fraction", c.Fraction, 0, 1),
 	} {
 		if err != nil {
 			return err
@@ -81,3 +91,23 @@ func (c Config) capStart() int {
 	}
 	return int(math.Ceil(1/(1-c.Beta1)-1e-9)) + 1
 }
+
+// gamma is AdaTAM's smoothing.
+func (c Config) gamma() float64 {
+	if c.Gamma > 0 {
+		return c.Gamma
+	}
+	return 0.9
+}
+
+// moving is how many of n entries MoFO moves.
+func (c Config) moving(n int) int {
+	share := c.Fraction
+	if share == 0 {
+		share = 0.15
+	}
+	return min(n, max(1, int(math.Ceil(float64(share*float64(n))-1e-9))))
+}
+
+// adam says whether the step divides by √v̂, as AdamW's does; otherwise it takes the arctangent.
+func (c Config) adam() bool { return c.Name != AdamAtan2 && c.Name != MoClip }

@@ -1,4 +1,5 @@
-// Package optim updates parameters: AdamW, Adam-atan2 and MoClip, with learning-rate schedules and global-norm clipping.
+// Package optim updates parameters: AdamW, Adam-atan2 and MoClip, and AdaTAM, MoFO and cautious AdamW to compare with;
+// learning-rate schedules and global-norm clipping.
 //
 // MoClip (arXiv 2510.09152) is AdamW with two changes: the angle φ between the gradient g and the first moment m is capped
 // at Δ per tensor, and arctan2 takes the place of the division, so that there is no ε:

@@ -131,6 +131,7 @@ func train(t *testing.T, c Config, workers, n, pause int) []float32 {
 				copy(fm.Data, m.Data)
 				copy(fv.Data, v.Data)
 			}
+			copy(fresh.Similarity(), o.Similarity())
 			fresh.Restore(step)
 			o = fresh
 		}
@@ -143,7 +144,7 @@ func train(t *testing.T, c Config, workers, n, pause int) []float32 {
 }
 
 func TestBitsDoNotDependOnWorkersOrPauses(t *testing.T) {
-	for _, name := range []string{AdamW, AdamAtan2, MoClip} {
+	for _, name := range Names {
 		c := DefaultConfig(name)
 		c.Delta, c.CapStart = 75, 2
 		want := train(t, c, 1, 12, 0)

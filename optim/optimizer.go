@@ -8,22 +8,28 @@ import (
 	"reprise/tensor"
 )
 
-// Optimizer updates a fixed list of parameters from their gradients. Its state is two moments per parameter and the
-// number of steps taken.
+// Optimizer updates a fixed list of parameters from their gradients. Its state is two moments per parameter, the
+// number of steps taken and, for AdaTAM, one number per parameter.
 type Optimizer struct {
-	Config Config
-	Steps  int // steps taken
+	Config  Config
+	Steps   int  // steps taken
+	Measure bool // fill Stats.Moved; costs a pass over the weights, and cannot be seen in the result
 
 	params []*tensor.Param
 	m, v   []*tensor.Matrix
-	beta1t float64 // β1^Steps and β2^Steps as running products
+	tam    []float64 // AdaTAM: smoothed similarity s of every parameter
+	beta1t float64   // β1^Steps and β2^Steps as running products
 	beta2t float64
 
-	blocks []moments // of every block of every tensor
-	coef   []asm.StepCoef
-	work   []chunk
-	norm   normJob
-	update updateJob
+	blocks  []moments // of every block of every tensor
+	coef    []asm.StepCoef
+	work    []chunk
+	first   []int       // parameter i owns blocks first[i]:first[i+1]
+	spare   [][]float32 // per worker: one block
+	norm    normJob
+	update  updateJob
+	advance advanceJob
+	top     topSelect
 }
 
 // Stats describe one step.
@@ -31,6 +37,13 @@ type Stats struct {
 	GradNorm float64 // before clipping
 	Clip     float64 // factor applied by global-norm clipping; 1: none
 	Tensors  []Angle // one per parameter
+	Moved    []Moved // one per parameter, where Optimizer.Measure is set
+}
+
+// Moved is how far a step moved one tensor.
+type Moved struct {
+	Update2 float64 // |Δθ|², decay included
+	Weight2 float64 // |θ|² after the step
 }
 
 // Angle is what MoClip saw of one tensor (of all of them together when the scope is global).
@@ -45,24 +58,30 @@ func New(c Config, params []*tensor.Param) (*Optimizer, error) {
 		return nil, err
 	}
 	o := &Optimizer{Config: c, params: params, beta1t: 1, beta2t: 1, coef: make([]asm.StepCoef, len(params))}
-	n := 0
+	if c.Name == AdaTAM {
+		o.tam = make([]float64, len(params))
+	}
 	for i, p := range params {
 		if p.G == nil || len(p.G.Data) != len(p.W.Data) {
 			panic(fmt.Sprintf("optim: %s has no gradient of the shape of its weights", p.Name))
 		}
 		o.m = append(o.m, tensor.NewMatrix(p.W.Rows, p.W.Cols))
 		o.v = append(o.v, tensor.NewMatrix(p.W.Rows, p.W.Cols))
+		o.first = append(o.first, len(o.work))
 		for lo := 0; lo < len(p.W.Data); lo += blockSize {
 			o.work = append(o.work, chunk{tensor: i, lo: lo, hi: min(lo+blockSize, len(p.W.Data))})
-			n++
 		}
 	}
-	o.blocks = make([]moments, n)
+	o.first = append(o.first, len(o.work))
+	o.blocks = make([]moments, len(o.work))
 	return o, nil
 }
 
 // Moments gives the first and second moment of parameter i, for saving and restoring.
 func (o *Optimizer) Moments(i int) (m, v *tensor.Matrix) { return o.m[i], o.v[i] }
+
+// Similarity is AdaTAM's smoothed similarity of every parameter, for saving and restoring in place; empty for the others.
+func (o *Optimizer) Similarity() []float64 { return o.tam }
 
 // Restore sets the number of steps taken, after the moments have been filled.
 func (o *Optimizer) Restore(steps int) {
@@ -96,7 +115,7 @@ func (j *normJob) Do(_, task int) {
 	for b := task * blocksPerTask; b < min((task+1)*blocksPerTask, len(o.work)); b++ {
 		w := o.work[b]
 		g, m := o.params[w.tensor].G.Data[w.lo:w.hi], o.m[w.tensor].Data[w.lo:w.hi]
-		if o.Config.Name == MoClip {
+		if o.Config.Name == MoClip || o.Config.Name == AdaTAM {
 			o.blocks[b].gg, o.blocks[b].gm, o.blocks[b].mm = asm.Moments64(g, m)
 		} else {
 			o.blocks[b].gg = asm.SumSquares64(g)
@@ -107,25 +126,48 @@ func (j *normJob) Do(_, task int) {
 // updateJob applies the step to the blocks of a task.
 type updateJob struct{ o *Optimizer }
 
-func (j *updateJob) Do(_, task int) {
+func (j *updateJob) Do(worker, task int) {
 	o := j.o
 	for b := task * blocksPerTask; b < min((task+1)*blocksPerTask, len(o.work)); b++ {
-		c := o.work[b]
-		w, g := o.params[c.tensor].W.Data[c.lo:c.hi], o.params[c.tensor].G.Data[c.lo:c.hi]
-		m, v := o.m[c.tensor].Data[c.lo:c.hi], o.v[c.tensor].Data[c.lo:c.hi]
-		if o.Config.Name == AdamW {
-			asm.AdamWStep(w, g, m, v, &o.coef[c.tensor])
-		} else {
-			asm.Atan2Step(w, g, m, v, &o.coef[c.tensor])
+		w, g, m, v, coef := o.block(b)
+		before := o.spare[worker][:len(w)]
+		if o.Measure {
+			copy(before, w)
+		}
+		switch o.Config.Name {
+		case AdamW, AdaTAM:
+			asm.AdamWStep(w, g, m, v, coef)
+		case MoFO:
+			o.moveTop(b, w, m, v, coef)
+		case Cautious:
+			moveAgreeing(w, g, m, v, coef)
+		default:
+			asm.Atan2Step(w, g, m, v, coef)
+		}
+		if o.Measure {
+			for i, x := range before {
+				before[i] = w[i] - x
+			}
+			o.blocks[b] = moments{gg: asm.SumSquares64(before), mm: asm.SumSquares64(w)}
 		}
 	}
+}
+
+// block is the part of weights, gradients and moments that block b covers, with its tensor's coefficients.
+func (o *Optimizer) block(b int) (w, g, m, v []float32, coef *asm.StepCoef) {
+	c := o.work[b]
+	p := o.params[c.tensor]
+	return p.W.Data[c.lo:c.hi], p.G.Data[c.lo:c.hi], o.m[c.tensor].Data[c.lo:c.hi], o.v[c.tensor].Data[c.lo:c.hi], &o.coef[c.tensor]
 }
 
 // Step updates every parameter with learning rate lr. A gradient that is not finite is reported before anything is
 // changed.
 func (o *Optimizer) Step(pool *tensor.Pool, lr float64, stats *Stats) error {
 	launches := (len(o.work) + blocksPerTask - 1) / blocksPerTask
-	o.norm.o, o.update.o = o, o
+	o.norm.o, o.update.o, o.advance.o = o, o, o
+	for len(o.spare) < pool.Workers() {
+		o.spare = append(o.spare, make([]float32, blockSize))
+	}
 	pool.Run(launches, &o.norm)
 
 	stats.Tensors = resize(stats.Tensors, len(o.params))
@@ -147,12 +189,15 @@ func (o *Optimizer) Step(pool *tensor.Pool, lr float64, stats *Stats) error {
 		c := &o.coef[i]
 		raw := float32(stats.Clip)
 		c.GradScale, c.MomMix, c.VScale = raw, 0, raw
-		if o.Config.Name != MoClip {
-			continue
-		}
 		s := per[i]
 		if o.Config.Scope == "global" {
 			s = all
+		}
+		if o.Config.Name == AdaTAM {
+			c.OneMinusBeta1 = float32(o.damping(i, s))
+		}
+		if o.Config.Name != MoClip {
+			continue
 		}
 		grad, mix, angle := o.cap(s, stats.Clip, len(p.Shape))
 		stats.Tensors[i] = angle
@@ -161,7 +206,22 @@ func (o *Optimizer) Step(pool *tensor.Pool, lr float64, stats *Stats) error {
 			c.VScale, c.VMix = grad, mix
 		}
 	}
+	switch o.Config.Name {
+	case MoFO:
+		pool.Run(launches, &o.advance)
+		o.selectTop(pool)
+	case Cautious:
+		pool.Run(launches, &o.advance)
+		o.rescale()
+	}
 	pool.Run(launches, &o.update)
+	stats.Moved = stats.Moved[:0]
+	if o.Measure {
+		per, _ := o.sums()
+		for _, s := range per {
+			stats.Moved = append(stats.Moved, Moved{Update2: s.gg, Weight2: s.mm})
+		}
+	}
 	return nil
 }
 
@@ -185,7 +245,7 @@ func (o *Optimizer) coefficients(p *tensor.Param, lr float64) asm.StepCoef {
 		decay = 1 - float64(lr*c.WeightDecay)
 	}
 	rate := lr
-	if c.Name != AdamW {
+	if !c.adam() {
 		rate = lr * c.A
 	}
 	return asm.StepCoef{

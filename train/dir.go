@@ -35,6 +35,11 @@ type runMeta struct {
 	Digest  string   `json:"digest"` // of everything that decides the result
 	Best    *float64 `json:"best"`   // lowest loss of the first evaluation set
 	Seconds float64  `json:"seconds"`
+
+	Record     int       `json:"record,omitempty"` // step before which the record was last made anew
+	Refreshing float64   `json:"refresh_seconds,omitempty"`
+	Similarity []float64 `json:"similarity,omitempty"` // AdaTAM's state
+	Angles     angleLog  `json:"angles,omitempty"`     // since the last evaluation
 }
 
 // digest names everything that decides the bits of a run: the recipe without what cannot be seen in them, the base model,
@@ -121,7 +126,10 @@ func (r *Run) save() (string, error) {
 		return "", nil
 	}
 	s := r.state()
-	meta := runMeta{Digest: r.digest(), Seconds: r.seconds}
+	meta := runMeta{
+		Digest: r.digest(), Seconds: r.seconds, Record: r.record, Refreshing: r.refreshing,
+		Similarity: r.stepper.Optimizer.Similarity(), Angles: r.angles,
+	}
 	if !math.IsInf(r.best, 1) {
 		meta.Best = &r.best
 	}
@@ -166,7 +174,17 @@ func (r *Run) resume() error {
 	if meta.Best != nil {
 		r.best = *meta.Best
 	}
+	r.refreshing, r.angles = meta.Refreshing, meta.Angles
+	if len(meta.Similarity) != len(r.stepper.Optimizer.Similarity()) {
+		return fmt.Errorf("train: %s: optimizer state of %d tensors, want %d", dir, len(meta.Similarity), len(r.stepper.Optimizer.Similarity()))
+	}
+	copy(r.stepper.Optimizer.Similarity(), meta.Similarity)
 	r.stepper.Optimizer.Restore(s.Step)
+	if meta.Record > 0 {
+		if err := r.useRecords(meta.Record); err != nil {
+			return err
+		}
+	}
 	return r.trimMetrics()
 }
 

@@ -36,8 +36,11 @@ type Recipe struct {
 	Tail      string  `yaml:"tail" json:"tail"`             // replay: sampled, or none (the paper's bare loss)
 	TailN     int     `yaml:"tail_n" json:"tail_n"`         // replay: draws per sequence; 0: max(128, V/64)
 	Proposal  string  `yaml:"proposal" json:"proposal"`     // replay: uniform or frequency
-	Mix       string  `yaml:"mix" json:"mix"`               // record (or, for loss: full, text) of general text to mix in
+	Mix       string  `yaml:"mix" json:"mix"`               // general text to mix in: a record, or for loss: full also text
 	ReplayMix float64 `yaml:"replay_mix" json:"replay_mix"` // share of every batch taken from mix
+
+	KL      float64     `yaml:"kl" json:"kl,omitempty"`          // weight λ of KL(base ‖ model) over the recorded ids and one bucket for the rest
+	Refresh RefreshPlan `yaml:"refresh" json:"refresh,omitzero"` // replay: when the record is made anew with the current model
 
 	Eval EvalPlan `yaml:"eval" json:"eval"`
 	Save SavePlan `yaml:"save" json:"save"`
@@ -48,6 +51,16 @@ type EvalPlan struct {
 	Every int      `yaml:"every" json:"every"` // steps; 0: only before the first and after the last
 	Data  []string `yaml:"data" json:"data"`   // NAME=FILE[:task]; best/ is chosen by the first one's loss
 }
+
+// RefreshPlan says when a run makes its record anew with the model in training: at the end of epochs, or when rho, measured
+// on the sample of the evaluations, passes a bound. The new records are kept in the run directory.
+type RefreshPlan struct {
+	EveryEpochs int     `yaml:"every_epochs" json:"every_epochs,omitempty"` // 0: not by epochs
+	RhoAbove    float64 `yaml:"rho_above" json:"rho_above,omitempty"`       // 0: not by rho
+	CheckEvery  int     `yaml:"check_every" json:"check_every,omitempty"`   // steps between measurements for rho_above; 0: an eighth of an epoch
+}
+
+func (p RefreshPlan) on() bool { return p.EveryEpochs > 0 || p.RhoAbove > 0 }
 
 // SavePlan says when checkpoints are written.
 type SavePlan struct {
@@ -112,6 +125,18 @@ func (r Recipe) Validate() error {
 		return field("warmup_ratio", "%g, want 0 to 1", r.WarmupRatio)
 	case r.Mix != "" && !(r.ReplayMix > 0 && r.ReplayMix < 1):
 		return field("replay_mix", "%g, want more than 0 and less than 1", r.ReplayMix)
+	case !(r.KL >= 0 && r.KL <= 1e3):
+		return field("kl", "%g, want 0 to 1000", r.KL)
+	case r.KL > 0 && r.Replay == "":
+		return field("kl", "the base model's probabilities come from a record; give replay instead of data")
+	case r.KL > 0 && r.Refresh.on():
+		return field("kl", "after a refresh the recorded probabilities are no longer the base model's; leave kl or refresh out")
+	case r.Refresh.EveryEpochs < 0 || r.Refresh.CheckEvery < 0 || !(r.Refresh.RhoAbove >= 0 && r.Refresh.RhoAbove < 1):
+		return field("refresh", "want every_epochs and check_every 0 or more, rho_above 0 to 1")
+	case r.Refresh.on() && r.Loss != "replay":
+		return field("refresh", "only loss replay depends on the record; leave refresh out")
+	case r.Refresh.on() && r.Out == "":
+		return field("refresh", "the new records are kept in the run directory; give out")
 	case r.Eval.Every < 0 || r.Save.Every < 0:
 		return field("eval.every, save.every", "want 0 or more steps")
 	case r.Save.KeepLast < 1:

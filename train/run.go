@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"reprise/checkpoint"
+	"reprise/data"
 	"reprise/eval"
 	"reprise/model"
 	"reprise/optim"
@@ -32,7 +33,12 @@ type Event struct {
 	Capped     *float64      `json:"capped,omitempty"` // share of tensors whose angle was capped
 	Tokens     int           `json:"tokens,omitempty"` // of this step
 	Seconds    float64       `json:"seconds"`          // since the run began, evaluations left out
+	KL         *float64      `json:"kl,omitempty"`     // mean KL(base ‖ model) over the batch's targets, as the kl term estimates it
 	Rho        *float64      `json:"rho,omitempty"`    // mean mass outside the subsets, measured exactly on a sample
+	RhoP95     *float64      `json:"rho_p95,omitempty"`
+	Groups     []Group       `json:"groups,omitempty"`          // at evaluations: angles since the last one, update and weights of this step
+	Refreshed  string        `json:"refreshed,omitempty"`       // record that was made anew before this step
+	Refreshing float64       `json:"refresh_seconds,omitempty"` // spent making records anew, since the run began
 	Eval       []eval.Result `json:"eval,omitempty"`
 	Checkpoint string        `json:"checkpoint,omitempty"`
 	Warning    string        `json:"warning,omitempty"`
@@ -55,10 +61,14 @@ type Run struct {
 	sets     []eval.Set
 	probe    *rhoProbe
 
-	done    int // steps taken
-	seconds float64
-	best    float64 // lowest loss of the first evaluation set
-	err     error
+	angles angleLog
+	record int // step before which the record was last made anew; 0: never
+
+	done       int // steps taken
+	seconds    float64
+	refreshing float64 // seconds spent on records
+	best       float64 // lowest loss of the first evaluation set
+	err        error
 }
 
 // ErrInterrupted is what Err returns after a run was cancelled and saved.
@@ -91,7 +101,7 @@ func open(r Recipe, base *checkpoint.Loaded, tok *tokenizer.Tokenizer, pool *ten
 	run.perBatch = r.GlobalBatchSize
 	if r.Mix != "" {
 		record, text := r.Mix, ""
-		if r.Loss == "full" {
+		if r.Loss == "full" && r.KL == 0 && data.KnownName(r.Mix) {
 			record, text = "", r.Mix
 		}
 		if run.mix, err = openSource(record, text, r, base, tok); err != nil {
@@ -120,10 +130,8 @@ func open(r Recipe, base *checkpoint.Loaded, tok *tokenizer.Tokenizer, pool *ten
 		run.sets = append(run.sets, set)
 	}
 	run.eval = &eval.Evaluator{Model: base.Model, Pool: pool, Tokenizer: tok, MaxSeqLen: r.MaxSeqLen}
-	if r.Loss == "replay" {
-		if run.probe, err = newRhoProbe(run.domain, r.Seed); err != nil {
-			return nil, err
-		}
+	if err := run.newProbe(); err != nil {
+		return nil, err
 	}
 	if run.stepper, err = NewStepper(base.Model, pool, run.objective(), r.Config); err != nil {
 		return nil, err
@@ -134,10 +142,10 @@ func open(r Recipe, base *checkpoint.Loaded, tok *tokenizer.Tokenizer, pool *ten
 // objective is the loss that the recipe asks for.
 func (r *Run) objective() Objective {
 	if r.Recipe.Loss != "replay" {
-		return Objective{}
+		return Objective{KL: r.Recipe.KL}
 	}
 	vocab := r.Base.Model.Config.VocabSize
-	o := Objective{Replay: true, TailN: r.Recipe.TailN, Seed: r.Recipe.Seed}
+	o := Objective{Replay: true, TailN: r.Recipe.TailN, Seed: r.Recipe.Seed, KL: r.Recipe.KL}
 	if o.TailN == 0 {
 		o.TailN = max(128, vocab/64)
 	}
@@ -182,17 +190,29 @@ func (r *Run) loop(ctx context.Context, yield func(Event) bool) error {
 			}
 			return ErrInterrupted
 		}
+		refreshed, err := r.refresh(ctx)
+		if err != nil {
+			if ctx.Err() != nil {
+				_, err = r.save()
+				return errors.Join(ErrInterrupted, err)
+			}
+			return err
+		}
 		e, err := r.step(&batch)
 		if err != nil {
 			return fmt.Errorf("%w; stopped before changing the weights; the last checkpoint is %s", err, r.lastCheckpoint())
 		}
+		e.Refreshed, e.Refreshing = refreshed, r.refreshing
 		last := r.done == r.Steps
+		if r.measures(r.done) {
+			e.Groups = r.angles.groups(r.stepper, e.LR) // before saving: the next evaluation counts from here
+		}
 		if every := r.Recipe.Save.Every; last || every > 0 && r.done%every == 0 {
 			if e.Checkpoint, err = r.save(); err != nil {
 				return err
 			}
 		}
-		if every := r.Recipe.Eval.Every; last || every > 0 && r.done%every == 0 {
+		if r.measures(r.done) {
 			if err := r.measure(ctx, &e); err != nil {
 				if ctx.Err() != nil {
 					_, err = r.save()
@@ -209,6 +229,12 @@ func (r *Run) loop(ctx context.Context, yield func(Event) bool) error {
 	return r.finish()
 }
 
+// measures says whether the run evaluates after a step.
+func (r *Run) measures(step int) bool {
+	every := r.Recipe.Eval.Every
+	return step == r.Steps || every > 0 && step%every == 0
+}
+
 // step takes one optimizer step on the next batch.
 func (r *Run) step(batch *[]*replay.Sequence) (Event, error) {
 	start := time.Now()
@@ -216,6 +242,7 @@ func (r *Run) step(batch *[]*replay.Sequence) (Event, error) {
 		return Event{}, err
 	}
 	lr := r.schedule.At(r.done + 1)
+	r.stepper.Optimizer.Measure = r.measures(r.done + 1)
 	mean, err := r.stepper.Step(*batch, r.Recipe.MicroBatchSize, r.done+1, lr)
 	if err != nil {
 		return Event{}, err
@@ -231,8 +258,13 @@ func (r *Run) step(batch *[]*replay.Sequence) (Event, error) {
 	} else {
 		e.LossFull = &mean
 	}
+	if r.Recipe.KL > 0 {
+		kl := r.stepper.KL
+		e.KL = &kl
+	}
 	if r.Recipe.Name == optim.MoClip {
 		e.Phi, e.Capped = angles(r.stepper.Stats.Tensors)
+		r.angles.add(r.stepper)
 	}
 	return e, nil
 }
@@ -273,11 +305,11 @@ func (r *Run) measure(ctx context.Context, e *Event) error {
 		e.Eval = append(e.Eval, result)
 	}
 	if r.probe != nil {
-		rho := r.probe.measure(r.Base.Model, r.pool)
-		e.Rho = &rho
+		rho, p95 := r.probe.measure(r.Base.Model, r.pool)
+		e.Rho, e.RhoP95 = &rho, &p95
 		if rho > 0.2 && r.Recipe.Tail == "none" {
 			e.Warning = fmt.Sprintf("rho is %.2f: the model now gives that much probability to ids which the record does not hold; "+
-				"the record is stale. Train with --tail sampled, or record again", rho)
+				"the record is stale. Train with --tail sampled, or make the record anew with --refresh-rho-above", rho)
 		}
 	}
 	if len(e.Eval) > 0 && e.Eval[0].Loss != nil && *e.Eval[0].Loss < r.best && r.Recipe.Out != "" && r.done > 0 {
@@ -302,3 +334,6 @@ func (r *Run) Model() *model.Model { return r.Base.Model }
 
 // Seconds is the time spent in training steps: data, forward, backward, optimizer.
 func (r *Run) Seconds() float64 { return r.seconds }
+
+// RefreshSeconds is the time spent on making records anew, measurements of rho for that purpose included.
+func (r *Run) RefreshSeconds() float64 { return r.refreshing }

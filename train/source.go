@@ -2,14 +2,12 @@ package train
 
 import (
 	"fmt"
-	"math"
 	"slices"
 
 	"reprise/checkpoint"
 	"reprise/data"
 	"reprise/loss"
 	"reprise/model"
-	"reprise/optim"
 	"reprise/replay"
 	"reprise/tensor"
 	"reprise/tokenizer"
@@ -129,13 +127,12 @@ func newRhoProbe(s *source, seed uint64) (*rhoProbe, error) {
 	return p, nil
 }
 
-// measure is the mean mass that the model gives to ids outside the recorded subsets.
-func (p *rhoProbe) measure(m *model.Model, pool *tensor.Pool) float64 {
+// measure is the mass that the model gives to ids outside the recorded subsets: mean and 95th percentile.
+func (p *rhoProbe) measure(m *model.Model, pool *tensor.Pool) (mean, p95 float64) {
 	if p.pass == nil {
 		p.pass = model.NewPass(m, pool, false)
 	}
-	var sum float64
-	n := 0
+	var all []float64
 	for i := range p.seqs {
 		q := &p.seqs[i]
 		subsets := loss.Subsets{Offsets: []int32{0}}
@@ -143,12 +140,16 @@ func (p *rhoProbe) measure(m *model.Model, pool *tensor.Pool) float64 {
 		rho := make([]float64, len(q.Subsets.Pos))
 		h := p.pass.Forward(model.Batch{IDs: q.IDs, Segments: q.DocStarts})
 		p.full.Rho(pool, m.Head(), h, &subsets, rho)
-		for _, r := range rho {
-			sum += r
-		}
-		n += len(rho)
+		all = append(all, rho...)
 	}
-	return sum / float64(max(1, n))
+	if len(all) == 0 {
+		return 0, 0
+	}
+	for _, r := range all {
+		mean += r
+	}
+	slices.Sort(all)
+	return mean / float64(len(all)), all[(len(all)-1)*95/100]
 }
 
 // warnRecord says what a record's summary bodes for the bare loss.
@@ -161,24 +162,4 @@ func (r *Run) warnRecord() string {
 			"can then end worse than the base model; --tail sampled is the remedy", 100*outside)
 	}
 	return ""
-}
-
-// angles summarises MoClip's angles: their median in degrees and the share that was capped.
-func angles(tensors []optim.Angle) (median, capped *float64) {
-	var phi []float64
-	n := 0
-	for _, a := range tensors {
-		if !math.IsNaN(a.Phi) {
-			phi = append(phi, a.Phi)
-		}
-		if a.Capped {
-			n++
-		}
-	}
-	if len(phi) == 0 {
-		return nil, nil
-	}
-	slices.Sort(phi)
-	share := float64(n) / float64(len(tensors))
-	return &phi[len(phi)/2], &share
 }

@@ -18,6 +18,7 @@ type Objective struct {
 	Proposal *loss.Proposal // replay: distribution of the sampled tail; nil: the bare loss of the paper
 	TailN    int            // replay: draws of the tail per sequence
 	Seed     uint64         // replay: seed of the draws
+	KL       float64        // weight of KL(base ‖ model); the sequences must carry recorded subsets
 }
 
 // Stepper takes optimizer steps: it holds a model, its gradients, one pass and the optimizer.
@@ -27,6 +28,7 @@ type Stepper struct {
 	Optimizer *optim.Optimizer
 	Objective Objective
 	Stats     optim.Stats // of the last step
+	KL        float64     // of the last step: mean KL(base ‖ model) per target in nats, where the objective has it
 
 	pass    *model.Pass
 	full    loss.Full
@@ -35,6 +37,7 @@ type Stepper struct {
 	batch   data.Batch
 	targets loss.Targets
 	subsets loss.Subsets
+	anchor  loss.Anchor
 	tails   []loss.Tail
 	losses  []float64
 }
@@ -68,14 +71,18 @@ func (s *Stepper) Step(seqs []*replay.Sequence, micro, step int, lr float64) (fl
 		return 0, fmt.Errorf("train: step %d: the batch holds no token that carries loss", step)
 	}
 	s.Model.ZeroGrads()
-	var sum float64
+	var sum, kl float64
 	for lo := 0; lo < len(seqs); lo += micro {
 		for _, l := range s.microBatch(seqs[lo:min(lo+micro, len(seqs))], lo, step, 1/float32(n)) {
 			sum += l
 		}
+		for _, d := range s.anchor.KL {
+			kl += d
+		}
 	}
 	s.pass.EndStep()
 	mean := sum / float64(n)
+	s.KL = kl / float64(n)
 	if math.IsNaN(mean) || math.IsInf(mean, 0) {
 		return mean, fmt.Errorf("train: step %d: the loss is %g", step, mean)
 	}
@@ -99,7 +106,7 @@ func (s *Stepper) microBatch(seqs []*replay.Sequence, first, step int, scale flo
 	return s.losses
 }
 
-// collect lays sequences end to end with their targets or their subsets.
+// collect lays sequences end to end with their targets, their subsets, or both.
 func (s *Stepper) collect(seqs []*replay.Sequence) {
 	s.batch.Reset()
 	t, u := &s.targets, &s.subsets
@@ -114,9 +121,31 @@ func (s *Stepper) collect(seqs []*replay.Sequence) {
 					t.Rows, t.Gold = append(t.Rows, first+int32(i)-1), append(t.Gold, q.IDs[i])
 				}
 			}
-			continue
+			if s.Objective.KL == 0 {
+				continue
+			}
 		}
 		AppendSubsets(u, &q.Subsets, first)
+	}
+	if s.Objective.KL > 0 {
+		s.collectAnchor(seqs)
+	}
+}
+
+// collectAnchor lays out what the record holds of the base model.
+func (s *Stepper) collectAnchor(seqs []*replay.Sequence) {
+	a := &s.anchor
+	a.Lambda, a.LogProb, a.Rest = float32(s.Objective.KL), a.LogProb[:0], a.Rest[:0]
+	for _, q := range seqs {
+		a.LogProb = append(a.LogProb, q.Subsets.LogProb...)
+		for _, covered := range q.Subsets.Mass {
+			a.Rest = append(a.Rest, 1-covered)
+		}
+	}
+	a.KL = grow(a.KL, len(a.Rest))
+	s.subsets.Anchor = a
+	if !s.Objective.Replay {
+		s.targets.Base = &s.subsets
 	}
 }
 

@@ -101,6 +101,8 @@ func TestBitsDoNotDependOnWorkersOrMicroBatches(t *testing.T) {
 		"replay, bare, atan2":  func(r *Recipe) { r.Tail = "none"; r.Name = optim.AdamAtan2 },
 		"replay, mixed":        func(r *Recipe) { r.Mix, r.ReplayMix = r.Replay, 0.4; r.Proposal = "frequency" },
 		"full, adamw":          func(r *Recipe) { r.Loss = "full"; r.Name = optim.AdamW },
+		"replay, kl, mofo":     func(r *Recipe) { r.KL = 0.5; r.Name = optim.MoFO },
+		"full, kl, cautious":   func(r *Recipe) { r.Loss, r.KL = "full", 0.5; r.Name = optim.Cautious },
 	} {
 		t.Run(name, func(t *testing.T) {
 			want := ""
@@ -127,58 +129,81 @@ func TestBitsDoNotDependOnWorkersOrMicroBatches(t *testing.T) {
 // TestResumedRunHasTheSameBits interrupts a run after some steps, twice, and compares it with one that was left alone:
 // the weights, and what the metrics say apart from the clock.
 func TestResumedRunHasTheSameBits(t *testing.T) {
-	w := newWorkshop(t)
-	whole := w.recipe("whole")
-	whole.Save.Every = 2
-	want := w.run(t, whole, w.pool, false)
+	for name, change := range map[string]func(*Recipe){
+		"plain":            func(*Recipe) {},
+		"adatam":           func(r *Recipe) { r.Name = optim.AdaTAM },
+		"refresh by epoch": func(r *Recipe) { r.Refresh.EveryEpochs = 1; r.Mix, r.ReplayMix = r.Replay, 0.4 },
+		"refresh by rho":   func(r *Recipe) { r.Refresh.RhoAbove, r.Refresh.CheckEvery, r.Tail = 0.02, 1, "none" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorkshop(t)
+			whole := w.recipe("whole")
+			whole.Save.Every, whole.Eval.Every = 2, 3
+			change(&whole)
+			want := w.run(t, whole, w.pool, false)
 
-	r := w.recipe("pieces")
-	r.Save.Every = 2
-	for _, stop := range []int{3, 5} {
-		run, err := Open(r, w.pool, stop > 3)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		for step := range run.Events(ctx) {
-			if step == stop {
+			r := whole
+			r.Out = w.path("pieces")
+			for _, stop := range []int{3, 5} {
+				run, err := Open(r, w.pool, stop > 3)
+				if err != nil {
+					t.Fatal(err)
+				}
+				ctx, cancel := context.WithCancel(t.Context())
+				for step := range run.Events(ctx) {
+					if step == stop {
+						cancel()
+					}
+				}
 				cancel()
+				if !errors.Is(run.Err(), ErrInterrupted) {
+					t.Fatalf("interrupted run ended with %v", run.Err())
+				}
 			}
-		}
-		cancel()
-		if !errors.Is(run.Err(), ErrInterrupted) {
-			t.Fatalf("interrupted run ended with %v", run.Err())
-		}
-	}
-	if got := w.run(t, r, w.pool, true); got != want {
-		t.Errorf("resumed run: %s, uninterrupted: %s", got, want)
-	}
-	if a, b := w.losses(t, "whole"), w.losses(t, "pieces"); !slices.Equal(a, b) {
-		t.Errorf("metrics differ:\n%v\n%v", a, b)
-	}
-	a, errA := checkpoint.Load(w.path("whole/final"))
-	b, errB := checkpoint.Load(w.path("pieces/final"))
-	if errA != nil || errB != nil || a.Fingerprint != b.Fingerprint || a.Fingerprint != want {
-		t.Errorf("final models: %v %v", errA, errB)
+			if got := w.run(t, r, w.pool, true); got != want {
+				t.Errorf("resumed run: %s, uninterrupted: %s", got, want)
+			}
+			a, b := w.metrics(t, "whole"), w.metrics(t, "pieces")
+			if !slices.Equal(a, b) {
+				t.Errorf("metrics differ:\n%v\n%v", a, b)
+			}
+			if refreshed := strings.Contains(strings.Join(a, ""), `"refreshed"`); refreshed != strings.HasPrefix(name, "refresh") {
+				t.Errorf("a record was made anew: %v", refreshed)
+			}
+			if groups := strings.Count(strings.Join(a, ""), `"weight_norm"`); groups < 8 {
+				t.Errorf("%d lines about groups of tensors, want 4 at every evaluation", groups)
+			}
+			left, errA := checkpoint.Load(w.path("whole/final"))
+			right, errB := checkpoint.Load(w.path("pieces/final"))
+			if errA != nil || errB != nil || left.Fingerprint != right.Fingerprint || left.Fingerprint != want {
+				t.Errorf("final models: %v %v", errA, errB)
+			}
+		})
 	}
 }
 
-// losses reads the training losses from metrics.jsonl.
-func (w *workshop) losses(t *testing.T, run string) []float64 {
+// metrics reads metrics.jsonl without what differs between runs: times and paths.
+func (w *workshop) metrics(t *testing.T, run string) []string {
 	t.Helper()
 	text, err := os.ReadFile(w.path(run + "/" + metricsFile))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var out []float64
+	var out []string
 	for line := range strings.Lines(string(text)) {
 		var e Event
 		if err := json.Unmarshal([]byte(line), &e); err != nil {
 			t.Fatal(err)
 		}
-		if e.LossReplay != nil {
-			out = append(out, *e.LossReplay)
+		e.Seconds, e.Refreshing, e.Checkpoint, e.Refreshed = 0, 0, "", filepath.Base(e.Refreshed)
+		if e.Refreshed == "." {
+			e.Refreshed = ""
 		}
+		b, err := json.Marshal(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, string(b))
 	}
 	return out
 }
@@ -243,6 +268,10 @@ func TestTrainingErrors(t *testing.T) {
 		"empty data":           {func(r *Recipe) { r.Loss, r.Replay, r.Data = "full", "", w.path("empty.jsonl") }, "empty.jsonl"},
 		"directory not empty":  {func(r *Recipe) { r.Out = w.path("full") }, "not empty"},
 		"an unknown optimizer": {func(r *Recipe) { r.Name = "sgd" }, "optimizer"},
+		"kl without a record":  {func(r *Recipe) { r.Loss, r.Replay, r.Data, r.KL = "full", "", w.path("domain.jsonl"), 1 }, "kl"},
+		"kl and refresh":       {func(r *Recipe) { r.KL, r.Refresh.EveryEpochs = 1, 1 }, "kl"},
+		"refresh, loss full":   {func(r *Recipe) { r.Loss, r.Refresh.EveryEpochs = "full", 1 }, "refresh"},
+		"refresh without out":  {func(r *Recipe) { r.Out, r.Refresh.RhoAbove = "", 0.1 }, "refresh"},
 		"a missing eval file":  {func(r *Recipe) { r.Eval.Data = []string{"x=" + w.path("none.txt")} }, "none.txt"},
 	} {
 		r := w.recipe("run-" + strings.ReplaceAll(name, " ", "-"))

@@ -12,6 +12,7 @@ import (
 
 type evalCmd struct {
 	Model     string   `required:"" help:"Model directory." placeholder:"DIR"`
+	Base      string   `help:"Base model directory: adds drift, how far the model's predictions are from the base model's." placeholder:"DIR"`
 	Data      []string `required:"" sep:"none" help:"NAME=FILE, NAME=FILE:choice or NAME=FILE:match; may be given several times." placeholder:"NAME=FILE"`
 	MaxSeqLen int      `help:"Longest sequence in tokens; 0: what the model was made for."`
 	JSON      bool     `name:"json" help:"Print one JSON object."`
@@ -31,6 +32,16 @@ func (c *evalCmd) Run(a *app) error {
 		return err
 	}
 	e := &eval.Evaluator{Model: m, Pool: a.pool(), Tokenizer: tok, MaxSeqLen: c.MaxSeqLen}
+	if c.Base != "" {
+		base, baseTok, err := load(c.Base)
+		if err != nil {
+			return err
+		}
+		if baseTok.Fingerprint() != tok.Fingerprint() || base.Config.VocabSize != m.Config.VocabSize {
+			return fmt.Errorf("eval: --base %s has another tokenizer or vocabulary than %s; drift compares the same ids", c.Base, c.Model)
+		}
+		e.Base = base
+	}
 	var results []eval.Result
 	for _, s := range sets {
 		r, err := e.Run(a.ctx, s)
@@ -40,6 +51,9 @@ func (c *evalCmd) Run(a *app) error {
 		results = append(results, r)
 		if !c.JSON {
 			a.printf("%s\n", describe(r))
+			if r.Drift != nil {
+				a.printf("%s\n", describeDrift(r.Drift))
+			}
 		}
 	}
 	if c.JSON {
@@ -62,6 +76,12 @@ func describe(r eval.Result) string {
 		s += fmt.Sprintf("  bits/byte %.4f", *r.BitsPerByte)
 	}
 	return s + fmt.Sprintf("  over %d tokens", r.Tokens)
+}
+
+// describeDrift is the drift in one line for people.
+func describeDrift(d *eval.Drift) string {
+	return fmt.Sprintf("%-12s KL(base||now) %.5f ± %.5f nats (p50 %.4f, p95 %.4f, p99 %.4f)  same top-1 %.2f %%  perplexity ×%.4f  Δp rms %.2f %% (p5 %+.2f, p95 %+.2f)",
+		"  drift", d.MeanKL, d.KLSE, d.KLP50, d.KLP95, d.KLP99, 100*d.SameTop1, d.PPLRatio, 100*d.DeltaRMS, 100*d.DeltaP5, 100*d.DeltaP95)
 }
 
 // load opens a model and its tokenizer.

@@ -25,7 +25,7 @@ type recipeFlags struct {
 	Out    *string `group:"Recipe" help:"Run directory; must not exist or be empty." placeholder:"DIR"`
 
 	Loss         *string  `group:"Recipe" help:"replay (default) or full."`
-	Optimizer    *string  `group:"Recipe" help:"moclip (default), adam-atan2 or adamw."`
+	Optimizer    *string  `group:"Recipe" help:"moclip (default), adam-atan2, adamw, adatam, mofo or cautious."`
 	LR           *float64 `name:"lr" group:"Recipe" help:"Peak learning rate (0.001)."`
 	Schedule     *string  `group:"Recipe" help:"cosine (default), linear or constant."`
 	WarmupRatio  *float64 `group:"Recipe" help:"Share of the steps spent warming up (0.1)."`
@@ -41,8 +41,13 @@ type recipeFlags struct {
 	Tail      *string  `group:"Recipe" help:"sampled (default), or none for the paper's bare loss."`
 	TailN     *int     `group:"Recipe" help:"Draws of the tail per sequence; 0: max(128, V/64)."`
 	Proposal  *string  `group:"Recipe" help:"Where the tail is drawn from: uniform (default) or frequency."`
-	Mix       *string  `group:"Recipe" help:"Record (with --loss full: text) of general text to mix into every batch." placeholder:"FILE"`
+	Mix       *string  `group:"Recipe" help:"Record (with --loss full also text) of general text to mix into every batch." placeholder:"FILE"`
 	ReplayMix *float64 `group:"Recipe" help:"Share of a batch that comes from --mix (0.25)."`
+
+	KL                 *float64 `name:"kl" group:"Recipe" help:"Weight of KL(base || model) over the recorded ids and the rest; holds on to the base model (0)."`
+	RefreshEveryEpochs *int     `group:"Recipe" help:"Make the record anew with the current model after so many epochs; 0: never."`
+	RefreshRhoAbove    *float64 `group:"Recipe" help:"Make the record anew when the mass outside it passes this; 0: never."`
+	RefreshCheckEvery  *int     `group:"Recipe" help:"Steps between looks at that mass; 0: an eighth of an epoch."`
 
 	Beta1       *float64 `group:"Optimizer"`
 	Beta2       *float64 `group:"Optimizer"`
@@ -56,6 +61,9 @@ type recipeFlags struct {
 	CapStart    *int     `group:"Optimizer" help:"MoClip: first step with the cap; 0: 1/(1-beta1) + 1."`
 	Cap1D       *bool    `name:"cap-1d" group:"Optimizer" negatable:"" help:"MoClip: cap one-dimensional tensors too (default)."`
 	KeepNorm    *bool    `group:"Optimizer" negatable:"" help:"MoClip: the rotated gradient keeps its norm (default)."`
+
+	Gamma    *float64 `group:"Optimizer" help:"AdaTAM: smoothing of the similarity (0.9)."`
+	Fraction *float64 `group:"Optimizer" help:"MoFO: share of every tensor that moves (0.15)."`
 
 	EvalData  []string `group:"Recipe" sep:"none" help:"NAME=FILE[:task] to measure while training; best/ follows the first." placeholder:"NAME=FILE"`
 	EvalEvery *int     `group:"Recipe" help:"Steps between measurements; 0: before the first and after the last."`
@@ -93,6 +101,12 @@ func (f *recipeFlags) apply(r *train.Recipe) {
 	set(&r.Proposal, f.Proposal)
 	set(&r.Mix, f.Mix)
 	set(&r.ReplayMix, f.ReplayMix)
+	set(&r.KL, f.KL)
+	set(&r.Refresh.EveryEpochs, f.RefreshEveryEpochs)
+	set(&r.Refresh.RhoAbove, f.RefreshRhoAbove)
+	set(&r.Refresh.CheckEvery, f.RefreshCheckEvery)
+	set(&r.Gamma, f.Gamma)
+	set(&r.Fraction, f.Fraction)
 	set(&r.Beta1, f.Beta1)
 	set(&r.Beta2, f.Beta2)
 	set(&r.WeightDecay, f.WeightDecay)

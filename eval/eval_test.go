@@ -1,0 +1,329 @@
+package eval
+
+import (
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"reprise/checkpoint"
+	"reprise/internal/tiny"
+	"reprise/model"
+	"reprise/tensor"
+	"reprise/tokenizer"
+)
+
+// bench is a tiny model, another one of the same shape, and their tokenizer.
+type bench struct {
+	dir        string
+	now, base  *model.Model
+	tok        *tokenizer.Tokenizer
+	pool       *tensor.Pool
+	nowP, oldP *model.Pass
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	b := &bench{dir: t.TempDir(), pool: tensor.NewPool(2)}
+	t.Cleanup(b.pool.Close)
+	if err := tiny.Write(b.dir); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(b.dir, "base", "tokenizer.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tiny.Model(filepath.Join(b.dir, "other"), text, 7); err != nil {
+		t.Fatal(err)
+	}
+	for name, m := range map[string]**model.Model{"base": &b.base, "other": &b.now} {
+		loaded, err := checkpoint.Load(filepath.Join(b.dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		*m = loaded.Model
+	}
+	if b.tok, err = tokenizer.Load(filepath.Join(b.dir, "base")); err != nil {
+		t.Fatal(err)
+	}
+	b.nowP, b.oldP = model.NewPass(b.now, b.pool, false), model.NewPass(b.base, b.pool, false)
+	return b
+}
+
+func (b *bench) write(t *testing.T, name string, lines ...any) string {
+	t.Helper()
+	var out []string
+	for _, l := range lines {
+		if s, ok := l.(string); ok {
+			out = append(out, s)
+			continue
+		}
+		text, err := json.Marshal(l)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, string(text))
+	}
+	path := filepath.Join(b.dir, name)
+	if err := os.WriteFile(path, []byte(strings.Join(out, "\n")+"\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// logProbs are the log-probabilities over the vocabulary after every token, in float64 from the final hidden states.
+func logProbs(p *model.Pass, ids []int32) [][]float64 {
+	h := p.Forward(model.Batch{IDs: ids, Segments: []int32{0}})
+	w := p.Model.Head().W
+	var out [][]float64
+	for i := range ids {
+		z := make([]float64, w.Rows)
+		var sum float64
+		for v := range z {
+			for k, x := range h.Row(i) {
+				z[v] += float64(x) * float64(w.Row(v)[k])
+			}
+			sum += math.Exp(z[v])
+		}
+		for v := range z {
+			z[v] -= math.Log(sum)
+		}
+		out = append(out, z)
+	}
+	return out
+}
+
+func near(t *testing.T, what string, got, want, tolerance float64) {
+	t.Helper()
+	if !(math.Abs(got-want) <= tolerance) {
+		t.Errorf("%s: %.8g, want %.8g", what, got, want)
+	}
+}
+
+// row is a line of a file.
+type row map[string]any
+
+// TestLossAndDrift scores pairs and text and compares everything with sums over float64 log-probabilities.
+func TestLossAndDrift(t *testing.T) {
+	b := newBench(t)
+	end, _ := b.tok.EOS()
+	pairs := []struct{ prompt, completion string }{{"the red lamp", "sings quickly"}, {"a stone", "of the river"}, {"", "open"}}
+	long := strings.Repeat("blue river and the lamp of seven ", 12)
+	var lines []any
+	for _, p := range pairs {
+		lines = append(lines, row{"prompt": p.prompt, "completion": p.completion})
+	}
+	type scored struct {
+		ids   []int32
+		first int // first target
+		bytes int
+	}
+	var docs []scored
+	for _, p := range pairs {
+		before, after := b.tok.EncodeCompletion(p.prompt, p.completion)
+		docs = append(docs, scored{append(append(slices.Clone(before), after...), end), max(1, len(before)), len(p.completion)})
+	}
+	docs[2].bytes -= len(b.tok.Decode(docs[2].ids[:1], true)) // its first id has nothing before it
+	for _, set := range []struct {
+		name, path string
+		docs       []scored
+		end        bool
+		limit      int
+	}{
+		{"pairs", b.write(t, "pairs.jsonl", lines...), docs, true, 48},
+		{"text", b.write(t, "long.txt", long), nil, false, 40},
+	} {
+		if set.docs == nil {
+			ids := b.tok.Encode(long+"\n", false)
+			bytes := 0
+			for len(ids) > 0 { // windows do not overlap; the first id of each has nothing before it
+				n := min(set.limit, len(ids))
+				bytes = len(b.tok.Decode(ids[1:n], true))
+				set.docs = append(set.docs, scored{ids[:n], 1, bytes})
+				ids = ids[n:]
+			}
+		}
+		var loss, lossBase, textLoss, kl, squares float64
+		var kls []float64
+		n, same, bytes := 0, 0, 0
+		for _, d := range set.docs {
+			now, base := logProbs(b.nowP, d.ids), logProbs(b.oldP, d.ids)
+			bytes += d.bytes
+			for i := d.first; i < len(d.ids); i++ {
+				p, q := base[i-1], now[i-1]
+				loss -= q[d.ids[i]]
+				lossBase -= p[d.ids[i]]
+				if !(set.end && i == len(d.ids)-1) {
+					textLoss -= q[d.ids[i]]
+				}
+				var k float64
+				best, bestBase := 0, 0
+				for v := range p {
+					k += math.Exp(p[v]) * (p[v] - q[v])
+					if q[v] > q[best] {
+						best = v
+					}
+					if p[v] > p[bestBase] {
+						bestBase = v
+					}
+				}
+				if best == bestBase {
+					same++
+				}
+				dp := math.Exp(q[d.ids[i]]) - math.Exp(p[d.ids[i]])
+				squares += dp * dp
+				kl += k
+				kls = append(kls, k)
+				n++
+			}
+		}
+		e := &Evaluator{Model: b.now, Base: b.base, Pool: b.pool, Tokenizer: b.tok, MaxSeqLen: set.limit}
+		r, err := e.Run(t.Context(), Set{Name: set.name, Path: set.path, Task: Loss})
+		if err != nil {
+			t.Fatal(err)
+		}
+		count := float64(n)
+		if r.Tokens != n || r.Truncated != 0 {
+			t.Errorf("%s: %d tokens, %d truncated, want %d and 0", set.name, r.Tokens, r.Truncated, n)
+		}
+		near(t, set.name+": loss", *r.Loss, loss/count, 1e-5)
+		near(t, set.name+": perplexity", *r.Perplexity, math.Exp(loss/count), 1e-2)
+		near(t, set.name+": bits per byte", *r.BitsPerByte, textLoss/math.Ln2/float64(bytes), 1e-4)
+		d := r.Drift
+		near(t, set.name+": mean KL", d.MeanKL, kl/count, 1e-5)
+		var spread float64
+		for _, k := range kls {
+			spread += (k - kl/count) * (k - kl/count)
+		}
+		slices.Sort(kls)
+		near(t, set.name+": KL's error", d.KLSE, math.Sqrt(spread/(count-1)/count), 1e-5)
+		near(t, set.name+": median KL", d.KLP50, (kls[(n-1)/2]+kls[n/2])/2, 1e-5)
+		near(t, set.name+": same top-1", d.SameTop1, float64(same)/count, 1e-9)
+		near(t, set.name+": perplexity ratio", d.PPLRatio, math.Exp((loss-lossBase)/count), 1e-4)
+		near(t, set.name+": Δp", d.DeltaRMS, math.Sqrt(squares/count), 1e-6)
+
+		// Without a base model the loss has the same bits; against itself nothing drifts.
+		alone := &Evaluator{Model: b.now, Pool: b.pool, Tokenizer: b.tok, MaxSeqLen: set.limit}
+		if r2, err := alone.Run(t.Context(), Set{Name: "x", Path: set.path, Task: Loss}); err != nil || *r2.Loss != *r.Loss || r2.Drift != nil {
+			t.Errorf("%s: without base: %v, %v", set.name, r2, err)
+		}
+		e.Base, e.compare.pass = b.now, nil
+		if r, err := e.Run(t.Context(), Set{Name: "x", Path: set.path, Task: Loss}); err != nil || r.Drift.MeanKL != 0 || r.Drift.SameTop1 < 1-1e-9 || r.Drift.PPLRatio != 1 || r.Drift.DeltaRMS != 0 {
+			t.Errorf("%s: drift from itself: %+v, %v", set.name, r.Drift, err)
+		}
+	}
+}
+
+// TestChoice: options after the prompt without an end id, by summed log-likelihood and per byte; ties to the lowest index;
+// a row that is too long counts once.
+func TestChoice(t *testing.T) {
+	b := newBench(t)
+	rows := []struct {
+		prompt  string
+		choices []string
+		answer  int
+	}{
+		{"the red lamp", []string{"sings", "of the river runs quickly", "a"}, 0},
+		{"a stone", []string{"open", "close", "open"}, 1},
+		{"seven", []string{"blue blue", "blue blue"}, 1},
+		{"seven", []string{"blue blue", "blue blue"}, 0},
+		{strings.Repeat("the river ", 30), []string{"sings", "runs"}, 0},
+	}
+	var lines []any
+	correct, perByte, tokens := 0, 0, 0
+	var choiceLoss, chance float64
+	for _, r := range rows {
+		lines = append(lines, row{"question": r.prompt, "choices": r.choices, "answer": r.answer})
+		best, bestByte, sum := 0, 0, 0.0
+		var s []float64
+		for i, c := range r.choices {
+			before, after := b.tok.EncodeCompletion(r.prompt, c)
+			if over := len(before) + len(after) - 48; over > 0 {
+				before = before[over:]
+			}
+			ids := append(slices.Clone(before), after...)
+			lp := logProbs(b.nowP, ids)
+			var x float64
+			for k := len(before); k < len(ids); k++ {
+				x += lp[k-1][ids[k]]
+			}
+			tokens += len(after)
+			s = append(s, x)
+			if x > s[best]+1e-6 {
+				best = i
+			}
+			if x/float64(len(c)) > s[bestByte]/float64(len(r.choices[bestByte]))+1e-6 {
+				bestByte = i
+			}
+			sum += math.Exp(x)
+		}
+		if best == r.answer {
+			correct++
+		}
+		if bestByte == r.answer {
+			perByte++
+		}
+		choiceLoss += (math.Log(sum) - s[r.answer]) / float64(len(rows))
+		chance += 1 / float64(len(r.choices)) / float64(len(rows))
+	}
+	e := &Evaluator{Model: b.now, Pool: b.pool, Tokenizer: b.tok, MaxSeqLen: 48}
+	r, err := e.Run(t.Context(), Set{Name: "c", Path: b.write(t, "c.jsonl", lines...), Task: Choice})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *r.Correct != correct || *r.CorrectPerByte != perByte || r.Total != len(rows) || r.Tokens != tokens || r.Truncated != 1 {
+		t.Errorf("%d right, %d per byte, of %d, %d tokens, %d truncated; want %d, %d, %d, %d, 1",
+			*r.Correct, *r.CorrectPerByte, r.Total, r.Tokens, r.Truncated, correct, perByte, len(rows), tokens)
+	}
+	near(t, "choice loss", *r.ChoiceLoss, choiceLoss, 1e-5)
+	near(t, "chance", *r.Chance, chance, 1e-9)
+}
+
+// TestMatch: greedy to the end id, white space collapsed, case kept.
+func TestMatch(t *testing.T) {
+	b := newBench(t)
+	for id := range b.now.Config.VocabSize { // so that the fresh model writes words
+		if word := b.tok.Decode([]int32{int32(id)}, true); strings.Trim(word, " abcdefghijklmnopqrstuvwxyz") != "" {
+			clear(b.now.Head().W.Row(id))
+		}
+	}
+	ids := b.tok.Encode("the red", false)
+	end, _ := b.tok.EOS()
+	for len(ids) < 48 { // what the model would write, token by token
+		lp := logProbs(b.nowP, ids)[len(ids)-1]
+		best := 0
+		for v := range lp {
+			if lp[v] > lp[best] {
+				best = v
+			}
+		}
+		if int32(best) == end {
+			break
+		}
+		ids = append(ids, int32(best))
+	}
+	limit := 6
+	answer := b.tok.Decode(ids[len(b.tok.Encode("the red", false)):][:limit], true)
+	if strings.TrimSpace(answer) == "" || strings.ToUpper(answer) == answer {
+		t.Fatalf("the model writes %q: this tests nothing", answer)
+	}
+	e := &Evaluator{Model: b.now, Pool: b.pool, Tokenizer: b.tok, MaxSeqLen: 48, MaxTokens: limit}
+	for completion, want := range map[string]int{answer: 1, " \n" + answer + "  ": 1, strings.ToUpper(answer): 0, answer + "x": 0} {
+		// The prompt is cut to leave the answer its tokens; this one needs no cut.
+		r, err := e.Run(t.Context(), Set{Name: "m", Path: b.write(t, "m.jsonl", row{"prompt": "the red", "completion": completion}), Task: Match})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if *r.Correct != want || r.Total != 1 || r.Truncated != 0 {
+			t.Errorf("completion %q: %d of %d right (%d truncated), want %d", completion, *r.Correct, r.Total, r.Truncated, want)
+		}
+	}
+	long := strings.Repeat("the river ", 40)
+	r, err := e.Run(t.Context(), Set{Name: "m", Path: b.write(t, "m.jsonl", row{"prompt": long, "completion": "sings"}), Task: Match})
+	if err != nil || r.Truncated != 1 {
+		t.Errorf("a long prompt: %d truncated, %v", r.Truncated, err)
+	}
+}

@@ -1,0 +1,101 @@
+package train
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"reprise/checkpoint"
+	"reprise/replay"
+)
+
+// A refresh makes the record anew with the model in training: the same packs, new subsets. It happens before a step, so
+// that it is a function of the steps taken: an interrupted run finds the finished record, continues a partial one, or makes
+// it again from the same weights, in the same bits.
+
+// newProbe makes the sample that rho is measured on.
+func (r *Run) newProbe() (err error) {
+	if r.Recipe.Loss == "replay" {
+		r.probe, err = newRhoProbe(r.domain, r.Recipe.Seed)
+	}
+	return err
+}
+
+// stepsPerEpoch is how many steps go once over the domain.
+func (r *Run) stepsPerEpoch() int { return (r.domain.len() + r.perBatch - 1) / r.perBatch }
+
+// due says whether the plan asks for a new record before the next step.
+func (r *Run) due() bool {
+	plan := r.Recipe.Refresh
+	if r.done == 0 || r.done == r.record {
+		return false
+	}
+	per := r.stepsPerEpoch()
+	if every := plan.EveryEpochs * per; every > 0 && r.done%every == 0 {
+		return true
+	}
+	if plan.RhoAbove == 0 {
+		return false
+	}
+	check := plan.CheckEvery
+	if check == 0 {
+		check = max(1, per/8)
+	}
+	if r.done%check != 0 {
+		return false
+	}
+	rho, _ := r.probe.measure(r.Base.Model, r.pool)
+	return rho > plan.RhoAbove
+}
+
+// refresh makes the records anew where that is due, and returns the domain's new file.
+func (r *Run) refresh(ctx context.Context) (string, error) {
+	if !r.Recipe.Refresh.on() {
+		return "", nil
+	}
+	start := time.Now()
+	defer func() { r.refreshing += time.Since(start).Seconds() }()
+	if !r.due() {
+		return "", nil
+	}
+	print := checkpoint.TensorSHA256(r.Base.Model)
+	for kind, s := range r.sources() {
+		_, err := replay.Again(ctx, replay.Job{
+			Model: r.Base.Model, ModelFingerprint: print, Tokenizer: r.Tokenizer, Pool: r.pool, Out: r.recordPath(kind, r.done),
+		}, s.record)
+		if err != nil {
+			return "", err
+		}
+	}
+	return r.recordPath("domain", r.done), r.useRecords(r.done)
+}
+
+// sources are those that a refresh replaces.
+func (r *Run) sources() map[string]*source {
+	list := map[string]*source{"domain": r.domain}
+	if r.mix != nil {
+		list["mix"] = r.mix
+	}
+	return list
+}
+
+func (r *Run) recordPath(kind string, step int) string {
+	return r.path(fmt.Sprintf("%s-%06d.replay", kind, step))
+}
+
+// useRecords goes over to the records that were made before step+1.
+func (r *Run) useRecords(step int) error {
+	for kind, s := range r.sources() {
+		fresh, err := replay.Open(r.recordPath(kind, step))
+		if err != nil {
+			return err
+		}
+		if fresh.Header().DataDigest != s.record.Header().DataDigest {
+			return fmt.Errorf("train: %s holds other sequences than the run's record; choose another --out", r.recordPath(kind, step))
+		}
+		s.record.Close()
+		s.record = fresh
+	}
+	r.record = step
+	return r.newProbe()
+}
