@@ -1,0 +1,128 @@
+package train
+
+import (
+	"fmt"
+	"os"
+	"testing"
+
+	"reprise/asm"
+	"reprise/checkpoint"
+	"reprise/internal/tiny"
+	"reprise/model"
+	"reprise/optim"
+	"reprise/tensor"
+)
+
+// The SHA-256 of the weights after 20 steps. They are part of the arithmetic contract: a change here is a change of
+// docs/NUMERICS.md and of its version, never a matter of one processor, compiler or number of workers.
+const (
+	replayIdentity = "75e47036a7cd8744c0107d1c922be71985da93e1d53cddd10c5409e7becf2bc3"
+	fullIdentity   = "f07372c9ee87a5a31e9d3d4a481bb6cec132213f1ee5ffafd21e7ea4d3a0168c"
+)
+
+// identityFlops is the most that one run may cost, so that portable and emulated ones stay quick.
+const identityFlops = 0.5e9
+
+// awkward is a model whose widths are no multiple of any tile or vector, with three query heads to a key head.
+const awkward = `{"architectures":["LlamaForCausalLM"],"model_type":"llama","vocab_size":300,"hidden_size":42,"intermediate_size":46,
+"num_hidden_layers":2,"num_attention_heads":3,"num_key_value_heads":1,"head_dim":14,"max_position_embeddings":64,
+"rms_norm_eps":1e-5,"rope_theta":10000.0,"tie_word_embeddings":%t,"initializer_range":0.1,"torch_dtype":"float32"}`
+
+// TestTrainingHasTheSameBitsEverywhere records and trains a small model on every tier of this host with several numbers of
+// workers, and compares the SHA-256 of the weights with the one that is committed. Initialisation, tokenizer, packing,
+// forward and backward passes, losses, random draws, schedule and optimizer all stand behind it.
+func TestTrainingHasTheSameBitsEverywhere(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		tied   bool
+		change func(*Recipe)
+		want   string
+	}{
+		{"replay, sampled tail, moclip", true, func(r *Recipe) { r.Delta, r.CapStart = 80, 2 }, replayIdentity},
+		{"full, adamw", false, func(r *Recipe) { r.Loss, r.Config = "full", optim.DefaultConfig(optim.AdamW) }, fullIdentity},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := &workshop{dir: t.TempDir()}
+			w.awkward(t, c.tied)
+			for _, tier := range asm.Available() {
+				for _, workers := range []int{1, 2, 3, 8} {
+					restore := asm.Force(tier)
+					got := w.identity(t, workers, c.change)
+					restore()
+					if got != c.want {
+						t.Errorf("%v, %d workers: the weights have SHA-256 %s, want %s", tier, workers, got, c.want)
+					}
+				}
+			}
+		})
+	}
+}
+
+// awkward makes the text and a model that is called awkward.
+func (w *workshop) awkward(t *testing.T, tied bool) {
+	t.Helper()
+	if err := tiny.Write(w.dir); err != nil {
+		t.Fatal(err)
+	}
+	tok, err := os.ReadFile(w.path("base/tokenizer.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := []byte(fmt.Sprintf(awkward, tied))
+	cfg, err := model.ParseConfig(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := model.New(cfg)
+	m.Init(7)
+	err = checkpoint.SaveModel(w.path("awkward"), m, checkpoint.SaveOptions{
+		Files: map[string][]byte{"config.json": config, "tokenizer.json": tok},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// identity is one run, Stage 0 and 20 steps of Stage 1.
+func (w *workshop) identity(t *testing.T, workers int, change func(*Recipe)) string {
+	t.Helper()
+	w.pool = tensor.NewPool(workers)
+	defer w.pool.Close()
+	if err := os.RemoveAll(w.path("domain.replay")); err != nil {
+		t.Fatal(err)
+	}
+	w.record(t, "awkward", "domain.replay")
+
+	const steps = 20
+	r := DefaultRecipe()
+	r.Model, r.Replay = w.path("awkward"), w.path("domain.replay")
+	r.GlobalBatchSize, r.MicroBatchSize, r.Epochs, r.MaxSteps, r.TailN = 2, 1, steps, steps, 24
+	change(&r)
+	run, err := Open(r, w.pool, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tokens := 0
+	for _, e := range run.Events(t.Context()) {
+		tokens += e.Tokens
+	}
+	if err := run.Err(); err != nil {
+		t.Fatal(err)
+	}
+	if run.done != steps {
+		t.Fatalf("%d steps, want %d", run.done, steps)
+	}
+	// At most: the whole head, as if a replay loss were a full one, and every sequence as long as it may be.
+	cfg := run.Model().Config
+	weights := 0
+	for p := range run.Model().Params() {
+		if len(p.W.Data) != cfg.VocabSize*cfg.HiddenSize || p == run.Model().Head() {
+			weights += len(p.W.Data)
+		}
+	}
+	perToken := float64(weights + 2*cfg.Layers*cfg.Heads*cfg.HeadDim*tiny.MaxSeqLen)
+	if flops := perToken * float64(6*tokens+2*run.domain.len()*tiny.MaxSeqLen); flops > identityFlops {
+		t.Errorf("one run takes %.3g operations (%d tokens), want at most %.3g", flops, tokens, identityFlops)
+	}
+	return checkpoint.TensorSHA256(run.Model())
+}
