@@ -28,8 +28,8 @@
 
 #define ADD4(m, n, d) OP3(0x4EA08400, m, n, d)   // d = n + m, integers
 #define SUB4(m, n, d) OP3(0x6EA08400, m, n, d)   // d = n - m, integers
-#define SHL4(s, n, d) OP2(0x4F205400 | ((s)<<16), n, d)    // d = n << s
-#define USHR4(s, n, d) OP2(0x6F000400 | ((64-(s))<<16), n, d) // d = n >> s, unsigned
+#define SHL4(s, n, d) OP2(0x4F205400 | ((s)<<16), n, d)        // d = n << s
+#define USHR4(s, n, d) OP2(0x6F000400 | ((64-(s))<<16), n, d)  // d = n >> s, unsigned
 
 #define ANDV(m, n, d) OP3(0x4E201C00, m, n, d)   // d = n & m
 #define BICV(m, n, d) OP3(0x4E601C00, m, n, d)   // d = n &^ m
@@ -39,6 +39,7 @@
 #define BIFV(m, n, d) OP3(0x6EE01C00, m, n, d)   // d = m ? d : n
 #define MOVV(n, d) ORRV(n, n, d)                 // d = n
 #define ZEROV(d) WORD $(0x4F000400 | (d))        // d = 0
+#define SIGNV(d) WORD $(0x4F046400 | (d))        // d = the sign bit of every lane
 #define SPLAT4(v) OP2(0x4E040400, v, v)          // all lanes of v = lane 0
 
 #define FMLA2(m, n, d) OP3(0x4E60CC00, m, n, d)  // d = fma(n, m, d), float64

@@ -132,8 +132,8 @@ func (s *Scratch) run(c, a, b *Matrix, ta, tb, acc bool) {
 // TestMatMulDefinition compares every variant with the definition at the edges
 // of tiles and panels, with and without gaps, on ordinary and on wild values.
 func TestMatMulDefinition(t *testing.T) {
-	ms := []int{0, 1, 2, 5, 6, 7, 8, 9, 13, 14, 15, 17, 27, 28, 29, 31}
-	ns := []int{0, 1, 4, 7, 8, 9, 12, 15, 16, 17, 31, 32, 33, 47, 48, 49, 64, 67}
+	ms := []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 14, 15, 17, 27, 28, 29, 31}
+	ns := []int{0, 1, 4, 7, 8, 9, 12, 14, 15, 16, 17, 18, 22, 31, 32, 33, 47, 48, 49, 64, 67}
 	ks := []int{0, 1, 2, 7, 8, 15, 16, 17, 33, 65}
 	perTier(t, func(t *testing.T) {
 		var s Scratch
