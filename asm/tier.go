@@ -33,15 +33,6 @@ func (t Tier) String() string {
 	return fmt.Sprintf("tier(%d)", int(t))
 }
 
-// The switches that dispatch reads. They are cumulative: with AVX-512 active
-// useAVX2 is true as well, so that a kernel without an AVX-512 twin runs its
-// AVX2 one. Test the highest first.
-var (
-	useAVX512 bool
-	useAVX2   bool
-	useNEON   bool
-)
-
 var (
 	active    Tier
 	available = hostTiers() // ascending, Generic first
@@ -75,9 +66,7 @@ func chooseTier(name string, host []Tier) (Tier, error) {
 
 func setTier(t Tier) {
 	active = t
-	useAVX512 = t == AVX512
-	useAVX2 = t == AVX2 || t == AVX512
-	useNEON = t == NEON
+	setSwitches(t)
 }
 
 // Active returns the tier in use.

@@ -16,3 +16,13 @@ func hostTiers() []Tier {
 	}
 	return tiers
 }
+
+// The switches that dispatch reads. They are cumulative: with AVX-512 active
+// useAVX2 is true as well, so that a kernel without an AVX-512 twin runs its
+// AVX2 one. Test the highest first.
+var useAVX512, useAVX2 bool
+
+func setSwitches(t Tier) {
+	useAVX512 = t == AVX512
+	useAVX2 = t == AVX2 || t == AVX512
+}
