@@ -1,10 +1,11 @@
 package asm
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
+	"unsafe"
 )
 
 // A kernelCase runs one kernel over slices of n elements. Every slice is
@@ -162,42 +163,88 @@ func TestTiersAgree(t *testing.T) {
 func checkTiers(t *testing.T, c kernelCase, n, offset int, wild bool, r *rand.Rand) {
 	t.Helper()
 	const pad = 40
-	input := make([][]float32, c.n)
-	for i := range input {
-		input[i] = make([]float32, offset+i+n+pad)
-		fill(r, input[i], wild)
+	buf, view := make([][]float32, c.n), make([][]float32, c.n)
+	for i := range buf {
+		buf[i] = make([]float32, offset+i+n+pad)
+		view[i] = buf[i][offset+i:][:n]
 	}
-	c.makePositive(input)
-	var want [][]float32
-	var wantScalar []float64
-	for _, tier := range Available() {
-		got, view := make([][]float32, c.n), make([][]float32, c.n)
-		for i := range input {
-			got[i] = append([]float32(nil), input[i]...)
-			view[i] = got[i][offset+i:][:n]
-		}
-		restore := Force(tier)
-		scalar := c.run(view)
-		restore()
-		if tier == Generic {
-			want, wantScalar = got, scalar
-			continue
-		}
-		for i := range got {
-			if j := differ(got[i], want[i]); j >= 0 {
-				t.Fatalf("%v, n=%d, wild=%v: slice %d, element %d: got %x, portable %x",
-					tier, n, wild, i, j-offset-i, got[i][j], want[i][j])
-			}
-		}
-		for i, v := range scalar {
-			if math.Float64bits(v) != math.Float64bits(wantScalar[i]) && (v == v || wantScalar[i] == wantScalar[i]) {
-				t.Fatalf("%v, n=%d, wild=%v: result %d: got %x, portable %x", tier, n, wild, i, v, wantScalar[i])
+	compareTiers(t, c, buf, view, r, wild)
+}
+
+// TestAlignments runs every kernel at every distance of its slices from a cache
+// line, and with slices at distances that differ.
+func TestAlignments(t *testing.T) {
+	const line = 16 // float32 in a cache line
+	r := rand.New(rand.NewPCG(11, 0))
+	for _, c := range kernelCases {
+		for _, n := range []int{1, 13, 32, 67, 100} {
+			buf := make([][]float32, c.n)
+			view := make([][]float32, c.n)
+			for at := range line {
+				for _, apart := range []int{0, 1, 7} {
+					for i := range buf {
+						buf[i] = alignedFloats(n + 2*line)
+						view[i] = buf[i][(at+i*apart)%line:][:n]
+					}
+					compareTiers(t, c, buf, view, r, at%2 == 1)
+				}
 			}
 		}
 	}
 }
 
-// TestTierNames makes a run on a processor without AVX visible.
-func TestTierNames(t *testing.T) {
-	t.Log(fmt.Sprint("tiers under test: ", Available()))
+// alignedFloats returns zeros that start at a cache line.
+func alignedFloats(n int) []float32 {
+	s := make([]float32, n+16)
+	for uintptr(unsafe.Pointer(&s[0]))%64 != 0 {
+		s = s[1:]
+	}
+	return s[:n]
+}
+
+// compareTiers fills buf, of which view is a part, and runs a kernel on every
+// tier, always from the same contents.
+func compareTiers(t *testing.T, c kernelCase, buf, view [][]float32, r *rand.Rand, wild bool) {
+	t.Helper()
+	for i := range buf {
+		fill(r, buf[i], wild)
+	}
+	c.makePositive(view)
+	compareFilled(t, c, buf, view)
+}
+
+// compareFilled is compareTiers for contents that are there.
+func compareFilled(t *testing.T, c kernelCase, buf, view [][]float32) {
+	t.Helper()
+	var input, want [][]float32
+	for i := range buf {
+		input = append(input, slices.Clone(buf[i]))
+	}
+	var wantScalar []float64
+	for _, tier := range Available() {
+		for i := range buf {
+			copy(buf[i], input[i])
+		}
+		restore := Force(tier)
+		scalar := c.run(view)
+		restore()
+		if tier == Generic {
+			for i := range buf {
+				want = append(want, slices.Clone(buf[i]))
+			}
+			wantScalar = scalar
+			continue
+		}
+		for i := range buf {
+			if j := differ(buf[i], want[i]); j >= 0 {
+				t.Fatalf("%v, %s, n=%d: slice %d, element %d of its surroundings: got %x, portable %x",
+					tier, c.name, len(view[0]), i, j, buf[i][j], want[i][j])
+			}
+		}
+		for i, v := range scalar {
+			if math.Float64bits(v) != math.Float64bits(wantScalar[i]) && (v == v || wantScalar[i] == wantScalar[i]) {
+				t.Fatalf("%v, %s, n=%d: result %d: got %x, portable %x", tier, c.name, len(view[0]), i, v, wantScalar[i])
+			}
+		}
+	}
 }

@@ -57,9 +57,9 @@ func Load(dir string) (*Loaded, error) {
 
 // checkSize refuses a config that asks for far more weights than there are, before they are allocated.
 func checkSize(cfg model.Config, src *Source) error {
-	heads := float64(cfg.HeadDim) * float64(2*cfg.Heads+2*cfg.KVHeads)
-	block := float64(cfg.HiddenSize) * (heads + 2*float64(cfg.IntermediateSize))
-	want := float64(cfg.Layers)*block + float64(cfg.VocabSize)*float64(cfg.HiddenSize)
+	heads := float64(float64(cfg.HeadDim) * float64(2*cfg.Heads+2*cfg.KVHeads))
+	block := float64(cfg.HiddenSize) * (heads + float64(2*float64(cfg.IntermediateSize)))
+	want := float64(float64(cfg.Layers)*block) + float64(float64(cfg.VocabSize)*float64(cfg.HiddenSize))
 	if have := src.elements(); want > 2*float64(have)+1<<24 {
 		return fmt.Errorf("checkpoint: %s: config.json describes at least %.3g weights, but only %d are stored; they do not belong together",
 			src.path, want, have)

@@ -20,7 +20,7 @@ func (o *Optimizer) damping(i int, s moments) float64 {
 	}
 	gamma := o.Config.gamma()
 	o.tam[i] = float64(gamma*o.tam[i]) + float64((1-gamma)*cos)
-	return o.Config.Eps + (1+o.tam[i])/2
+	return o.Config.Eps + float64((1+o.tam[i])/2)
 }
 
 // advanceJob advances the moments of a task's blocks and leaves the weights alone: what moves depends on the whole tensor's

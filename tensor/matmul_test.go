@@ -1,11 +1,14 @@
 package tensor
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"reprise/asm"
+	"reprise/internal/guard"
 )
 
 // perTier runs f once for every tier of this host.
@@ -23,11 +26,11 @@ var variants = []struct {
 	ta, tb bool
 }{{"NN", false, false}, {"NT", false, true}, {"TN", true, false}}
 
-// guard stands in the gaps between rows and behind the last one: nobody may
+// poison stands in the gaps between rows and behind the last one: nobody may
 // write it, and whoever reads it into a result turns that into a NaN.
-var guard = math.Float32frombits(0x7fc0beef)
+var poison = math.Float32frombits(0x7fc0beef)
 
-// filled returns a rows×cols matrix of values from draw, with gap guards after
+// filled returns a rows×cols matrix of values from draw, with gap poisoned places after
 // every row but the last.
 func filled(rows, cols, gap int, draw func() float32) *Matrix {
 	m := &Matrix{Rows: rows, Cols: cols, Stride: cols + gap}
@@ -36,7 +39,7 @@ func filled(rows, cols, gap int, draw func() float32) *Matrix {
 	}
 	m.Data = make([]float32, rows*m.Stride)[: (rows-1)*m.Stride+cols : (rows-1)*m.Stride+cols]
 	for i := range m.Data {
-		m.Data[i] = guard
+		m.Data[i] = poison
 	}
 	for i := range rows {
 		for j := range m.Row(i) {
@@ -94,7 +97,7 @@ func want(c, a, b *Matrix, ta, tb, acc bool) *Matrix {
 	return c
 }
 
-// same fails unless the matrices, guards included, agree bit for bit; NaNs agree.
+// same fails unless the matrices, gaps included, agree bit for bit; NaNs agree.
 func same(t *testing.T, what string, got, want *Matrix) {
 	t.Helper()
 	for i, x := range got.Data {
@@ -129,39 +132,134 @@ func (s *Scratch) run(c, a, b *Matrix, ta, tb, acc bool) {
 	}
 }
 
-// TestMatMulDefinition compares every variant with the definition at the edges
-// of tiles and panels, with and without gaps, on ordinary and on wild values.
+// edges returns lengths around one and two tiles of every tier, given how long a
+// tile is, and the longest that is worth a look.
+func edges(length func(asm.Tiling) int) (at []int, most int) {
+	for _, tier := range asm.Available() {
+		restore := asm.Force(tier)
+		n := max(4, length(asm.GEMMTiling())) // the portable code takes 4 columns at a time
+		restore()
+		at = append(at, 1, n-1, n, n+1, 2*n+1)
+		most = max(most, 2*n+3)
+	}
+	slices.Sort(at)
+	return slices.Compact(at), most
+}
+
+// TestMatMulDefinition compares every variant with the definition: each
+// dimension from 0 to two tiles and a little more while the others stand at the
+// edges of tiles, with and without gaps between rows, starting from C and from
+// +0, on ordinary and on wild values.
 func TestMatMulDefinition(t *testing.T) {
-	ms := []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 14, 15, 17, 27, 28, 29, 31}
-	ns := []int{0, 1, 4, 7, 8, 9, 12, 14, 15, 16, 17, 18, 22, 31, 32, 33, 47, 48, 49, 64, 67}
-	ks := []int{0, 1, 2, 7, 8, 15, 16, 17, 33, 65}
-	perTier(t, func(t *testing.T) {
-		var s Scratch
-		count := 0
-		for _, v := range variants {
-			for _, m := range ms {
-				for _, n := range ns {
-					for _, k := range ks {
-						// A third of the product of the lists, a different one
-						// for every variant.
-						if count++; count%3 != 0 {
-							continue
-						}
-						gap, acc, draw := count%5%3, count%2 == 0, uniform(uint64(count))
-						if count%4 == 0 {
-							draw = wild(uint64(count))
-						}
-						c, a, b := operands(m, n, k, gap, v.ta, v.tb, draw)
-						w := want(c, a, b, v.ta, v.tb, acc)
-						a0, b0 := clone(a), clone(b)
-						s.run(c, a, b, v.ta, v.tb, acc)
-						what := fmt.Sprintf("%s %d×%d×%d gap %d acc %v", v.name, m, n, k, gap, acc)
-						same(t, what, c, w)
-						same(t, what+": a", a, a0)
-						same(t, what+": b", b, b0)
-					}
+	rows, mostRows := edges(func(t asm.Tiling) int { return t.Rows })
+	cols, mostCols := edges(func(t asm.Tiling) int { return t.Cols })
+	depths, mostDepth := []int{1, 3, 8, 17, 33}, 2*16+3 // 16 columns are transposed together
+	upTo := func(n int) (all []int) {
+		for i := range n + 1 {
+			all = append(all, i)
+		}
+		return all
+	}
+	type dims struct{ m, n, k int }
+	seen := map[dims]bool{}
+	for _, sweep := range [][3][]int{
+		{upTo(mostRows), cols, depths}, {rows, upTo(mostCols), depths}, {rows, cols, upTo(mostDepth)},
+	} {
+		for _, m := range sweep[0] {
+			for _, n := range sweep[1] {
+				for _, k := range sweep[2] {
+					seen[dims{m, n, k}] = true
 				}
 			}
+		}
+	}
+	var s Scratch
+	for d := range seen {
+		// What varies beside the dimensions follows from them.
+		h := d.m*131 + d.n*17 + d.k
+		draw := uniform(uint64(h))
+		if h%4 == 0 {
+			draw = wild(uint64(h))
+		}
+		for i, v := range variants {
+			c, a, b := operands(d.m, d.n, d.k, (h+i)%3, v.ta, v.tb, draw)
+			a0, b0 := clone(a), clone(b)
+			for _, acc := range []bool{false, true} {
+				w := want(c, a, b, v.ta, v.tb, acc)
+				for _, tier := range asm.Available() {
+					got := clone(c)
+					restore := asm.Force(tier)
+					s.run(got, a, b, v.ta, v.tb, acc)
+					restore()
+					what := fmt.Sprintf("%v %s %v gap %d acc %v", tier, v.name, d, (h+i)%3, acc)
+					same(t, what, got, w)
+				}
+			}
+			same(t, v.name+": a", a, a0)
+			same(t, v.name+": b", b, b0)
+		}
+	}
+}
+
+// TestMatMulGuardPages puts the operands next to inaccessible pages: nothing
+// outside of them is touched, not even to be thrown away.
+func TestMatMulGuardPages(t *testing.T) {
+	rows, _ := edges(func(t asm.Tiling) int { return t.Rows })
+	cols, _ := edges(func(t asm.Tiling) int { return t.Cols })
+	rng := NewRNG(1, "test/guard", 0)
+	pick := func(from []int) int { return from[rng.Intn(len(from))] }
+	draw := uniform(2)
+	var s Scratch
+	for i := range 300 {
+		d := [3]int{pick(rows), pick(cols), pick([]int{1, 2, 15, 16, 17, 33, stripeRows + 1})}
+		v := variants[i%3]
+		c, a, b := operands(d[0], d[1], d[2], rng.Intn(3), v.ta, v.tb, draw)
+		for _, m := range []*Matrix{c, a, b} {
+			data := guard.Slice[float32](t, len(m.Data), i%2 == 0)
+			copy(data, m.Data)
+			m.Data = data
+		}
+		w := want(c, a, b, v.ta, v.tb, true)
+		start := slices.Clone(c.Data)
+		for _, tier := range asm.Available() {
+			copy(c.Data, start)
+			restore := asm.Force(tier)
+			s.run(c, a, b, v.ta, v.tb, true)
+			restore()
+			same(t, fmt.Sprintf("%v %s %v", tier, v.name, d), c, w)
+		}
+	}
+}
+
+// FuzzMatMul compares the tiers with the definition on arbitrary bit patterns.
+func FuzzMatMul(f *testing.F) {
+	rng := NewRNG(3, "test/fuzz", 0)
+	for range 300 {
+		bits := make([]byte, 4*(1+rng.Intn(64)))
+		for i := range bits {
+			bits[i] = byte(rng.Uint32())
+		}
+		f.Add(uint16(rng.Intn(80)), uint16(rng.Intn(80)), uint16(rng.Intn(80)), uint8(rng.Uint32()), bits)
+	}
+	f.Fuzz(func(t *testing.T, m, n, k uint16, flags uint8, bits []byte) {
+		if len(bits) < 4 || int(m)*int(n)*int(k) > 1<<20 {
+			return
+		}
+		i := 0
+		draw := func() float32 {
+			i += 4
+			return math.Float32frombits(binary.LittleEndian.Uint32(bits[i%(len(bits)-3):]))
+		}
+		v, acc := variants[flags%3], flags&4 != 0
+		c, a, b := operands(int(m), int(n), int(k), int(flags>>3%4), v.ta, v.tb, draw)
+		w := want(c, a, b, v.ta, v.tb, acc)
+		for _, tier := range asm.Available() {
+			restore := asm.Force(tier)
+			var s Scratch
+			got := clone(c)
+			s.run(got, a, b, v.ta, v.tb, acc)
+			restore()
+			same(t, fmt.Sprintf("%v %s", tier, v.name), got, w)
 		}
 	})
 }

@@ -73,7 +73,7 @@ func grid(g *gemm, workers int) (rows, cols, tasks int) {
 			height := max(1, (down*x+parts-1)/parts)
 			n := ((across + width - 1) / width) * ((down + height - 1) / height)
 			m, w := float64(min(g.m, height*t.Rows)), float64(min(g.n, width*t.Cols))
-			part := k * (m*w + costA*m + costB*w)
+			part := k * (float64(m*w) + float64(costA*m) + float64(costB*w))
 			if part < serialWork && n > workers {
 				continue
 			}

@@ -3,8 +3,6 @@ package tensor
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"sync/atomic"
 	"testing"
 
@@ -228,41 +226,4 @@ func TestGrid(t *testing.T) {
 			}
 		}
 	})
-}
-
-func TestDefaultWorkers(t *testing.T) {
-	if n := DefaultWorkers(); n < 1 {
-		t.Fatalf("DefaultWorkers() = %d", n)
-	}
-	dir := t.TempDir()
-	write := func(name, text string) string {
-		file := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return file
-	}
-	self := write("self", "0::/user/job\n")
-	if n := cgroupLimit(dir, self); n != 0 {
-		t.Errorf("limit %d without cpu.max", n)
-	}
-	write("user/job/cpu.max", "max 100000\n")
-	write("user/cpu.max", "150000 100000\n")
-	if n := cgroupLimit(dir, self); n != 2 {
-		t.Errorf("limit %d for 1.5 processors, want 2", n)
-	}
-	write("user/job/cpu.max", "50000 100000\n")
-	if n := cgroupLimit(dir, self); n != 1 {
-		t.Errorf("limit %d for half a processor, want 1", n)
-	}
-	status := write("status", "Name:\tx\nCpus_allowed_list:\t0-1,3\n")
-	for cpu, siblings := range map[int]string{0: "0-1", 1: "0-1", 3: "2-3"} {
-		write(fmt.Sprintf("cpu%d/topology/thread_siblings_list", cpu), siblings+"\n")
-	}
-	if n := linuxCores(dir, status); n != 2 {
-		t.Errorf("%d cores behind processors 0, 1 and 3, want 2", n)
-	}
 }

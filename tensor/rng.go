@@ -66,7 +66,7 @@ func (r *RNG) Uint64() uint64 {
 }
 
 // Float64 returns a multiple of 2⁻⁵³ in [0, 1).
-func (r *RNG) Float64() float64 { return float64(r.Uint64()>>11) * 0x1p-53 }
+func (r *RNG) Float64() float64 { return float64(float64(r.Uint64()>>11) * 0x1p-53) }
 
 // Intn returns an unbiased integer in [0, n); n must be positive (Lemire's multiplication with rejection).
 func (r *RNG) Intn(n int) int {

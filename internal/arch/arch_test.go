@@ -28,6 +28,7 @@ var mayImport = map[string][]string{
 	"eval":                {"asm", "tensor", "model", "loss", "data", "tokenizer"},
 	"train":               {"asm", "tensor", "model", "loss", "optim", "data", "tokenizer", "checkpoint", "replay", "eval", "internal/atomicfile"},
 	"internal/atomicfile": {},
+	"internal/guard":      {},
 	"internal/testdata":   {},
 	"internal/tiny":       {"tensor", "model", "tokenizer", "checkpoint"},
 	"internal/synth":      {"tensor", "data"},

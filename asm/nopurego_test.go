@@ -1,0 +1,6 @@
+//go:build !purego
+
+package asm
+
+// purego says that this build leaves the assembly out.
+const purego = false
