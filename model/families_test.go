@@ -391,3 +391,41 @@ func ExampleConfig_String() {
 	fmt.Println(cfg)
 	// Output: gpt2, 12 layers, hidden 768, heads 12/12 x 64, intermediate 3072, vocabulary 50257, tied
 }
+
+// TestTrainingMemory adds up what a pass has really allocated.
+func TestTrainingMemory(t *testing.T) {
+	pool := tensor.NewPool(1)
+	defer pool.Close()
+	for name, cfg := range allFamilies(t) {
+		m := randomModel(cfg, 1)
+		m.AllocGrads()
+		p := NewPass(m, pool, true)
+		const tokens = 50
+		p.Forward(Batch{IDs: randomIDs(tokens, cfg.VocabSize, 1), Segments: []int32{0}})
+		p.Backward(randomMatrix(tokens, cfg.HiddenSize, 1))
+		n := 0
+		count := func(m *tensor.Matrix, _ int) { n += len(m.Data) }
+		norms := func(stats ...normStats) {
+			for _, s := range stats {
+				n += len(s.mean) + len(s.inv)
+			}
+		}
+		for i := range p.acts {
+			a := &p.acts[i]
+			a.each(&cfg, count)
+			norms(a.attnStats, a.mlpStats, a.qStats, a.kStats)
+			n += 2 * len(a.stats)
+		}
+		for i := range p.stream {
+			count(&p.stream[i], 0)
+		}
+		count(&p.final, 0)
+		count(&p.tmp, 0)
+		norms(p.finalStats)
+		p.grads.each(&cfg, count)
+		got := cfg.TrainingMemory(tokens)
+		if got.Activations != 4*n || got.Weights != 4*m.Count() || got.Total() != 16*m.Count()+4*n {
+			t.Errorf("%s: %+v, but the pass holds %d bytes", name, got, 4*n)
+		}
+	}
+}
