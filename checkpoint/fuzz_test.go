@@ -2,7 +2,11 @@ package checkpoint
 
 import (
 	"bytes"
+	"encoding/binary"
 	"math/rand/v2"
+	"path/filepath"
+	"runtime"
+	"strings"
 	"testing"
 )
 
@@ -23,9 +27,23 @@ func seeds(t testing.TB) [][]byte {
 	return list
 }
 
+// littleMemory fails a test when work on an input of less than 1 MB allocates more than 64 MB in all.
+func littleMemory(t *testing.T, input []byte, work func()) {
+	t.Helper()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	work()
+	runtime.ReadMemStats(&after)
+	if n := after.TotalAlloc - before.TotalAlloc; len(input) < 1<<20 && n > 64<<20 {
+		t.Errorf("%d bytes allocated for an input of %d", n, len(input))
+	}
+}
+
 // checkAnyFile is what holds for arbitrary bytes: a refusal, or tensors that tile the file and can all be read.
 func checkAnyFile(t *testing.T, data []byte) {
-	f, err := NewFile("fuzz", bytes.NewReader(data), int64(len(data)))
+	var f *File
+	var err error
+	littleMemory(t, data, func() { f, err = NewFile("fuzz", bytes.NewReader(data), int64(len(data))) })
 	if err != nil {
 		if len(err.Error()) > 2000 {
 			t.Errorf("an error of %d bytes", len(err.Error()))
@@ -65,11 +83,53 @@ func FuzzFile(f *testing.F) {
 func FuzzIndex(f *testing.F) {
 	f.Add([]byte(`{"metadata":{"total_size":8},"weight_map":{"w":"model-00001-of-00002.safetensors"}}`))
 	f.Add([]byte(`{"weight_map":{"w":"../x"}}`))
-	f.Fuzz(func(t *testing.T, text []byte) {
-		if layout, err := parseIndex(text); err == nil && len(layout) == 0 {
-			t.Error("an empty index was accepted")
+	f.Fuzz(checkAnyIndex)
+}
+
+// checkAnyIndex is what holds for arbitrary bytes: a refusal, or shards below the index's directory.
+func checkAnyIndex(t *testing.T, text []byte) {
+	var layout map[string]string
+	var err error
+	littleMemory(t, text, func() { layout, err = parseIndex(text) })
+	if err != nil {
+		return
+	}
+	if len(layout) == 0 {
+		t.Error("an empty index was accepted")
+	}
+	for _, shard := range layout {
+		if !filepath.IsLocal(shard) {
+			t.Errorf("%q leaves the directory", shard)
 		}
-	})
+	}
+}
+
+// Headers and indexes of nearly 1 MB, made of what takes the most memory for its length.
+func TestMemoryOfHeadersAndIndexes(t *testing.T) {
+	name := func(i int) string {
+		s := []byte{'"', byte('a' + i%26), byte('a' + i/26%26), byte('a' + i/676%26), byte('a' + i/17576%26), '"'}
+		return string(s)
+	}
+	for _, value := range []string{`{"dtype":"U8","shape":[0],"data_offsets":[0,0]}`, `{"dtype":"U8","shape":[0,0,0,0,0,0,0,0,0],"data_offsets":[0,0]}`, `{}`, `1`} {
+		var b strings.Builder
+		b.WriteString(`{"__metadata__":{"format":"pt"}`)
+		for i := 0; b.Len() < 1<<20-200; i++ {
+			b.WriteString("," + name(i) + ":" + value)
+		}
+		b.WriteString("}")
+		checkAnyFile(t, append(binary.LittleEndian.AppendUint64(nil, uint64(b.Len())), b.String()...))
+	}
+	for _, value := range []string{`"a"`, `1`, `[]`} {
+		for _, open := range []string{`{"weight_map":{"x":"y"`, `{"metadata":{"x":1`, `{"x":{"x":1`} {
+			var b strings.Builder
+			b.WriteString(open)
+			for i := 0; b.Len() < 1<<20-200; i++ {
+				b.WriteString("," + name(i) + ":" + value)
+			}
+			b.WriteString("}}")
+			checkAnyIndex(t, []byte(b.String()))
+		}
+	}
 }
 
 // A fixed number of mutations of the seeds runs with the ordinary tests.

@@ -20,55 +20,85 @@ const maxConfig = 16 << 20
 // Loaded is a model and where it came from.
 type Loaded struct {
 	Model       *model.Model
-	Dir         string // the Hugging Face directory
-	DType       DType  // that most of its stored weights have
-	Fingerprint string // TensorSHA256 of the weights
-	Config      []byte // config.json as it is in the file
+	Dir         string            // the Hugging Face directory; "" for a fresh model
+	Files       map[string][]byte // of a fresh model: config.json and the tokenizer's files, for SaveOptions
+	DType       DType             // that most of its stored weights have
+	Fingerprint string            // TensorSHA256 of the weights
+	Config      []byte            // config.json as it is in the file
 }
 
 // Load reads a Hugging Face directory: config.json and the weights, from model.safetensors or from shards.
 //
 // Every parameter that the config implies must be there with its shape, and nothing else may be: only the buffers that old
 // versions of transformers stored and a tied lm_head.weight that equals the embedding are passed over. A weight that is
-// not finite is an error.
+// not finite is an error. Names may lack the prefix "model." or "transformer.", as in files of a bare decoder.
 func Load(dir string) (*Loaded, error) {
-	config, err := readLimited(filepath.Join(dir, "config.json"), maxConfig)
-	if err != nil {
-		return nil, err
-	}
-	cfg, err := model.ParseConfig(config)
-	if err != nil {
-		return nil, fmt.Errorf("checkpoint: %s: %w", dir, err)
-	}
-	src, err := OpenSource(dir)
+	src, outline, config, err := openDir(dir)
 	if err != nil {
 		return nil, err
 	}
 	defer src.Close()
-	if err := checkSize(cfg, src); err != nil {
-		return nil, err
-	}
-	m := model.New(cfg)
+	m := model.New(outline.Config)
 	if err := src.fill(m); err != nil {
 		return nil, err
 	}
 	return &Loaded{Model: m, Dir: dir, DType: src.DType(), Fingerprint: TensorSHA256(m), Config: config}, nil
 }
 
-// checkSize refuses a config that asks for far more weights than there are, before they are allocated.
-func checkSize(cfg model.Config, src *Source) error {
-	heads := float64(float64(cfg.HeadDim) * float64(2*cfg.Heads+2*cfg.KVHeads))
-	block := float64(cfg.HiddenSize) * (heads + float64(2*float64(cfg.IntermediateSize)))
-	want := float64(float64(cfg.Layers)*block) + float64(float64(cfg.VocabSize)*float64(cfg.HiddenSize))
-	if have := src.elements(); want > 2*float64(have)+1<<24 {
-		return fmt.Errorf("checkpoint: %s: config.json describes at least %.3g weights, but only %d are stored; they do not belong together",
-			src.path, want, have)
-	}
-	return nil
+// Inspected is what can be said of a model directory without reading its weights.
+type Inspected struct {
+	Config  model.Config
+	DType   DType  // that most of the stored weights have
+	Files   int    // that hold weights
+	Tensors []Info // the parameters in ascending order of their names; Offset counts within a file
 }
 
-// fill reads every parameter of m.
-func (s *Source) fill(m *model.Model) error {
+// Inspect is Load without the weights: names, shapes and types have been checked.
+func Inspect(dir string) (*Inspected, error) {
+	src, outline, _, err := openDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer src.Close()
+	x := &Inspected{Config: outline.Config, DType: src.DType(), Files: len(src.files)}
+	for p := range outline.Params() {
+		t, err := src.Info(p.Name)
+		if err != nil {
+			return nil, err
+		}
+		x.Tensors = append(x.Tensors, t)
+	}
+	return x, nil
+}
+
+// openDir reads a directory's config and the headers of its weights, which must belong together.
+func openDir(dir string) (_ *Source, outline *model.Model, config []byte, err error) {
+	config, err = readLimited(filepath.Join(dir, "config.json"), maxConfig)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	cfg, err := model.ParseConfig(config)
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("checkpoint: %s: %w", dir, err)
+	}
+	src, err := OpenSource(dir)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	prefixed := func(name string) bool { return strings.HasPrefix(name, cfg.Prefix) }
+	if len(src.names) > 0 && !slices.ContainsFunc(src.names, prefixed) {
+		cfg.Prefix = ""
+	}
+	outline = model.Outline(cfg)
+	if err := src.match(outline); err != nil {
+		src.Close()
+		return nil, nil, nil, err
+	}
+	return src, outline, config, nil
+}
+
+// match holds what is stored against the parameters of m.
+func (s *Source) match(m *model.Model) error {
 	wanted := map[string]*tensor.Param{}
 	var missing []string
 	for p := range m.Params() {
@@ -93,11 +123,34 @@ func (s *Source) fill(m *model.Model) error {
 			s.path, quote(extra[0]), t.Shape, m.Config.ModelType, more(extra))
 	}
 	for p := range m.Params() {
+		if _, err := s.weights(p.Name, p.Shape); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// weights describes a tensor that holds weights of a shape.
+func (s *Source) weights(name string, shape []int) (Info, error) {
+	f := s.owner[name]
+	t, err := f.Info(name)
+	switch {
+	case err != nil:
+		return t, err
+	case !t.DType.IsWeight():
+		return t, f.wrong(t, "dtype %s is not supported for weights; supported: F32, BF16, F16", t.DType)
+	}
+	return t, f.checkShape(t, shape)
+}
+
+// fill reads every parameter of m.
+func (s *Source) fill(m *model.Model) error {
+	for p := range m.Params() {
 		if err := s.readParam(p.Name, p); err != nil {
 			return err
 		}
 	}
-	if wanted[tiedHead] == nil && s.owner[tiedHead] != nil {
+	if m.Config.TieEmbeddings && s.owner[tiedHead] != nil {
 		return s.checkTied(m.Head())
 	}
 	return nil
@@ -137,17 +190,11 @@ func (s *Source) hint(p *tensor.Param) string {
 
 // readParam reads the tensor name into the weights of p, whose shape it must have.
 func (s *Source) readParam(name string, p *tensor.Param) error {
-	f := s.owner[name]
-	t, err := f.Info(name)
+	t, err := s.weights(name, p.Shape)
 	if err != nil {
 		return err
 	}
-	if !t.DType.IsWeight() {
-		return f.wrong(t, "dtype %s is not supported for weights; supported: F32, BF16, F16", t.DType)
-	}
-	if err := f.checkShape(t, p.Shape); err != nil {
-		return err
-	}
+	f := s.owner[name]
 	done := 0
 	for rows := range pieces(p.W) {
 		if err := f.readFloat32(t, done, rows); err != nil {

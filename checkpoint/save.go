@@ -40,6 +40,10 @@ var copied = []string{
 	"merges.txt", "vocab.json", "added_tokens.json", "tokenizer.model", "chat_template.*",
 }
 
+func matches(patterns []string, name string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool { ok, _ := filepath.Match(p, name); return ok })
+}
+
 // SaveModel writes a Hugging Face directory that Load, transformers and others read. It appears under its name in one
 // step, complete and flushed to the disk; after an error there is nothing new.
 func SaveModel(dir string, m *model.Model, opt SaveOptions) error {
@@ -149,8 +153,7 @@ func (s *save) copyFrom(dir string) error {
 		return err
 	}
 	for _, e := range entries {
-		wanted := func(pattern string) bool { ok, _ := filepath.Match(pattern, e.Name()); return ok }
-		if !slices.ContainsFunc(copied, wanted) {
+		if !matches(copied, e.Name()) {
 			continue
 		}
 		if s.files[e.Name()], err = readLimited(filepath.Join(dir, e.Name()), math.MaxInt32); err != nil {

@@ -201,17 +201,6 @@ func (s *Source) DType() DType {
 	return best
 }
 
-// elements is the number of stored elements.
-func (s *Source) elements() int {
-	n := 0
-	for _, f := range s.files {
-		for _, t := range f.tensors {
-			n += t.Len()
-		}
-	}
-	return n
-}
-
 // readLimited reads a whole file of at most limit bytes.
 func readLimited(path string, limit int64) ([]byte, error) {
 	fi, err := os.Stat(path)

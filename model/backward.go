@@ -7,33 +7,52 @@ import (
 	"reprise/tensor"
 )
 
-// gradients are the buffers of the backward pass.
+// gradients are the buffers of the backward pass. Matrices of parts that the model does not have stay empty.
 type gradients struct {
 	capacity         int
 	dx               tensor.Matrix // gradient of the residual stream [tokens, d]
 	dnorm            tensor.Matrix // gradient of a normalised input [tokens, d]
+	dqkv             tensor.Matrix // dq, dk, dv look into it where one product makes all three
 	dq, dk, dv, do   tensor.Matrix
+	dqRaw, dkRaw     tensor.Matrix // before the norms of query and key
 	dgate, dup, dact tensor.Matrix
 
 	embedding embeddingGrad
 }
 
-func (g *gradients) resize(cfg Config, n int) {
-	all := []struct {
-		m    *tensor.Matrix
-		cols int
-	}{
-		{&g.dx, cfg.HiddenSize}, {&g.dnorm, cfg.HiddenSize},
-		{&g.dq, cfg.Heads * cfg.HeadDim}, {&g.do, cfg.Heads * cfg.HeadDim},
-		{&g.dk, cfg.KVHeads * cfg.HeadDim}, {&g.dv, cfg.KVHeads * cfg.HeadDim},
-		{&g.dgate, cfg.IntermediateSize}, {&g.dup, cfg.IntermediateSize}, {&g.dact, cfg.IntermediateSize},
+// each visits the matrices that a config gives rise to, with their widths.
+func (g *gradients) each(cfg *Config, visit func(m *tensor.Matrix, cols int)) {
+	q, kv := cfg.Heads*cfg.HeadDim, cfg.KVHeads*cfg.HeadDim
+	visit(&g.dx, cfg.HiddenSize)
+	visit(&g.dnorm, cfg.HiddenSize)
+	if cfg.Conv1D {
+		visit(&g.dqkv, cfg.qkvWidth())
+	} else {
+		visit(&g.dq, q)
+		visit(&g.dk, kv)
+		visit(&g.dv, kv)
 	}
-	for _, b := range all {
-		if n > g.capacity {
-			*b.m = *tensor.NewMatrix(n, b.cols)
+	if cfg.QKNorm {
+		visit(&g.dqRaw, q)
+		visit(&g.dkRaw, kv)
+	}
+	visit(&g.do, q)
+	if !cfg.GELU {
+		visit(&g.dgate, cfg.IntermediateSize)
+	}
+	visit(&g.dup, cfg.IntermediateSize)
+	visit(&g.dact, cfg.IntermediateSize)
+}
+
+func (g *gradients) resize(cfg *Config, n int) {
+	grow := n > g.capacity
+	g.each(cfg, func(m *tensor.Matrix, cols int) {
+		if grow {
+			*m = *tensor.NewMatrix(n, cols)
 		}
-		b.m.Rows = n
-	}
+		m.Rows = n
+	})
+	splitQKV(cfg, &g.dqkv, &g.dq, &g.dk, &g.dv)
 	g.capacity = max(g.capacity, n)
 }
 
@@ -45,36 +64,88 @@ func (p *Pass) Backward(dh *tensor.Matrix) {
 	if !p.keep {
 		panic("model: Backward on a pass that was made without training")
 	}
-	m, pool, g := p.Model, p.Pool, &p.grads
-	g.resize(m.Config, dh.Rows)
+	m, g := p.Model, &p.grads
+	g.resize(&m.Config, dh.Rows)
 	last := 2 * len(m.blocks)
 	clear(g.dx.Data[:g.dx.Rows*g.dx.Stride])
-	p.normBackward(&g.dx, dh, p.streamAt(last), p.finalInv, m.norm)
+	p.normBackward(&g.dx, dh, p.streamAt(last), p.finalStats, &m.norm)
 	for i := len(m.blocks) - 1; i >= 0; i-- {
 		blk, a := &m.blocks[i], p.layer(i)
 
-		pool.MatMulTN(blk.down.G, &g.dx, &a.activated, true)
-		pool.MatMul(&g.dact, &g.dx, blk.down.W, false)
-		p.swigluBackward(a)
-		pool.MatMulTN(blk.gate.G, &g.dgate, &a.mlpIn, true)
-		pool.MatMulTN(blk.up.G, &g.dup, &a.mlpIn, true)
-		pool.MatMul(&g.dnorm, &g.dgate, blk.gate.W, false)
-		pool.MatMul(&g.dnorm, &g.dup, blk.up.W, true)
-		p.normBackward(&g.dx, &g.dnorm, p.streamAt(2*i+1), a.mlpInv, blk.mlpNorm)
+		p.linearGrad(blk.down, &g.dx, &a.activated)
+		p.linearInput(blk.down, &g.dact, &g.dx, false)
+		p.activationBackward(blk, a)
+		if blk.gate != nil {
+			p.linearGrad(blk.gate, &g.dgate, &a.mlpIn)
+			p.linearInput(blk.gate, &g.dnorm, &g.dgate, false)
+		}
+		p.linearGrad(blk.up, &g.dup, &a.mlpIn)
+		p.linearInput(blk.up, &g.dnorm, &g.dup, blk.gate != nil)
+		p.normBackward(&g.dx, &g.dnorm, p.streamAt(2*i+1), a.mlpStats, &blk.mlpNorm)
 
-		pool.MatMulTN(blk.o.G, &g.dx, &a.o, true)
-		pool.MatMul(&g.do, &g.dx, blk.o.W, false)
-		p.attentionBackward(a)
-		p.rotate(&g.dq, &g.dk, p.rope.neg)
-		pool.MatMulTN(blk.q.G, &g.dq, &a.attnIn, true)
-		pool.MatMulTN(blk.k.G, &g.dk, &a.attnIn, true)
-		pool.MatMulTN(blk.v.G, &g.dv, &a.attnIn, true)
-		pool.MatMul(&g.dnorm, &g.dq, blk.q.W, false)
-		pool.MatMul(&g.dnorm, &g.dk, blk.k.W, true)
-		pool.MatMul(&g.dnorm, &g.dv, blk.v.W, true)
-		p.normBackward(&g.dx, &g.dnorm, p.streamAt(2*i), a.attnInv, blk.attnNorm)
+		p.linearGrad(blk.o, &g.dx, &a.o)
+		p.linearInput(blk.o, &g.do, &g.dx, false)
+		p.attentionBackward(a, blk.window)
+		p.projectBackward(blk, a)
+		p.normBackward(&g.dx, &g.dnorm, p.streamAt(2*i), a.attnStats, &blk.attnNorm)
 	}
 	g.embedding.add(m.Config.VocabSize, p.batch.IDs, &g.dx)
+	if m.positions != nil {
+		p.backJob.place = placeJob{g: m.positions.G, dx: &g.dx, positions: p.positions}
+		p.Pool.Run(tasks(g.dx.Cols, ownedColumns), &p.backJob.place)
+	}
+}
+
+// projectBackward leads the gradients of queries, keys and values to the block's normalised input.
+func (p *Pass) projectBackward(blk *block, a *activations) {
+	g := &p.grads
+	p.rotate(&g.dq, &g.dk, true)
+	dq, dk := &g.dq, &g.dk
+	if blk.qNorm != nil {
+		dq, dk = &g.dqRaw, &g.dkRaw
+		p.headNormBackward(dq, &g.dq, &a.qRaw, a.qStats, blk.qNorm)
+		p.headNormBackward(dk, &g.dk, &a.kRaw, a.kStats, blk.kNorm)
+	}
+	if blk.qkv != nil {
+		p.linearGrad(blk.qkv, &g.dqkv, &a.attnIn)
+		p.linearInput(blk.qkv, &g.dnorm, &g.dqkv, false)
+		return
+	}
+	p.linearGrad(blk.q, dq, &a.attnIn)
+	p.linearGrad(blk.k, dk, &a.attnIn)
+	p.linearGrad(blk.v, &g.dv, &a.attnIn)
+	p.linearInput(blk.q, &g.dnorm, dq, false)
+	p.linearInput(blk.k, &g.dnorm, dk, true)
+	p.linearInput(blk.v, &g.dnorm, &g.dv, true)
+}
+
+func (p *Pass) headNormBackward(dx, dy, x *tensor.Matrix, stats normStats, n *norm) {
+	dim := p.Model.Config.HeadDim
+	to, from, at := headRows(dx, dim), headRows(dy, dim), headRows(x, dim)
+	clear(to.Data[:to.Rows*dim])
+	p.normBackward(&to, &from, &at, stats, n)
+}
+
+// linearGrad continues the gradients of l's weights and bias with those of y = x·W + b.
+func (p *Pass) linearGrad(l *linear, dy, x *tensor.Matrix) {
+	if l.conv1D {
+		p.Pool.MatMulTN(l.w.G, x, dy, true)
+	} else {
+		p.Pool.MatMulTN(l.w.G, dy, x, true)
+	}
+	if l.bias != nil {
+		p.backJob.bias = biasGradJob{dbias: l.bias.G.Data, dy: dy}
+		p.Pool.Run(tasks(dy.Cols, ownedColumns), &p.backJob.bias)
+	}
+}
+
+// linearInput computes the gradient of x, or with acc goes on with it.
+func (p *Pass) linearInput(l *linear, dx, dy *tensor.Matrix, acc bool) {
+	if l.conv1D {
+		p.Pool.MatMulNT(dx, dy, l.w.W, acc)
+	} else {
+		p.Pool.MatMul(dx, dy, l.w.W, acc)
+	}
 }
 
 // EndStep adds the input embedding's gradient, gathered over all micro-batches of the step, to its parameter: once, so
@@ -119,100 +190,116 @@ func (e *embeddingGrad) flush(g *tensor.Matrix) {
 
 // backwardJobs holds the parallel work of the backward pass.
 type backwardJobs struct {
-	norm normBackwardJob
-	gain gainJob
-	act  swigluBackwardJob
-	attn attnBackwardJob
+	norm  normBackwardJob
+	gain  gainJob
+	bias  biasGradJob
+	place placeJob
+	act   activationBackwardJob
+	attn  attnBackwardJob
 }
 
-// normBackwardJob adds the gradient through a norm to that of the residual stream.
+// ownedColumns is how many columns of a reduction over rows one task owns: each column's chain runs over all rows in order.
+const ownedColumns = 64
+
+func ownedBy(task, cols int) (c0, c1 int) {
+	return task * ownedColumns, min((task+1)*ownedColumns, cols)
+}
+
+// biasGradJob continues the gradient of a bias: db += dy, rows ascending.
+type biasGradJob struct {
+	dbias []float32
+	dy    *tensor.Matrix
+}
+
+func (j *biasGradJob) Do(_, task int) {
+	c0, c1 := ownedBy(task, len(j.dbias))
+	g := j.dbias[c0:c1]
+	for r := range j.dy.Rows {
+		asm.Add(g, g, j.dy.Row(r)[c0:c1])
+	}
+}
+
+// placeJob continues the gradient of the learned positions, rows ascending.
+type placeJob struct {
+	g, dx     *tensor.Matrix
+	positions []int32
+}
+
+func (j *placeJob) Do(_, task int) {
+	c0, c1 := ownedBy(task, j.g.Cols)
+	for r, position := range j.positions {
+		row := j.g.Row(int(position))[c0:c1]
+		asm.Add(row, row, j.dx.Row(r)[c0:c1])
+	}
+}
+
+// normBackwardJob adds the gradient through a norm to that of its input.
 type normBackwardJob struct {
-	dx, dy, x *tensor.Matrix
-	inv, gain []float32
+	dx, dy, x tensor.Matrix
+	stats     normStats
+	gain      []float32
 }
 
 func (j *normBackwardJob) Do(_, task int) {
-	per := rowsPerTask(j.dx.Cols)
-	for r := task * per; r < min((task+1)*per, j.dx.Rows); r++ {
-		asm.RMSNormBackward(j.dx.Row(r), j.dy.Row(r), j.x.Row(r), j.gain, j.inv[r])
-	}
-}
-
-// gainColumns is how many gains one task owns: each gain's chain runs over all rows in order.
-const gainColumns = 64
-
-// gainJob continues the gradient of a norm's gain; a task owns some columns.
-type gainJob struct {
-	dgain []float32
-	dy, x *tensor.Matrix
-	inv   []float32
-}
-
-func (j *gainJob) Do(_, task int) {
-	c0, c1 := task*gainColumns, min((task+1)*gainColumns, len(j.dgain))
-	for r := range j.dy.Rows {
-		asm.RMSNormGain(j.dgain[c0:c1], j.dy.Row(r)[c0:c1], j.x.Row(r)[c0:c1], j.inv[r])
-	}
-}
-
-func (p *Pass) normBackward(dx, dy, x *tensor.Matrix, inv []float32, gain *tensor.Param) {
-	p.backJob.gain = gainJob{dgain: gain.G.Data, dy: dy, x: x, inv: inv}
-	p.Pool.Run(tasks(len(gain.G.Data), gainColumns), &p.backJob.gain)
-	p.backJob.norm = normBackwardJob{dx: dx, dy: dy, x: x, inv: inv, gain: gain.W.Data}
-	p.Pool.Run(tasks(dx.Rows, rowsPerTask(dx.Cols)), &p.backJob.norm)
-}
-
-// swigluBackwardJob turns the gradient of silu(gate)·up into those of gate and up.
-type swigluBackwardJob struct{ dgate, dup, dy, gate, up *tensor.Matrix }
-
-func (j *swigluBackwardJob) Do(_, task int) {
-	per := rowsPerTask(j.dy.Cols)
-	for r := task * per; r < min((task+1)*per, j.dy.Rows); r++ {
-		asm.SwiGLUBackward(j.dgate.Row(r), j.dup.Row(r), j.dy.Row(r), j.gate.Row(r), j.up.Row(r))
-	}
-}
-
-func (p *Pass) swigluBackward(a *activations) {
-	g := &p.grads
-	p.backJob.act = swigluBackwardJob{dgate: &g.dgate, dup: &g.dup, dy: &g.dact, gate: &a.gate, up: &a.up}
-	p.Pool.Run(tasks(g.dact.Rows, rowsPerTask(g.dact.Cols)), &p.backJob.act)
-}
-
-// attnBackwardJob computes dq, dk, dv; a task owns one key/value head of one segment, so that its chains run over the
-// group's heads and then the queries in order.
-type attnBackwardJob struct {
-	p *Pass
-	a *activations
-}
-
-func (j *attnBackwardJob) Do(worker, task int) {
-	p, cfg, att, g := j.p, j.p.Model.Config, j.p.att, &j.p.grads
-	seg, kv := task/cfg.KVHeads, task%cfg.KVHeads
-	lo, hi := p.batch.segment(seg)
-	k := att.head(&j.a.k, lo, hi, kv)
-	v := att.head(&j.a.v, lo, hi, kv)
-	dk := att.head(&g.dk, lo, hi, kv)
-	dv := att.head(&g.dv, lo, hi, kv)
-	for r := range dk.Rows {
-		clear(dk.Row(r))
-		clear(dv.Row(r))
-	}
-	group := cfg.Heads / cfg.KVHeads
-	for head := kv * group; head < (kv+1)*group; head++ {
-		for q0 := 0; q0 < hi-lo; q0 += queryBlock {
-			q1 := min(q0+queryBlock, hi-lo)
-			q := att.head(&j.a.q, lo+q0, lo+q1, head)
-			o := att.head(&j.a.o, lo+q0, lo+q1, head)
-			do := att.head(&g.do, lo+q0, lo+q1, head)
-			dq := att.head(&g.dq, lo+q0, lo+q1, head)
-			kb, vb := k.RowRange(0, q1), v.RowRange(0, q1)
-			dkb, dvb := dk.RowRange(0, q1), dv.RowRange(0, q1)
-			att.backward(p.Pool.Scratch(worker), worker, &dq, &dkb, &dvb, &do, &o, &q, &kb, &vb, q0, j.a.headStats(head, lo+q0, lo+q1))
+	lo, hi := taskRows(task, j.dx.Rows, j.dx.Cols)
+	for r := lo; r < hi; r++ {
+		if j.stats.mean == nil {
+			asm.RMSNormBackward(j.dx.Row(r), j.dy.Row(r), j.x.Row(r), j.gain, j.stats.inv[r])
+		} else {
+			asm.LayerNormBackward(j.dx.Row(r), j.dy.Row(r), j.x.Row(r), j.gain, j.stats.mean[r], j.stats.inv[r])
 		}
 	}
 }
 
-func (p *Pass) attentionBackward(a *activations) {
-	p.backJob.attn = attnBackwardJob{p: p, a: a}
-	p.Pool.Run(len(p.batch.Segments)*p.Model.Config.KVHeads, &p.backJob.attn)
+// gainJob continues the gradients of a norm's gain and bias; a task owns some columns.
+type gainJob struct {
+	dgain, dbias []float32
+	dy, x        tensor.Matrix
+	stats        normStats
+}
+
+func (j *gainJob) Do(_, task int) {
+	c0, c1 := ownedBy(task, len(j.dgain))
+	for r := range j.dy.Rows {
+		dy, x := j.dy.Row(r)[c0:c1], j.x.Row(r)[c0:c1]
+		if j.dbias == nil {
+			asm.RMSNormGain(j.dgain[c0:c1], dy, x, j.stats.inv[r])
+		} else {
+			asm.LayerNormGain(j.dgain[c0:c1], j.dbias[c0:c1], dy, x, j.stats.mean[r], j.stats.inv[r])
+		}
+	}
+}
+
+func (p *Pass) normBackward(dx, dy, x *tensor.Matrix, stats normStats, n *norm) {
+	p.backJob.gain = gainJob{dgain: n.gain.G.Data, dy: *dy, x: *x, stats: stats}
+	if n.bias != nil {
+		p.backJob.gain.dbias = n.bias.G.Data
+	}
+	p.Pool.Run(tasks(dx.Cols, ownedColumns), &p.backJob.gain)
+	p.backJob.norm = normBackwardJob{dx: *dx, dy: *dy, x: *x, stats: stats, gain: n.gain.W.Data}
+	p.runRows(dx.Rows, dx.Cols, &p.backJob.norm)
+}
+
+// activationBackwardJob turns the gradient of silu(gate)·up into those of gate and up, without a gate that of gelu(up)
+// into that of up.
+type activationBackwardJob struct{ dgate, dup, dy, gate, up *tensor.Matrix }
+
+func (j *activationBackwardJob) Do(_, task int) {
+	lo, hi := taskRows(task, j.dy.Rows, j.dy.Cols)
+	for r := lo; r < hi; r++ {
+		if j.gate == nil {
+			asm.GELUBackward(j.dup.Row(r), j.dy.Row(r), j.up.Row(r))
+		} else {
+			asm.SwiGLUBackward(j.dgate.Row(r), j.dup.Row(r), j.dy.Row(r), j.gate.Row(r), j.up.Row(r))
+		}
+	}
+}
+
+func (p *Pass) activationBackward(blk *block, a *activations) {
+	g := &p.grads
+	p.backJob.act = activationBackwardJob{dup: &g.dup, dy: &g.dact, up: &a.up}
+	if blk.gate != nil {
+		p.backJob.act.dgate, p.backJob.act.gate = &g.dgate, &a.gate
+	}
+	p.runRows(g.dact.Rows, g.dact.Cols, &p.backJob.act)
 }

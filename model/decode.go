@@ -61,59 +61,42 @@ func (d *Decoder) Step(ids []int32) (*tensor.Matrix, error) {
 	b := Batch{IDs: ids, Segments: []int32{0}}
 	b.check(m.Config)
 	d.grow(d.n + len(ids))
-	p.batch = b
-	p.resize(len(ids))
-	p.rope.grow(d.n + len(ids))
-	p.embed(p.streamAt(0))
-	a := &p.acts[0]
-	p.addNorm(&a.attnIn, a.attnInv, p.streamAt(0), nil, nil, m.blocks[0].attnNorm)
-	for i := range m.blocks {
-		blk := &m.blocks[i]
-		k, v := d.keys[i].RowRange(d.n, d.n+len(ids)), d.vals[i].RowRange(d.n, d.n+len(ids))
-		p.Pool.MatMulNT(&a.q, &a.attnIn, blk.q.W, false)
-		p.Pool.MatMulNT(&k, &a.attnIn, blk.k.W, false)
-		p.Pool.MatMulNT(&v, &a.attnIn, blk.v.W, false)
-		p.ropeJob = ropeJob{rope: p.rope, sin: p.rope.sin, b: b, q: &a.q, k: &k, base: d.n}
-		p.Pool.Run(1, &p.ropeJob)
-		d.cache = decodeJob{d: d, a: a, k: &d.keys[i], v: &d.vals[i]}
-		p.Pool.Run(tasks(len(ids), queryBlock)*m.Config.Heads, &d.cache)
-		p.Pool.MatMulNT(&p.tmp, &a.o, blk.o.W, false)
-		p.addNorm(&a.mlpIn, a.mlpInv, p.streamAt(2*i+1), p.streamAt(2*i), &p.tmp, blk.mlpNorm)
-		p.Pool.MatMulNT(&a.gate, &a.mlpIn, blk.gate.W, false)
-		p.Pool.MatMulNT(&a.up, &a.mlpIn, blk.up.W, false)
-		p.swiglu(a)
-		p.Pool.MatMulNT(&p.tmp, &a.activated, blk.down.W, false)
-		dst, inv, gain := &a.attnIn, a.attnInv, m.norm
-		if i+1 < len(m.blocks) {
-			gain = m.blocks[i+1].attnNorm
-		} else {
-			dst, inv = &p.final, p.finalInv
-		}
-		p.addNorm(dst, inv, p.streamAt(2*i+2), p.streamAt(2*i+1), &p.tmp, gain)
-	}
+	p.start(b, d.n)
+	h := p.run(d)
 	d.n += len(ids)
-	return &p.final, nil
+	return h, nil
+}
+
+// attend keeps the new keys and values of block i and computes its attention over the cache.
+func (d *Decoder) attend(i int, a *activations) {
+	for r := range a.k.Rows {
+		copy(d.keys[i].Row(d.n+r), a.k.Row(r))
+		copy(d.vals[i].Row(d.n+r), a.v.Row(r))
+	}
+	d.cache = decodeJob{d: d, a: a, k: &d.keys[i], v: &d.vals[i], window: d.Model.blocks[i].window}
+	d.pass.Pool.Run(tasks(a.q.Rows, queryBlock)*d.Model.Config.Heads, &d.cache)
 }
 
 // decodeJob is attention over the cache; a task is one head of one block of the new tokens.
 type decodeJob struct {
-	d    *Decoder
-	a    *activations
-	k, v *tensor.Matrix
+	d      *Decoder
+	a      *activations
+	k, v   *tensor.Matrix
+	window int
 }
 
 func (j *decodeJob) Do(worker, task int) {
-	cfg, att := j.d.Model.Config, j.d.pass.att
+	cfg, att := &j.d.Model.Config, j.d.pass.att
 	blk, head := task/cfg.Heads, task%cfg.Heads
 	kv := head / (cfg.Heads / cfg.KVHeads)
 	r0 := blk * queryBlock
 	r1 := min(r0+queryBlock, j.a.q.Rows)
-	q0 := j.d.n + r0
+	sp := newSpan(j.d.n+r0, j.window)
 	q := att.head(&j.a.q, r0, r1, head)
 	o := att.head(&j.a.o, r0, r1, head)
-	k := att.head(j.k, 0, j.d.n+r1, kv)
-	v := att.head(j.v, 0, j.d.n+r1, kv)
-	att.forward(j.d.pass.Pool.Scratch(worker), worker, &o, &q, &k, &v, q0, j.a.headStats(head, r0, r1))
+	k := att.head(j.k, sp.base, j.d.n+r1, kv)
+	v := att.head(j.v, sp.base, j.d.n+r1, kv)
+	att.forward(j.d.pass.Pool.Scratch(worker), worker, &o, &q, &k, &v, sp, j.a.headStats(head, r0, r1))
 }
 
 // Sampling says how the next token is chosen.

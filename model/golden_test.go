@@ -158,10 +158,12 @@ func TestStories260KForwardAndGradients(t *testing.T) {
 	}
 }
 
-// TestTinyConfigs covers shapes that stories260K does not have: an untied head, other ratios of heads, shards, and
-// weights stored in half precision.
+// TestTinyConfigs covers every family and what stories260K does not have: untied heads, other ratios of heads, scaled
+// RoPE, biases, norms of heads, a window, shards, and weights stored in half precision.
 func TestTinyConfigs(t *testing.T) {
-	for _, name := range []string{"llama-gqa", "llama-sharded", "llama-bf16"} {
+	for _, name := range []string{
+		"llama-gqa", "llama-sharded", "llama-bf16", "llama3-rope", "mistral-swa", "qwen2", "qwen2-fp16", "qwen3", "gpt2",
+	} {
 		t.Run(name, func(t *testing.T) {
 			g := golden(t, "tiny-configs", name, "goldens.safetensors")
 			f := setup(t, testdata.Path(t, "goldens", "tiny-configs", name), g)

@@ -13,114 +13,171 @@ func rowsPerTask(width int) int { return max(1, taskElements/width) }
 
 func tasks(rows, perTask int) int { return (rows + perTask - 1) / perTask }
 
-// embedJob copies embedding rows into the residual stream.
+// runRows runs a job whose tasks are ranges of rows.
+func (p *Pass) runRows(rows, width int, job tensor.Job) {
+	p.Pool.Run(tasks(rows, rowsPerTask(width)), job)
+}
+
+// taskRows are the rows of one such task.
+func taskRows(task, rows, width int) (lo, hi int) {
+	per := rowsPerTask(width)
+	return task * per, min((task+1)*per, rows)
+}
+
+// embedJob copies embedding rows into the residual stream, with learned positions plus the position's row.
 type embedJob struct {
-	dst, table *tensor.Matrix
-	ids        []int32
+	dst, table, places *tensor.Matrix
+	ids, positions     []int32
 }
 
 func (j *embedJob) Do(_, task int) {
-	per := rowsPerTask(j.dst.Cols)
-	for r := task * per; r < min((task+1)*per, len(j.ids)); r++ {
-		copy(j.dst.Row(r), j.table.Row(int(j.ids[r])))
+	lo, hi := taskRows(task, len(j.ids), j.dst.Cols)
+	for r := lo; r < hi; r++ {
+		row := j.table.Row(int(j.ids[r]))
+		if j.places == nil {
+			copy(j.dst.Row(r), row)
+		} else {
+			asm.Add(j.dst.Row(r), row, j.places.Row(int(j.positions[r])))
+		}
 	}
 }
 
 func (p *Pass) embed(dst *tensor.Matrix) {
-	p.embJob = embedJob{dst: dst, table: p.Model.embed.W, ids: p.batch.IDs}
-	p.Pool.Run(tasks(dst.Rows, rowsPerTask(dst.Cols)), &p.embJob)
+	p.embJob = embedJob{dst: dst, table: p.Model.embed.W, ids: p.batch.IDs, positions: p.positions}
+	if p.Model.positions != nil {
+		p.embJob.places = p.Model.positions.W
+	}
+	p.runRows(dst.Rows, dst.Cols, &p.embJob)
+}
+
+// normStats are what a norm's backward pass needs of every row.
+type normStats struct{ mean, inv []float32 } // 1/RMS, or mean and 1/deviation
+
+func newNormStats(rows int, layerNorm bool) normStats {
+	s := normStats{inv: make([]float32, rows)}
+	if layerNorm {
+		s.mean = make([]float32, rows)
+	}
+	return s
 }
 
 // normJob adds a sub-layer's output to the residual stream and normalises the sum for the next sub-layer:
-// sum = in + delta; dst = RMSNorm(sum)·gain. With delta nil the stream is only normalised.
+// sum = in + delta; dst = norm(sum). Without a delta the stream is only normalised.
 type normJob struct {
-	dst, sum, in, delta *tensor.Matrix
-	inv, gain           []float32
+	dst, sum, in, delta tensor.Matrix
+	add                 bool
+	stats               normStats
+	gain, bias          []float32
 	eps                 float32
 }
 
 func (j *normJob) Do(_, task int) {
-	per := rowsPerTask(j.dst.Cols)
-	for r := task * per; r < min((task+1)*per, j.dst.Rows); r++ {
+	lo, hi := taskRows(task, j.dst.Rows, j.dst.Cols)
+	for r := lo; r < hi; r++ {
 		x := j.sum.Row(r)
-		if j.delta != nil {
+		if j.add {
 			asm.Add(x, j.in.Row(r), j.delta.Row(r))
 		}
-		j.inv[r] = asm.RMSNorm(j.dst.Row(r), x, j.gain, j.eps)
+		if j.bias == nil {
+			j.stats.inv[r] = asm.RMSNorm(j.dst.Row(r), x, j.gain, j.eps)
+		} else {
+			j.stats.mean[r], j.stats.inv[r] = asm.LayerNorm(j.dst.Row(r), x, j.gain, j.bias, j.eps)
+		}
 	}
 }
 
-func (p *Pass) addNorm(dst *tensor.Matrix, inv []float32, sum, in, delta *tensor.Matrix, gain *tensor.Param) {
-	p.normJob = normJob{dst: dst, sum: sum, in: in, delta: delta, inv: inv, gain: gain.W.Data, eps: float32(p.Model.Config.NormEps)}
-	p.Pool.Run(tasks(dst.Rows, rowsPerTask(dst.Cols)), &p.normJob)
+func (p *Pass) normalize(dst *tensor.Matrix, stats normStats, x *tensor.Matrix, n *norm) {
+	p.normJob = normJob{dst: *dst, sum: *x, stats: stats}
+	p.runNorm(n)
+}
+
+func (p *Pass) addNorm(dst *tensor.Matrix, stats normStats, sum, in, delta *tensor.Matrix, n *norm) {
+	p.normJob = normJob{dst: *dst, sum: *sum, in: *in, delta: *delta, add: true, stats: stats}
+	p.runNorm(n)
+}
+
+func (p *Pass) runNorm(n *norm) {
+	j := &p.normJob
+	j.gain, j.eps = n.gain.W.Data, float32(p.Model.Config.NormEps)
+	if n.bias != nil {
+		j.bias = n.bias.W.Data
+	}
+	p.runRows(j.dst.Rows, j.dst.Cols, j)
 }
 
 // ropeJob rotates queries and keys in place; with the negated sines it is its own inverse and its own gradient.
 type ropeJob struct {
-	rope *rope
-	sin  []float32
-	b    Batch
-	q, k *tensor.Matrix
-	base int // position of the first token of every segment
+	rope      *rope
+	sin       []float32
+	q, k      *tensor.Matrix
+	positions []int32
 }
 
-func (j *ropeJob) Do(_, seg int) {
-	lo, hi := j.b.segment(seg)
+func (j *ropeJob) Do(_, task int) {
+	lo, hi := taskRows(task, j.q.Rows, j.q.Cols)
 	for r := lo; r < hi; r++ {
-		j.rope.rotate(j.q.Row(r), j.base+r-lo, j.sin)
-		j.rope.rotate(j.k.Row(r), j.base+r-lo, j.sin)
+		j.rope.rotate(j.q.Row(r), int(j.positions[r]), j.sin)
+		j.rope.rotate(j.k.Row(r), int(j.positions[r]), j.sin)
 	}
 }
 
-func (p *Pass) rotate(q, k *tensor.Matrix, sin []float32) {
-	p.ropeJob = ropeJob{rope: p.rope, sin: sin, b: p.batch, q: q, k: k}
-	p.Pool.Run(len(p.batch.Segments), &p.ropeJob)
+// rotate turns queries and keys to their positions, or with the negated sines back. Learned positions need none of it.
+func (p *Pass) rotate(q, k *tensor.Matrix, back bool) {
+	if p.rope == nil {
+		return
+	}
+	p.ropeJob = ropeJob{rope: p.rope, sin: p.rope.sin, q: q, k: k, positions: p.positions}
+	if back {
+		p.ropeJob.sin = p.rope.neg
+	}
+	p.runRows(q.Rows, q.Cols, &p.ropeJob)
 }
 
-// swigluJob computes silu(gate)·up.
-type swigluJob struct{ dst, gate, up *tensor.Matrix }
+// activationJob computes silu(gate)·up, without a gate gelu(up).
+type activationJob struct{ dst, gate, up *tensor.Matrix }
 
-func (j *swigluJob) Do(_, task int) {
-	per := rowsPerTask(j.dst.Cols)
-	for r := task * per; r < min((task+1)*per, j.dst.Rows); r++ {
-		asm.SwiGLU(j.dst.Row(r), j.gate.Row(r), j.up.Row(r))
+func (j *activationJob) Do(_, task int) {
+	lo, hi := taskRows(task, j.dst.Rows, j.dst.Cols)
+	for r := lo; r < hi; r++ {
+		if j.gate == nil {
+			asm.GELU(j.dst.Row(r), j.up.Row(r))
+		} else {
+			asm.SwiGLU(j.dst.Row(r), j.gate.Row(r), j.up.Row(r))
+		}
 	}
 }
 
-func (p *Pass) swiglu(a *activations) {
-	p.actJob = swigluJob{dst: &a.activated, gate: &a.gate, up: &a.up}
-	p.Pool.Run(tasks(a.gate.Rows, rowsPerTask(a.gate.Cols)), &p.actJob)
+func (p *Pass) activate(blk *block, a *activations) {
+	p.actJob = activationJob{dst: &a.activated, up: &a.up}
+	if blk.gate != nil {
+		p.actJob.gate = &a.gate
+	}
+	p.runRows(a.up.Rows, a.up.Cols, &p.actJob)
 }
 
-// attnTask is a block of queries of one segment; q0 and q1 are positions inside it, first its first row.
-type attnTask struct{ first, q0, q1 int }
-
-// attnJob computes attention; a task is one head of one query block.
-type attnJob struct {
-	p *Pass
-	a *activations
+// biasJob adds a bias to every row.
+type biasJob struct {
+	y    *tensor.Matrix
+	bias []float32
 }
 
-func (j *attnJob) Do(worker, task int) {
-	cfg := j.p.Model.Config
-	w, head := j.p.work[task/cfg.Heads], task%cfg.Heads
-	kv := head / (cfg.Heads / cfg.KVHeads)
-	r0, r1 := w.first+w.q0, w.first+w.q1
-	att := j.p.att
-	q := att.head(&j.a.q, r0, r1, head)
-	o := att.head(&j.a.o, r0, r1, head)
-	k := att.head(&j.a.k, w.first, r1, kv)
-	v := att.head(&j.a.v, w.first, r1, kv)
-	att.forward(j.p.Pool.Scratch(worker), worker, &o, &q, &k, &v, w.q0, j.a.headStats(head, r0, r1))
+func (j *biasJob) Do(_, task int) {
+	lo, hi := taskRows(task, j.y.Rows, j.y.Cols)
+	for r := lo; r < hi; r++ {
+		row := j.y.Row(r)
+		asm.Add(row, row, j.bias)
+	}
 }
 
-// headStats are the softmax statistics of one head for the tokens r0..r1-1.
-func (a *activations) headStats(head, r0, r1 int) []rowStat {
-	n := a.q.Rows
-	return a.stats[head*n+r0 : head*n+r1]
-}
-
-func (p *Pass) attend(a *activations) {
-	p.attnJob = attnJob{p: p, a: a}
-	p.Pool.Run(len(p.work)*p.Model.Config.Heads, &p.attnJob)
+// linear computes y = x·W + b in the layout of l.
+func (p *Pass) linear(l *linear, y, x *tensor.Matrix) {
+	if l.conv1D {
+		p.Pool.MatMul(y, x, l.w.W, false)
+	} else {
+		p.Pool.MatMulNT(y, x, l.w.W, false)
+	}
+	if l.bias != nil {
+		p.biasJob = biasJob{y: y, bias: l.bias.W.Data}
+		p.runRows(y.Rows, y.Cols, &p.biasJob)
+	}
 }

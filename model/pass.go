@@ -48,42 +48,90 @@ type Pass struct {
 	Model *Model
 	Pool  *tensor.Pool
 
-	keep  bool // activations of every block are kept for Backward
-	rope  *rope
-	att   *attention
-	batch Batch
+	keep      bool  // activations of every block are kept for Backward
+	rope      *rope // nil with learned positions
+	att       *attention
+	batch     Batch
+	positions []int32 // of every token in its segment
 
-	capacity int             // rows allocated
-	stream   []tensor.Matrix // residual stream: before block 0, after its attention, after its MLP, …
-	acts     []activations   // per block, or one that all share
-	final    tensor.Matrix   // normalised output [tokens, d]
-	finalInv []float32
-	tmp      tensor.Matrix // [tokens, d]: what a sub-layer adds to the stream
-	work     []attnTask    // (segment, query block) of this batch
+	capacity   int             // rows allocated
+	stream     []tensor.Matrix // residual stream: before block 0, after its attention, after its MLP, …
+	acts       []activations   // per block, or one that all share
+	final      tensor.Matrix   // normalised output [tokens, d]
+	finalStats normStats
+	tmp        tensor.Matrix // [tokens, d]: what a sub-layer adds to the stream
+	work       []attnTask    // (segment, query block) of this batch
 
 	grads gradients
 
 	// One of each kind of parallel work, so that launching allocates nothing.
 	normJob normJob
 	ropeJob ropeJob
-	actJob  swigluJob
+	biasJob biasJob
+	actJob  activationJob
 	attnJob attnJob
 	embJob  embedJob
 	backJob backwardJobs
 }
 
-// activations are what one block's backward pass needs.
+// activations are what one block's backward pass needs. Matrices of parts that the model does not have stay empty.
 type activations struct {
 	attnIn, mlpIn       tensor.Matrix // normalised inputs [tokens, d]
-	attnInv, mlpInv     []float32     // 1/RMS per token
-	q, k, v, o          tensor.Matrix // [tokens, heads·HeadDim], after rotation
+	attnStats, mlpStats normStats
+	qkv                 tensor.Matrix // query, key and value side by side, if one product makes them: q, k, v look into it
+	q, k, v, o          tensor.Matrix // [tokens, heads·HeadDim], after norm and rotation
+	qRaw, kRaw          tensor.Matrix // before their norms
+	qStats, kStats      normStats     // per token and head
 	stats               []rowStat     // [tokens·heads]
 	gate, up, activated tensor.Matrix // [tokens, intermediate]
 }
 
+// each visits the matrices that a config gives rise to, with their widths. This is what memory is planned from.
+func (a *activations) each(cfg *Config, visit func(m *tensor.Matrix, cols int)) {
+	q, kv := cfg.Heads*cfg.HeadDim, cfg.KVHeads*cfg.HeadDim
+	visit(&a.attnIn, cfg.HiddenSize)
+	visit(&a.mlpIn, cfg.HiddenSize)
+	if cfg.Conv1D {
+		visit(&a.qkv, cfg.qkvWidth())
+	} else {
+		visit(&a.q, q)
+		visit(&a.k, kv)
+		visit(&a.v, kv)
+	}
+	if cfg.QKNorm {
+		visit(&a.qRaw, q)
+		visit(&a.kRaw, kv)
+	}
+	visit(&a.o, q)
+	if !cfg.GELU {
+		visit(&a.gate, cfg.IntermediateSize)
+	}
+	visit(&a.up, cfg.IntermediateSize)
+	visit(&a.activated, cfg.IntermediateSize)
+}
+
+// splitQKV makes q, k and v look into the columns of qkv, where one product makes all three.
+func splitQKV(cfg *Config, qkv, q, k, v *tensor.Matrix) {
+	if cfg.Conv1D {
+		a, b := cfg.Heads*cfg.HeadDim, (cfg.Heads+cfg.KVHeads)*cfg.HeadDim
+		*q, *k, *v = qkv.View(0, qkv.Rows, 0, a), qkv.View(0, qkv.Rows, a, b), qkv.View(0, qkv.Rows, b, qkv.Cols)
+	}
+}
+
+// headRows sees a matrix [tokens, heads·dim] as [tokens·heads, dim].
+func headRows(m *tensor.Matrix, dim int) tensor.Matrix {
+	if m.Stride != m.Cols {
+		panic("model: heads of a matrix with gaps between its rows")
+	}
+	return tensor.Matrix{Rows: m.Rows * (m.Cols / dim), Cols: dim, Stride: dim, Data: m.Data}
+}
+
 // NewPass prepares a pass over m on a pool. With training, activations are kept so that Backward can follow Forward.
 func NewPass(m *Model, pool *tensor.Pool, training bool) *Pass {
-	p := &Pass{Model: m, Pool: pool, keep: training, rope: newRope(m.Config), att: newAttention(m.Config, pool.Workers())}
+	p := &Pass{Model: m, Pool: pool, keep: training, att: newAttention(m.Config, pool.Workers())}
+	if !m.Config.LearnedPositions {
+		p.rope = newRope(m.Config)
+	}
 	n := 1
 	if training {
 		n = m.Config.Layers
@@ -110,50 +158,60 @@ func (p *Pass) streamAt(i int) *tensor.Matrix {
 
 // resize makes every activation hold n rows.
 func (p *Pass) resize(n int) {
-	cfg := p.Model.Config
-	if n > p.capacity {
-		fresh := func(m *tensor.Matrix, cols int) { *m = *tensor.NewMatrix(n, cols) }
-		for i := range p.stream {
-			fresh(&p.stream[i], cfg.HiddenSize)
+	cfg := &p.Model.Config
+	grow := n > p.capacity
+	fit := func(m *tensor.Matrix, cols int) {
+		if grow {
+			*m = *tensor.NewMatrix(n, cols)
 		}
-		for i := range p.acts {
-			a := &p.acts[i]
-			fresh(&a.attnIn, cfg.HiddenSize)
-			fresh(&a.mlpIn, cfg.HiddenSize)
-			fresh(&a.q, cfg.Heads*cfg.HeadDim)
-			fresh(&a.k, cfg.KVHeads*cfg.HeadDim)
-			fresh(&a.v, cfg.KVHeads*cfg.HeadDim)
-			fresh(&a.o, cfg.Heads*cfg.HeadDim)
-			fresh(&a.gate, cfg.IntermediateSize)
-			fresh(&a.up, cfg.IntermediateSize)
-			fresh(&a.activated, cfg.IntermediateSize)
-			a.attnInv, a.mlpInv = make([]float32, n), make([]float32, n)
-			a.stats = make([]rowStat, n*cfg.Heads)
-		}
-		fresh(&p.final, cfg.HiddenSize)
-		fresh(&p.tmp, cfg.HiddenSize)
-		p.finalInv = make([]float32, n)
-		p.capacity = n
+		m.Rows = n
 	}
 	for i := range p.stream {
-		p.stream[i].Rows = n
+		fit(&p.stream[i], cfg.HiddenSize)
 	}
 	for i := range p.acts {
 		a := &p.acts[i]
-		for _, m := range []*tensor.Matrix{&a.attnIn, &a.mlpIn, &a.q, &a.k, &a.v, &a.o, &a.gate, &a.up, &a.activated} {
-			m.Rows = n
+		a.each(cfg, fit)
+		splitQKV(cfg, &a.qkv, &a.q, &a.k, &a.v)
+		if grow {
+			a.attnStats, a.mlpStats = newNormStats(n, cfg.LayerNorm), newNormStats(n, cfg.LayerNorm)
+			a.stats = make([]rowStat, n*cfg.Heads)
+			if cfg.QKNorm {
+				a.qStats, a.kStats = newNormStats(n*cfg.Heads, false), newNormStats(n*cfg.KVHeads, false)
+			}
 		}
 	}
-	p.final.Rows, p.tmp.Rows = n, n
+	fit(&p.final, cfg.HiddenSize)
+	fit(&p.tmp, cfg.HiddenSize)
+	if grow {
+		p.finalStats = newNormStats(n, cfg.LayerNorm)
+		p.capacity = n
+	}
 }
 
-// plan lists the attention tasks of a batch and makes sure that the rotary tables reach.
-func (p *Pass) plan(b Batch) {
+// start takes a batch whose segments begin at a position, and makes sure that buffers and rotary tables reach.
+func (p *Pass) start(b Batch, base int) {
 	p.batch = b
-	p.work = p.work[:0]
+	p.resize(len(b.IDs))
+	p.positions = p.positions[:0]
+	longest := 0
 	for i := range b.Segments {
 		lo, hi := b.segment(i)
-		p.rope.grow(hi - lo)
+		for r := range hi - lo {
+			p.positions = append(p.positions, int32(base+r))
+		}
+		longest = max(longest, base+hi-lo)
+	}
+	if p.rope != nil {
+		p.rope.grow(longest)
+	}
+}
+
+// plan lists the attention tasks of a batch.
+func (p *Pass) plan() {
+	p.work = p.work[:0]
+	for i := range p.batch.Segments {
+		lo, hi := p.batch.segment(i)
 		for q := 0; q < hi-lo; q += queryBlock {
 			p.work = append(p.work, attnTask{first: lo, q0: q, q1: min(q+queryBlock, hi-lo)})
 		}
@@ -164,33 +222,66 @@ func (p *Pass) plan(b Batch) {
 // the next call.
 func (p *Pass) Forward(b Batch) *tensor.Matrix {
 	b.check(p.Model.Config)
-	p.resize(len(b.IDs))
-	p.plan(b)
-	m, pool := p.Model, p.Pool
+	p.start(b, 0)
+	p.plan()
+	return p.run(nil)
+}
+
+// run is the forward pass over the tokens that start took. With a decoder, attention is over its cache.
+func (p *Pass) run(d *Decoder) *tensor.Matrix {
+	m := p.Model
 	p.embed(p.streamAt(0))
+	p.normalize(&p.layer(0).attnIn, p.layer(0).attnStats, p.streamAt(0), &m.blocks[0].attnNorm)
 	for i := range m.blocks {
 		blk, a := &m.blocks[i], p.layer(i)
-		if i == 0 {
-			p.addNorm(&a.attnIn, a.attnInv, p.streamAt(0), nil, nil, blk.attnNorm)
+		p.project(blk, a)
+		if d == nil {
+			p.attend(a, blk.window)
+		} else {
+			d.attend(i, a)
 		}
-		pool.MatMulNT(&a.q, &a.attnIn, blk.q.W, false)
-		pool.MatMulNT(&a.k, &a.attnIn, blk.k.W, false)
-		pool.MatMulNT(&a.v, &a.attnIn, blk.v.W, false)
-		p.rotate(&a.q, &a.k, p.rope.sin)
-		p.attend(a)
-		pool.MatMulNT(&p.tmp, &a.o, blk.o.W, false)
-		p.addNorm(&a.mlpIn, a.mlpInv, p.streamAt(2*i+1), p.streamAt(2*i), &p.tmp, blk.mlpNorm)
+		p.linear(blk.o, &p.tmp, &a.o)
+		p.addNorm(&a.mlpIn, a.mlpStats, p.streamAt(2*i+1), p.streamAt(2*i), &p.tmp, &blk.mlpNorm)
 
-		pool.MatMulNT(&a.gate, &a.mlpIn, blk.gate.W, false)
-		pool.MatMulNT(&a.up, &a.mlpIn, blk.up.W, false)
-		p.swiglu(a)
-		pool.MatMulNT(&p.tmp, &a.activated, blk.down.W, false)
+		if blk.gate != nil {
+			p.linear(blk.gate, &a.gate, &a.mlpIn)
+		}
+		p.linear(blk.up, &a.up, &a.mlpIn)
+		p.activate(blk, a)
+		p.linear(blk.down, &p.tmp, &a.activated)
+		dst, stats, n := &p.final, p.finalStats, &m.norm
 		if i+1 < len(m.blocks) {
 			next := p.layer(i + 1)
-			p.addNorm(&next.attnIn, next.attnInv, p.streamAt(2*i+2), p.streamAt(2*i+1), &p.tmp, m.blocks[i+1].attnNorm)
-		} else {
-			p.addNorm(&p.final, p.finalInv, p.streamAt(2*i+2), p.streamAt(2*i+1), &p.tmp, m.norm)
+			dst, stats, n = &next.attnIn, next.attnStats, &m.blocks[i+1].attnNorm
 		}
+		p.addNorm(dst, stats, p.streamAt(2*i+2), p.streamAt(2*i+1), &p.tmp, n)
 	}
 	return &p.final
+}
+
+// project computes the queries, keys and values of a block, normalised and rotated.
+func (p *Pass) project(blk *block, a *activations) {
+	q, k := &a.q, &a.k
+	if blk.qNorm != nil {
+		q, k = &a.qRaw, &a.kRaw
+	}
+	if blk.qkv != nil {
+		p.linear(blk.qkv, &a.qkv, &a.attnIn)
+	} else {
+		p.linear(blk.q, q, &a.attnIn)
+		p.linear(blk.k, k, &a.attnIn)
+		p.linear(blk.v, &a.v, &a.attnIn)
+	}
+	if blk.qNorm != nil {
+		p.headNorm(&a.q, a.qStats, q, blk.qNorm)
+		p.headNorm(&a.k, a.kStats, k, blk.kNorm)
+	}
+	p.rotate(&a.q, &a.k, false)
+}
+
+// headNorm normalises every head of every row.
+func (p *Pass) headNorm(dst *tensor.Matrix, stats normStats, x *tensor.Matrix, n *norm) {
+	dim := p.Model.Config.HeadDim
+	to, from := headRows(dst, dim), headRows(x, dim)
+	p.normalize(&to, stats, &from, n)
 }

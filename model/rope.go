@@ -1,11 +1,13 @@
 package model
 
 import (
+	"math"
+
 	"reprise/asm"
 )
 
 // rope holds the rotary tables, row p for position p: cosines, sines and negated sines (for the way back), each
-// HeadDim/2 wide. The angle p·theta^(-2i/HeadDim) is computed in float64 and rounded once.
+// HeadDim/2 wide. The angle is computed in float64 and rounded once.
 type rope struct {
 	half          int
 	freq          []float64
@@ -17,9 +19,33 @@ func newRope(cfg Config) *rope {
 	r := &rope{half: cfg.HeadDim / 2}
 	r.freq = make([]float64, r.half)
 	for i := range r.freq {
-		r.freq[i] = 1 / asm.Pow64(cfg.RopeTheta, float64(2*i)/float64(cfg.HeadDim))
+		r.freq[i] = cfg.RopeScaling.apply(1 / asm.Pow64(cfg.RopeTheta, float64(2*i)/float64(cfg.HeadDim)))
 	}
 	return r
+}
+
+// apply stretches one frequency.
+//
+//	linear:  f/factor
+//	llama3:  the same for wavelengths 2π/f above P/low; f for those below P/high; between them (1−s)·f/factor + s·f with
+//	         s = (P·f/2π − low)/(high − low)                       (Llama 3.1, as transformers computes it)
+func (s RopeScaling) apply(f float64) float64 {
+	switch s.Kind {
+	case "linear":
+		return f / s.Factor
+	case "llama3":
+		positions := float64(s.OriginalPositions)
+		wavelength := 2 * math.Pi / f
+		switch {
+		case wavelength < positions/s.HighFreqFactor:
+			return f
+		case wavelength > positions/s.LowFreqFactor:
+			return f / s.Factor
+		}
+		smooth := (positions/wavelength - s.LowFreqFactor) / (s.HighFreqFactor - s.LowFreqFactor)
+		return float64((1-smooth)*f/s.Factor) + float64(smooth*f)
+	}
+	return f
 }
 
 // grow makes the tables hold positions 0..n-1.

@@ -47,6 +47,7 @@ type runMeta struct {
 func (r *Run) digest() string {
 	c := r.Recipe
 	c.Model, c.Out, c.Replay, c.Data, c.Mix = "", "", "", "", ""
+	c.Init, c.Tokenizer, c.DType = "", "", ""
 	c.MicroBatchSize, c.Eval, c.Save = 0, EvalPlan{}, SavePlan{}
 	h := sha256.New()
 	text, err := json.Marshal(c)
@@ -234,7 +235,14 @@ func appendLine(path string, v any) error {
 
 // saveModel writes the weights as a Hugging Face directory inside the run directory.
 func (r *Run) saveModel(name string) error {
-	return checkpoint.SaveModel(r.path(name), r.Base.Model, checkpoint.SaveOptions{SourceDir: r.Base.Dir, Replace: true})
+	opt := checkpoint.SaveOptions{SourceDir: r.Base.Dir, Files: r.Base.Files, Replace: true}
+	if r.Recipe.DType != "" {
+		var err error
+		if opt.DType, err = checkpoint.ParseDType(r.Recipe.DType); err != nil {
+			return err
+		}
+	}
+	return checkpoint.SaveModel(r.path(name), r.Base.Model, opt)
 }
 
 // lastCheckpoint names the newest checkpoint for an error message.

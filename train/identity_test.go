@@ -8,7 +8,6 @@ import (
 	"reprise/asm"
 	"reprise/checkpoint"
 	"reprise/internal/tiny"
-	"reprise/model"
 	"reprise/optim"
 	"reprise/tensor"
 )
@@ -64,23 +63,7 @@ func (w *workshop) awkward(t *testing.T, tied bool) {
 	if err := tiny.Write(w.dir); err != nil {
 		t.Fatal(err)
 	}
-	tok, err := os.ReadFile(w.path("base/tokenizer.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	config := []byte(fmt.Sprintf(awkward, tied))
-	cfg, err := model.ParseConfig(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := model.New(cfg)
-	m.Init(7)
-	err = checkpoint.SaveModel(w.path("awkward"), m, checkpoint.SaveOptions{
-		Files: map[string][]byte{"config.json": config, "tokenizer.json": tok},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	w.model(t, "awkward", fmt.Sprintf(awkward, tied))
 }
 
 // identity is one run, Stage 0 and 20 steps of Stage 1.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 
+	"reprise/checkpoint"
 	"reprise/eval"
 	"reprise/optim"
 )
@@ -17,6 +18,10 @@ type Recipe struct {
 	Replay string `yaml:"replay" json:"replay"` // record of Stage 0; gives the packed sequences
 	Data   string `yaml:"data" json:"data"`     // training text instead of a record, for loss: full
 	Out    string `yaml:"out" json:"out"`       // run directory
+
+	Init      string `yaml:"init" json:"init,omitempty"`           // config.json to start from with fresh weights of the seed, instead of model
+	Tokenizer string `yaml:"tokenizer" json:"tokenizer,omitempty"` // for init: directory of the tokenizer
+	DType     string `yaml:"dtype" json:"dtype,omitempty"`         // of the written weights: f32, bf16 or f16; "": the base model's
 
 	Loss         string `yaml:"loss" json:"loss"` // replay or full
 	optim.Config `yaml:",inline"`
@@ -97,6 +102,14 @@ func (r Recipe) Validate() error {
 		return fmt.Errorf("train: %s: %s", name, fmt.Sprintf(format, args...))
 	}
 	switch {
+	case (r.Init == "") == (r.Model == ""):
+		return field("model", "want either model or init, and not both")
+	case r.Init != "" && r.Tokenizer == "":
+		return field("tokenizer", "init needs the directory of a tokenizer.json")
+	case r.Init == "" && r.Tokenizer != "":
+		return field("tokenizer", "is for init; a model brings its own")
+	case r.Init != "" && r.Loss != "full":
+		return field("init", "fresh weights have no record; use loss: full with data")
 	case r.Loss != "replay" && r.Loss != "full":
 		return field("loss", "%q, want replay or full", r.Loss)
 	case r.Loss == "replay" && r.Replay == "":
@@ -141,6 +154,11 @@ func (r Recipe) Validate() error {
 		return field("eval.every, save.every", "want 0 or more steps")
 	case r.Save.KeepLast < 1:
 		return field("save.keep_last", "%d, want 1 or more", r.Save.KeepLast)
+	}
+	if r.DType != "" {
+		if _, err := checkpoint.ParseDType(r.DType); err != nil {
+			return field("dtype", "%v", err)
+		}
 	}
 	if err := r.Config.Validate(); err != nil {
 		return err

@@ -80,15 +80,32 @@ func Open(r Recipe, pool *tensor.Pool, resume bool) (*Run, error) {
 	if err := r.Validate(); err != nil {
 		return nil, err
 	}
-	base, err := checkpoint.Load(r.Model)
+	base, tok, err := loadBase(r)
 	if err != nil {
 		return nil, err
 	}
-	tok, err := tokenizer.Load(r.Model)
-	if err != nil {
-		return nil, err
+	if err := base.Model.Config.CheckTokenizer(tok.VocabSize()); err != nil {
+		return nil, fmt.Errorf("train: %w", err)
 	}
 	return open(r, base, tok, pool, resume)
+}
+
+// loadBase reads the base model and its tokenizer, or makes a fresh model.
+func loadBase(r Recipe) (*checkpoint.Loaded, *tokenizer.Tokenizer, error) {
+	dir := r.Model
+	var base *checkpoint.Loaded
+	var err error
+	if r.Init != "" {
+		dir = r.Tokenizer
+		base, err = checkpoint.Fresh(r.Init, r.Tokenizer, r.Seed)
+	} else {
+		base, err = checkpoint.Load(r.Model)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	tok, err := tokenizer.Load(dir)
+	return base, tok, err
 }
 
 // open is Open for a model and a tokenizer that are in memory.

@@ -94,5 +94,5 @@ func load(dir string) (*model.Model, *tokenizer.Tokenizer, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return base.Model, tok, nil
+	return base.Model, tok, base.Model.Config.CheckTokenizer(tok.VocabSize())
 }

@@ -55,7 +55,7 @@ type cli struct {
 	Eval     evalCmd     `cmd:"" help:"Cross-entropy, multiple choice and exact match of a model on files."`
 	Generate generateCmd `cmd:"" help:"Continue a prompt."`
 	Tokenize tokenizeCmd `cmd:"" help:"Text to token ids."`
-	Inspect  inspectCmd  `cmd:"" help:"Look inside a record or at a model's logits."`
+	Inspect  inspectCmd  `cmd:"" help:"Look inside a model or a record, or at logits."`
 }
 
 const about = `Teach a small language model a new domain on an ordinary CPU, without losing what it knew.

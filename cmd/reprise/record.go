@@ -39,6 +39,9 @@ func (c *recordRunCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	if err := base.Model.Config.CheckTokenizer(tok.VocabSize()); err != nil {
+		return err
+	}
 	var shard, shards int
 	if shard, shards, err = parseShard(c.Shard); err != nil {
 		return err
@@ -108,6 +111,7 @@ func (c *recordVerifyCmd) Run(a *app) error {
 }
 
 type inspectCmd struct {
+	Model  inspectModelCmd  `cmd:"" help:"A model's architecture, tensors and memory for training."`
 	Replay inspectReplayCmd `cmd:"" help:"What a record holds."`
 	Logits inspectLogitsCmd `cmd:"" help:"Write a model's logits for token ids, as safetensors."`
 }

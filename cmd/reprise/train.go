@@ -19,11 +19,14 @@ type trainCmd struct {
 
 // recipeFlags are the recipe's keys as flags; what is not given leaves the recipe as it is.
 type recipeFlags struct {
-	Model  *string `group:"Recipe" help:"Base model directory." placeholder:"DIR"`
-	Replay *string `group:"Recipe" help:"Record made by reprise record." placeholder:"FILE"`
-	Data   *string `group:"Recipe" help:"Training text, for --loss full without a record." placeholder:"FILE"`
-	Out    *string `group:"Recipe" help:"Run directory; must not exist or be empty." placeholder:"DIR"`
+	Model     *string `group:"Recipe" help:"Base model directory." placeholder:"DIR"`
+	Init      *string `group:"Recipe" help:"config.json to begin from with fresh weights, instead of --model." placeholder:"FILE"`
+	Tokenizer *string `group:"Recipe" help:"For --init: directory of the tokenizer.json." placeholder:"DIR"`
+	Replay    *string `group:"Recipe" help:"Record made by reprise record." placeholder:"FILE"`
+	Data      *string `group:"Recipe" help:"Training text, for --loss full without a record." placeholder:"FILE"`
+	Out       *string `group:"Recipe" help:"Run directory; must not exist or be empty." placeholder:"DIR"`
 
+	DType        *string  `name:"dtype" group:"Recipe" help:"Type of the written weights: f32, bf16 or f16 (the base model's)."`
 	Loss         *string  `group:"Recipe" help:"replay (default) or full."`
 	Optimizer    *string  `group:"Recipe" help:"moclip (default), adam-atan2, adamw, adatam, mofo or cautious."`
 	LR           *float64 `name:"lr" group:"Recipe" help:"Peak learning rate (0.001)."`
@@ -81,6 +84,9 @@ func set[T any](to *T, from *T) {
 // apply lays the flags over a recipe.
 func (f *recipeFlags) apply(r *train.Recipe) {
 	set(&r.Model, f.Model)
+	set(&r.Init, f.Init)
+	set(&r.Tokenizer, f.Tokenizer)
+	set(&r.DType, f.DType)
 	set(&r.Replay, f.Replay)
 	set(&r.Data, f.Data)
 	set(&r.Out, f.Out)
@@ -137,8 +143,8 @@ func (c *trainCmd) Run(a *app) error {
 	}
 	c.apply(&r)
 	switch {
-	case r.Model == "":
-		return fmt.Errorf("train: --model is missing (or model: in the recipe)")
+	case r.Model == "" && r.Init == "":
+		return fmt.Errorf("train: --model is missing (or --init, or model: in the recipe)")
 	case r.Out == "":
 		return fmt.Errorf("train: --out is missing (or out: in the recipe)")
 	}
@@ -149,6 +155,9 @@ func (c *trainCmd) Run(a *app) error {
 	if !c.JSON {
 		a.note("training %s, %d steps, loss %s, optimizer %s; full fine-tuning only (weights, gradients and two moments in float32: %.0f MB)",
 			run.Model().Config, run.Steps, r.Loss, r.Name, 16*float64(run.Model().Count())/1e6)
+	}
+	for _, notice := range run.Model().Config.Notices {
+		a.note("notice: %s", notice)
 	}
 	p := newProgress(a.stderr, "training", c.JSON)
 	tokens := 0

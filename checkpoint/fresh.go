@@ -1,0 +1,48 @@
+package checkpoint
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+
+	"reprise/model"
+)
+
+// notOfTokenizer are copied files that a fresh model does not take from the tokenizer's directory.
+var notOfTokenizer = []string{"config.json", "generation_config.json"}
+
+// maxFresh bounds the weights of a fresh model: more do not fit into the memory of the machines that this is for.
+const maxFresh = 1 << 33
+
+// Fresh makes a model with random weights of a seed: its architecture is a config.json, its tokenizer's files come from
+// another directory. Nothing is written; SaveModel with Files does.
+func Fresh(configPath, tokenizerDir string, seed uint64) (*Loaded, error) {
+	config, err := readLimited(configPath, maxConfig)
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := model.ParseConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("checkpoint: %s: %w", configPath, err)
+	}
+	if n := model.Outline(cfg).Count(); n > maxFresh {
+		return nil, fmt.Errorf("checkpoint: %s: %.3g weights, at most %.3g can be made afresh", configPath, float64(n), float64(maxFresh))
+	}
+	files := map[string][]byte{"config.json": config}
+	entries, err := os.ReadDir(tokenizerDir)
+	if err != nil {
+		return nil, fmt.Errorf("checkpoint: reading the tokenizer: %w", err)
+	}
+	for _, e := range entries {
+		if !matches(copied, e.Name()) || matches(notOfTokenizer, e.Name()) {
+			continue
+		}
+		if files[e.Name()], err = readLimited(filepath.Join(tokenizerDir, e.Name()), math.MaxInt32); err != nil {
+			return nil, err
+		}
+	}
+	m := model.New(cfg)
+	m.Init(seed)
+	return &Loaded{Model: m, Files: files, DType: F32, Fingerprint: TensorSHA256(m), Config: config}, nil
+}

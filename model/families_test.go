@@ -1,0 +1,431 @@
+package model
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"reprise/asm"
+	"reprise/tensor"
+)
+
+// members of every family, small, with all of its parts at work.
+func allFamilies(t testing.TB) map[string]Config {
+	return map[string]Config{
+		"llama": with(t, "llama", nil),
+		"llama3 rope": with(t, "llama", obj{"rope_scaling": obj{"rope_type": "llama3", "factor": 8, "low_freq_factor": 1,
+			"high_freq_factor": 4, "original_max_position_embeddings": 64}}),
+		"linear rope":    with(t, "llama", obj{"rope_scaling": obj{"type": "linear", "factor": 2}}),
+		"mistral":        with(t, "llama", obj{"model_type": "mistral", "sliding_window": 7}),
+		"mistral, wider": with(t, "llama", obj{"model_type": "mistral", "sliding_window": 45}),
+		"qwen2": with(t, "llama", obj{"model_type": "qwen2", "tie_word_embeddings": true, "sliding_window": 20,
+			"use_sliding_window": true, "max_window_layers": 1}),
+		"qwen3": with(t, "llama", obj{"model_type": "qwen3", "head_dim": 8}),
+		"gpt2":  with(t, "gpt2", nil),
+	}
+}
+
+// randomModel has weights of which none, gains and biases included, is at a special value.
+func randomModel(cfg Config, seed uint64) *Model {
+	m := New(cfg)
+	m.Init(seed)
+	for p := range m.Params() {
+		if len(p.Shape) == 1 {
+			rng := tensor.NewRNG(seed, "vector/"+p.Name, 0)
+			for i := range p.W.Data {
+				p.W.Data[i] += float32(0.3 * rng.NormFloat64())
+			}
+		}
+	}
+	return m
+}
+
+func randomIDs(n, vocab int, seed uint64) []int32 {
+	rng := tensor.NewRNG(seed, "ids", 0)
+	ids := make([]int32, n)
+	for i := range ids {
+		ids[i] = int32(rng.Intn(vocab))
+	}
+	return ids
+}
+
+func sameBits(a, b []float32) bool {
+	return slices.EqualFunc(a, b, func(x, y float32) bool { return math.Float32bits(x) == math.Float32bits(y) })
+}
+
+// TestDecoderHasTheBitsOfAPass feeds a sequence in pieces of many sizes, across window and query block bounds.
+func TestDecoderHasTheBitsOfAPass(t *testing.T) {
+	pool := tensor.NewPool(2)
+	defer pool.Close()
+	for name, cfg := range allFamilies(t) {
+		m := randomModel(cfg, 1)
+		ids := randomIDs(110, cfg.VocabSize, 2)
+		h := NewPass(m, pool, false).Forward(Batch{IDs: ids, Segments: []int32{0}})
+		d := NewDecoder(m, pool)
+		for n, at := 0, 0; at < len(ids); n++ {
+			size := min([]int{1, 1, 37, 5, 1, 33, 1}[n%7], len(ids)-at)
+			got, err := d.Step(ids[at : at+size])
+			if err != nil {
+				t.Fatal(err)
+			}
+			for r := range size {
+				if !sameBits(got.Row(r), h.Row(at+r)) {
+					t.Fatalf("%s: position %d (of a piece of %d) differs", name, at+r, size)
+				}
+			}
+			at += size
+		}
+	}
+}
+
+// runBackward runs forward and backward with fixed upstream gradients, in micro-batches of so many segments, and returns the
+// final states and all gradients.
+func runBackward(m *Model, pool *tensor.Pool, segments [][]int32, up *tensor.Matrix, micro int) (states []float32, grads map[string][]float32) {
+	m.AllocGrads()
+	m.ZeroGrads()
+	p := NewPass(m, pool, true)
+	row := 0
+	for lo := 0; lo < len(segments); lo += micro {
+		var b Batch
+		for _, s := range segments[lo:min(lo+micro, len(segments))] {
+			b.Segments = append(b.Segments, int32(len(b.IDs)))
+			b.IDs = append(b.IDs, s...)
+		}
+		h := p.Forward(b)
+		states = append(states, h.Data[:h.Rows*h.Cols]...)
+		dh := up.RowRange(row, row+h.Rows)
+		p.Backward(&dh)
+		row += h.Rows
+	}
+	p.EndStep()
+	grads = map[string][]float32{}
+	for q := range m.Params() {
+		grads[q.Name] = slices.Clone(q.G.Data)
+	}
+	return states, grads
+}
+
+func randomMatrix(rows, cols int, seed uint64) *tensor.Matrix {
+	m := tensor.NewMatrix(rows, cols)
+	rng := tensor.NewRNG(seed, "matrix", 0)
+	for i := range m.Data {
+		m.Data[i] = float32(rng.NormFloat64())
+	}
+	return m
+}
+
+// TestBitsOfEveryFamily: states and gradients depend neither on the workers nor on the cut into micro-batches.
+func TestBitsOfEveryFamily(t *testing.T) {
+	for name, cfg := range allFamilies(t) {
+		m := randomModel(cfg, 1)
+		var segments [][]int32
+		rows := 0
+		for i, n := range []int{40, 1, 67, 12} {
+			segments = append(segments, randomIDs(n, cfg.VocabSize, uint64(i)))
+			rows += n
+		}
+		up := randomMatrix(rows, cfg.HiddenSize, 3)
+		var states []float32
+		var grads map[string][]float32
+		for _, workers := range []int{1, 2, 5} {
+			pool := tensor.NewPool(workers)
+			for _, micro := range []int{4, 1, 3} {
+				s, g := runBackward(m, pool, segments, up, micro)
+				if states == nil {
+					states, grads = s, g
+				}
+				if !sameBits(s, states) {
+					t.Errorf("%s: %d workers, micro-batches of %d: other states", name, workers, micro)
+				}
+				for tensor := range grads {
+					if !sameBits(g[tensor], grads[tensor]) {
+						t.Errorf("%s: %d workers, micro-batches of %d: another gradient of %s", name, workers, micro, tensor)
+					}
+				}
+			}
+			pool.Close()
+		}
+	}
+}
+
+// TestGradientsByCentralDifferences moves every tensor of every family in a random direction d. With a random upstream
+// gradient u and L = Σ u·h, the difference (L(w + εd) − L(w − εd))/2ε has to be Σ G·d.
+//
+// The states are float32, so L is known to about 1e-7·√(terms) of their size; with ε = 2⁻⁷ of the direction's length 1 the
+// quotient is off by some 1e-4, and the third derivative adds as much. A wrong gradient is off by its own size.
+func TestGradientsByCentralDifferences(t *testing.T) {
+	pool := tensor.NewPool(2)
+	defer pool.Close()
+	for name, cfg := range allFamilies(t) {
+		m := randomModel(cfg, 5)
+		segments := [][]int32{randomIDs(37, cfg.VocabSize, 6), randomIDs(9, cfg.VocabSize, 7)}
+		up := randomMatrix(46, cfg.HiddenSize, 8)
+		_, grads := runBackward(m, pool, segments, up, 2)
+		pass := NewPass(m, pool, false)
+		b := Batch{IDs: slices.Concat(segments...), Segments: []int32{0, 37}}
+		value := func() float64 {
+			h := pass.Forward(b)
+			var l float64
+			for r := range h.Rows {
+				for c, v := range h.Row(r) {
+					l += float64(v) * float64(up.Row(r)[c])
+				}
+			}
+			return l
+		}
+		for p := range m.Params() {
+			if p == m.head && p != m.embed {
+				continue // the loss's business
+			}
+			direction := randomMatrix(1, len(p.W.Data), 9).Data
+			var length, want, scale float64
+			for _, d := range direction {
+				length += float64(d) * float64(d)
+			}
+			for i, d := range direction {
+				direction[i] = float32(float64(d) / math.Sqrt(length))
+				want += float64(direction[i]) * float64(grads[p.Name][i])
+				scale += float64(grads[p.Name][i]) * float64(grads[p.Name][i])
+			}
+			before := slices.Clone(p.W.Data)
+			const eps = 1.0 / 128
+			move := func(e float32) float64 {
+				for i := range p.W.Data {
+					p.W.Data[i] = before[i] + e*direction[i]
+				}
+				return value()
+			}
+			got := (move(eps) - move(-eps)) / (2 * eps)
+			copy(p.W.Data, before)
+			// relative to what a gradient of this length gives in a random direction
+			if bound := 0.02*math.Sqrt(scale/float64(len(direction))) + 5e-3; !(math.Abs(got-want) <= bound) {
+				t.Errorf("%s: %s: difference quotient %.5f, gradient %.5f, bound %.5f", name, p.Name, got, want, bound)
+			}
+		}
+	}
+}
+
+// TestWindowedAttentionIsTheNaiveChain computes attention as docs/NUMERICS.md writes it, query by query with a portable fma,
+// for windows smaller and greater than the blocks of queries.
+func TestWindowedAttentionIsTheNaiveChain(t *testing.T) {
+	const n, dim = 110, 6
+	cfg := with(t, "llama", nil)
+	pool := tensor.NewPool(1)
+	defer pool.Close()
+	q, k, v := randomMatrix(n, dim, 1), randomMatrix(n, dim, 2), randomMatrix(n, dim, 3)
+	for _, window := range []int{0, 1, 2, 7, 31, 32, 33, 40, 64, 100, 109, 110, 500} {
+		a := newAttention(cfg, 1)
+		out := tensor.NewMatrix(n, dim)
+		stats := make([]rowStat, n)
+		for q0 := 0; q0 < n; q0 += queryBlock {
+			q1 := min(q0+queryBlock, n)
+			sp := newSpan(q0, window)
+			o, qb, kb, vb := out.RowRange(q0, q1), q.RowRange(q0, q1), k.RowRange(sp.base, q1), v.RowRange(sp.base, q1)
+			a.forward(pool.Scratch(0), 0, &o, &qb, &kb, &vb, sp, stats[q0:q1])
+		}
+		for i := range n {
+			first := 0
+			if window > 0 {
+				first = max(0, i-window+1)
+			}
+			var e []float32
+			top := float32(math.Inf(-1))
+			for j := first; j <= i; j++ {
+				var s float32
+				for c := range dim {
+					s = asm.FMA(q.Row(i)[c], k.Row(j)[c], s)
+				}
+				e = append(e, a.scale*s)
+				top = max(top, e[len(e)-1])
+			}
+			var lanes [32]float32
+			for x := range e {
+				one := e[x : x+1]
+				asm.ExpSum(one, one, top, 0)
+				lanes[(first+x)%32] += e[x]
+			}
+			for w := 16; w > 0; w /= 2 {
+				for l := range w {
+					lanes[l] += lanes[l+w]
+				}
+			}
+			for c := range dim {
+				var o float32
+				for x := range e {
+					o = asm.FMA(e[x], v.Row(first + x)[c], o)
+				}
+				if want := o / lanes[0]; out.Row(i)[c] != want {
+					t.Fatalf("window %d: query %d: %g, want %g", window, i, out.Row(i)[c], want)
+				}
+			}
+		}
+	}
+}
+
+// TestRopeScaling compares with the formulas in their plain form; the goldens of llama3-rope hold the other end.
+func TestRopeScaling(t *testing.T) {
+	cfg := with(t, "llama", obj{"head_dim": 32, "rope_scaling": obj{"rope_type": "llama3", "factor": 8, "low_freq_factor": 1,
+		"high_freq_factor": 4, "original_max_position_embeddings": 64}})
+	bands := map[string]int{}
+	for i, f := range newRope(cfg).freq {
+		plain := math.Exp(-float64(2*i) / 32 * math.Log(10000))
+		wavelength := 2 * math.Pi / plain
+		want, band := plain, "high"
+		if wavelength > 64 {
+			want, band = plain/8, "low"
+		} else if wavelength >= 16 {
+			s := (64/wavelength - 1) / 3
+			want, band = (1-s)*plain/8+s*plain, "medium"
+		}
+		bands[band]++
+		if math.Abs(f/want-1) > 1e-14 {
+			t.Errorf("llama3: frequency %d is %g, want %g", i, f, want)
+		}
+	}
+	if len(bands) != 3 {
+		t.Errorf("bands %v", bands)
+	}
+	cfg = with(t, "llama", obj{"rope_scaling": obj{"type": "linear", "factor": 2.5}})
+	for i, f := range newRope(cfg).freq {
+		if want := math.Exp(-float64(2*i)/6*math.Log(10000)) / 2.5; math.Abs(f/want-1) > 1e-14 {
+			t.Errorf("linear: frequency %d is %g, want %g", i, f, want)
+		}
+	}
+}
+
+// TestInit checks deviation and special values of fresh weights, family by family.
+func TestInit(t *testing.T) {
+	for _, base := range []string{"llama", "gpt2"} {
+		m := New(with(t, base, obj{"initializer_range": 0.02}))
+		m.Init(1)
+		for p := range m.Params() {
+			var sum, squares float64
+			for _, v := range p.W.Data {
+				sum += float64(v)
+				squares += float64(v) * float64(v)
+			}
+			n := float64(len(p.W.Data))
+			want := 0.02
+			if strings.HasSuffix(p.Name, "c_proj.weight") {
+				want /= 2 // √(2 · 2 layers)
+			}
+			switch isBias := strings.HasSuffix(p.Name, ".bias"); {
+			case isBias && squares != 0:
+				t.Errorf("%s is not 0", p.Name)
+			case !isBias && len(p.Shape) == 1 && (sum != n || squares != n):
+				t.Errorf("%s is not 1", p.Name)
+			case len(p.Shape) == 2:
+				// 6 deviations of the estimate
+				if got := math.Sqrt(squares / n); math.Abs(got/want-1) > 6/math.Sqrt(2*n) {
+					t.Errorf("%s: deviation %.4f, want %.4f", p.Name, got, want)
+				}
+			}
+		}
+		other := New(m.Config)
+		other.Init(2)
+		for i, p := range other.params {
+			if len(p.Shape) == 2 && slices.Equal(p.W.Data, m.params[i].W.Data) {
+				t.Errorf("%s does not depend on the seed", p.Name)
+			}
+		}
+	}
+}
+
+// TestOutline: names and shapes without memory, the same as a model's.
+func TestOutline(t *testing.T) {
+	for name, cfg := range allFamilies(t) {
+		o, m := Outline(cfg), New(cfg)
+		if o.Count() != m.Count() {
+			t.Errorf("%s: %d weights, want %d", name, o.Count(), m.Count())
+		}
+		n := 0
+		for p := range m.Params() {
+			n += len(p.W.Data)
+			if len(p.Shape) == 2 && !slices.Equal(p.Shape, []int{p.W.Rows, p.W.Cols}) {
+				t.Errorf("%s: %s: shape %v, matrix %dx%d", name, p.Name, p.Shape, p.W.Rows, p.W.Cols)
+			}
+		}
+		if n != m.Count() {
+			t.Errorf("%s: Count is %d, want %d", name, m.Count(), n)
+		}
+		matmul := 0
+		for p := range m.Params() {
+			if len(p.Shape) == 2 && p != m.embed && p != m.positions {
+				matmul += len(p.W.Data)
+			}
+		}
+		if cfg.TieEmbeddings {
+			matmul += len(m.embed.W.Data)
+		}
+		if matmul != cfg.MatmulParams() {
+			t.Errorf("%s: MatmulParams is %d, want %d", name, cfg.MatmulParams(), matmul)
+		}
+	}
+}
+
+// TestStepsAllocateNothing after the first one. One worker: another's buffers grow when it first gets a task of a kind.
+func TestStepsAllocateNothing(t *testing.T) {
+	pool := tensor.NewPool(1)
+	defer pool.Close()
+	for name, cfg := range allFamilies(t) {
+		m := randomModel(cfg, 1)
+		m.AllocGrads()
+		p := NewPass(m, pool, true)
+		b := Batch{IDs: randomIDs(80, cfg.VocabSize, 1), Segments: []int32{0, 30}}
+		up := randomMatrix(80, cfg.HiddenSize, 1)
+		n := testing.AllocsPerRun(5, func() {
+			p.Forward(b)
+			p.Backward(up)
+			p.EndStep()
+		})
+		if n > 0 {
+			t.Errorf("%s: %v allocations in a step", name, n)
+		}
+	}
+}
+
+func ExampleConfig_String() {
+	cfg, _ := ParseConfig([]byte(`{"model_type":"gpt2","vocab_size":50257,"n_embd":768,"n_layer":12,"n_head":12}`))
+	fmt.Println(cfg)
+	// Output: gpt2, 12 layers, hidden 768, heads 12/12 x 64, intermediate 3072, vocabulary 50257, tied
+}
+
+// TestTrainingMemory adds up what a pass has really allocated.
+func TestTrainingMemory(t *testing.T) {
+	pool := tensor.NewPool(1)
+	defer pool.Close()
+	for name, cfg := range allFamilies(t) {
+		m := randomModel(cfg, 1)
+		m.AllocGrads()
+		p := NewPass(m, pool, true)
+		const tokens = 50
+		p.Forward(Batch{IDs: randomIDs(tokens, cfg.VocabSize, 1), Segments: []int32{0}})
+		p.Backward(randomMatrix(tokens, cfg.HiddenSize, 1))
+		n := 0
+		count := func(m *tensor.Matrix, _ int) { n += len(m.Data) }
+		norms := func(stats ...normStats) {
+			for _, s := range stats {
+				n += len(s.mean) + len(s.inv)
+			}
+		}
+		for i := range p.acts {
+			a := &p.acts[i]
+			a.each(&cfg, count)
+			norms(a.attnStats, a.mlpStats, a.qStats, a.kStats)
+			n += 2 * len(a.stats)
+		}
+		for i := range p.stream {
+			count(&p.stream[i], 0)
+		}
+		count(&p.final, 0)
+		count(&p.tmp, 0)
+		norms(p.finalStats)
+		p.grads.each(&cfg, count)
+		got := cfg.TrainingMemory(tokens)
+		if got.Activations != 4*n || got.Weights != 4*m.Count() || got.Total() != 16*m.Count()+4*n {
+			t.Errorf("%s: %+v, but the pass holds %d bytes", name, got, 4*n)
+		}
+	}
+}

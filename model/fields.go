@@ -1,0 +1,218 @@
+package model
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+)
+
+// fields are the members of a JSON object, read by their exact names. A member that is null counts as not given. The first
+// complaint is kept in err.
+type fields struct {
+	path string // in front of names in errors: "rope_scaling."
+	raw  map[string]json.RawMessage
+	err  *error
+}
+
+// required stands for a default where there is none.
+const required = -1
+
+func bad(field, format string, args ...any) error {
+	return fmt.Errorf("%s: %s", field, fmt.Sprintf(format, args...))
+}
+
+// cut shows a value of the file, which may be of any length; shown puts it into quotes.
+func cut(value string) string {
+	if len(value) > 60 {
+		value = value[:60] + "…"
+	}
+	return strings.ToValidUTF8(value, "�")
+}
+
+func shown(value string) string { return fmt.Sprintf("%q", cut(value)) }
+
+// Bounds on the members of an object and on the bytes of one that is read, far above what files have.
+const (
+	maxMembers = 4096
+	maxValue   = 1 << 17
+)
+
+func newFields(text []byte) (fields, error) {
+	raw, err := members(text)
+	return fields{raw: raw, err: new(error)}, err
+}
+
+// members splits a JSON object without looking into its values.
+func members(text []byte) (map[string]json.RawMessage, error) {
+	dec := json.NewDecoder(bytes.NewReader(text))
+	if open, err := dec.Token(); err != nil || open != json.Delim('{') {
+		return nil, errors.New("want a JSON object")
+	}
+	raw := map[string]json.RawMessage{}
+	for dec.More() {
+		key, err := dec.Token()
+		if err != nil {
+			return nil, err
+		}
+		name := key.(string)
+		if raw[name] != nil {
+			return nil, fmt.Errorf("%s is given twice", shown(name))
+		}
+		if len(raw) == maxMembers {
+			return nil, fmt.Errorf("more than %d members", maxMembers)
+		}
+		var value json.RawMessage
+		if err := dec.Decode(&value); err != nil {
+			return nil, fmt.Errorf("%s: %w", shown(name), err)
+		}
+		raw[name] = value
+	}
+	if _, err := dec.Token(); err != nil {
+		return nil, fmt.Errorf("the JSON text ends too early: %w", err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("something follows the JSON object")
+	}
+	return raw, nil
+}
+
+func (f fields) fail(name, format string, args ...any) {
+	if *f.err == nil {
+		*f.err = bad(f.path+name, format, args...)
+	}
+}
+
+// has says whether a member is there, null or not.
+func (f fields) has(name string) bool { return f.raw[name] != nil }
+
+// null says whether a member is not there or null.
+func (f fields) null(name string) bool {
+	return f.raw[name] == nil || string(f.raw[name]) == "null"
+}
+
+// names lists the members in order.
+func (f fields) names() []string {
+	names := make([]string, 0, len(f.raw))
+	for name := range f.raw {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// read parses a member; false says that it is not given or not of the kind that is wanted.
+func (f fields) read(name, kind string, into any) bool {
+	if f.null(name) {
+		return false
+	}
+	if len(f.raw[name]) > maxValue {
+		f.fail(name, "%d bytes, at most %d are allowed", len(f.raw[name]), maxValue)
+		return false
+	}
+	if err := json.Unmarshal(f.raw[name], into); err != nil {
+		f.fail(name, "%s, want %s", cut(string(f.raw[name])), kind)
+		return false
+	}
+	return true
+}
+
+func (f fields) int(name string, fallback, lo, hi int) int {
+	var n int
+	if !f.read(name, "a whole number", &n) {
+		if fallback == required {
+			f.fail(name, "missing")
+		}
+		return fallback
+	}
+	if n < lo || n > hi {
+		f.fail(name, "%d, want %d to %d", n, lo, hi)
+	}
+	return n
+}
+
+func (f fields) float(name string, fallback, lo, hi float64) float64 {
+	var x float64
+	if !f.read(name, "a number", &x) {
+		if fallback == required {
+			f.fail(name, "missing")
+		}
+		return fallback
+	}
+	if !(x >= lo && x <= hi) || math.IsInf(x, 0) {
+		f.fail(name, "%g, want %g to %g", x, lo, hi)
+	}
+	return x
+}
+
+func (f fields) bool(name string, fallback bool) bool {
+	b := fallback
+	f.read(name, "true or false", &b)
+	return b
+}
+
+func (f fields) text(name, fallback string) string {
+	s := fallback
+	f.read(name, "a text", &s)
+	return s
+}
+
+func (f fields) texts(name string) []string {
+	var list []string
+	f.read(name, "a list of texts", &list)
+	return list
+}
+
+// object returns the members of an object; none if it is not given.
+func (f fields) object(name string) fields {
+	o := fields{path: f.path + name + ".", err: f.err}
+	if !f.null(name) {
+		var err error
+		if o.raw, err = members(f.raw[name]); err != nil {
+			f.fail(name, "%s: %v", cut(string(f.raw[name])), err)
+		}
+	}
+	return o
+}
+
+// ids reads one id or a list of ids, all inside the vocabulary.
+func (f fields) ids(name string, vocab int) []int32 {
+	var list []int32
+	if !f.null(name) && f.raw[name][0] == '[' {
+		f.read(name, "ids", &list)
+	} else {
+		var id int32
+		if f.read(name, "an id or a list of ids", &id) {
+			list = []int32{id}
+		}
+	}
+	for _, id := range list {
+		if id < 0 || int(id) >= vocab {
+			f.fail(name, "%d is outside the vocabulary of %d", id, vocab)
+		}
+	}
+	return list
+}
+
+// only refuses every value of a member but those given, in JSON.
+func (f fields) only(name string, values ...string) {
+	if f.null(name) || slices.Contains(values, string(f.raw[name])) {
+		return
+	}
+	supported := ""
+	if len(values) > 0 {
+		supported = "; supported: " + values[0]
+	}
+	f.fail(name, "%s is not supported%s", cut(string(f.raw[name])), supported)
+}
+
+// oneOf refuses every text but those given.
+func (f fields) oneOf(name string, values ...string) {
+	if s := f.text(name, values[0]); !slices.Contains(values, s) {
+		f.fail(name, "%s is not supported; supported: %s", shown(s), values[0])
+	}
+}
