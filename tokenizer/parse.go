@@ -154,7 +154,7 @@ func parseNormalizer(raw json.RawMessage) (normalizer, error) {
 		f, err := parseReplace(raw)
 		return normalizer{f}, err
 	case "NFC", "NFD", "NFKC", "NFKD":
-		return normalizer{unicodeForms[typ].String}, fill(raw, typ, &struct{ Type string }{})
+		return normalizer{normalForm(unicodeForms[typ])}, fill(raw, typ, &struct{ Type string }{})
 	case "Lowercase":
 		return normalizer{lower}, fill(raw, typ, &struct{ Type string }{})
 	case "Strip":
