@@ -67,6 +67,9 @@ func stripSpace(left, right bool) func(string) string {
 
 var unicodeForms = map[string]norm.Form{"NFC": norm.NFC, "NFD": norm.NFD, "NFKC": norm.NFKC, "NFKD": norm.NFKD}
 
+// formGrowth is how many times as long in UTF-8 a text may become (UAX #15, section 12: the expansion factors).
+var formGrowth = map[string]float64{"NFC": 3, "NFD": 3, "NFKC": 11, "NFKD": 11}
+
 // manyMarks is a number of combining characters in a row that no word of a language has. Package norm puts a U+034F into
 // rows of more than 30 (Unicode's Stream-Safe Text Process, UAX #15 section 13), which the normal forms do not have; a
 // character decomposes to at most 4 of them.
