@@ -1,6 +1,8 @@
 package tokenizer
 
 import (
+	"slices"
+	"sort"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -17,18 +19,18 @@ type addedToken struct {
 	Special    bool   `json:"special"`
 }
 
-// addedSet finds added tokens in a text, the leftmost first and the longest of those.
+// addedSet finds added tokens in a text, the leftmost first and the longest of those. Tokens are added, then sort is called.
 type addedSet struct {
-	tokens []addedToken
-	nodes  []trieNode // nodes[0] is the root
+	tokens []spelling // ascending by text
 	first  [256]bool  // bytes that begin a token
 	only   byte       // the one byte that does, if single
 	single bool
 }
 
-type trieNode struct {
-	next  map[byte]int32
-	token int32 // index in tokens, -1: none ends here
+// spelling is an added token and how it stands in a text.
+type spelling struct {
+	text string
+	addedToken
 }
 
 // add puts a token under the spelling text. An empty spelling is never found and left out.
@@ -36,29 +38,19 @@ func (s *addedSet) add(text string, tok addedToken) {
 	if text == "" {
 		return
 	}
-	if len(s.nodes) == 0 {
-		s.nodes = []trieNode{{token: -1}}
-	}
 	s.single = len(s.tokens) == 0 || s.single && s.only == text[0]
 	s.only, s.first[text[0]] = text[0], true
-	at := int32(0)
-	for i := range len(text) {
-		to, ok := s.nodes[at].next[text[i]]
-		if !ok {
-			to = int32(len(s.nodes))
-			s.nodes = append(s.nodes, trieNode{token: -1})
-			if s.nodes[at].next == nil {
-				s.nodes[at].next = map[byte]int32{}
-			}
-			s.nodes[at].next[text[i]] = to
-		}
-		at = to
-	}
-	s.nodes[at].token = int32(len(s.tokens))
-	s.tokens = append(s.tokens, tok)
+	s.tokens = append(s.tokens, spelling{text, tok})
 }
 
-// find returns the leftmost, longest token at or after from; ok is false if there is none.
+// sort makes the set ready. Of tokens with one spelling the last stays.
+func (s *addedSet) sort() {
+	slices.Reverse(s.tokens)
+	slices.SortStableFunc(s.tokens, func(a, b spelling) int { return strings.Compare(a.text, b.text) })
+	s.tokens = slices.CompactFunc(s.tokens, func(a, b spelling) bool { return a.text == b.text })
+}
+
+// find returns the leftmost, longest token at or after from; tok is nil if there is none.
 func (s *addedSet) find(text string, from int) (start, end int, tok *addedToken) {
 	for i := from; i < len(text); i++ {
 		if s.single {
@@ -70,19 +62,23 @@ func (s *addedSet) find(text string, from int) (start, end int, tok *addedToken)
 		} else if !s.first[text[i]] {
 			continue
 		}
-		at, best := int32(0), int32(-1)
-		for j := i; j < len(text); j++ {
-			to, ok := s.nodes[at].next[text[j]]
-			if !ok {
-				break
+		// The tokens that begin with text[i:j] are neighbours: the first of them is the shortest.
+		rest := s.tokens
+		for j := i; j < len(text) && len(rest) > 0; j++ {
+			n := j - i
+			at := func(c int) int { // the first whose byte n is at least c
+				return sort.Search(len(rest), func(k int) bool { return int(rest[k].text[n]) >= c })
 			}
-			at = to
-			if s.nodes[at].token >= 0 {
-				best, end = s.nodes[at].token, j+1
+			low := at(int(text[j]))
+			rest = rest[low:]
+			rest = rest[:at(int(text[j])+1)]
+			if len(rest) > 0 && len(rest[0].text) == n+1 {
+				end, tok = j+1, &rest[0].addedToken
+				rest = rest[1:]
 			}
 		}
-		if best >= 0 {
-			return i, end, &s.tokens[best]
+		if tok != nil {
+			return i, end, tok
 		}
 	}
 	return 0, 0, nil

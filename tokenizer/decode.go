@@ -48,8 +48,8 @@ func (t *Tokenizer) parseDecoder(raw json.RawMessage) error {
 		added := map[int32]bool{}
 		for _, set := range []*addedSet{t.raw, t.normalized} {
 			if set != nil {
-				for _, tok := range set.tokens {
-					added[tok.ID] = true
+				for i := range set.tokens {
+					added[set.tokens[i].ID] = true
 				}
 			}
 		}
@@ -62,11 +62,13 @@ func (t *Tokenizer) parseDecoder(raw json.RawMessage) error {
 		}
 		return fill(raw, typ, &byteLevelFields{})
 	}
-	t.decoder, err = parseDecoderSteps(raw)
+	growth := 1.0
+	t.decoder, err = parseDecoderSteps(raw, &growth)
 	return err
 }
 
-func parseDecoderSteps(raw json.RawMessage) ([]decodeStep, error) {
+// parseDecoderSteps multiplies growth by how much longer the steps can make a text.
+func parseDecoderSteps(raw json.RawMessage, growth *float64) ([]decodeStep, error) {
 	typ, err := open(raw)
 	if typ == "" || err != nil {
 		return nil, err
@@ -83,11 +85,13 @@ func parseDecoderSteps(raw json.RawMessage) ([]decodeStep, error) {
 		}
 		all := []decodeStep{}
 		for i, raw := range c.Decoders {
-			steps, err := parseDecoderSteps(raw)
+			steps, err := parseDecoderSteps(raw, growth)
 			if err != nil {
 				return nil, fmt.Errorf("decoders[%d]: %w", i, err)
 			}
-			all = append(all, steps...)
+			if all = append(all, steps...); len(all) > maxSteps {
+				return nil, fmt.Errorf("decoders[%d]: more than %d steps are not supported", i, maxSteps)
+			}
 		}
 		return all, nil
 	case "ByteLevel":
@@ -97,7 +101,10 @@ func parseDecoderSteps(raw json.RawMessage) ([]decodeStep, error) {
 	case "Fuse":
 		return one(fuse, fill(raw, typ, &struct{ Type string }{}))
 	case "Replace":
-		f, err := parseReplace(raw)
+		f, longer, err := parseReplace(raw)
+		if *growth *= longer; err == nil && *growth > maxGrowth {
+			return nil, errGrowth(typ)
+		}
 		return one(eachPiece(f), err)
 	case "Strip":
 		var c struct {

@@ -1,8 +1,11 @@
 package tokenizer
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 )
@@ -63,3 +66,90 @@ func stripSpace(left, right bool) func(string) string {
 }
 
 var unicodeForms = map[string]norm.Form{"NFC": norm.NFC, "NFD": norm.NFD, "NFKC": norm.NFKC, "NFKD": norm.NFKD}
+
+// formGrowth is how many times as long in UTF-8 a text may become (UAX #15, section 12: the expansion factors).
+var formGrowth = map[string]float64{"NFC": 3, "NFD": 3, "NFKC": 11, "NFKD": 11}
+
+// manyMarks is a number of combining characters in a row that no word of a language has. Package norm puts a U+034F into
+// rows of more than 30 (Unicode's Stream-Safe Text Process, UAX #15 section 13), which the normal forms do not have; a
+// character decomposes to at most 4 of them.
+const manyMarks = 7
+
+// normalForm is a Unicode normal form (UAX #15).
+func normalForm(form norm.Form) func(string) string {
+	return func(s string) string {
+		row := 0
+		for i := 0; i < len(s); {
+			if s[i] < utf8.RuneSelf {
+				row = 0
+				i++
+				continue
+			}
+			p := form.PropertiesString(s[i:])
+			if row++; p.CCC() == 0 && !unicode.Is(unicode.M, firstRune(s[i:])) {
+				row = 0
+			}
+			if row > manyMarks {
+				return definedForm(form, s)
+			}
+			i += max(1, p.Size())
+		}
+		return form.String(s)
+	}
+}
+
+func firstRune(s string) rune {
+	r, _ := utf8.DecodeRuneInString(s)
+	return r
+}
+
+// definedForm is a normal form by its definition: decompose, sort combining characters by their class, compose.
+func definedForm(form norm.Form, s string) string {
+	type char struct {
+		r   rune
+		ccc uint8
+	}
+	decomposed := norm.NFD
+	if form == norm.NFKC || form == norm.NFKD {
+		decomposed = norm.NFKD
+	}
+	var chars []char
+	for i := 0; i < len(s); {
+		_, n := utf8.DecodeRuneInString(s[i:])
+		for _, r := range decomposed.String(s[i : i+n]) {
+			chars = append(chars, char{r, decomposed.PropertiesString(string(r)).CCC()})
+		}
+		i += n
+	}
+	for i := 0; i < len(chars); i++ {
+		from := i
+		for i < len(chars) && chars[i].ccc != 0 {
+			i++
+		}
+		slices.SortStableFunc(chars[from:i], func(a, b char) int { return cmp.Compare(a.ccc, b.ccc) })
+	}
+	if form == norm.NFC || form == norm.NFKC {
+		starter, kept := -1, 0 // the last starter, and how many characters are left
+		for _, c := range chars {
+			// What stands between a starter and c blocks c unless its class is smaller; the classes rise.
+			if starter >= 0 && (kept == starter+1 || chars[kept-1].ccc != 0 && chars[kept-1].ccc < c.ccc) {
+				pair := norm.NFC.String(string([]rune{chars[starter].r, c.r}))
+				if r, n := utf8.DecodeRuneInString(pair); n == len(pair) {
+					chars[starter].r = r
+					continue
+				}
+			}
+			if c.ccc == 0 {
+				starter = kept
+			}
+			chars[kept] = c
+			kept++
+		}
+		chars = chars[:kept]
+	}
+	var out strings.Builder
+	for _, c := range chars {
+		out.WriteRune(c.r)
+	}
+	return out.String()
+}

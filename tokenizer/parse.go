@@ -34,6 +34,30 @@ func Parse(tokenizerJSON, tokenizerConfigJSON []byte) (*Tokenizer, error) {
 	return t, nil
 }
 
+// maxDepth is how deep lists and objects may be nested. Every level of components is read from a copy of its own.
+const maxDepth = 16
+
+// checkDepth refuses what is nested deeper than maxDepth.
+func checkDepth(data []byte) error {
+	depth, inString := 0, false
+	for i := 0; i < len(data); i++ {
+		switch c := data[i]; {
+		case inString && c == '\\':
+			i++
+		case c == '"':
+			inString = !inString
+		case inString:
+		case c == '{' || c == '[':
+			if depth++; depth > maxDepth {
+				return fmt.Errorf("byte %d: nested deeper than %d levels", i+1, maxDepth)
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return nil
+}
+
 // open returns the type of a component, "" if it is null or absent.
 func open(raw json.RawMessage) (string, error) {
 	if isNull(raw) {
@@ -75,13 +99,17 @@ func (t *Tokenizer) parse(data []byte) error {
 		Decoder       json.RawMessage `json:"decoder"`
 		Model         json.RawMessage `json:"model"`
 	}
+	if err := checkDepth(data); err != nil {
+		return err
+	}
 	if err := json.Unmarshal(data, &file); err != nil {
 		return err
 	}
-	var err error
-	if t.normalizer, err = parseNormalizer(file.Normalizer); err != nil {
+	norm := normParser{growth: 1}
+	if err := norm.parse(file.Normalizer); err != nil {
 		return fmt.Errorf("normalizer: %w", err)
 	}
+	t.normalizer = norm.steps
 	var pre preParser
 	if err := pre.parse(file.PreTokenizer); err != nil {
 		return fmt.Errorf("pre_tokenizer: %w", err)
@@ -106,6 +134,9 @@ func (t *Tokenizer) parse(data []byte) error {
 // pattern is {"String": …} or {"Regex": …}.
 type pattern struct{ String, Regex *string }
 
+// maxRegexBytes is far beyond real patterns (a few hundred bytes); compiling one takes many times its size.
+const maxRegexBytes = 1 << 14
+
 func (p *pattern) matcher() (matcher, error) {
 	switch {
 	case p == nil || p.String == nil && p.Regex == nil:
@@ -117,14 +148,41 @@ func (p *pattern) matcher() (matcher, error) {
 	case p.String != nil:
 		return matcher{literal: *p.String}, nil
 	}
+	if len(*p.Regex) > maxRegexBytes {
+		return matcher{}, fmt.Errorf("pattern: Regex has %d bytes; more than %d is not supported", len(*p.Regex), maxRegexBytes)
+	}
 	re, err := newRegexp(*p.Regex)
 	return matcher{re: re}, err
 }
 
-func parseNormalizer(raw json.RawMessage) (normalizer, error) {
+// maxGrowth is how many times as long as itself a text may become at worst. Real normalizers stay below 60 (NFKC and a
+// replaced space); a chain of replacements could fill any memory.
+const maxGrowth = 1024
+
+// maxSteps is how many steps a normalizer or a decoder may have.
+const maxSteps = 32
+
+func errGrowth(typ string) error {
+	return fmt.Errorf("%s: texts may become more than %d times as long, which is not supported", typ, maxGrowth)
+}
+
+// normParser gathers the steps of the normalizer.
+type normParser struct {
+	steps  normalizer
+	growth float64 // at worst, of all steps
+}
+
+func (p *normParser) parse(raw json.RawMessage) error {
 	typ, err := open(raw)
 	if typ == "" || err != nil {
-		return nil, err
+		return err
+	}
+	add := func(step func(string) string, growth float64, err error) error {
+		p.steps = append(p.steps, step)
+		if p.growth *= growth; err == nil && p.growth > maxGrowth {
+			return errGrowth(typ)
+		}
+		return err
 	}
 	switch typ {
 	case "Sequence":
@@ -133,58 +191,59 @@ func parseNormalizer(raw json.RawMessage) (normalizer, error) {
 			Normalizers []json.RawMessage
 		}
 		if err := fill(raw, typ, &c); err != nil {
-			return nil, err
+			return err
 		}
-		var all normalizer
 		for i, raw := range c.Normalizers {
-			n, err := parseNormalizer(raw)
-			if err != nil {
-				return nil, fmt.Errorf("normalizers[%d]: %w", i, err)
+			if err := p.parse(raw); err != nil {
+				return fmt.Errorf("normalizers[%d]: %w", i, err)
 			}
-			all = append(all, n...)
+			if len(p.steps) > maxSteps {
+				return fmt.Errorf("normalizers[%d]: more than %d steps are not supported", i, maxSteps)
+			}
 		}
-		return all, nil
+		return nil
 	case "Prepend":
 		var c struct{ Type, Prepend string }
-		if err := fill(raw, typ, &c); err != nil {
-			return nil, err
-		}
-		return normalizer{prepend(c.Prepend)}, nil
+		err := fill(raw, typ, &c)
+		return add(prepend(c.Prepend), float64(1+len(c.Prepend)), err)
 	case "Replace":
-		f, err := parseReplace(raw)
-		return normalizer{f}, err
+		return add(parseReplace(raw))
 	case "NFC", "NFD", "NFKC", "NFKD":
-		return normalizer{unicodeForms[typ].String}, fill(raw, typ, &struct{ Type string }{})
+		return add(normalForm(unicodeForms[typ]), formGrowth[typ], fill(raw, typ, &struct{ Type string }{}))
 	case "Lowercase":
-		return normalizer{lower}, fill(raw, typ, &struct{ Type string }{})
+		return add(lower, 1.5, fill(raw, typ, &struct{ Type string }{}))
 	case "Strip":
 		var c struct {
 			Type  string
 			Left  bool `json:"strip_left"`
 			Right bool `json:"strip_right"`
 		}
-		return normalizer{func(s string) string { return stripSpace(c.Left, c.Right)(s) }}, fill(raw, typ, &c)
+		err := fill(raw, typ, &c)
+		return add(stripSpace(c.Left, c.Right), 1, err)
 	}
-	return nil, unsupported(typ, "Sequence, Prepend, Replace, NFC, NFD, NFKC, NFKD, Lowercase, Strip")
+	return unsupported(typ, "Sequence, Prepend, Replace, NFC, NFD, NFKC, NFKD, Lowercase, Strip")
 }
 
-// parseReplace reads a Replace, which is a normalizer and a decoder.
-func parseReplace(raw json.RawMessage) (func(string) string, error) {
+// parseReplace reads a Replace, which is a normalizer and a decoder, and says how much longer it can make a text.
+func parseReplace(raw json.RawMessage) (replace func(string) string, growth float64, err error) {
 	var c struct {
 		Type    string
 		Pattern *pattern
 		Content string
 	}
 	if err := fill(raw, "Replace", &c); err != nil {
-		return nil, err
+		return nil, 1, err
 	}
 	m, err := c.Pattern.matcher()
 	if err != nil {
 		//lint:ignore ST1005 the part's name as the file has it
-		return nil, fmt.Errorf("Replace: %w", err)
+		return nil, 1, fmt.Errorf("Replace: %w", err)
 	}
-	return replaceAll(m, c.Content), nil
+	return replaceAll(m, c.Content), max(1, float64(len(c.Content))/float64(max(1, len(m.literal)))), nil
 }
+
+// maxPreSteps bounds how often the words of a text can double: a step may put something in front of every word.
+const maxPreSteps = 12
 
 // preParser gathers the steps of the pre-tokenizer.
 type preParser struct {
@@ -212,6 +271,9 @@ func (p *preParser) parse(raw json.RawMessage) error {
 		for i, raw := range c.PreTokenizers {
 			if err := p.parse(raw); err != nil {
 				return fmt.Errorf("pretokenizers[%d]: %w", i, err)
+			}
+			if len(p.steps) > maxPreSteps {
+				return fmt.Errorf("pretokenizers[%d]: more than %d steps are not supported", i, maxPreSteps)
 			}
 		}
 		return nil

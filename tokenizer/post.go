@@ -39,6 +39,9 @@ func (t *Tokenizer) parsePost(raw json.RawMessage) error {
 	return unsupported(typ, "Sequence, ByteLevel, TemplateProcessing")
 }
 
+// maxTemplate is how many ids may stand around a text.
+const maxTemplate = 256
+
 // parseTemplate reads the template of a single text: special tokens around one "A".
 func (t *Tokenizer) parseTemplate(raw json.RawMessage) error {
 	type ref struct {
@@ -82,6 +85,9 @@ func (t *Tokenizer) parseTemplate(raw json.RawMessage) error {
 			} else {
 				before = append(before, tok.IDs...)
 			}
+			if n := len(before) + len(after) + len(t.prefix) + len(t.suffix); n > maxTemplate {
+				return fmt.Errorf("single[%d]: more than %d special tokens around a text are not supported", i, maxTemplate)
+			}
 		default:
 			return fmt.Errorf("single[%d]: want SpecialToken or Sequence", i)
 		}
@@ -106,6 +112,7 @@ func (t *Tokenizer) parseConfig(data []byte) error {
 		BOS    json.RawMessage `json:"bos_token"`
 		EOS    json.RawMessage `json:"eos_token"`
 		AddBOS *bool           `json:"add_bos_token"`
+		AddEOS *bool           `json:"add_eos_token"`
 	}
 	if len(data) > 0 {
 		if err := json.Unmarshal(data, &c); err != nil {
@@ -119,8 +126,20 @@ func (t *Tokenizer) parseConfig(data []byte) error {
 	if t.eos, err = t.configToken("eos_token", c.EOS, eosNames, nil); err != nil {
 		return err
 	}
-	if c.AddBOS != nil && *c.AddBOS && t.bos >= 0 && !slices.Contains(t.prefix, t.bos) {
-		t.prefix = append([]int32{t.bos}, t.prefix...)
+	// What the configuration says goes before the template, as transformers has it.
+	if c.AddBOS != nil && t.bos >= 0 && *c.AddBOS != slices.Contains(t.prefix, t.bos) {
+		if *c.AddBOS {
+			t.prefix = append([]int32{t.bos}, t.prefix...)
+		} else {
+			t.prefix = slices.DeleteFunc(t.prefix, func(id int32) bool { return id == t.bos })
+		}
+	}
+	if c.AddEOS != nil && t.eos >= 0 && *c.AddEOS != slices.Contains(t.suffix, t.eos) {
+		if *c.AddEOS {
+			t.suffix = append(t.suffix, t.eos)
+		} else {
+			t.suffix = slices.DeleteFunc(t.suffix, func(id int32) bool { return id == t.eos })
+		}
 	}
 	t.addsBOS = t.bos >= 0 && len(t.prefix) > 0 && t.prefix[0] == t.bos
 	return nil

@@ -1,12 +1,17 @@
 package tokenizer
 
 import (
+	"encoding/json"
+	"fmt"
+	"runtime/metrics"
+	"slices"
 	"strings"
 	"testing"
 )
 
 // Whatever is not supported is refused with its name and its place.
 func TestRefuses(t *testing.T) {
+	growing := object{"type": "Replace", "pattern": object{"String": "a"}, "content": strings.Repeat("b", 20)}
 	one := func(field string, component object) func(object) {
 		return func(s object) { s[field] = component }
 	}
@@ -43,16 +48,90 @@ func TestRefuses(t *testing.T) {
 		`model: byte_fallback: the piece "<0x00>"`: model("vocab", object{"<unk>": 0}),
 		`"a" and "b" both have id 3`:               model("vocab", object{"a": 3, "b": 3}),
 		`"far": id 1000000000`:                     model("vocab", object{"far": 1000000000}),
-		`model: is missing`:                        func(s object) { delete(s, "model") },
-		`added_tokens: [0]: "<s>" has id 5, but 1`: func(s object) { s["added_tokens"] = []object{{"id": 5, "content": "<s>"}} },
-		`added_tokens: [0]: "<x>" has id 1`:        func(s object) { s["added_tokens"] = []object{{"id": 1, "content": "<x>"}} },
-		`added_tokens: [0]: content is empty`:      func(s object) { s["added_tokens"] = []object{{"id": 999, "content": ""}} },
+		`normalizer: normalizers[2]: Replace: texts may become more than 1024 times as long`: one("normalizer", object{"type": "Sequence", "normalizers": []object{
+			growing, growing, growing}}),
+		`decoder: decoders[2]: Replace: texts may become`: one("decoder", object{"type": "Sequence", "decoders": []object{growing, growing, growing}}),
+		`Regex has 20000 bytes`:                           one("normalizer", object{"type": "Replace", "pattern": object{"Regex": strings.Repeat("a", 20000)}, "content": ""}),
+		`pretokenizers[12]: more than 12 steps`:           one("pre_tokenizer", object{"type": "Sequence", "pretokenizers": slices.Repeat([]object{{"type": "Punctuation"}}, 13)}),
+		`nested deeper than 16 levels`:                    one("extra", object{"a": json.RawMessage(strings.Repeat("[", 15) + strings.Repeat("]", 15))}),
+		`special tokens around a text`: one("post_processor", object{"type": "TemplateProcessing",
+			"single":         []object{{"SpecialToken": object{"id": "<s>", "type_id": 0}}, {"Sequence": object{"id": "A", "type_id": 0}}},
+			"special_tokens": object{"<s>": object{"id": "<s>", "ids": make([]int, 300), "tokens": []string{}}}}),
+		`added_tokens: [0]: content has 5000 bytes`: func(s object) { s["added_tokens"] = []object{{"id": 999, "content": strings.Repeat("a", 5000)}} },
+		`model: is missing`:                         func(s object) { delete(s, "model") },
+		`added_tokens: [0]: "<s>" has id 5, but 1`:  func(s object) { s["added_tokens"] = []object{{"id": 5, "content": "<s>"}} },
+		`added_tokens: [0]: "<x>" has id 1`:         func(s object) { s["added_tokens"] = []object{{"id": 1, "content": "<x>"}} },
+		`added_tokens: [0]: content is empty`:       func(s object) { s["added_tokens"] = []object{{"id": 999, "content": ""}} },
 	} {
 		spec := sentencePieceSpec()
 		change(spec)
 		_, err := Parse(marshal(t, spec), nil)
 		if err == nil || !strings.HasPrefix(err.Error(), "tokenizer.json: ") || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v\nwant tokenizer.json: … %s", err, want)
+		}
+	}
+}
+
+// heapAllocs is how many bytes the process has allocated so far.
+func heapAllocs() uint64 {
+	s := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(s)
+	return s[0].Value.Uint64()
+}
+
+const (
+	fuzzInput  = 1 << 20  // files up to here …
+	fuzzMemory = 64 << 20 // … may make Parse allocate so much in all
+)
+
+// Files of nearly 1 MB, each made to take as much memory as it can.
+func TestParseMemory(t *testing.T) {
+	entry := func(format string, n int) string { // ids 0, 1 and 2 are taken
+		var b strings.Builder
+		for i := 3; b.Len() < n; i++ {
+			if i > 3 {
+				b.WriteByte(',')
+			}
+			if strings.Contains(format, "%") {
+				fmt.Fprintf(&b, format, i)
+			} else {
+				b.WriteString(format)
+			}
+		}
+		return b.String()
+	}
+	const n = 1_000_000
+	file := func(vocab, merges, added, rest string) string {
+		return `{"added_tokens": [` + added + `], "model": {"type": "BPE", "vocab": {` + vocab + `}, "merges": [` + merges + `]}` + rest + `}`
+	}
+	byteLevel := `, "pre_tokenizer": {"type": "ByteLevel"}, "decoder": {"type": "ByteLevel"}`
+	ab := `"a": 0, "b": 1, "ab": 2`
+	for name, data := range map[string]string{
+		"pieces":               file(entry(`"%[1]x":%[1]d`, n), "", "", ""),
+		"byte-level pieces":    file(entry(`"%[1]x":%[1]d`, n), "", "", byteLevel),
+		"merges as lines":      file(ab, entry(`"a b"`, n), "", ""),
+		"merges as pairs":      file(ab, entry(`["a","b"]`, n), "", ""),
+		"short added tokens":   file(ab, "", entry(`{"id":%[1]d,"content":"<%[1]x"}`, n), byteLevel),
+		"long added tokens":    file(ab, "", entry(`{"id":%[1]d,"content":"%04000[1]x"}`, n), ""),
+		"normalized":           file(ab, "", entry(`{"id":%[1]d,"content":"<%[1]x","normalized":true}`, n), `, "normalizer": {"type": "Prepend", "prepend": "`+strings.Repeat("a", 1000)+`"}`),
+		"nested":               strings.Repeat(`{"type":"Sequence","normalizers":[`, 30000),
+		"nested with a tail":   file(ab, "", "", `, "normalizer": `+strings.Repeat(`{"type":"Sequence","normalizers":[`, 7)+`{"type":"Prepend","prepend":"`+strings.Repeat("a", n)+`"}`+strings.Repeat("]}", 7)),
+		"normalizers":          file(ab, "", "", `, "normalizer": {"type": "Sequence", "normalizers": [`+entry(`{"type":"NFC"}`, n)+`]}`),
+		"one normalizer often": file(ab, "", "", `, "normalizer": {"type": "Sequence", "normalizers": [`+entry(`{"type":"Strip"}`, n)+`]}`),
+		"regexes":              file(ab, "", "", `, "decoder": {"type": "Sequence", "decoders": [`+entry(`{"type":"Replace","pattern":{"Regex":"(?i:\\p{L}|%x)"},"content":""}`, n)+`]}`),
+		"one regex":            file(ab, "", "", `, "pre_tokenizer": {"type": "Split", "behavior": "Isolated", "pattern": {"Regex": "`+strings.Repeat(`(?i:[^\\p{L}k])`, 1000)+`"}}`),
+		"template":             file(ab, "", "", `, "post_processor": {"type": "TemplateProcessing", "special_tokens": {"a": {"id": "a", "ids": [`+entry("0", n/2)+`]}}, "single": [`+entry(`{"SpecialToken":{"id":"a"}}`, n/2)+`]}`),
+		"decoders":             file(ab, "", "", `, "decoder": {"type": "Sequence", "decoders": [`+entry(`{"type":"Fuse"}`, n)+`]}`),
+	} {
+		if len(data) > fuzzInput+1<<16 {
+			t.Fatalf("%s: %d bytes", name, len(data))
+		}
+		before := heapAllocs()
+		_, err := Parse([]byte(data), nil)
+		used := heapAllocs() - before
+		t.Logf("%s: %d bytes, %d MB, error %.100v", name, len(data), used>>20, err)
+		if used > fuzzMemory {
+			t.Errorf("%s: %d bytes take %d MB", name, len(data), used>>20)
 		}
 	}
 }
@@ -73,7 +152,11 @@ func FuzzParse(f *testing.F) {
 		if strings.Contains(string(data), "Regex") && len(data) > 600 {
 			t.Skip() // a pattern may take as long as it likes; only small ones here
 		}
+		before := heapAllocs()
 		tok, err := Parse(data, config)
+		if used := heapAllocs() - before; used > fuzzMemory && len(data)+len(config) < fuzzInput {
+			t.Fatalf("%d and %d bytes take %d MB", len(data), len(config), used>>20)
+		}
 		if err != nil {
 			return
 		}

@@ -107,6 +107,29 @@ func TestRoundTrip(t *testing.T) {
 	})
 }
 
+// Byte-level tokenizers lose nothing, whatever their pattern: not even bytes that are not UTF-8, which only Decode replaces.
+func FuzzRoundTrip(f *testing.F) {
+	var toks []*Tokenizer
+	for _, pattern := range []string{GPT2Pattern, llama3Pattern, qwen2Pattern, `\p{Lu}?\p{Ll}+|\d{1,3}|\s+(?=\S)`} {
+		data, err := Train(slices.Values([]string{strings.Repeat("The cat sat on the mat; it's 1,234 times that.\n\n", 3)}), TrainOptions{
+			VocabSize: 300, Special: []string{"<|endoftext|>", "<|im_start|>"}, Pattern: pattern})
+		if err != nil {
+			f.Fatal(err)
+		}
+		toks = append(toks, parse(f, data, nil))
+	}
+	for _, s := range []string{"", "The cat's  mat\r\n\t", "<|im_start|>a<|endoftext|", "👩‍👩‍👧 e\u0301\u0301 क्षि ١٢٣ \u2028", "\xff\xe4\xb8 \xed\xa0\x80", strings.Repeat(" ", 300) + strings.Repeat("at", 100)} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		for i, tok := range toks {
+			if back := tok.Decode(tok.Encode(text, true), false); back != lossy([]byte(text)) {
+				t.Fatalf("pattern %d: %q comes back as %q", i, text, back)
+			}
+		}
+	})
+}
+
 func TestDecodeIsUTF8(t *testing.T) {
 	bytes, sentence := byteLevel(t), sentencePiece(t, nil)
 	rapid.Check(t, func(t *rapid.T) {
@@ -264,12 +287,23 @@ func TestBeginAndEnd(t *testing.T) {
 		`{"eos_token": {"content": "<s>"}}`: {1, 1, 1},
 		`{"bos_token": "</s>"}`:             {2, 2, 0},
 		`{"bos_token": "</s>", "add_bos_token": true}`: {2, 2, 1},
+		`{"add_bos_token": false}`:                     {1, 2, 0},
 	} {
 		tok := parse(t, data, []byte(config))
 		bos, hasBOS := tok.BOS()
 		eos, hasEOS := tok.EOS()
 		if hasBOS != (want[0] >= 0) || bos != max(want[0], 0) || hasEOS != (want[1] >= 0) || eos != max(want[1], 0) || tok.AddsBOS() != (want[2] == 1) {
 			t.Errorf("%s: BOS %d %v, EOS %d %v, adds %v", config, bos, hasBOS, eos, hasEOS, tok.AddsBOS())
+		}
+	}
+	for config, want := range map[string][]int32{
+		`{}`:                       {1, 263},
+		`{"add_bos_token": false}`: {263},
+		`{"add_eos_token": true}`:  {1, 263, 2},
+		`{"add_eos_token": false}`: {1, 263},
+	} {
+		if got := parse(t, data, []byte(config)).Encode("a", true); !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", config, got, want)
 		}
 	}
 	tok := parse(t, data, nil)

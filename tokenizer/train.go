@@ -40,6 +40,7 @@ func Train(texts iter.Seq[string], opt TrainOptions) ([]byte, error) {
 		}
 		special.add(s, addedToken{ID: int32(i), Content: s})
 	}
+	special.sort()
 	base := int32(len(pieces))
 	if least := len(pieces) + 256; opt.VocabSize < least || opt.VocabSize > 1<<24 {
 		return nil, fmt.Errorf("tokenizer: training: VocabSize %d: want at least %d (special tokens and bytes) and at most %d", opt.VocabSize, least, 1<<24)

@@ -11,32 +11,32 @@ import (
 type mergeList [][2]string
 
 func (l *mergeList) UnmarshalJSON(data []byte) error {
-	var raw []json.RawMessage
+	var raw []any
 	if err := json.Unmarshal(data, &raw); err != nil {
 		return err
 	}
 	*l = make(mergeList, len(raw))
 	for i, r := range raw {
-		if len(r) > 0 && r[0] == '[' {
-			var pair []string
-			if err := json.Unmarshal(r, &pair); err != nil {
-				return fmt.Errorf("merges[%d]: %w", i, err)
+		switch r := r.(type) {
+		case string:
+			a, b, ok := strings.Cut(r, " ")
+			if !ok || strings.Contains(b, " ") {
+				return fmt.Errorf("merges[%d]: %q: want two pieces with one space between", i, r)
 			}
-			if len(pair) != 2 {
-				return fmt.Errorf("merges[%d]: %d pieces, want 2", i, len(pair))
+			(*l)[i] = [2]string{a, b}
+		case []any:
+			if len(r) != 2 {
+				return fmt.Errorf("merges[%d]: %d pieces, want 2", i, len(r))
 			}
-			(*l)[i] = [2]string{pair[0], pair[1]}
-			continue
+			a, isString := r[0].(string)
+			b, areStrings := r[1].(string)
+			if !isString || !areStrings {
+				return fmt.Errorf("merges[%d]: want two strings", i)
+			}
+			(*l)[i] = [2]string{a, b}
+		default:
+			return fmt.Errorf("merges[%d]: want \"a b\" or [\"a\", \"b\"]", i)
 		}
-		var line string
-		if err := json.Unmarshal(r, &line); err != nil {
-			return fmt.Errorf("merges[%d]: %w", i, err)
-		}
-		a, b, ok := strings.Cut(line, " ")
-		if !ok || strings.Contains(b, " ") {
-			return fmt.Errorf("merges[%d]: %q: want two pieces with one space between", i, line)
-		}
-		(*l)[i] = [2]string{a, b}
 	}
 	return nil
 }
@@ -170,11 +170,25 @@ func (t *Tokenizer) parseVocab(vocab map[string]int64, added []addedToken) error
 	return nil
 }
 
+// Added tokens may be so long at most, and the normalizer may make them so much longer in all: a file's size bounds its memory.
+const (
+	maxAddedBytes = 4096
+	addedGrowth   = 4
+	addedSlack    = 1 << 20
+)
+
 // parseAdded enters the added tokens. One that is in the vocabulary must have the id that it has there.
 func (t *Tokenizer) parseAdded(added []addedToken) error {
+	budget := addedSlack
+	for _, a := range added {
+		budget += addedGrowth * len(a.Content)
+	}
 	for i, a := range added {
 		if a.Content == "" {
 			return fmt.Errorf("[%d]: content is empty", i)
+		}
+		if len(a.Content) > maxAddedBytes {
+			return fmt.Errorf("[%d]: content has %d bytes; more than %d is not supported", i, len(a.Content), maxAddedBytes)
 		}
 		if id, ok := t.ids[a.Content]; ok && id != a.ID {
 			return fmt.Errorf("[%d]: %q has id %d, but %d in vocab", i, a.Content, a.ID, id)
@@ -186,12 +200,23 @@ func (t *Tokenizer) parseAdded(added []addedToken) error {
 		t.special[a.ID] = t.special[a.ID] || a.Special
 		set, content := &t.raw, a.Content
 		if a.Normalized {
-			set, content = &t.normalized, t.normalizer.apply(a.Content)
+			set = &t.normalized
+			for _, step := range t.normalizer {
+				content = step(content)
+				if budget -= len(content); budget < 0 && len(content) > len(a.Content) {
+					return fmt.Errorf("[%d]: the normalizer makes the tokens too long", i)
+				}
+			}
 		}
 		if *set == nil {
 			*set = &addedSet{}
 		}
 		(*set).add(content, a)
+	}
+	for _, set := range []*addedSet{t.raw, t.normalized} {
+		if set != nil {
+			set.sort()
+		}
 	}
 	return nil
 }

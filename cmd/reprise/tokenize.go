@@ -3,61 +3,126 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"os"
+	"strings"
 
 	"reprise/tokenizer"
 )
 
 type tokenizeCmd struct {
+	Encode tokenizeEncodeCmd `cmd:"" default:"withargs" help:"Text to token ids (the default)."`
+	Decode tokenizeDecodeCmd `cmd:"" help:"Token ids to text."`
+}
+
+type tokenizeEncodeCmd struct {
 	Model string `required:"" help:"Model directory or tokenizer.json." placeholder:"DIR"`
 	Text  string `help:"Text to tokenise." xor:"input" required:""`
 	JSONL string `name:"jsonl" help:"File with a line {\"text\": …} per text; prints a line {\"ids\": […]} per text." xor:"input" required:"" placeholder:"FILE"`
 }
 
-func (c *tokenizeCmd) Run(a *app) error {
+func (c *tokenizeEncodeCmd) Run(a *app) error {
 	tok, err := tokenizer.Load(c.Model)
 	if err != nil {
 		return err
 	}
-	out := bufio.NewWriter(a.stdout)
-	defer out.Flush()
 	if c.JSONL == "" {
 		for _, id := range tok.Encode(c.Text, true) {
-			fmt.Fprintf(out, "%d\t%q\n", id, tok.Piece(id))
+			a.printf("%d\t%q\n", id, tok.Piece(id))
 		}
 		return nil
 	}
-	f, err := os.Open(c.JSONL)
+	return jsonLines(a, c.JSONL, func(line []byte) (any, error) {
+		var row struct {
+			Text *string `json:"text"`
+		}
+		if err := json.Unmarshal(line, &row); err != nil {
+			return nil, err
+		}
+		if row.Text == nil {
+			return nil, errors.New(`no field "text"`)
+		}
+		return map[string][]int32{"ids": tok.Encode(*row.Text, true)}, nil
+	})
+}
+
+type tokenizeDecodeCmd struct {
+	Model       string `required:"" help:"Model directory or tokenizer.json." placeholder:"DIR"`
+	IDs         string `name:"ids" help:"Ids, separated by spaces or commas." xor:"input" required:""`
+	JSONL       string `name:"jsonl" help:"File with a line {\"ids\": […]} per text; prints a line {\"text\": …} per text." xor:"input" required:"" placeholder:"FILE"`
+	SkipSpecial bool   `help:"Leave special tokens out."`
+}
+
+func (c *tokenizeDecodeCmd) Run(a *app) error {
+	tok, err := tokenizer.Load(c.Model)
+	if err != nil {
+		return err
+	}
+	decode := func(ids []int32) (string, error) {
+		for _, id := range ids {
+			if tok.Piece(id) == "" {
+				return "", fmt.Errorf("no piece has id %d; the vocabulary has %d ids", id, tok.VocabSize())
+			}
+		}
+		return tok.Decode(ids, c.SkipSpecial), nil
+	}
+	if c.JSONL == "" {
+		var ids []int32
+		list := strings.Join(strings.FieldsFunc(c.IDs, func(r rune) bool { return strings.ContainsRune(" ,[]\t\n", r) }), ",")
+		if err := json.Unmarshal([]byte("["+list+"]"), &ids); err != nil {
+			return fmt.Errorf("tokenize: --ids %q: want numbers, separated by spaces or commas", c.IDs)
+		}
+		text, err := decode(ids)
+		if err != nil {
+			return fmt.Errorf("tokenize: --ids: %w", err)
+		}
+		a.printf("%s\n", text)
+		return nil
+	}
+	return jsonLines(a, c.JSONL, func(line []byte) (any, error) {
+		var row struct {
+			IDs []int32 `json:"ids"`
+		}
+		if err := json.Unmarshal(line, &row); err != nil {
+			return nil, err
+		}
+		if row.IDs == nil {
+			return nil, errors.New(`no field "ids"`)
+		}
+		text, err := decode(row.IDs)
+		return map[string]string{"text": text}, err
+	})
+}
+
+// jsonLines prints what each gives for every line of a file that is not blank, as JSON Lines.
+func jsonLines(a *app, path string, each func(line []byte) (any, error)) error {
+	f, err := os.Open(path)
 	if err != nil {
 		return fmt.Errorf("tokenize: %w", err)
 	}
 	defer f.Close()
 	in := bufio.NewReaderSize(f, 1<<20)
-	for line := 1; ; line++ {
-		text, readErr := in.ReadBytes('\n')
-		if len(text) > 0 && string(text) != "\n" {
-			var row struct {
-				Text *string `json:"text"`
-			}
-			if err := json.Unmarshal(text, &row); err != nil {
-				return fmt.Errorf("tokenize: %s: line %d: %w", c.JSONL, line, err)
-			}
-			if row.Text == nil {
-				return fmt.Errorf("tokenize: %s: line %d: no field \"text\"", c.JSONL, line)
-			}
-			ids := tok.Encode(*row.Text, true)
-			if ids == nil {
-				ids = []int32{}
-			}
-			b, err := json.Marshal(map[string][]int32{"ids": ids})
+	buffered := bufio.NewWriter(a.stdout)
+	out := json.NewEncoder(buffered)
+	out.SetEscapeHTML(false)
+	for n := 1; ; n++ {
+		line, readErr := in.ReadBytes('\n')
+		if strings.TrimSpace(string(line)) != "" {
+			v, err := each(line)
 			if err != nil {
+				return fmt.Errorf("tokenize: %s: line %d: %w", path, n, err)
+			}
+			if err := out.Encode(v); err != nil {
 				return err
 			}
-			out.Write(append(b, '\n'))
+		}
+		if readErr == io.EOF {
+			return buffered.Flush()
 		}
 		if readErr != nil {
-			return nil
+			return fmt.Errorf("tokenize: %s: line %d: %w", path, n, readErr)
 		}
 	}
 }
