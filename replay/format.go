@@ -315,10 +315,8 @@ func (s *stats) add(h *Header, q *data.Sequence, u *Subsets, uncovered []uint64)
 	s.tokens += uint64(len(q.IDs))
 	s.positions += uint64(len(u.Pos))
 	s.ids += uint64(len(u.IDs))
-	if s.gold == nil {
-		s.gold = map[int32]uint64{}
-	}
-	for i, t := range u.Pos {
+	s.count(q)
+	for i := range u.Pos {
 		n := int(u.Offsets[i+1] - u.Offsets[i])
 		if u.Outside[i] {
 			s.outside++
@@ -328,7 +326,18 @@ func (s *stats) add(h *Header, q *data.Sequence, u *Subsets, uncovered []uint64)
 			s.atKMax++
 		}
 		s.uncovered += uncovered[i]
-		s.gold[q.IDs[t+1]]++
+	}
+}
+
+// count counts a sequence's gold ids.
+func (s *stats) count(q *data.Sequence) {
+	if s.gold == nil {
+		s.gold = map[int32]uint64{}
+	}
+	for i, target := range q.Target {
+		if target {
+			s.gold[q.IDs[i]]++
+		}
 	}
 }
 

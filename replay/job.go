@@ -47,6 +47,31 @@ func Record(ctx context.Context, j Job) (Summary, error) {
 	if err != nil {
 		return Summary{}, err
 	}
+	return j.record(ctx, seqs)
+}
+
+// Again records the sequences of a record anew, with the model as it is now: the packs, their order and the rule stay. Of j
+// it needs Model, ModelFingerprint, Tokenizer, Pool and Out. Like Record it continues what an earlier attempt left.
+func Again(ctx context.Context, j Job, from *Reader) (Summary, error) {
+	h := from.Header()
+	if h.Shards > 1 {
+		return Summary{}, fmt.Errorf("replay: %s is one shard of %d; merge them first", from.path, h.Shards)
+	}
+	j.Rule = Rule{Tau: h.Tau, KMin: h.KMin, KMax: h.KMax, Always: h.Always}
+	j.MaxSeqLen, j.Seed, j.Shard, j.Shards, j.Compress = h.MaxSeqLen, h.Seed, 0, 1, h.Compress
+	seqs := make([]data.Sequence, from.Len())
+	for i := range seqs {
+		var s Sequence
+		if err := from.Sequence(i, &s); err != nil {
+			return Summary{}, err
+		}
+		seqs[i] = s.Sequence
+	}
+	return j.record(ctx, seqs)
+}
+
+// record writes the record of packed sequences.
+func (j *Job) record(ctx context.Context, seqs []data.Sequence) (Summary, error) {
 	h := j.header(seqs)
 	if done, s, err := finished(j.Out, &h); done || err != nil {
 		if done {

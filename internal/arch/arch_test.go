@@ -34,7 +34,7 @@ var mayImport = map[string][]string{
 	"internal/synth":      {"tensor", "data"},
 	"internal/demo":       {"asm", "tensor", "model", "loss", "optim", "data", "tokenizer", "checkpoint", "replay", "eval", "train", "internal/synth", "internal/atomicfile"},
 	"internal/bench":      {"asm", "tensor", "model", "loss", "data", "replay"},
-	"cmd/reprise":         {"asm", "tensor", "model", "optim", "data", "tokenizer", "checkpoint", "replay", "eval", "train", "internal/bench", "internal/demo"},
+	"cmd/reprise":         {"asm", "tensor", "model", "optim", "data", "tokenizer", "checkpoint", "replay", "eval", "train", "internal/atomicfile", "internal/bench", "internal/demo"},
 }
 
 // core packages import nothing from outside but cpuid.
