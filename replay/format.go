@@ -44,6 +44,7 @@ var (
 // Header is what a recording was made from and how.
 type Header struct {
 	BaseModel     string   // fingerprint of the base model's weights
+	MovedTo       string   // "": the model was frozen. Else it was trained meanwhile, and these were its weights at the end
 	Tokenizer     string   // fingerprint of tokenizer.json
 	Seam          string   // how prompt and completion meet, see data.Seam
 	Tau           float64  // covered mass that ends a prefix
@@ -59,6 +60,10 @@ type Header struct {
 	Sequences     int      // of the whole recording, all shards together
 }
 
+// Moving says that the model was trained while it was recorded (train --record-out): a position's ids are those of the
+// weights that came by, not of one base model.
+func (h *Header) Moving() bool { return h.MovedTo != "" }
+
 // Range returns the sequences lo..hi-1 of the recording that this shard holds.
 func (h *Header) Range() (lo, hi int) {
 	n := max(h.Shards, 1)
@@ -73,7 +78,7 @@ func (h *Header) validate() error {
 	bad := func(field string, format string, args ...any) error {
 		return fmt.Errorf("header: %s: %s", field, fmt.Sprintf(format, args...))
 	}
-	for _, s := range []struct{ name, value string }{{"base model", h.BaseModel}, {"tokenizer", h.Tokenizer}, {"seam", h.Seam}} {
+	for _, s := range []struct{ name, value string }{{"base model", h.BaseModel}, {"moved to", h.MovedTo}, {"tokenizer", h.Tokenizer}, {"seam", h.Seam}} {
 		if len(s.value) > 255 {
 			return bad(s.name, "%d bytes, want at most 255", len(s.value))
 		}
@@ -109,7 +114,7 @@ func (h *Header) difference(o *Header, butShard bool) string {
 		a, b any
 		skip bool
 	}{
-		{"base model", h.BaseModel, o.BaseModel, false}, {"tokenizer", h.Tokenizer, o.Tokenizer, false},
+		{"base model", h.BaseModel, o.BaseModel, false}, {"moved to", h.MovedTo, o.MovedTo, false}, {"tokenizer", h.Tokenizer, o.Tokenizer, false},
 		{"seam", h.Seam, o.Seam, false}, {"tau", h.Tau, o.Tau, false}, {"k_min", h.KMin, o.KMin, false},
 		{"k_max", h.KMax, o.KMax, false}, {"always", fmt.Sprint(h.Always), fmt.Sprint(o.Always), false},
 		{"vocabulary size", h.VocabSize, o.VocabSize, false}, {"max_seq_len", h.MaxSeqLen, o.MaxSeqLen, false},
@@ -142,7 +147,7 @@ func (h *Header) append(b []byte) []byte {
 	b = le.AppendUint32(b, version)
 	b = le.AppendUint32(b, 0) // length of the body, below
 	body := len(b)
-	for _, s := range []string{h.BaseModel, h.Tokenizer, h.Seam} {
+	for _, s := range []string{h.BaseModel, h.MovedTo, h.Tokenizer, h.Seam} {
 		b = append(append(b, byte(len(s))), s...)
 	}
 	b = le.AppendUint64(b, math.Float64bits(h.Tau))
@@ -196,7 +201,7 @@ func parseHeader(b []byte) (h Header, size int, err error) {
 		return h, 0, errors.New("header: its checksum is wrong: the file is damaged")
 	}
 	c := cursor{b: b[16 : size-4]}
-	h.BaseModel, h.Tokenizer, h.Seam = c.string(), c.string(), c.string()
+	h.BaseModel, h.MovedTo, h.Tokenizer, h.Seam = c.string(), c.string(), c.string(), c.string()
 	h.Tau = math.Float64frombits(c.u64())
 	h.KMin, h.KMax = int(c.u32()), int(c.u32())
 	always := int(c.u32())
@@ -310,10 +315,8 @@ func (s *stats) add(h *Header, q *data.Sequence, u *Subsets, uncovered []uint64)
 	s.tokens += uint64(len(q.IDs))
 	s.positions += uint64(len(u.Pos))
 	s.ids += uint64(len(u.IDs))
-	if s.gold == nil {
-		s.gold = map[int32]uint64{}
-	}
-	for i, t := range u.Pos {
+	s.count(q)
+	for i := range u.Pos {
 		n := int(u.Offsets[i+1] - u.Offsets[i])
 		if u.Outside[i] {
 			s.outside++
@@ -323,7 +326,18 @@ func (s *stats) add(h *Header, q *data.Sequence, u *Subsets, uncovered []uint64)
 			s.atKMax++
 		}
 		s.uncovered += uncovered[i]
-		s.gold[q.IDs[t+1]]++
+	}
+}
+
+// count counts a sequence's gold ids.
+func (s *stats) count(q *data.Sequence) {
+	if s.gold == nil {
+		s.gold = map[int32]uint64{}
+	}
+	for i, target := range q.Target {
+		if target {
+			s.gold[q.IDs[i]]++
+		}
 	}
 }
 

@@ -29,8 +29,10 @@ type Job struct {
 
 	Out           string // record to write
 	Shard, Shards int    // the part of the sequences to record; Shards 0 or 1: all
+	Compress      bool   // zstd where it makes a sequence smaller
 
 	Progress func(done, total, tokens int) // called after every batch; may be nil
+	Note     func(text string)             // told that something was found already recorded; may be nil
 }
 
 // recordTokens is about how many tokens run through the model together. It cannot be seen in the record.
@@ -41,13 +43,11 @@ const recordTokens = 2048
 //
 // When ctx is cancelled, what has been recorded is kept for the next attempt and ctx's error is returned.
 func Record(ctx context.Context, j Job) (Summary, error) {
-	if err := j.Rule.Validate(j.Model.Config.VocabSize); err != nil {
+	seqs, err := j.pack()
+	if err != nil {
 		return Summary{}, err
 	}
-	if j.MaxSeqLen < 2 || j.MaxSeqLen > j.Model.Config.MaxPositions {
-		return Summary{}, fmt.Errorf("replay: max_seq_len: %d, want 2 to the model's %d", j.MaxSeqLen, j.Model.Config.MaxPositions)
-	}
-	return j.record(ctx, data.Pack(j.Documents, j.MaxSeqLen, j.Seed))
+	return j.record(ctx, seqs)
 }
 
 // Again records the sequences of a record anew, with the model as it is now: the packs, their order and the rule stay. Of j
@@ -58,7 +58,7 @@ func Again(ctx context.Context, j Job, from *Reader) (Summary, error) {
 		return Summary{}, fmt.Errorf("replay: %s is one shard of %d; merge them first", from.path, h.Shards)
 	}
 	j.Rule = Rule{Tau: h.Tau, KMin: h.KMin, KMax: h.KMax, Always: h.Always}
-	j.MaxSeqLen, j.Seed, j.Shard, j.Shards = h.MaxSeqLen, h.Seed, 0, 1
+	j.MaxSeqLen, j.Seed, j.Shard, j.Shards, j.Compress = h.MaxSeqLen, h.Seed, 0, 1, h.Compress
 	seqs := make([]data.Sequence, from.Len())
 	for i := range seqs {
 		var s Sequence
@@ -74,23 +74,43 @@ func Again(ctx context.Context, j Job, from *Reader) (Summary, error) {
 func (j *Job) record(ctx context.Context, seqs []data.Sequence) (Summary, error) {
 	h := j.header(seqs)
 	if done, s, err := finished(j.Out, &h); done || err != nil {
+		if done {
+			j.note("%s is there already, whole, and made from the same model, data and settings: nothing to do", j.Out)
+		}
 		return s, err
 	}
 	w, done, err := Resume(j.Out, h)
 	if err != nil {
 		return Summary{}, err
 	}
+	if done > 0 {
+		lo, hi := h.Range()
+		j.note("going on with %s: %d of %d sequences are recorded", partial(j.Out), done, hi-lo)
+	}
 	if err := j.run(ctx, w, &h, seqs, done); err != nil {
 		return Summary{}, errors.Join(err, w.Suspend())
 	}
-	s := w.Summary()
 	if err := w.Close(); err != nil {
 		return Summary{}, err
 	}
-	if info, err := os.Stat(j.Out); err == nil {
-		s.Bytes = info.Size()
+	return w.Summary(), nil
+}
+
+// pack checks what the job asks for and packs its documents.
+func (j *Job) pack() ([]data.Sequence, error) {
+	if err := j.Rule.Validate(j.Model.Config.VocabSize); err != nil {
+		return nil, err
 	}
-	return s, nil
+	if j.MaxSeqLen < 2 || j.MaxSeqLen > j.Model.Config.MaxPositions {
+		return nil, fmt.Errorf("replay: max_seq_len: %d, want 2 to the model's %d", j.MaxSeqLen, j.Model.Config.MaxPositions)
+	}
+	return data.Pack(j.Documents, j.MaxSeqLen, j.Seed), nil
+}
+
+func (j *Job) note(format string, args ...any) {
+	if j.Note != nil {
+		j.Note(fmt.Sprintf(format, args...))
+	}
 }
 
 func (j *Job) header(seqs []data.Sequence) Header {
@@ -99,6 +119,7 @@ func (j *Job) header(seqs []data.Sequence) Header {
 		Tau: j.Rule.Tau, KMin: j.Rule.KMin, KMax: j.Rule.KMax, Always: j.Rule.Always,
 		VocabSize: j.Model.Config.VocabSize, MaxSeqLen: j.MaxSeqLen, Seed: j.Seed, Seam: data.Seam(j.Tokenizer),
 		DataDigest: data.Digest(seqs), Shard: j.Shard, Shards: j.Shards, Sequences: len(seqs),
+		Compress: j.Compress,
 	}
 }
 
@@ -114,7 +135,7 @@ func finished(path string, h *Header) (bool, Summary, error) {
 	defer r.Close()
 	have := r.Header()
 	if d := have.difference(h, false); d != "" {
-		return false, Summary{}, fmt.Errorf("replay: %s is a record made with other settings (%s); delete it, or choose another --out", path, d)
+		return false, Summary{}, fmt.Errorf("replay: %s is a record made with other settings or other data (%s); delete it, or choose another --out", path, d)
 	}
 	return true, r.Summary(), nil
 }
@@ -125,11 +146,7 @@ func (j *Job) run(ctx context.Context, w *Writer, h *Header, seqs []data.Sequenc
 	lo, hi := h.Range()
 	tokens := 0
 	for at := lo + done; at < hi; {
-		n, size := 0, 0
-		for at+n < hi && (n == 0 || size+len(seqs[at+n].IDs) <= recordTokens) {
-			size += len(seqs[at+n].IDs)
-			n++
-		}
+		n, size := batch(seqs[at:hi])
 		subsets, err := rec.Sequences(ctx, seqs[at:at+n])
 		if err != nil {
 			return err
@@ -146,4 +163,13 @@ func (j *Job) run(ctx context.Context, w *Writer, h *Header, seqs []data.Sequenc
 		}
 	}
 	return nil
+}
+
+// batch is how many of the next sequences run through the model together, and their tokens.
+func batch(seqs []data.Sequence) (n, tokens int) {
+	for n < len(seqs) && (n == 0 || tokens+len(seqs[n].IDs) <= recordTokens) {
+		tokens += len(seqs[n].IDs)
+		n++
+	}
+	return n, tokens
 }

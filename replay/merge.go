@@ -90,7 +90,7 @@ func openShards(paths []string) ([]*Reader, error) {
 		}
 		if d := one.h.difference(&r.h, true); d != "" {
 			r.Close()
-			return readers, fmt.Errorf("%s and %s are not of one recording (%s)", one.path, path, d)
+			return readers, fmt.Errorf("%s and %s are not of one recording (%s); record the shards again from the same model and data, with the same settings", one.path, path, d)
 		}
 		if other := readers[r.h.Shard]; other != nil {
 			r.Close()

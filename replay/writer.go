@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -104,11 +105,11 @@ func (e *emitter) end() error {
 	return e.write(trailer{uint64(at), uint64(indexAt), uint64(e.off + trailerSize)}.append(nil))
 }
 
-// Writer writes a record into PATH.partial; Close gives it its name. A recording that stops before can be resumed.
+// Writer writes a record into PATH.partial; Close gives it its name. A recording that stops before can be resumed. Every
+// sequence goes to the operating system as it is appended, so that a process that is killed loses none.
 type Writer struct {
 	path string
 	file *os.File
-	buf  *bufio.Writer
 	e    *emitter
 	err  error // of the file; nothing is written after it
 }
@@ -118,36 +119,66 @@ func partial(path string) string { return path + ".partial" }
 
 // Create begins a record. An unfinished one of the same path is lost; see Resume.
 func Create(path string, h Header) (*Writer, error) {
+	fail := func(err error) (*Writer, error) { return nil, fmt.Errorf("replay: creating %s: %w", path, err) }
 	if err := h.validate(); err != nil {
-		return nil, fmt.Errorf("replay: creating %s: %w", path, err)
+		return fail(err)
 	}
-	f, err := os.Create(partial(path))
+	f, err := openLocked(partial(path), os.O_CREATE)
 	if err != nil {
 		return nil, fmt.Errorf("replay: creating a record: %w", err)
 	}
-	w, err := newWriter(path, f, h)
-	if err == nil {
-		err = w.e.header()
-	}
+	w, err := begin(path, f, h)
 	if err != nil {
 		f.Close()
-		return nil, fmt.Errorf("replay: creating %s: %w", path, err)
+		return fail(err)
 	}
 	return w, nil
 }
 
+// openLocked opens an unfinished record for this process alone, where the system knows such locks.
+func openLocked(path string, flag int) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|flag, 0o666)
+	if err != nil {
+		return nil, err
+	}
+	if err := lock(f); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("%s: another process is recording into it; let it finish, or choose another name", path)
+	}
+	here, err1 := f.Stat()
+	there, err2 := os.Stat(path)
+	if err := errors.Join(err1, err2); err != nil || !os.SameFile(here, there) { // it was finished meanwhile
+		f.Close()
+		return nil, fmt.Errorf("%s was finished by another process: %w", path, os.ErrNotExist)
+	}
+	return f, nil
+}
+
+// begin empties the file and writes the header.
+func begin(path string, f *os.File, h Header) (*Writer, error) {
+	if err := f.Truncate(0); err != nil {
+		return nil, err
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	w, err := newWriter(path, f, h)
+	if err != nil {
+		return nil, err
+	}
+	return w, w.e.header()
+}
+
 func newWriter(path string, f *os.File, h Header) (*Writer, error) {
-	w := &Writer{path: path, file: f, buf: bufio.NewWriterSize(f, 1<<20)}
-	var err error
-	w.e, err = newEmitter(w.buf, h)
-	return w, err
+	e, err := newEmitter(f, h)
+	return &Writer{path: path, file: f, e: e}, err
 }
 
 // Resume goes on with an unfinished record, from the first sequence that is missing or damaged; done sequences of this
 // shard are there. It begins a new one where there is none, or where the unfinished one does not even have a whole header.
 // A header that differs is an error.
 func Resume(path string, h Header) (w *Writer, done int, err error) {
-	f, err := os.OpenFile(partial(path), os.O_RDWR, 0)
+	f, err := openLocked(partial(path), 0)
 	if errors.Is(err, os.ErrNotExist) {
 		w, err = Create(path, h)
 		return w, 0, err
@@ -175,13 +206,14 @@ func Resume(path string, h Header) (w *Writer, done int, err error) {
 		return fail(err)
 	}
 	have, size, err := parseHeader(front)
-	if err != nil {
-		f.Close()
-		w, err = Create(path, h)
-		return w, 0, err
+	if err != nil { // it broke off before the first sequence
+		if w, err = begin(path, f, h); err != nil {
+			return fail(err)
+		}
+		return w, 0, nil
 	}
 	if d := have.difference(&h, false); d != "" {
-		return fail(fmt.Errorf("it was begun with other settings (%s); repeat those, or delete it to begin again", d))
+		return fail(fmt.Errorf("it was begun with other settings or other data (%s); repeat those, or delete it to begin again", d))
 	}
 	if w, err = newWriter(path, f, h); err != nil {
 		return fail(err)
@@ -218,7 +250,8 @@ func (w *Writer) keep(size int64) error {
 }
 
 // Append adds sequence i of the recording; they must come in order, from the first that the shard holds. Neither q nor u
-// is kept or changed. What reaches the file is rounded as Subsets says.
+// is kept or changed. What reaches the file is rounded as Subsets says. After an error of the disk nothing more is written:
+// what came before can be resumed.
 func (w *Writer) Append(i int, q data.Sequence, u *Subsets) error {
 	fail := func(err error) error {
 		return fmt.Errorf("replay: writing %s: sequence %d: %w", partial(w.path), i, err)
@@ -234,15 +267,20 @@ func (w *Writer) Append(i int, q data.Sequence, u *Subsets) error {
 	}
 	if err := w.e.sequence(&q, u); err != nil {
 		w.err = err
-		return fail(err)
+		return fail(unwritten(err))
 	}
 	return nil
 }
 
+// unwritten is an error of the disk with what to do about it.
+func unwritten(err error) error {
+	return fmt.Errorf("%w; what was recorded before is kept: make room, then run the same command again and it goes on", err)
+}
+
 // Suspend leaves an unfinished record for Resume, on the disk with everything that was appended.
 func (w *Writer) Suspend() error {
-	if err := errors.Join(w.err, w.buf.Flush(), w.file.Sync(), w.file.Close()); err != nil {
-		return fmt.Errorf("replay: writing %s: %w", partial(w.path), err)
+	if err := errors.Join(w.file.Sync(), w.file.Close()); err != nil {
+		return fmt.Errorf("replay: writing %s: %w", partial(w.path), unwritten(err))
 	}
 	return nil
 }
@@ -259,11 +297,17 @@ func (w *Writer) Close() error {
 	}
 	if err := w.e.end(); err != nil {
 		w.err = err
+		return errors.Join(fmt.Errorf("replay: writing the end of %s: %w", partial(w.path), unwritten(err)), w.file.Close())
 	}
-	if err := w.Suspend(); err != nil {
-		return err
+	if err := w.file.Sync(); err != nil {
+		return errors.Join(fmt.Errorf("replay: writing %s: %w", partial(w.path), unwritten(err)), w.file.Close())
 	}
-	if err := os.Rename(partial(w.path), w.path); err != nil {
+	if runtime.GOOS == "windows" { // no open file can be renamed
+		w.file.Close()
+	}
+	err := os.Rename(partial(w.path), w.path)
+	w.file.Close() // and with it the lock: nobody can have taken an unfinished record for the finished one
+	if err != nil {
 		return fmt.Errorf("replay: finishing a record: %w", err)
 	}
 	if dir, err := os.Open(filepath.Dir(w.path)); err == nil {

@@ -56,6 +56,7 @@ type cli struct {
 	Generate generateCmd `cmd:"" help:"Continue a prompt."`
 	Tokenize tokenizeCmd `cmd:"" help:"Text to token ids."`
 	Inspect  inspectCmd  `cmd:"" help:"Look inside a model or a record, or at logits."`
+	Bench    benchCmd    `cmd:"" help:"Measure the engine on this machine."`
 }
 
 const about = `Teach a small language model a new domain on an ordinary CPU, without losing what it knew.

@@ -2,10 +2,12 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
+	"os"
+	"time"
 
 	"reprise/checkpoint"
 	"reprise/data"
+	"reprise/internal/bench"
 	"reprise/replay"
 	"reprise/tokenizer"
 )
@@ -19,53 +21,48 @@ type recordCmd struct {
 type recordRunCmd struct {
 	Model     string  `required:"" help:"Base model directory." placeholder:"DIR"`
 	Data      string  `required:"" help:"Training text: .txt or .jsonl, also .gz, .bz2, .zst." placeholder:"FILE"`
-	Out       string  `required:"" help:"Record to write." placeholder:"FILE"`
+	Out       string  `required:"" help:"Record to write; {shard} in it stands for the part's number." placeholder:"FILE"`
 	Tau       float64 `default:"0.95" help:"Mass that a position's ids must cover."`
 	KMin      int     `default:"4" help:"At least so many ids."`
 	KMax      int     `default:"64" help:"At most so many ids; gold and --always come on top."`
 	Always    []int32 `help:"Ids that every position holds."`
 	MaxSeqLen int     `help:"Tokens per packed sequence; 0: the model's, at most 512."`
 	Seed      uint64  `default:"1" help:"Seed of the packing."`
-	Shard     string  `help:"i/n: record only part i of n, counted from 0; join the parts with: reprise record merge." placeholder:"I/N"`
+	Compress  string  `default:"none" enum:"none,zstd" help:"none, or zstd for sequences that it makes smaller."`
+	Shard     string  `help:"i/n: record only part i of n, counted from 0; join the parts with: reprise record merge. Without it the environment decides: JOB_COMPLETION_INDEX, SLURM_ARRAY_TASK_ID, OMPI_COMM_WORLD_RANK, RANK, the first that is set." placeholder:"I/N"`
+	Shards    int     `help:"Number of parts, where the environment gives only the part's own number." placeholder:"N"`
+	DryRun    bool    `help:"Record nothing: measure a few batches and predict time, size and memory."`
+	JSON      bool    `name:"json" help:"Print one JSON object."`
 	Quiet     bool    `help:"No progress."`
 }
 
 func (c *recordRunCmd) Run(a *app) error {
-	base, err := checkpoint.Load(c.Model)
+	part, err := findShard(c.Shard, c.Shards, os.Getenv)
 	if err != nil {
 		return err
 	}
-	tok, err := tokenizer.Load(c.Model)
+	if part.n > 1 {
+		a.note("part %d of %d, counted from 0 (%s)", part.i, part.n, part.source)
+	}
+	job, err := c.job(a, part)
 	if err != nil {
 		return err
 	}
-	if err := base.Model.Config.CheckTokenizer(tok.VocabSize()); err != nil {
-		return err
-	}
-	var shard, shards int
-	if shard, shards, err = parseShard(c.Shard); err != nil {
-		return err
-	}
-	limit := c.MaxSeqLen
-	if limit == 0 {
-		limit = min(512, base.Model.Config.MaxPositions)
-	}
-	docs, _, err := data.LoadDocuments(c.Data, tok, data.Options{MaxSeqLen: limit})
-	if err != nil {
-		return err
+	if c.DryRun {
+		return c.predict(a, job)
 	}
 	p := newProgress(a.stderr, "recording", c.Quiet)
-	summary, err := replay.Record(a.ctx, replay.Job{
-		Model: base.Model, ModelFingerprint: base.Fingerprint, Tokenizer: tok, Pool: a.pool(),
-		Rule:      replay.Rule{Tau: c.Tau, KMin: c.KMin, KMax: c.KMax, Always: c.Always},
-		Documents: docs, Out: c.Out, MaxSeqLen: limit, Seed: c.Seed, Shard: shard, Shards: shards,
-		Progress: p.update,
-	})
+	job.Progress = p.update
+	job.Note = func(text string) { a.note("%s", text) }
+	summary, err := replay.Record(a.ctx, job)
 	p.finish()
 	if err != nil {
 		return err
 	}
-	a.printf("%s: %d sequences, %d tokens, %d positions with loss\n", c.Out, summary.Sequences, summary.Tokens, summary.Positions)
+	if c.JSON {
+		return json.NewEncoder(a.stdout).Encode(summary)
+	}
+	a.printf("%s: %d sequences, %d tokens, %d positions with loss\n", job.Out, summary.Sequences, summary.Tokens, summary.Positions)
 	a.printf("mean |S| %.2f, at k_max %.1f %%, covered mass %.4f, gold_outside %.1f %%, %d bytes\n",
 		summary.MeanSubset, 100*summary.AtKMax, summary.Coverage, 100*summary.GoldOutside, summary.Bytes)
 	if summary.GoldOutside > 0.05 {
@@ -75,14 +72,53 @@ func (c *recordRunCmd) Run(a *app) error {
 	return nil
 }
 
-func parseShard(s string) (i, n int, err error) {
-	if s == "" {
-		return 0, 1, nil
+// job opens the model and reads the data.
+func (c *recordRunCmd) job(a *app, part shard) (replay.Job, error) {
+	rule := replay.Rule{Tau: c.Tau, KMin: c.KMin, KMax: c.KMax, Always: c.Always}
+	base, err := checkpoint.Load(c.Model)
+	if err != nil {
+		return replay.Job{}, err
 	}
-	if k, scanErr := fmt.Sscanf(s, "%d/%d", &i, &n); scanErr != nil || k != 2 || n < 1 || i < 0 || i >= n || fmt.Sprintf("%d/%d", i, n) != s {
-		return 0, 0, fmt.Errorf("record: --shard %q: want i/n with 0 <= i < n", s)
+	tok, err := tokenizer.Load(c.Model)
+	if err != nil {
+		return replay.Job{}, err
 	}
-	return i, n, nil
+	if err := base.Model.Config.CheckTokenizer(tok.VocabSize()); err != nil {
+		return replay.Job{}, err
+	}
+	limit := c.MaxSeqLen
+	if limit == 0 {
+		limit = min(512, base.Model.Config.MaxPositions)
+	}
+	docs, _, err := data.LoadDocuments(c.Data, tok, data.Options{MaxSeqLen: limit})
+	if err != nil {
+		return replay.Job{}, err
+	}
+	return replay.Job{
+		Model: base.Model, ModelFingerprint: base.Fingerprint, Tokenizer: tok, Pool: a.pool(), Rule: rule,
+		Documents: docs, MaxSeqLen: limit, Seed: c.Seed, Out: part.path(c.Out), Shard: part.i, Shards: part.n,
+		Compress: c.Compress == "zstd",
+	}, nil
+}
+
+// predict prints what a recording would take.
+func (c *recordRunCmd) predict(a *app, job replay.Job) error {
+	p, err := replay.Predict(a.ctx, job)
+	if err != nil {
+		return err
+	}
+	memory := bench.PeakMemory()
+	if c.JSON {
+		return json.NewEncoder(a.stdout).Encode(struct {
+			replay.Prediction
+			Memory int64 `json:"memory"`
+		}{p, memory})
+	}
+	a.printf("%s would hold %d sequences, %d tokens, %d positions with loss\n", job.Out, p.Sequences, p.Tokens, p.Positions)
+	a.printf("time         about %v with %d threads (%.0f tokens/s, measured on %d)\n",
+		time.Duration(p.Seconds*float64(time.Second)).Round(time.Second/10), job.Pool.Workers(), p.Rate, p.Probed)
+	a.printf("size         about %.1f MB\nmemory       %.0f MB (the peak of this process, which held all that recording needs)\n", float64(p.Bytes)/1e6, float64(memory)/1e6)
+	return nil
 }
 
 type recordMergeCmd struct {
@@ -107,34 +143,5 @@ func (c *recordVerifyCmd) Run(a *app) error {
 		return err
 	}
 	a.printf("%s: whole and consistent\n", c.File)
-	return nil
-}
-
-type inspectCmd struct {
-	Model  inspectModelCmd  `cmd:"" help:"A model's architecture, tensors and memory for training."`
-	Replay inspectReplayCmd `cmd:"" help:"What a record holds."`
-	Logits inspectLogitsCmd `cmd:"" help:"Write a model's logits for token ids, as safetensors."`
-}
-
-type inspectReplayCmd struct {
-	File string `arg:"" help:"Record."`
-	JSON bool   `name:"json" help:"Print one JSON object."`
-}
-
-func (c *inspectReplayCmd) Run(a *app) error {
-	r, err := replay.Open(c.File)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	s := r.Summary()
-	if c.JSON {
-		return json.NewEncoder(a.stdout).Encode(s)
-	}
-	h := r.Header()
-	a.printf("base model   %.16s…\ntokenizer    %.16s…\nrule         tau %g, k_min %d, k_max %d, always %v\n", h.BaseModel, h.Tokenizer, h.Tau, h.KMin, h.KMax, h.Always)
-	a.printf("sequences    %d of at most %d tokens, seed %d\n", s.Sequences, h.MaxSeqLen, h.Seed)
-	a.printf("tokens       %d\npositions    %d with loss\nids          %d, mean |S| %.2f\nat k_max     %.1f %%\ncoverage     %.4f\ngold_outside %.1f %%\nbytes        %d\n",
-		s.Tokens, s.Positions, s.IDs, s.MeanSubset, 100*s.AtKMax, s.Coverage, 100*s.GoldOutside, s.Bytes)
 	return nil
 }

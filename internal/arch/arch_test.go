@@ -33,7 +33,8 @@ var mayImport = map[string][]string{
 	"internal/tiny":       {"tensor", "model", "tokenizer", "checkpoint"},
 	"internal/synth":      {"tensor", "data"},
 	"internal/demo":       {"asm", "tensor", "model", "loss", "optim", "data", "tokenizer", "checkpoint", "replay", "eval", "train", "internal/synth", "internal/atomicfile"},
-	"cmd/reprise":         {"asm", "tensor", "model", "optim", "data", "tokenizer", "checkpoint", "replay", "eval", "train", "internal/demo"},
+	"internal/bench":      {"asm", "tensor", "model", "loss", "data", "replay"},
+	"cmd/reprise":         {"asm", "tensor", "model", "optim", "data", "tokenizer", "checkpoint", "replay", "eval", "train", "internal/atomicfile", "internal/bench", "internal/demo"},
 }
 
 // core packages import nothing from outside but cpuid.

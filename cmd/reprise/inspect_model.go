@@ -1,0 +1,105 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+
+	"reprise/checkpoint"
+	"reprise/model"
+)
+
+type inspectModelCmd struct {
+	Dir    string `arg:"" help:"Model directory."`
+	Tokens int    `default:"2048" help:"Tokens in memory at a time (micro_batch_size times max_seq_len), for the memory of training."`
+	JSON   bool   `name:"json" help:"Print one JSON object."`
+}
+
+// modelReport is what inspect model prints.
+type modelReport struct {
+	ModelType    string             `json:"model_type"`
+	Architecture string             `json:"architecture"` // for people
+	Layers       int                `json:"layers"`
+	HiddenSize   int                `json:"hidden_size"`
+	Vocabulary   int                `json:"vocab_size"`
+	MaxPositions int                `json:"max_positions"`
+	Parameters   int                `json:"parameters"`
+	Matmul       int                `json:"matmul_parameters"` // that take part in a product for every token, the head included
+	DType        checkpoint.DType   `json:"dtype"`             // that most weights are stored in
+	Files        int                `json:"files"`
+	Bytes        int64              `json:"bytes"` // of the stored weights
+	Memory       model.Memory       `json:"training_memory"`
+	Tokens       int                `json:"training_tokens"` // in memory at a time, for training_memory
+	Notices      []string           `json:"notices"`
+	Tensors      []modelReportEntry `json:"tensors"`
+}
+
+type modelReportEntry struct {
+	Name  string           `json:"name"`
+	Shape []int            `json:"shape"`
+	DType checkpoint.DType `json:"dtype"`
+}
+
+func (c *inspectModelCmd) Run(a *app) error {
+	if c.Tokens < 1 || c.Tokens > 1<<30 {
+		return fmt.Errorf("inspect: --tokens %d: want 1 or more", c.Tokens)
+	}
+	x, err := checkpoint.Inspect(c.Dir)
+	if err != nil {
+		return err
+	}
+	cfg := x.Config
+	r := modelReport{
+		ModelType: cfg.ModelType, Architecture: cfg.String(), Layers: cfg.Layers, HiddenSize: cfg.HiddenSize, Vocabulary: cfg.VocabSize,
+		MaxPositions: cfg.MaxPositions, Matmul: cfg.MatmulParams(), DType: x.DType, Files: x.Files,
+		Memory: cfg.TrainingMemory(c.Tokens), Tokens: c.Tokens, Notices: append([]string{}, cfg.Notices...),
+	}
+	for _, t := range x.Tensors {
+		r.Parameters += t.Len()
+		r.Bytes += t.Bytes
+		r.Tensors = append(r.Tensors, modelReportEntry{Name: t.Name, Shape: t.Shape, DType: t.DType})
+	}
+	if c.JSON {
+		return json.NewEncoder(a.stdout).Encode(r)
+	}
+	mb := func(n int) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
+	a.printf("architecture  %s\n", r.Architecture)
+	a.printf("sequences     up to %d tokens\n", r.MaxPositions)
+	a.printf("parameters    %d, of which %d take part in a product for every token\n", r.Parameters, r.Matmul)
+	a.printf("stored        %s, %d file(s), %s\n", r.DType, r.Files, mb(int(r.Bytes)))
+	a.printf("training      %s: weights %s, gradients %s, moments %s, activations %s for %d tokens at a time (--tokens)\n",
+		mb(r.Memory.Total()), mb(r.Memory.Weights), mb(r.Memory.Gradients), mb(r.Memory.Moments), mb(r.Memory.Activations), r.Tokens)
+	for _, n := range r.Notices {
+		a.printf("notice        %s\n", n)
+	}
+	a.printf("\n%6s  %-48s %-18s %s\n", "", "tensor", "shape", "dtype")
+	for _, row := range groupTensors(r.Tensors) {
+		a.printf("%5d×  %-48s %-18s %s\n", row.count, row.Name, fmt.Sprint(row.Shape), row.DType)
+	}
+	return nil
+}
+
+var layerNumber = regexp.MustCompile(`\.\d+\.`)
+
+type tensorRow struct {
+	modelReportEntry
+	count int
+}
+
+// groupTensors puts the tensors that differ only in the number of their layer into one row.
+func groupTensors(tensors []modelReportEntry) []tensorRow {
+	var rows []tensorRow
+	for _, t := range tensors {
+		t.Name = layerNumber.ReplaceAllString(t.Name, ".*.")
+		at := slices.IndexFunc(rows, func(r tensorRow) bool {
+			return r.Name == t.Name && slices.Equal(r.Shape, t.Shape) && r.DType == t.DType
+		})
+		if at < 0 {
+			rows = append(rows, tensorRow{modelReportEntry: t})
+			at = len(rows) - 1
+		}
+		rows[at].count++
+	}
+	return rows
+}

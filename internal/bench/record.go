@@ -1,0 +1,207 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"reprise/asm"
+	"reprise/data"
+	"reprise/loss"
+	"reprise/model"
+	"reprise/replay"
+	"reprise/tensor"
+)
+
+// RecordResult compares Stage 0 with the same forward pass and the same head tiles, the logits thrown away.
+type RecordResult struct {
+	Model      string  `json:"model"`
+	Head       string  `json:"head"` // flat: probabilities as random weights give them; peaked: logits spread as a trained model's
+	Tier       string  `json:"tier"`
+	Threads    int     `json:"threads"`
+	Tokens     int     `json:"tokens"` // of one repetition
+	KMax       int     `json:"k_max"`
+	MeanSubset float64 `json:"mean_subset"`
+	RecordMS   float64 `json:"record_ms"` // Stage 0: forward pass, head, subsets, written to a file; median
+	BareMS     float64 `json:"bare_ms"`   // forward pass and head tiles alone; median
+	Ratio      float64 `json:"ratio"`     // median of the ratios of neighbouring repetitions
+	PerSecond  float64 `json:"tokens_per_s"`
+}
+
+// recordShape is a model that Stage 0 is measured on.
+type recordShape struct {
+	name, config string
+}
+
+var recordShapes = []recordShape{
+	{"llama-15m", `{"model_type":"llama","vocab_size":32000,"hidden_size":288,"intermediate_size":768,"num_hidden_layers":6,
+		"num_attention_heads":6,"max_position_embeddings":1024,"tie_word_embeddings":true}`},
+	{"llama-135m", `{"model_type":"llama","vocab_size":49152,"hidden_size":576,"intermediate_size":1536,"num_hidden_layers":30,
+		"num_attention_heads":9,"num_key_value_heads":3,"max_position_embeddings":2048,"tie_word_embeddings":true}`},
+}
+
+// Length and number of the sequences of a repetition.
+const (
+	recordSeqLen = 256
+	recordSeqs   = 8
+)
+
+// peak makes the logits of random weights spread like those of a trained model: most positions then need far fewer than
+// k_max ids.
+const peak = 14
+
+// Record measures Stage 0 at the shapes of small models, repetitions times each after three to warm up.
+func Record(ctx context.Context, pool *tensor.Pool, repetitions int) ([]RecordResult, error) {
+	var results []RecordResult
+	for _, shape := range recordShapes {
+		cfg, err := model.ParseConfig([]byte(shape.config))
+		if err != nil {
+			return nil, err
+		}
+		m := model.New(cfg)
+		m.Init(1)
+		for _, head := range []string{"flat", "peaked"} {
+			if head == "peaked" {
+				sharpen(m)
+			}
+			r, err := recordOne(ctx, pool, m, repetitions)
+			if err != nil {
+				return results, fmt.Errorf("bench: record: %w", err)
+			}
+			r.Model, r.Head = shape.name, head
+			results = append(results, r)
+		}
+	}
+	return results, nil
+}
+
+// sharpen multiplies the gain of the last norm, and so every logit.
+func sharpen(m *model.Model) {
+	for p := range m.Params() {
+		if p.Name == "model.norm.weight" {
+			asm.Scale(p.W.Data, peak, p.W.Data)
+		}
+	}
+}
+
+// recordOne measures one model.
+func recordOne(ctx context.Context, pool *tensor.Pool, m *model.Model, repetitions int) (r RecordResult, err error) {
+	dir, err := os.MkdirTemp("", "reprise-bench-")
+	if err != nil {
+		return r, err
+	}
+	defer os.RemoveAll(dir)
+	const warm = 3
+	seqs := randomSequences(m.Config.VocabSize)
+	rule := replay.DefaultRule()
+	w, err := replay.Create(filepath.Join(dir, "bench.replay"), replay.Header{
+		Tau: rule.Tau, KMin: rule.KMin, KMax: rule.KMax, VocabSize: m.Config.VocabSize, MaxSeqLen: recordSeqLen,
+		Sequences: (repetitions + warm) * len(seqs),
+	})
+	if err != nil {
+		return r, err
+	}
+	defer w.Suspend()
+	rec := replay.NewRecorder(m, pool, rule)
+	bare := newBareHead(m, pool)
+	next := 0
+	stage0 := func() error {
+		subsets, err := rec.Sequences(ctx, seqs)
+		for i := range subsets {
+			if err = w.Append(next, seqs[i], &subsets[i]); err != nil {
+				break
+			}
+			next++
+		}
+		return err
+	}
+	var recording, thrown, ratios []float64
+	for i := range warm + repetitions {
+		if err := ctx.Err(); err != nil {
+			return r, err
+		}
+		var a, b float64
+		if i%2 == 0 { // in turns, so that neither is always second
+			a = milliseconds(func() { bare.run(seqs) })
+		}
+		b = milliseconds(func() { err = stage0() })
+		if err != nil {
+			return r, err
+		}
+		if i%2 != 0 {
+			a = milliseconds(func() { bare.run(seqs) })
+		}
+		if i >= warm {
+			thrown, recording, ratios = append(thrown, a), append(recording, b), append(ratios, b/a)
+		}
+	}
+	r = RecordResult{
+		Tier: asm.Active().String(), Threads: pool.Workers(), Tokens: recordSeqs * recordSeqLen, KMax: rule.KMax,
+		MeanSubset: w.Summary().MeanSubset, RecordMS: median(recording), BareMS: median(thrown), Ratio: median(ratios),
+	}
+	r.PerSecond = float64(r.Tokens) / r.RecordMS * 1e3
+	return r, nil
+}
+
+// randomSequences are what one repetition records: every token but the first carries loss.
+func randomSequences(vocab int) []data.Sequence {
+	rng := tensor.NewRNG(1, "bench", 0)
+	seqs := make([]data.Sequence, recordSeqs)
+	for i := range seqs {
+		q := data.Sequence{DocStarts: []int32{0}}
+		for k := range recordSeqLen {
+			q.IDs, q.Target = append(q.IDs, int32(rng.Intn(vocab))), append(q.Target, k > 0)
+		}
+		seqs[i] = q
+	}
+	return seqs
+}
+
+// bareHead does what a recording cannot do without: the forward pass and the head's products, tile by tile. Nobody looks at
+// the logits.
+type bareHead struct {
+	pass  *model.Pass
+	tiles loss.Tiles
+}
+
+func newBareHead(m *model.Model, pool *tensor.Pool) *bareHead {
+	return &bareHead{pass: model.NewPass(m, pool, false)}
+}
+
+// Visit throws a tile away.
+func (b *bareHead) Visit(worker, position, first int, z []float32) {}
+
+func (b *bareHead) run(seqs []data.Sequence) {
+	batch := data.Join(seqs)
+	h := b.pass.Forward(model.Batch{IDs: batch.IDs, Segments: batch.Segments})
+	var rows []int32
+	first := 0
+	for _, s := range seqs {
+		for t := range len(s.IDs) - 1 {
+			if s.Target[t+1] {
+				rows = append(rows, int32(first+t))
+			}
+		}
+		first += len(s.IDs)
+	}
+	for lo, hi := range loss.Blocks(len(rows)) {
+		b.tiles.Run(b.pass.Pool, b.pass.Model.Head(), h, rows[lo:hi], b)
+	}
+}
+
+func milliseconds(f func()) float64 {
+	start := time.Now()
+	f()
+	return time.Since(start).Seconds() * 1e3
+}
+
+func median(v []float64) float64 {
+	v = slices.Sorted(slices.Values(v))
+	if len(v) == 0 {
+		return 0
+	}
+	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
+}

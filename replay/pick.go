@@ -1,0 +1,288 @@
+package replay
+
+import (
+	"fmt"
+	"math"
+	"math/bits"
+	"slices"
+
+	"reprise/asm"
+	"reprise/data"
+	"reprise/loss"
+	"reprise/tensor"
+)
+
+// Picker turns logits into subsets, tile by tile: it never needs those of a position together. It works on one batch of
+// sequences at a time; its memory is O(positions of a block · KMax), whatever the vocabulary.
+type Picker struct {
+	rule   Rule
+	k      int           // KMax, or the vocabulary if that is smaller
+	places []place       // positions of the batch that carry loss
+	first  int           // place whose candidates are rows[0]
+	rows   []candidates  // of a block of positions
+	work   []pickScratch // per worker
+
+}
+
+// place is a position of a batch that carries loss.
+type place struct {
+	gold     int32
+	seq, pos int32 // sequence of the batch, and token inside it
+}
+
+// pickScratch is what a worker needs for one tile.
+type pickScratch struct {
+	exps []float32
+	idx  []int32
+	keys []uint64
+}
+
+// candidates holds what one position's tiles have shown so far. They come in ascending order of id, so an id whose logit only
+// equals the KMax-th best loses the tie and need not be kept: the threshold is strict.
+type candidates struct {
+	lse       loss.LSE
+	best      []uint64  // keys, at most twice KMax of them, unordered; after finish: the subset, see idKey
+	threshold float32   // no id at or below it can be among the KMax best
+	gold      float32   // logit of the gold id
+	always    []float32 // logits of Rule.Always
+	outside   bool
+	mass      float64
+}
+
+// NewPicker prepares a picker for blocks of at most block positions. The rule must be valid for the vocabulary.
+func NewPicker(rule Rule, vocab, workers, block int) *Picker {
+	p := &Picker{rule: rule, k: min(rule.KMax, vocab), rows: make([]candidates, block), work: make([]pickScratch, workers)}
+	for i := range p.work {
+		p.work[i] = pickScratch{exps: make([]float32, loss.Tile), idx: make([]int32, loss.Tile)}
+	}
+	return p
+}
+
+// start lists the positions of a batch and appends their rows in the batch's hidden states to rows.
+func (p *Picker) start(rows []int32, seqs []data.Sequence) []int32 {
+	p.places = p.places[:0]
+	first := 0
+	for i := range seqs {
+		s := &seqs[i]
+		for t := range len(s.IDs) - 1 {
+			if s.Target[t+1] {
+				rows = append(rows, int32(first+t))
+				p.places = append(p.places, place{gold: s.IDs[t+1], seq: int32(i), pos: int32(t)})
+			}
+		}
+		first += len(s.IDs)
+	}
+	return rows
+}
+
+// block begins with the positions lo..hi-1 of the batch.
+func (p *Picker) block(lo, hi int) {
+	p.first = lo
+	for i := range hi - lo {
+		c := &p.rows[i]
+		c.lse, c.best, c.threshold = loss.NewLSE(), c.best[:0], negInf
+		if c.always == nil {
+			c.always = make([]float32, len(p.rule.Always))
+		}
+	}
+}
+
+var negInf = float32(math.Inf(-1))
+
+// Visit takes one tile of a position of the block: the running normaliser and the candidates above the KMax-th value so far.
+func (p *Picker) Visit(worker, position, first int, z []float32) {
+	c, w := &p.rows[position], &p.work[worker]
+	c.lse.Add(z, w.exps)
+	if i := int(p.places[p.first+position].gold) - first; i >= 0 && i < len(z) {
+		c.gold = z[i]
+	}
+	for k, id := range p.rule.Always {
+		if i := int(id) - first; i >= 0 && i < len(z) {
+			c.always[k] = z[i]
+		}
+	}
+	var n int
+	if first == 0 && len(z) >= 8*p.k {
+		n = asm.SelectAbove(w.idx, z, guess(z, p.k))
+	}
+	if n < p.k { // no guess, or one that was too high: only a threshold that leaves KMax ids or more is safe
+		n = asm.SelectAbove(w.idx, z, c.threshold)
+	}
+	if n+len(c.best) < 2*p.k {
+		c.best = appendKeys(c.best, w.idx[:n], first, z)
+		return
+	}
+	w.keys = appendKeys(append(w.keys[:0], c.best...), w.idx[:n], first, z)
+	smallest(w.keys, p.k)
+	c.threshold = logitOf(w.keys[p.k-1])
+	c.best = append(c.best[:0], w.keys[:p.k]...)
+}
+
+// guess looks at every so many logits of a first tile for a value that about twice k of them exceed.
+func guess(z []float32, k int) float32 {
+	var sample [64]uint64
+	step := len(z) / len(sample)
+	for i := range sample {
+		sample[i] = logitKey(z[i*step], 0)
+	}
+	r := 4 + 2*len(sample)*k/len(z)
+	smallest(sample[:], r)
+	return logitOf(sample[r-1])
+}
+
+func appendKeys(keys []uint64, idx []int32, first int, z []float32) []uint64 {
+	for _, i := range idx {
+		keys = append(keys, logitKey(z[i], int32(first)+i))
+	}
+	return keys
+}
+
+// logitKey is a number that ascends as logits fall, and with the id where they are equal.
+func logitKey(z float32, id int32) uint64 {
+	b := math.Float32bits(z)
+	if z == 0 {
+		b = 0 // −0 equals +0
+	}
+	ascending := b ^ (uint32(int32(b)>>31) | 1<<31)
+	return uint64(^ascending)<<32 | uint64(uint32(id))
+}
+
+// logitOf takes the logit out of a logitKey.
+func logitOf(key uint64) float32 {
+	b := ^uint32(key >> 32)
+	return math.Float32frombits(b ^ (uint32(int32(^b)>>31) | 1<<31))
+}
+
+// idKey is a number that ascends with the id and carries its logit.
+func idKey(z float32, id int32) uint64 { return uint64(uint32(id))<<32 | uint64(math.Float32bits(z)) }
+
+// smallest moves the n smallest keys to the front, the n-th to its place (quickselect; the keys differ from each other).
+func smallest(keys []uint64, n int) {
+	lo, hi := 0, len(keys) // keys[:lo] < keys[lo:hi] < keys[hi:], and the n-th is in the middle
+	for round := 0; hi-lo > 12 && round < 64; round++ {
+		a, b, c := keys[lo], keys[(lo+hi)/2], keys[hi-1]
+		at := lo
+		switch {
+		case a < b == (b < c):
+			at = (lo + hi) / 2
+		case a < c == (c < b):
+			at = hi - 1
+		}
+		pivot := keys[at]
+		keys[at] = keys[hi-1]
+		to := lo
+		for i := lo; i < hi-1; i++ { // without a branch: which side a key belongs to cannot be predicted
+			k := keys[i]
+			keys[i] = keys[to]
+			keys[to] = k
+			_, less := bits.Sub64(k, pivot, 0)
+			to += int(less)
+		}
+		keys[hi-1] = keys[to]
+		keys[to] = pivot
+		switch {
+		case to == n-1:
+			return
+		case to < n-1:
+			lo = to + 1
+		default:
+			hi = to
+		}
+	}
+	slices.Sort(keys[lo:hi])
+}
+
+// Do applies the rule to the candidates of a few positions: it is the job that ends a block.
+func (p *Picker) Do(worker, task int) {
+	for i := task * positionsPerTask; i < min((task+1)*positionsPerTask, len(p.places)-p.first, len(p.rows)); i++ {
+		p.choose(&p.work[worker], &p.rows[i], p.places[p.first+i].gold)
+	}
+}
+
+// positionsPerTask keeps a task at some tens of microseconds.
+const positionsPerTask = 8
+
+// choose applies the rule to a position's candidates and leaves the subset in c.best.
+func (p *Picker) choose(w *pickScratch, c *candidates, gold int32) {
+	set := c.best
+	if len(set) > p.k {
+		smallest(set, p.k)
+		set = set[:p.k]
+	}
+	slices.Sort(set)
+	keep := 0
+	c.mass = 0
+	inverse := 1 / c.lse.Sum
+	for keep < len(set) && (keep < p.rule.KMin || c.mass < p.rule.Tau) {
+		// A few probabilities at a time: most positions need no more.
+		chunk := w.exps[:min(16, len(set)-keep)]
+		for i := range chunk {
+			chunk[i] = logitOf(set[keep+i]) - c.lse.Max
+		}
+		asm.Exp(chunk, chunk)
+		for _, e := range chunk {
+			if keep >= p.rule.KMin && c.mass >= p.rule.Tau {
+				break
+			}
+			c.mass += float64(e * inverse)
+			keep++
+		}
+	}
+	set = set[:keep]
+	for i, key := range set {
+		set[i] = idKey(logitOf(key), int32(uint32(key)))
+	}
+	c.outside = !holds(set, gold)
+	if c.outside {
+		set = append(set, idKey(c.gold, gold))
+		c.mass += float64(c.lse.Prob(c.gold))
+	}
+	for i, id := range p.rule.Always {
+		if !holds(set, id) {
+			set = append(set, idKey(c.always[i], id))
+			c.mass += float64(c.lse.Prob(c.always[i]))
+		}
+	}
+	slices.Sort(set)
+	c.best = set
+}
+
+// holds reports whether an id is among idKeys.
+func holds(set []uint64, id int32) bool {
+	for _, key := range set {
+		if uint32(key>>32) == uint32(id) {
+			return true
+		}
+	}
+	return false
+}
+
+// end finishes a block, all of whose tiles were visited, and appends its positions to the subsets of their sequences.
+func (p *Picker) end(pool *tensor.Pool, n int, out []Subsets) error {
+	pool.Run((n+positionsPerTask-1)/positionsPerTask, p)
+	for i := range n {
+		c, at := &p.rows[i], &p.places[p.first+i]
+		if math.IsNaN(float64(c.lse.Sum)) || math.IsInf(float64(c.lse.Max), 0) {
+			return fmt.Errorf("replay: the model's logits are not finite at token %d of a sequence", at.pos)
+		}
+		out[at.seq].add(c, at)
+	}
+	return nil
+}
+
+// add appends a finished position.
+func (u *Subsets) add(c *candidates, at *place) {
+	logZ := c.lse.Log()
+	for i, key := range c.best {
+		id := int32(key >> 32)
+		if id == at.gold {
+			u.Gold = append(u.Gold, int32(i))
+		}
+		u.IDs = append(u.IDs, id)
+		u.LogProb = append(u.LogProb, float32(float64(math.Float32frombits(uint32(key)))-logZ))
+	}
+	u.Pos = append(u.Pos, at.pos)
+	u.Offsets = append(u.Offsets, int32(len(u.IDs)))
+	u.Mass = append(u.Mass, float32(min(c.mass, 1)))
+	u.Outside = append(u.Outside, c.outside)
+}
