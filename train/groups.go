@@ -10,11 +10,11 @@ import (
 
 // Group describes the tensors of one kind over the steps since the last evaluation.
 type Group struct {
-	Name       string    `json:"name"`             // embedding, attention, mlp, norms or head
-	Phi        []float64 `json:"phi,omitempty"`    // MoClip: angle between gradient and momentum in degrees, percentiles 5, 25, 50, 75 and 95 over tensors and steps
-	Capped     *float64  `json:"capped,omitempty"` // MoClip: share of those angles that was capped
-	UpdateRMS  float64   `json:"update_rms"`       // root mean square of the last step's change of a weight, in units of the learning rate
-	WeightNorm float64   `json:"weight_norm"`      // Euclidean norm after the step
+	Name       string    `json:"name"`                 // embedding, attention, mlp, norms or head
+	Phi        []float64 `json:"phi,omitempty"`        // MoClip: angle between gradient and momentum in degrees, percentiles 5, 25, 50, 75 and 95 over tensors and steps
+	Capped     *float64  `json:"capped,omitempty"`     // MoClip: share of those angles that was capped
+	UpdateRMS  *float64  `json:"update_rms,omitempty"` // root mean square of the last step's change of a weight, in units of the learning rate; absent at rate 0
+	WeightNorm float64   `json:"weight_norm"`          // Euclidean norm after the step
 }
 
 // groupNames are the kinds of tensors, in the order of a report.
@@ -85,7 +85,8 @@ func (a *angleLog) groups(s *Stepper, lr float64) []Group {
 		}
 		g := Group{Name: name, WeightNorm: math.Sqrt(sums[k].Weight2)}
 		if lr > 0 {
-			g.UpdateRMS = math.Sqrt(sums[k].Update2/float64(size[k])) / lr
+			rms := math.Sqrt(sums[k].Update2/float64(size[k])) / lr
+			g.UpdateRMS = &rms
 		}
 		if n := total(a[k].Bins); n > 0 {
 			for _, share := range []float64{0.05, 0.25, 0.5, 0.75, 0.95} {

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -84,10 +85,19 @@ func (s *Stepper) Step(seqs []*replay.Sequence, micro, step int, lr float64) (fl
 	mean := sum / float64(n)
 	s.KL = kl / float64(n)
 	if math.IsNaN(mean) || math.IsInf(mean, 0) {
-		return mean, fmt.Errorf("train: step %d: the loss is %g", step, mean)
+		return mean, fmt.Errorf("train: step %d: the loss is %g%w", step, mean, errDiverged)
 	}
-	return mean, s.Optimizer.Step(s.Pool, lr, &s.Stats)
+	if err := s.Optimizer.Step(s.Pool, lr, &s.Stats); err != nil {
+		return mean, fmt.Errorf("%w%w", err, errDiverged)
+	}
+	return mean, nil
 }
+
+// errDiverged marks errors that Diverged recognises; it adds nothing to their text.
+var errDiverged = errors.New("")
+
+// Diverged says whether an error is that of a loss or a gradient which is no longer a finite number.
+func Diverged(err error) bool { return errors.Is(err, errDiverged) }
 
 // microBatch runs forward and backward over some sequences of a step, the first of them number first, and returns their
 // losses.

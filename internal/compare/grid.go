@@ -1,0 +1,234 @@
+package compare
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+
+	"reprise/data"
+	"reprise/replay"
+	"reprise/train"
+)
+
+// Grid is a comparison: the file that `reprise compare` reads.
+type Grid struct {
+	Title string `yaml:"title"`
+	Base  string `yaml:"base"` // model directory
+	Out   string `yaml:"out"`  // directory of the comparison
+
+	Domain  Domain `yaml:"domain"`
+	General []Text `yaml:"general"` // held-out texts that show forgetting
+	Mix     Text   `yaml:"mix"`     // general text to train on, for methods with replay_mix
+
+	Record  RecordPlan     `yaml:"record"`
+	Recipe  map[string]any `yaml:"recipe"` // recipe keys for all methods
+	Methods []Method       `yaml:"methods"`
+	LRs     []float64      `yaml:"lrs"`
+	Seeds   []uint64       `yaml:"seeds"`
+
+	Tokens      int     `yaml:"tokens"`       // domain tokens of an epoch; 0: all of the subsample
+	Subsample   float64 `yaml:"subsample"`    // share of the documents that a seed draws
+	Evaluations int     `yaml:"evaluations"`  // times the domain loss is measured along a run
+	EvalTokens  int     `yaml:"eval_tokens"`  // tokens scored of every text; 0: all
+	Extend      int     `yaml:"extend"`       // learning rates that may be added where a method's best lies on the edge
+	Reference   string  `yaml:"reference"`    // method that the others are held against; empty: the first
+	MixingBase  string  `yaml:"mixing_base"`  // full cross-entropy with mixing, the second one to beat; may be empty
+	EqualGain   float64 `yaml:"equal_gain"`   // share of the reference's gain at which forgetting is compared
+	KeepWeights bool    `yaml:"keep_weights"` // keep every cell's final model
+}
+
+// Domain is the text to learn, and what it is measured on.
+type Domain struct {
+	Name  string `yaml:"name"`
+	Train string `yaml:"train"`
+	Valid string `yaml:"valid"`
+	Split string `yaml:"split"` // of text files: empty (end markers) or blank-line
+}
+
+// Text is a file.
+type Text struct {
+	Name  string `yaml:"name"`
+	File  string `yaml:"file"`
+	Split string `yaml:"split"`
+}
+
+// RecordPlan is how Stage 0 records.
+type RecordPlan struct {
+	Tau       float64 `yaml:"tau"`
+	KMin      int     `yaml:"k_min"`
+	KMax      int     `yaml:"k_max"`
+	Always    []int32 `yaml:"always"`
+	MaxSeqLen int     `yaml:"max_seq_len"`
+}
+
+// Method is a named set of recipe keys.
+type Method struct {
+	Name   string         `yaml:"name"`
+	Note   string         `yaml:"note"`
+	Recipe map[string]any `yaml:"recipe"`
+	Record map[string]any `yaml:"record"` // other settings of Stage 0
+	LRs    []float64      `yaml:"lrs"`    // empty: the grid's
+}
+
+// ReadGrid reads a YAML file. An unknown key is an error that shows its line.
+func ReadGrid(path string) (*Grid, error) {
+	rule := replay.DefaultRule()
+	g := &Grid{
+		Record:    RecordPlan{Tau: rule.Tau, KMin: rule.KMin, KMax: rule.KMax, MaxSeqLen: 256},
+		Subsample: 0.8, Evaluations: 8, EqualGain: 0.9,
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("compare: reading the grid: %w", err)
+	}
+	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(g); err != nil {
+		return nil, fmt.Errorf("compare: %s: %s", path, yaml.FormatError(err, false, true))
+	}
+	return g, nil
+}
+
+// Validate names the first field that cannot be used.
+func (g *Grid) Validate() error {
+	field := func(name, format string, args ...any) error {
+		return fmt.Errorf("compare: %s: %s", name, fmt.Sprintf(format, args...))
+	}
+	switch {
+	case g.Base == "":
+		return field("base", "missing; a model directory")
+	case g.Out == "":
+		return field("out", "missing (or --out)")
+	case g.Domain.Train == "" || g.Domain.Valid == "":
+		return field("domain", "wants train and valid files")
+	case len(g.General) == 0:
+		return field("general", "wants at least one held-out text, or forgetting cannot be seen")
+	case len(g.Methods) == 0:
+		return field("methods", "none")
+	case len(g.LRs) == 0:
+		return field("lrs", "none; half decades are usual: 1e-4, 3e-4, 1e-3")
+	case len(g.Seeds) == 0:
+		return field("seeds", "none")
+	case !(g.Subsample > 0 && g.Subsample <= 1):
+		return field("subsample", "%g, want more than 0 and at most 1", g.Subsample)
+	case !(g.EqualGain > 0 && g.EqualGain <= 1):
+		return field("equal_gain", "%g, want more than 0 and at most 1", g.EqualGain)
+	case g.Tokens < 0 || g.EvalTokens < 0 || g.Extend < 0 || g.Evaluations < 1:
+		return field("tokens, eval_tokens, extend, evaluations", "want 0 or more, evaluations 1 or more")
+	}
+	if g.Reference == "" {
+		g.Reference = g.Methods[0].Name
+	}
+	var names []string
+	for i := range g.Methods {
+		m := &g.Methods[i]
+		if m.Name == "" || strings.Trim(m.Name, "abcdefghijklmnopqrstuvwxyz0123456789-_.") != "" || m.Name[0] == '.' {
+			return field("methods", "name %q: want lower-case letters, digits and hyphens", m.Name)
+		}
+		if slices.Contains(names, m.Name) {
+			return field("methods", "%s is there twice", m.Name)
+		}
+		names = append(names, m.Name)
+		if len(m.LRs) == 0 {
+			m.LRs = g.LRs
+		}
+		m.LRs = slices.Clone(m.LRs)
+		slices.Sort(m.LRs)
+		m.LRs = slices.Compact(m.LRs)
+		if _, err := g.recipe(m); err != nil {
+			return err
+		}
+		if _, err := g.recordPlan(m); err != nil {
+			return err
+		}
+		if g.mixes(m) && g.Mix.File == "" {
+			return field("mix", "%s has replay_mix; give the general text as mix: {file: …}", m.Name)
+		}
+	}
+	for name, value := range map[string]string{"reference": g.Reference, "mixing_base": g.MixingBase} {
+		if value != "" && !slices.Contains(names, value) {
+			return field(name, "no method is called %q", value)
+		}
+	}
+	for i := range g.General {
+		if g.General[i].Name == "" {
+			g.General[i].Name = fmt.Sprintf("general %d", i+1)
+		}
+	}
+	if g.Domain.Name == "" {
+		g.Domain.Name = "domain"
+	}
+	return nil
+}
+
+// owned are the recipe keys that the comparison sets itself.
+var owned = []string{"model", "replay", "data", "out", "mix", "lr", "seed", "eval", "save", "max_steps", "max_seq_len"}
+
+// recipe is the recipe of a method: the defaults, the grid's keys, then the method's.
+func (g *Grid) recipe(m *Method) (train.Recipe, error) {
+	r := train.DefaultRecipe()
+	for where, keys := range []map[string]any{g.Recipe, m.Recipe} {
+		name := "recipe"
+		if where == 1 {
+			name = "methods: " + m.Name
+		}
+		for _, k := range owned {
+			if _, ok := keys[k]; ok {
+				return r, fmt.Errorf("compare: %s: %s is set by the comparison itself; leave it out", name, k)
+			}
+		}
+		if err := overlay(&r, keys); err != nil {
+			return r, fmt.Errorf("compare: %s: %w", name, err)
+		}
+	}
+	check := r
+	check.Model, check.Replay, check.Out = g.Base, "record", g.Out
+	if err := check.Validate(); err != nil {
+		return r, fmt.Errorf("compare: methods: %s: %w", m.Name, err)
+	}
+	return r, nil
+}
+
+// recordPlan is how a method's record is made.
+func (g *Grid) recordPlan(m *Method) (RecordPlan, error) {
+	p := g.Record
+	if err := overlay(&p, m.Record); err != nil {
+		return p, fmt.Errorf("compare: methods: %s: record: %w", m.Name, err)
+	}
+	if err := (replay.Rule{Tau: p.Tau, KMin: p.KMin, KMax: p.KMax}).Validate(math.MaxInt32); err != nil {
+		return p, fmt.Errorf("compare: methods: %s: record: %w", m.Name, err)
+	}
+	return p, nil
+}
+
+// overlay sets the keys of a struct that a YAML mapping names; unknown ones are refused.
+func overlay(to any, keys map[string]any) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	text, err := yaml.Marshal(keys)
+	if err != nil {
+		return err
+	}
+	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(to); err != nil {
+		return fmt.Errorf("%s", yaml.FormatError(err, false, true))
+	}
+	return nil
+}
+
+// mixes says whether a method trains on general text too: where replay_mix is written down.
+func (g *Grid) mixes(m *Method) bool {
+	for _, keys := range []map[string]any{g.Recipe, m.Recipe} {
+		if _, ok := keys["replay_mix"]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+func (t Text) options(maxSeqLen int, evaluation bool) data.Options {
+	return data.Options{MaxSeqLen: maxSeqLen, Evaluation: evaluation, Split: t.Split}
+}

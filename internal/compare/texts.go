@@ -1,0 +1,142 @@
+package compare
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+
+	"reprise/data"
+	"reprise/tensor"
+	"reprise/tokenizer"
+)
+
+// unit is what counts as one document in halves, subsamples and bootstraps: a sample with all its windows, so that no text
+// is on both sides of a split.
+type unit []data.Document
+
+// fewest is the number of samples below which the windows of a text are taken as its documents: a book is one sample.
+const fewest = 20
+
+func units(docs []data.Document) []unit {
+	var out []unit
+	for i, d := range docs {
+		if i > 0 && d.Line == docs[i-1].Line {
+			out[len(out)-1] = append(out[len(out)-1], d)
+		} else {
+			out = append(out, unit{d})
+		}
+	}
+	if len(out) < fewest {
+		out = out[:0]
+		for _, d := range docs {
+			out = append(out, unit{d})
+		}
+	}
+	return out
+}
+
+// hash names a document by its ids.
+func (u unit) hash() [32]byte {
+	h := sha256.New()
+	for _, d := range u {
+		for _, id := range d.IDs {
+			var b [4]byte
+			binary.LittleEndian.PutUint32(b[:], uint32(id))
+			h.Write(b[:])
+		}
+	}
+	return [32]byte(h.Sum(nil))
+}
+
+func (u unit) tokens() (n int) {
+	for _, d := range u {
+		n += len(d.IDs)
+	}
+	return n
+}
+
+// load reads a file as documents; at most limit tokens of them, taken in a random order that only the file decides.
+func load(t Text, tok *tokenizer.Tokenizer, maxSeqLen, limit int, evaluation bool) ([]unit, error) {
+	docs, _, err := data.LoadDocuments(t.File, tok, t.options(maxSeqLen, evaluation))
+	if err != nil {
+		return nil, err
+	}
+	return take(units(docs), limit, 0, "texts"), nil
+}
+
+// take draws documents in a seeded order until there are limit tokens; 0: all.
+func take(list []unit, limit int, seed uint64, purpose string) []unit {
+	var out []unit
+	n := 0
+	for _, i := range tensor.NewRNG(seed, purpose, 0).Perm(len(list)) {
+		if limit > 0 && n >= limit {
+			break
+		}
+		out = append(out, list[i])
+		n += list[i].tokens()
+	}
+	return out
+}
+
+// halves splits documents by their hash: one half to choose by, one to report.
+func halves(list []unit) (choose, report []unit) {
+	for _, u := range list {
+		if u.hash()[31]&1 == 0 {
+			choose = append(choose, u)
+		} else {
+			report = append(report, u)
+		}
+	}
+	return choose, report
+}
+
+// held are the documents that cells are measured on.
+type held struct {
+	choose, report []unit   // of the domain
+	general        [][]unit // the reported half of every general text
+}
+
+func (g *Grid) hold(tok *tokenizer.Tokenizer) (*held, error) {
+	h := &held{}
+	domain, err := load(Text{File: g.Domain.Valid, Split: g.Domain.Split}, tok, g.Record.MaxSeqLen, g.EvalTokens, true)
+	if err != nil {
+		return nil, err
+	}
+	h.choose, h.report = halves(domain)
+	for _, t := range g.General {
+		list, err := load(t, tok, g.Record.MaxSeqLen, g.EvalTokens, true)
+		if err != nil {
+			return nil, err
+		}
+		_, report := halves(list)
+		h.general = append(h.general, report)
+		if len(report) < 2 {
+			return nil, fmt.Errorf("compare: %s has too few documents to hold half of them out; give it split: blank-line, or a longer text", t.File)
+		}
+	}
+	if len(h.choose) < 2 || len(h.report) < 2 {
+		return nil, fmt.Errorf("compare: %s has too few documents for two halves; give a longer file", g.Domain.Valid)
+	}
+	return h, nil
+}
+
+func flat(list []unit) []data.Document {
+	var out []data.Document
+	for _, u := range list {
+		out = append(out, u...)
+	}
+	return out
+}
+
+// digest names documents.
+func digest(lists ...[]unit) [32]byte {
+	h := sha256.New()
+	for _, list := range lists {
+		for _, u := range list {
+			sum := u.hash()
+			h.Write(sum[:])
+		}
+		h.Write([]byte{'|'})
+	}
+	return [32]byte(h.Sum(nil))
+}
