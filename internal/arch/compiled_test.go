@@ -3,6 +3,7 @@ package arch
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"go/ast"
 	"go/build"
 	"go/token"
@@ -19,45 +20,90 @@ import (
 // arithmetic are the packages whose floating-point operations reach a result.
 var arithmetic = []string{"asm", "tensor", "model", "loss", "optim", "data", "checkpoint", "replay", "eval", "train"}
 
-// fused matches an instruction of a compiler listing for arm64 that multiplies and adds with one rounding.
-var fused = regexp.MustCompile(`\(([^()]+\.go):(\d+)\)\tFN?M(?:ADD|SUB)[SD]\t`)
+// targets are what the compiler may fuse for: always on arm64, from GOAMD64=v3 on for x86-64.
+var targets = []struct{ goarch, goamd64 string }{{"arm64", "v1"}, {"amd64", "v3"}}
 
-// TestTheCompilerFusesNothing reads what the compiler makes of our packages on arm64, where it may turn x*y + z into one
-// rounding: every fused operation must come from a line that calls math.FMA. (amd64 with GOAMD64=v3 fuses by the same
-// rules, plain amd64 never.) The remedy is float64(x*y) + z, or float32(x*y) + z.
-func TestTheCompilerFusesNothing(t *testing.T) {
-	args := []string{"build", "-gcflags=-S"}
-	for _, pkg := range arithmetic {
-		args = append(args, "reprise/"+pkg)
+// fused matches an instruction of a compiler listing that multiplies and adds with one rounding.
+var fused = regexp.MustCompile(`\(([^()]+\.go):(\d+)\)\t(?:FN?M(?:ADD|SUB)[SD]|VFN?M(?:ADD|SUB)\d{3}[SP][SD])\t`)
+
+// listing returns what the compiler makes of packages, which are found from dir, on a target. The go command keeps it in
+// its cache.
+func listing(t *testing.T, dir, goarch, goamd64 string, packages ...string) string {
+	t.Helper()
+	c := exec.Command("go", append([]string{"build", "-gcflags=-S"}, packages...)...)
+	c.Dir = dir
+	c.Env = append(os.Environ(), "GOARCH="+goarch, "GOAMD64="+goamd64, "CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off")
+	out, err := c.CombinedOutput()
+	if errors.Is(err, exec.ErrNotFound) {
+		t.Skip("SKIPPED: nobody looks whether the compiler fuses products and sums: there is no go command in PATH")
 	}
-	c := exec.Command("go", args...)
-	c.Env = append(os.Environ(), "GOARCH=arm64", "CGO_ENABLED=0", "GOFLAGS=")
-	listing, err := c.CombinedOutput()
 	if err != nil {
-		t.Fatalf("go build: %v\n%s", err, listing[max(0, len(listing)-2000):])
+		t.Fatalf("%v: %v\n%s", c, err, out[max(0, len(out)-2000):])
 	}
-	source := map[string][]string{}
-	meant := 0
-	for _, m := range fused.FindAllStringSubmatch(string(listing), -1) {
-		file, line := m[1], m[2]
-		if source[file] == nil {
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
+	return string(out)
+}
+
+// TestTheCompilerFusesNothing reads what the compiler makes of our packages where it may turn x*y + z into one rounding:
+// every fused operation must come from a line that calls math.FMA, into whatever function that line is inlined. The remedy
+// is float64(x*y) + z, or float32(x*y) + z.
+func TestTheCompilerFusesNothing(t *testing.T) {
+	var packages []string
+	for _, pkg := range arithmetic {
+		packages = append(packages, "reprise/"+pkg)
+	}
+	for _, target := range targets {
+		t.Run(target.goarch+" "+target.goamd64, func(t *testing.T) {
+			t.Parallel()
+			source := map[string][]string{}
+			meant := 0
+			for _, m := range fused.FindAllStringSubmatch(listing(t, "", target.goarch, target.goamd64, packages...), -1) {
+				file, line := m[1], m[2]
+				if source[file] == nil {
+					text, err := os.ReadFile(file)
+					if err != nil {
+						t.Fatal(err)
+					}
+					source[file] = strings.Split(string(text), "\n")
+				}
+				n, _ := strconv.Atoi(line)
+				text := strings.TrimSpace(source[file][n-1])
+				if strings.Contains(text, "math.FMA(") {
+					meant++
+				} else {
+					t.Errorf("%s:%s: the compiler fuses a product and a sum: %s", file, line, text)
+				}
 			}
-			source[file] = strings.Split(string(text), "\n")
-		}
-		n, _ := strconv.Atoi(line)
-		text := strings.TrimSpace(source[file][n-1])
-		if strings.Contains(text, "math.FMA(") {
-			meant++
-		} else {
-			t.Errorf("%s:%s: the compiler fuses a product and a sum: %s", file, line, text)
+			// asm's logarithm alone means dozens: without any, the listing or the pattern is wrong.
+			if meant < 20 {
+				t.Errorf("%d fused operations found where math.FMA is called; the listing cannot be read any more", meant)
+			}
+		})
+	}
+}
+
+// TestBareProductsAreFused shows on a package of three lines that the test above can fail, and that its remedies help.
+func TestBareProductsAreFused(t *testing.T) {
+	const source = `package bare
+
+func Sum32(x, y, z float32) float32 { return x*y + z }
+func Sum64(x, y, z float64) float64 { p := x * y; return p + z }
+func Rounded(x, y, z float64, u, v, w float32) (float64, float32) { return float64(x*y) + z, float32(u*v) + w }
+`
+	dir := t.TempDir()
+	for name, text := range map[string]string{"go.mod": "module bare\n", "bare.go": source} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
 		}
 	}
-	// asm's logarithm alone means dozens: without any, the listing or the pattern is wrong.
-	if meant < 20 {
-		t.Errorf("%d fused operations found where math.FMA is called; the listing cannot be read any more", meant)
+	for _, target := range targets {
+		var lines []string
+		for _, m := range fused.FindAllStringSubmatch(listing(t, dir, target.goarch, target.goamd64, "."), -1) {
+			lines = append(lines, m[2])
+		}
+		slices.Sort(lines) // inlined copies are listed too
+		if got := slices.Compact(lines); !slices.Equal(got, []string{"3", "4"}) {
+			t.Errorf("%s %s: fused operations on lines %v, want lines 3 and 4", target.goarch, target.goamd64, got)
+		}
 	}
 }
 
