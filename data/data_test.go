@@ -20,6 +20,14 @@ import (
 // byteTokenizer has one id per byte (the byte's value), "<|endoftext|>" as 256 and, with bos, "<|bos|>" as 257 put in front.
 func byteTokenizer(t testing.TB, bos bool) *tokenizer.Tokenizer {
 	t.Helper()
+	config := map[string]any{"eos_token": "<|endoftext|>"}
+	if bos {
+		config["bos_token"] = "<|bos|>"
+	}
+	return parse(t, byteSpec(bos), config)
+}
+
+func byteSpec(bos bool) map[string]any {
 	vocab := map[string]int{}
 	next := rune(256)
 	for b := range 256 {
@@ -37,10 +45,8 @@ func byteTokenizer(t testing.TB, bos bool) *tokenizer.Tokenizer {
 		"pre_tokenizer": byteLevel, "decoder": byteLevel,
 		"model": m{"type": "BPE", "vocab": vocab, "merges": []string{}},
 	}
-	config := m{"eos_token": "<|endoftext|>"}
 	if bos {
 		added = append(added, m{"id": 257, "content": "<|bos|>", "special": true})
-		config["bos_token"] = "<|bos|>"
 		spec["post_processor"] = m{
 			"type":           "TemplateProcessing",
 			"single":         []m{{"SpecialToken": m{"id": "<|bos|>", "type_id": 0}}, {"Sequence": m{"id": "A", "type_id": 0}}},
@@ -49,6 +55,11 @@ func byteTokenizer(t testing.TB, bos bool) *tokenizer.Tokenizer {
 		}
 	}
 	spec["added_tokens"] = added
+	return spec
+}
+
+func parse(t testing.TB, spec, config map[string]any) *tokenizer.Tokenizer {
+	t.Helper()
 	a, err := json.Marshal(spec)
 	if err != nil {
 		t.Fatal(err)

@@ -18,6 +18,7 @@ type Options struct {
 	MaxSeqLen  int    // longest document in tokens, BOS and end id included; 2 or more
 	Evaluation bool   // text ends without the end id, because it is scored and not learnt
 	Split      string // text files: "" (end markers) or SplitBlankLine
+	SkipEmpty  bool   // a sample without a token that carries loss is counted in Stats.Empty; otherwise it is an error
 }
 
 // Stats says what was read.
@@ -25,7 +26,8 @@ type Stats struct {
 	Documents int // samples: texts, pairs; one that was cut into windows counts once
 	Tokens    int
 	Targets   int // tokens that carry loss
-	Truncated int // pairs that were cut to MaxSeqLen
+	Truncated int // pairs, segments and conversations that were cut to MaxSeqLen
+	Empty     int // samples left out because nothing in them carries loss (Options.SkipEmpty)
 	Bytes     int // of the text that carries loss
 }
 
@@ -38,87 +40,55 @@ func (s *Stats) add(docs ...Document) {
 	}
 }
 
-var errNoTargets = errors.New("a sequence with no loss tokens: nothing in it can be predicted; remove it or make it longer")
+var errNoTargets error = noTargets("a sequence with no loss tokens: nothing in it can be predicted; remove it or make it longer")
 
 // LoadDocuments reads a file and tokenises it; see the package comment for what it may hold. Documents come in the file's
 // order, none longer than opt.MaxSeqLen and none without a target.
 func LoadDocuments(path string, tok *tokenizer.Tokenizer, opt Options) ([]Document, Stats, error) {
-	docs, stats, err := load(path, tok, opt)
-	if err != nil {
+	fail := func(path string, err error) ([]Document, Stats, error) {
 		return nil, Stats{}, fmt.Errorf("data: reading %s: %w", path, err)
 	}
-	for i := range docs {
-		docs[i].Source = path
+	if opt.MaxSeqLen < 2 {
+		return fail(path, fmt.Errorf("max_seq_len: %d, want 2 or more", opt.MaxSeqLen))
+	}
+	if opt.Split != "" && opt.Split != SplitBlankLine {
+		return fail(path, fmt.Errorf("split: %q, want \"\" or %q", opt.Split, SplitBlankLine))
+	}
+	files, err := Files(path, opt.Evaluation)
+	if err != nil {
+		return fail(path, err)
+	}
+	var docs []Document
+	var stats Stats
+	for _, file := range files {
+		from := len(docs)
+		docs, err = load(file, tok, opt, docs, &stats)
+		if err != nil {
+			return fail(file, err)
+		}
+		for i := range docs[from:] {
+			docs[from+i].Source = file
+		}
 	}
 	return docs, stats, nil
 }
 
-func load(path string, tok *tokenizer.Tokenizer, opt Options) (docs []Document, stats Stats, err error) {
-	if opt.MaxSeqLen < 2 {
-		return nil, stats, fmt.Errorf("max_seq_len: %d, want 2 or more", opt.MaxSeqLen)
-	}
-	if opt.Split != "" && opt.Split != SplitBlankLine {
-		return nil, stats, fmt.Errorf("split: %q, want \"\" or %q", opt.Split, SplitBlankLine)
-	}
+// load appends a file's documents to docs.
+func load(path string, tok *tokenizer.Tokenizer, opt Options, docs []Document, stats *Stats) ([]Document, error) {
 	s, err := openSource(path)
 	if err != nil {
-		return nil, stats, err
+		return nil, err
 	}
 	defer s.Close()
-	if s.kind == textFile {
-		text, err := readText(s)
-		if err != nil {
-			return nil, stats, err
+	// enter takes a sample's documents, or the error that it has none.
+	enter := func(line int, made []Document, err error) error {
+		if empty := noTargets(""); opt.SkipEmpty && errors.As(err, &empty) {
+			stats.Documents++
+			stats.Empty++
+			return nil
 		}
-		for line, part := range splitText(text, tok, opt.Split) {
-			windows := Text(tok, part, opt)
-			if len(windows) == 0 {
-				return nil, stats, fmt.Errorf("line %d: %w", line, errNoTargets)
-			}
-			for i := range windows {
-				windows[i].Line = line
-			}
-			stats.add(windows...)
-			docs = append(docs, windows...)
-		}
-		if len(docs) == 0 {
-			return nil, stats, errEmpty
-		}
-		return docs, stats, nil
-	}
-	err = lines(s, func(line int, b []byte) error {
-		row, err := parseRow(b)
 		if err != nil {
 			return err
-		}
-		var made []Document
-		switch {
-		case row.Text != "":
-			if made = Text(tok, row.Text, opt); len(made) == 0 {
-				return errNoTargets
-			}
-		case row.Segments != nil:
-			d, cut := Segments(tok, row.Segments, opt.MaxSeqLen)
-			if d.Targets() == 0 {
-				return errNoTargets
-			}
-			if cut {
-				stats.Truncated++
-			}
-			made = append(made, d)
-		default:
-			completion := row.Completion
-			if completion == "" {
-				completion = row.Choices[row.Answer]
-			}
-			d, cut, err := Pair(tok, row.Prompt, completion, opt.MaxSeqLen, true)
-			if err != nil {
-				return err
-			}
-			if cut {
-				stats.Truncated++
-			}
-			made = append(made, d)
 		}
 		for i := range made {
 			made[i].Line = line
@@ -126,8 +96,65 @@ func load(path string, tok *tokenizer.Tokenizer, opt Options) (docs []Document, 
 		stats.add(made...)
 		docs = append(docs, made...)
 		return nil
+	}
+	if s.kind == textFile {
+		text, err := readText(s)
+		if err != nil {
+			return nil, err
+		}
+		found := false
+		for line, part := range splitText(text, tok, opt.Split) {
+			found = true
+			windows := Text(tok, part, opt)
+			if len(windows) == 0 {
+				err = errNoTargets
+			}
+			if err := enter(line, windows, err); err != nil {
+				return nil, fmt.Errorf("line %d: %w", line, err)
+			}
+		}
+		if !found {
+			return nil, errEmpty
+		}
+		return docs, nil
+	}
+	err = s.rows(func(line int, b []byte) error {
+		row, err := parseRow(b)
+		if err != nil {
+			return enter(line, nil, err)
+		}
+		made, cut, err := row.documents(tok, opt)
+		if cut {
+			stats.Truncated++
+		}
+		return enter(line, made, err)
 	})
-	return docs, stats, err
+	return docs, err
+}
+
+// documents tokenises a row.
+func (row *Row) documents(tok *tokenizer.Tokenizer, opt Options) (made []Document, cut bool, err error) {
+	switch {
+	case row.Text != "":
+		if made = Text(tok, row.Text, opt); len(made) == 0 {
+			err = errNoTargets
+		}
+		return made, false, err
+	case row.Segments != nil:
+		d, cut := Segments(tok, row.Segments, opt.MaxSeqLen)
+		if d.Targets() == 0 {
+			err = errNoTargets
+		}
+		return []Document{d}, cut, err
+	case row.Chat.Messages != nil:
+		return Chat(tok, row.Chat, opt.MaxSeqLen)
+	}
+	completion := row.Completion
+	if completion == "" {
+		completion = row.Choices[row.Answer]
+	}
+	d, cut, err := Pair(tok, row.Prompt, completion, opt.MaxSeqLen, true)
+	return []Document{d}, cut, err
 }
 
 // splitText yields the documents of a text file that are not blank, each with the line that it starts in.

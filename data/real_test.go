@@ -63,6 +63,8 @@ func TestHostileRows(t *testing.T) {
 	lines := []string{
 		`{"text":"a\u00e9\ud83d\ude00"}`, `{"prompt":"a","completion":"b"}`,
 		`{"question":"q","choices":["x","y"],"answer":1}`, `{"prompt":"q","choices":[],"answer":-1e3,"text":null}`,
+		`{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":[{"type":"text","text":"b"}]}],"tools":[{"a":1}]}`,
+		`{"conversations":[{"from":"human","value":"a"},{"from":"gpt","value":"b"}],"system":"c"}`, `{"instruction":"a","input":null,"output":"b"}`,
 	}
 	rng := tensor.NewRNG(1, "hostile", 0)
 	const alphabet = "\"\\{}[]:,0123456789eE.+- \x00\xff\xc3null"
@@ -75,7 +77,7 @@ func TestHostileRows(t *testing.T) {
 		if err != nil {
 			continue
 		}
-		if row.Text == "" && row.Completion == "" && (row.Answer < 0 || row.Answer >= len(row.Choices)) {
+		if row.Text == "" && row.Completion == "" && row.Chat.Messages == nil && (row.Answer < 0 || row.Answer >= len(row.Choices)) {
 			t.Fatalf("%s: accepted as %+v", b, row)
 		}
 	}

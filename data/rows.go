@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"reprise/tokenizer"
 )
 
 // Row is one line of JSON Lines as it stands, for tasks that need more than tokens. Fields that the line lacks are empty.
@@ -16,7 +18,8 @@ type Row struct {
 	Choices            []string
 	Answer             int // index into Choices; −1 where the line has none
 	Segments           []Segment
-	Line               int // of the file, from 1
+	Chat               tokenizer.Conversation // of messages and conversations
+	Line               int                    // of the file, from 1
 }
 
 // Segment is a piece of a sample that is written in segments. Label says whether it carries loss. Pieces are tokenised apart
@@ -26,30 +29,46 @@ type Segment struct {
 	Label bool   `json:"label"`
 }
 
-// Rows reads a file of JSON Lines.
+// Rows reads a file of JSON Lines, or the evaluation part of a directory.
 func Rows(path string) ([]Row, error) {
 	var rows []Row
-	s, err := openSource(path)
+	files, err := Files(path, true)
 	if err != nil {
 		return nil, fmt.Errorf("data: reading %s: %w", path, err)
 	}
-	defer s.Close()
-	if s.kind != jsonLines {
-		return nil, fmt.Errorf("data: reading %s: want JSON Lines (.jsonl) with prompts, found a text file", path)
-	}
-	err = lines(s, func(line int, b []byte) error {
-		row, err := parseRow(b)
-		row.Line = line
-		rows = append(rows, row)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("data: reading %s: %w", path, err)
+	for _, file := range files {
+		if err := readRows(file, func(row Row) { rows = append(rows, row) }); err != nil {
+			return nil, fmt.Errorf("data: reading %s: %w", file, err)
+		}
 	}
 	return rows, nil
 }
 
-const rowShapes = `want "text", or "prompt" with "completion", or "prompt" or "question" with "choices" and "answer", or "segments"`
+func readRows(path string, use func(Row)) error {
+	s, err := openSource(path)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if s.kind == textFile {
+		return errors.New("want JSON Lines (.jsonl) with prompts, found a text file")
+	}
+	return s.rows(func(line int, b []byte) error {
+		row, err := parseRow(b)
+		row.Line = line
+		if err == nil {
+			use(row)
+		}
+		return err
+	})
+}
+
+const rowShapes = `want "text", or "prompt" with "completion", or "prompt" or "question" with "choices" and "answer", or "segments", or "messages", or "conversations", or "instruction" with "output"`
+
+// noTargets is the error of a sample in which nothing can be learnt.
+type noTargets string
+
+func (e noTargets) Error() string { return string(e) }
 
 // parseRow reads one object. Names are case-sensitive; other fields are ignored.
 func parseRow(b []byte) (Row, error) {
@@ -79,6 +98,18 @@ func parseRow(b []byte) (Row, error) {
 		}
 		return row, row.parseSegments(fields["segments"])
 	}
+	for _, name := range []string{"messages", "conversations"} {
+		if !has(name) {
+			continue
+		}
+		if has("text") || has("prompt") || has("question") || has("completion") || name == "messages" && has("conversations") {
+			return row, fmt.Errorf("%q beside \"text\", a prompt or another conversation; leave one of them out", name)
+		}
+		return row, row.parseChat(name, fields)
+	}
+	if has("instruction") && has("output") && !has("prompt") && !has("question") && !has("completion") {
+		return row, row.parseAlpaca(fields)
+	}
 	prompt := has("prompt") || has("question")
 	pair := prompt && (has("completion") || has("choices"))
 	switch {
@@ -87,7 +118,7 @@ func parseRow(b []byte) (Row, error) {
 	case has("text") && pair:
 		return row, errors.New(`both "text" and a prompt with its completion; leave one of them out`)
 	case has("text") && row.Text == "":
-		return row, errors.New(`field "text" is empty; remove the line`)
+		return row, noTargets(`field "text" is empty; remove the line`)
 	case has("text"):
 		return row, nil
 	case !prompt && (has("completion") || has("choices")):
@@ -95,7 +126,7 @@ func parseRow(b []byte) (Row, error) {
 	case !pair:
 		return row, fmt.Errorf("no known field: %s; found %s", rowShapes, quotedNames(fields))
 	case has("completion") && row.Completion == "":
-		return row, errors.New(`field "completion" is empty; remove the line`)
+		return row, noTargets(`field "completion" is empty; remove the line`)
 	}
 	return row, row.parseChoices(fields)
 }
@@ -106,7 +137,81 @@ func (row *Row) parseSegments(raw json.RawMessage) error {
 		return fmt.Errorf(`field "segments": want a list of {"text": …, "label": true or false}, found %s`, jsonKind(raw))
 	}
 	if !slices.ContainsFunc(row.Segments, func(s Segment) bool { return s.Label && s.Text != "" }) {
-		return errors.New(`field "segments": no segment with text has "label": true, so there is nothing to learn`)
+		return noTargets(`field "segments": no segment with text has "label": true, so there is nothing to learn`)
+	}
+	return nil
+}
+
+// parseAlpaca reads "instruction", "input" and "output". The prompt is the instruction and, below a blank line, the input; a
+// "text" beside them repeats them and is left alone.
+func (row *Row) parseAlpaca(fields map[string]json.RawMessage) error {
+	var instruction, input, output string
+	for _, f := range []struct {
+		name string
+		to   *string
+	}{{"instruction", &instruction}, {"input", &input}, {"output", &output}} {
+		raw, ok := fields[f.name]
+		if !ok || f.name == "input" && jsonKind(raw) == "null" {
+			continue // only input may be absent
+		}
+		if err := json.Unmarshal(raw, f.to); err != nil || jsonKind(raw) != "a string" {
+			return fmt.Errorf("field %q: want a string, found %s", f.name, jsonKind(raw))
+		}
+	}
+	row.Text, row.Prompt, row.Completion = "", instruction, output
+	if input != "" {
+		row.Prompt += "\n\n" + input
+	}
+	if output == "" {
+		return noTargets(`field "output" is empty; remove the line`)
+	}
+	return nil
+}
+
+// shareGPT are the names of roles in "conversations", and the usual ones.
+var shareGPT = map[string]string{
+	"system": "system", "human": "user", "user": "user", "gpt": "assistant", "assistant": "assistant", "chatgpt": "assistant", "model": "assistant", "tool": "tool",
+}
+
+// parseChat reads "messages" ({"role", "content"}, and "tools" beside them) or "conversations" ({"from", "value"}, and
+// "system" beside them).
+func (row *Row) parseChat(name string, fields map[string]json.RawMessage) (err error) {
+	var turns []struct {
+		From, Value *string
+		Role        json.RawMessage
+	}
+	if name == "messages" || json.Unmarshal(fields[name], &turns) == nil && len(turns) > 0 && turns[0].Role != nil {
+		if row.Chat, err = tokenizer.ParseConversation(fields[name], fields["tools"]); err != nil {
+			return fmt.Errorf("field %q: %w", name, err)
+		}
+	} else {
+		if err := json.Unmarshal(fields[name], &turns); err != nil || len(turns) == 0 {
+			return fmt.Errorf(`field %q: want a list of {"from": …, "value": …}`, name)
+		}
+		add := func(role, content string) {
+			row.Chat.Messages = append(row.Chat.Messages, tokenizer.Message{Role: role, Content: content})
+		}
+		if raw, ok := fields["system"]; ok && jsonKind(raw) != "null" {
+			var system string
+			if err := json.Unmarshal(raw, &system); err != nil {
+				return fmt.Errorf(`field "system": want a string, found %s`, jsonKind(raw))
+			}
+			if system != "" {
+				add("system", system)
+			}
+		}
+		for i, t := range turns {
+			switch {
+			case t.From == nil || t.Value == nil:
+				return fmt.Errorf(`field %q: [%d]: "from" or "value" is missing`, name, i)
+			case shareGPT[*t.From] == "":
+				return fmt.Errorf(`field %q: [%d]: from %q is not known; known are human, user, gpt, assistant, chatgpt, model, system, tool`, name, i, *t.From)
+			}
+			add(shareGPT[*t.From], *t.Value)
+		}
+	}
+	if !slices.ContainsFunc(row.Chat.Messages, func(m tokenizer.Message) bool { return m.Role == "assistant" }) {
+		return noTargets(fmt.Sprintf("field %q: no message is the assistant's, so there is nothing to learn", name))
 	}
 	return nil
 }

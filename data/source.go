@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/bzip2"
 	"compress/gzip"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -28,6 +29,7 @@ type kind int
 const (
 	textFile kind = iota
 	jsonLines
+	jsonList
 )
 
 // source is an open file, decompressed.
@@ -43,8 +45,11 @@ func (s *source) Close() {
 	}
 }
 
-// KnownName says whether a file's name is one that LoadDocuments reads.
+// KnownName says whether a path is one that LoadDocuments reads: a file by its name, or a directory.
 func KnownName(path string) bool {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return true
+	}
 	_, _, ok := kindOf(path)
 	return ok
 }
@@ -64,6 +69,8 @@ func kindOf(path string) (k kind, compression string, ok bool) {
 		return textFile, compression, true
 	case ".jsonl", ".ndjson":
 		return jsonLines, compression, true
+	case ".json":
+		return jsonList, compression, true
 	}
 	return 0, compression, false
 }
@@ -73,7 +80,7 @@ func openSource(path string) (*source, error) {
 	what, compression, ok := kindOf(path)
 	s := &source{kind: what}
 	if !ok {
-		return nil, errors.New("the name says neither text nor JSON Lines; name it .txt or .jsonl (and .gz, .bz2 or .zst if it is compressed)")
+		return nil, errors.New("the name says neither text nor JSON Lines; name it .txt or .jsonl (.json if it is one list of objects; and .gz, .bz2 or .zst if it is compressed)")
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -129,6 +136,65 @@ func readText(r io.Reader) (string, error) {
 }
 
 var errEmpty = errors.New("the file is empty; give it at least one document")
+
+// rows calls use for every object of a JSON Lines file or of a JSON list, with the line that it starts in.
+func (s *source) rows(use func(line int, b []byte) error) error {
+	if s.kind == jsonList {
+		return listed(s, use)
+	}
+	return lines(s, use)
+}
+
+// listed calls use for every element of a JSON list, with its line from 1.
+func listed(r io.Reader, use func(line int, b []byte) error) error {
+	text, err := readText(r)
+	if err != nil {
+		return err
+	}
+	d := json.NewDecoder(strings.NewReader(text))
+	line, at := 1, 0 // where the decoder is, and its line
+	advance := func(to int) {
+		line += strings.Count(text[at:to], "\n")
+		at = to
+	}
+	bad := func(err error) error {
+		to := int(d.InputOffset()) // the end of what was read well; what comes next is to blame
+		advance(len(text) - len(strings.TrimLeft(text[to:], ", \t\r\n")))
+		if err == io.EOF || err == io.ErrUnexpectedEOF {
+			return fmt.Errorf("line %d: the list is not closed", line)
+		}
+		return fmt.Errorf("line %d: bad JSON: %w", line, err)
+	}
+	if open, err := d.Token(); err != nil {
+		return bad(err)
+	} else if open != json.Delim('[') {
+		return errors.New("want one list of objects; name the file .jsonl if it has an object a line")
+	}
+	found := false
+	for d.More() {
+		var raw json.RawMessage
+		if err := d.Decode(&raw); err != nil {
+			return bad(err)
+		}
+		found = true
+		end := int(d.InputOffset())
+		advance(end - len(raw))
+		if err := use(line, raw); err != nil {
+			return fmt.Errorf("line %d: %w", line, err)
+		}
+		advance(end)
+	}
+	if _, err := d.Token(); err != nil {
+		return bad(err)
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return bad(errors.New("something stands behind the list"))
+	}
+	if !found {
+		return errEmpty
+	}
+	return nil
+}
 
 // lines calls use for every line that is not blank, with its number from 1. The bytes are valid until use returns.
 func lines(r io.Reader, use func(line int, b []byte) error) error {

@@ -19,6 +19,9 @@ func Parse(tokenizerJSON, tokenizerConfigJSON []byte) (*Tokenizer, error) {
 	if err := t.parseConfig(tokenizerConfigJSON); err != nil {
 		return nil, fmt.Errorf("tokenizer_config.json: %w", err)
 	}
+	if err := t.parseChat(tokenizerConfigJSON, nil); err != nil {
+		return nil, fmt.Errorf("tokenizer_config.json: %w", err)
+	}
 	t.seam = " "
 	if !t.model.byteLevel {
 		word := ""
@@ -109,12 +112,12 @@ func (t *Tokenizer) parse(data []byte) error {
 	if err := norm.parse(file.Normalizer); err != nil {
 		return fmt.Errorf("normalizer: %w", err)
 	}
-	t.normalizer = norm.steps
+	t.normalizer, t.inside.normalizer = norm.steps, norm.inside
 	var pre preParser
 	if err := pre.parse(file.PreTokenizer); err != nil {
 		return fmt.Errorf("pre_tokenizer: %w", err)
 	}
-	t.pre = pre.steps
+	t.pre, t.inside.pre = pre.steps, pre.inside
 	if err := t.parseModel(file.Model, pre.byteLevel, file.AddedTokens); err != nil {
 		return fmt.Errorf("model: %w", err)
 	}
@@ -168,8 +171,8 @@ func errGrowth(typ string) error {
 
 // normParser gathers the steps of the normalizer.
 type normParser struct {
-	steps  normalizer
-	growth float64 // at worst, of all steps
+	steps, inside normalizer // inside: for what goes on with a text
+	growth        float64    // at worst, of all steps
 }
 
 func (p *normParser) parse(raw json.RawMessage) error {
@@ -179,6 +182,9 @@ func (p *normParser) parse(raw json.RawMessage) error {
 	}
 	add := func(step func(string) string, growth float64, err error) error {
 		p.steps = append(p.steps, step)
+		if typ != "Prepend" {
+			p.inside = append(p.inside, step)
+		}
 		if p.growth *= growth; err == nil && p.growth > maxGrowth {
 			return errGrowth(typ)
 		}
@@ -247,8 +253,12 @@ const maxPreSteps = 12
 
 // preParser gathers the steps of the pre-tokenizer.
 type preParser struct {
-	steps     preTokenizer
-	byteLevel bool // ByteLevel has been read: nothing may follow
+	steps, inside preTokenizer // inside: for what goes on with a text
+	byteLevel     bool         // ByteLevel has been read: nothing may follow
+}
+
+func (p *preParser) add(step preStep) {
+	p.steps, p.inside = append(p.steps, step), append(p.inside, step)
 }
 
 func (p *preParser) parse(raw json.RawMessage) error {
@@ -282,11 +292,13 @@ func (p *preParser) parse(raw json.RawMessage) error {
 		if err := fill(raw, typ, &c); err != nil {
 			return err
 		}
-		if c.AddPrefixSpace {
+		if first := len(p.steps) == 0; c.AddPrefixSpace && first {
 			p.steps = append(p.steps, prefixSpace)
+		} else if c.AddPrefixSpace {
+			p.add(prefixSpace)
 		}
 		if c.UseRegex {
-			p.steps = append(p.steps, scanStep(scanGPT2))
+			p.add(scanStep(scanGPT2))
 		}
 		p.byteLevel = true
 		return nil
@@ -303,7 +315,7 @@ func (p *preParser) parse(raw json.RawMessage) error {
 		if c.Pattern != nil && c.Pattern.Regex != nil && c.Pattern.String == nil {
 			scan := scanners[*c.Pattern.Regex]
 			if scan != nil && (c.Behavior == "Isolated" || c.Behavior == "Removed" && c.Invert) {
-				p.steps = append(p.steps, scanStep(scan))
+				p.add(scanStep(scan))
 				return nil
 			}
 		}
@@ -337,7 +349,11 @@ func (p *preParser) parse(raw json.RawMessage) error {
 		if err != nil {
 			return err
 		}
-		p.steps = append(p.steps, metaspace(c.Replacement, c.Scheme, *c.Split))
+		inside := metaspace(c.Replacement, c.Scheme, *c.Split)
+		if len(p.steps) == 0 {
+			inside = metaspace(c.Replacement, "never", *c.Split)
+		}
+		p.steps, p.inside = append(p.steps, metaspace(c.Replacement, c.Scheme, *c.Split)), append(p.inside, inside)
 		return nil
 	}
 	return unsupported(typ, "Sequence, ByteLevel, Split, Digits, Punctuation, Metaspace")
@@ -348,7 +364,7 @@ func (p *preParser) split(typ string, m matcher, behavior string, invert bool) e
 	if err != nil {
 		return fmt.Errorf("%s: %w", typ, err)
 	}
-	p.steps = append(p.steps, step)
+	p.add(step)
 	return nil
 }
 

@@ -22,20 +22,26 @@ type Tokenizer struct {
 	raw, normalized *addedSet // added tokens looked for before and after the normalizer; nil if there are none
 	normalizer      normalizer
 	pre             preTokenizer
-	model           *bpe
-	prefix, suffix  []int32 // ids that the post-processor puts around a text
-	decoder         []decodeStep
-	byteText        [][]byte // with a ByteLevel decoder: id → the bytes that it stands for
+	inside          struct { // the same two for what goes on with a text: without what they put in front of one
+		normalizer normalizer
+		pre        preTokenizer
+	}
+	model          *bpe
+	prefix, suffix []int32 // ids that the post-processor puts around a text
+	decoder        []decodeStep
+	byteText       [][]byte // with a ByteLevel decoder: id → the bytes that it stands for
 
 	bos, eos    int32 // -1: none
 	addsBOS     bool
 	seam        string // what is put between prompt and completion
+	chat        chat
+	chatOnce    sync.Once
 	fingerprint string
 	encoders    sync.Pool // *encoder
 }
 
 // Load reads a tokenizer from the path of a tokenizer.json, or of a model directory that holds one. A tokenizer_config.json
-// beside it is read too if present. Errors name the file and the field.
+// and a chat_template.jinja beside it are read too if present. Errors name the file and the field.
 func Load(path string) (*Tokenizer, error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		path = filepath.Join(path, "tokenizer.json")
@@ -51,7 +57,14 @@ func Load(path string) (*Tokenizer, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("tokenizer: reading: %w", err)
 	}
+	template, err := os.ReadFile(filepath.Join(filepath.Dir(path), "chat_template.jinja"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("tokenizer: reading: %w", err)
+	}
 	t, err := Parse(data, config)
+	if err == nil && template != nil {
+		err = t.parseChat(config, template)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("tokenizer: %s: %w", filepath.Dir(path), err)
 	}
@@ -118,19 +131,7 @@ func (t *Tokenizer) Encode(text string, addSpecial bool) []int32 {
 		ids = append(ids, t.prefix...)
 	}
 	e.out = ids
-	t.raw.split(text, func(part string, id int32, first bool) {
-		if id >= 0 {
-			e.out = append(e.out, id)
-			return
-		}
-		t.normalized.split(t.normalizer.apply(part), func(part string, id int32, head bool) {
-			if id >= 0 {
-				e.out = append(e.out, id)
-				return
-			}
-			t.pre.each(part, first && head, e.word)
-		})
-	})
+	t.encode(e, text, false)
 	ids = e.out
 	e.out = nil
 	t.encoders.Put(e)
@@ -138,6 +139,53 @@ func (t *Tokenizer) Encode(text string, addSpecial bool) []int32 {
 		ids = append(ids, t.suffix...)
 	}
 	return ids
+}
+
+// encode appends the ids of a text. inside says that it goes on with a text that did not end with an added token. The result
+// says so of this text.
+func (t *Tokenizer) encode(e *encoder, text string, inside bool) bool {
+	begins := !inside
+	t.raw.split(text, func(part string, id int32, first bool) {
+		if id >= 0 {
+			e.out = append(e.out, id)
+			inside = false
+			return
+		}
+		norm := t.normalizer
+		if inside {
+			norm = t.inside.normalizer
+		}
+		t.normalized.split(norm.apply(part), func(part string, id int32, head bool) {
+			if id >= 0 {
+				e.out = append(e.out, id)
+				inside = false
+				return
+			}
+			pre := t.pre
+			if inside {
+				pre = t.inside.pre
+			}
+			pre.each(part, begins && first && head, e.word)
+			inside = true
+		})
+	})
+	return inside
+}
+
+// EncodeParts returns the ids of a text that is given in parts: what Encode gives for the whole without special tokens,
+// except that no id reaches over a seam. This is how a model sees a text that it goes on with.
+func (t *Tokenizer) EncodeParts(parts []string) [][]int32 {
+	e := t.encoders.Get().(*encoder)
+	out := make([][]int32, len(parts))
+	inside := false
+	for i, part := range parts {
+		e.out = make([]int32, 0, len(part)/3)
+		inside = t.encode(e, part, inside)
+		out[i] = e.out
+	}
+	e.out = nil
+	t.encoders.Put(e)
+	return out
 }
 
 // EncodeCompletion tokenises a prompt and its completion apart, with one space as the seam between them. White space at the

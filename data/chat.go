@@ -1,0 +1,127 @@
+package data
+
+import (
+	"reprise/tokenizer"
+)
+
+// turn is what a model is given and what it should answer, as ids.
+type turn struct {
+	before, answer []int32
+	learn          int // so many of answer, from the first on, carry loss
+	bytes          int // of text that these stand for
+}
+
+// Chat renders a conversation with the tokenizer's template and tokenises it. The assistant's turns carry loss, up to and
+// with the token that ends a turn: what a template puts behind it is never generated. Where the template has no such token
+// the end id is put behind the last turn, with loss. [tokenizer.Tokenizer.Turns] says how turns are told apart, and when a
+// conversation gives one document for each of them. Ids never reach over the beginning or the end of a turn.
+//
+// A document that is longer than maxSeqLen loses its last turns. If there is only one, what precedes the answer loses its
+// beginning, but for BOS and at least one id, and then the answer its end. cut reports any of it. Bytes are those of the text
+// with loss, markers included.
+func Chat(tok *tokenizer.Tokenizer, c tokenizer.Conversation, maxSeqLen int) (docs []Document, cut bool, err error) {
+	all, err := tok.Turns(c)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, parts := range all {
+		d, short := chatDocument(tok, chatTurns(tok, parts), maxSeqLen)
+		cut = cut || short
+		if d.Targets() > 0 {
+			docs = append(docs, d)
+		}
+	}
+	if len(docs) == 0 {
+		return nil, cut, errNoTargets
+	}
+	return docs, cut, nil
+}
+
+// chatTurns tokenises parts, which are by turns text before an answer and an answer.
+func chatTurns(tok *tokenizer.Tokenizer, parts []tokenizer.Part) []turn {
+	texts := make([]string, len(parts))
+	for i, p := range parts {
+		texts[i] = p.Text
+	}
+	ids := tok.EncodeParts(texts)
+	endOfTurn, hasEnd := tok.EndOfTurn()
+	var turns []turn
+	for i := 0; i+1 < len(parts); i += 2 {
+		u := turn{before: ids[i], answer: ids[i+1], learn: len(ids[i+1]), bytes: len(texts[i+1])}
+		for n := len(u.answer); hasEnd && n > 0; n-- {
+			if u.answer[n-1] == endOfTurn {
+				u.learn = n
+				break
+			}
+		}
+		for _, id := range u.answer[u.learn:] {
+			u.bytes -= pieceBytes(tok, id)
+		}
+		turns = append(turns, u)
+	}
+	return turns
+}
+
+func chatDocument(tok *tokenizer.Tokenizer, turns []turn, maxSeqLen int) (d Document, cut bool) {
+	_, endsTurns := tok.EndOfTurn()
+	end, hasEnd := tok.EOS()
+	hasEnd = hasEnd && !endsTurns
+	size := func() int {
+		n := 0
+		for i, u := range turns {
+			n += len(u.before) + len(u.answer)
+			if i == len(turns)-1 { // nothing has to stand behind the last end of a turn
+				n -= len(u.answer) - u.learn
+			}
+		}
+		if hasEnd {
+			n++
+		}
+		return n
+	}
+	for size() > maxSeqLen && len(turns) > 1 {
+		turns, cut = turns[:len(turns)-1], true
+	}
+	if over := size() - maxSeqLen; over > 0 {
+		cut = true
+		u := &turns[0]
+		u.answer = u.answer[:u.learn]
+		keep := 0 // ids at the beginning of before that stand
+		if bos, ok := tok.BOS(); ok && len(u.before) > 1 && u.before[0] == bos {
+			keep = 1
+		}
+		least := min(1, len(u.before)-keep)
+		drop := max(0, min(over, len(u.before)-keep-least))
+		u.before = append(u.before[:keep:keep], u.before[keep+drop:]...)
+		if over -= drop; over > 0 {
+			if hasEnd {
+				hasEnd = false
+				over--
+			}
+			for _, id := range u.answer[u.learn-over:] {
+				u.bytes -= pieceBytes(tok, id)
+			}
+			u.learn -= over
+			u.answer = u.answer[:u.learn]
+		}
+	}
+	add := func(ids []int32, learn int) {
+		for i, id := range ids {
+			d.IDs = append(d.IDs, id)
+			d.Target = append(d.Target, i < learn && len(d.IDs) > 1)
+		}
+	}
+	for i, u := range turns {
+		if room := maxSeqLen - len(d.IDs) - len(u.before); i == len(turns)-1 && len(u.answer) > room {
+			u.answer = u.answer[:room]
+		}
+		add(u.before, 0)
+		add(u.answer, u.learn)
+		d.Bytes += max(0, u.bytes)
+	}
+	if hasEnd && d.IDs[len(d.IDs)-1] != end {
+		add([]int32{end}, 1)
+		d.EndID = true
+	}
+	return d, cut
+}

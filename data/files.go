@@ -1,0 +1,126 @@
+package data
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// splits are the names of a directory's parts as people write them, and what they are called here.
+var splits = map[string]string{
+	"train": "train", "training": "train",
+	"valid": "valid", "validation": "valid", "val": "valid", "dev": "valid",
+	"test": "test",
+}
+
+// Files lists the files that path stands for: itself, or of a directory those of one part, in the order of their names. A
+// file belongs to the part that its name begins with: train.jsonl, train-00000-of-00002.jsonl, validation.txt.gz. Training
+// takes train; evaluation takes valid, or test where there is no valid.
+func Files(path string, evaluation bool) ([]string, error) {
+	info, err := os.Stat(path)
+	if err != nil || !info.IsDir() {
+		return []string{path}, nil // opening it says what is wrong
+	}
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return nil, err
+	}
+	parts := map[string][]string{}
+	for _, e := range entries {
+		name := strings.ToLower(e.Name())
+		word := name
+		if i := strings.IndexAny(name, ".-_"); i >= 0 {
+			word = name[:i]
+		}
+		if _, _, known := kindOf(name); known && splits[word] != "" && !e.IsDir() {
+			part := splits[word]
+			parts[part] = append(parts[part], filepath.Join(path, e.Name()))
+		}
+	}
+	want := []string{"train"}
+	if evaluation {
+		want = []string{"valid", "test"}
+	}
+	for _, part := range want {
+		if files := parts[part]; len(files) > 0 {
+			// A part that is there in two formats would be read twice.
+			first := baseFormat(files[0])
+			if i := slices.IndexFunc(files, func(f string) bool { return baseFormat(f) != first }); i >= 0 {
+				return nil, fmt.Errorf("the part %s is there in two formats, %s and %s; give the file instead of the directory", part, filepath.Base(files[0]), filepath.Base(files[i]))
+			}
+			return files, nil
+		}
+	}
+	return nil, fmt.Errorf("the directory holds no file whose name begins with %s and ends in .txt, .jsonl or .json (or one of these and .gz, .bz2 or .zst); give a file", strings.Join(want, " or "))
+}
+
+// baseFormat is the ending of a name without its compression.
+func baseFormat(path string) string {
+	name := strings.ToLower(path)
+	switch filepath.Ext(name) {
+	case ".gz", ".bz2", ".zst":
+		name = strings.TrimSuffix(name, filepath.Ext(name))
+	}
+	return filepath.Ext(name)
+}
+
+// EachText calls use for every text of a file or directory (its training part), whatever its shape: for what is counted and
+// not learnt, such as a vocabulary.
+func EachText(path string, use func(text string)) error {
+	files, err := Files(path, false)
+	for _, file := range files {
+		if err == nil {
+			err = eachText(file, use)
+		}
+		if err != nil {
+			path = file
+			break
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("data: reading %s: %w", path, err)
+	}
+	return nil
+}
+
+func eachText(path string, use func(text string)) error {
+	s, err := openSource(path)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if s.kind == textFile {
+		text, err := readText(s)
+		if err == nil {
+			use(text)
+		}
+		return err
+	}
+	return s.rows(func(line int, b []byte) error {
+		row, err := parseRow(b)
+		if empty := noTargets(""); err != nil && !errors.As(err, &empty) {
+			return err
+		}
+		texts := []string{row.Text, row.Prompt}
+		for _, t := range append(row.Choices, row.Completion) {
+			if t != "" {
+				texts = append(texts, " "+t)
+			}
+		}
+		for _, p := range row.Segments {
+			texts = append(texts, p.Text)
+		}
+		for _, m := range row.Chat.Messages {
+			texts = append(texts, m.Content)
+		}
+		for _, t := range texts {
+			if t != "" {
+				use(t)
+			}
+		}
+		return nil
+	})
+}

@@ -1,0 +1,362 @@
+package tokenizer
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/ardanlabs/jinja"
+)
+
+// Message is one message of a conversation.
+type Message struct {
+	Role, Content string
+	fields        jinja.Value // the object that it came from, with whatever else it holds
+}
+
+// Conversation is what a chat template renders.
+type Conversation struct {
+	Messages []Message
+	tools    jinja.Value
+}
+
+// Part is a piece of a rendered conversation. Learn says that the assistant wrote it.
+type Part struct {
+	Text  string
+	Learn bool
+}
+
+// ParseConversation reads a list of {"role", "content", …} and, where there is one, the list of tools beside it. Contents are
+// texts; lists of {"type": "text", "text"} are joined. Other fields are handed to the template as they are.
+func ParseConversation(messages, tools json.RawMessage) (Conversation, error) {
+	var c Conversation
+	list, err := ordered(messages)
+	if err != nil || !list.IsList() || list.AsList().Len() == 0 {
+		return c, errors.New(`want a list of {"role": …, "content": …}`)
+	}
+	for i, v := range list.AsList().Items {
+		if !v.IsDict() {
+			return c, fmt.Errorf(`[%d]: want an object {"role": …, "content": …}`, i)
+		}
+		m := Message{fields: v}
+		role, _ := v.AsDict().Get("role")
+		if !role.IsString() || role.AsString() == "" {
+			return c, fmt.Errorf(`[%d]: field "role" is missing or no text`, i)
+		}
+		m.Role = role.AsString()
+		content, _ := v.AsDict().Get("content")
+		if m.Content, err = contentText(content); err != nil {
+			return c, fmt.Errorf(`[%d]: field "content": %w`, i, err)
+		}
+		_, calls := v.AsDict().Get("tool_calls")
+		if content.IsUndefined() && !calls {
+			return c, fmt.Errorf(`[%d]: field "content" is missing`, i)
+		}
+		if content.IsList() {
+			v.AsDict().Set("content", jinja.NewString(m.Content))
+		}
+		c.Messages = append(c.Messages, m)
+	}
+	if !isNull(tools) {
+		if c.tools, err = ordered(tools); err != nil || !c.tools.IsList() {
+			return c, errors.New(`field "tools": want a list`)
+		}
+	}
+	return c, nil
+}
+
+func contentText(v jinja.Value) (string, error) {
+	switch {
+	case v.IsString():
+		return v.AsString(), nil
+	case v.IsNone() || v.IsUndefined():
+		return "", nil
+	case v.IsList():
+		var text strings.Builder
+		for i, part := range v.AsList().Items {
+			if !part.IsDict() {
+				return "", fmt.Errorf("[%d]: want an object", i)
+			}
+			kind, _ := part.AsDict().Get("type")
+			s, _ := part.AsDict().Get("text")
+			if !kind.IsString() || kind.AsString() != "text" || !s.IsString() {
+				return "", fmt.Errorf(`[%d]: only {"type": "text", "text": …} is supported`, i)
+			}
+			text.WriteString(s.AsString())
+		}
+		return text.String(), nil
+	}
+	return "", errors.New("want a text")
+}
+
+// ordered reads JSON and keeps the order of the fields, which templates print.
+func ordered(raw json.RawMessage) (jinja.Value, error) {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	return orderedValue(d)
+}
+
+func orderedValue(d *json.Decoder) (jinja.Value, error) {
+	token, err := d.Token()
+	if err != nil {
+		return jinja.Undefined(), err
+	}
+	switch token {
+	case json.Delim('['):
+		items := []jinja.Value{}
+		for d.More() {
+			v, err := orderedValue(d)
+			if err != nil {
+				return v, err
+			}
+			items = append(items, v)
+		}
+		_, err = d.Token()
+		return jinja.NewList(items), err
+	case json.Delim('{'):
+		object := jinja.NewDict()
+		for d.More() {
+			key, err := d.Token()
+			if err != nil {
+				return object, err
+			}
+			v, err := orderedValue(d)
+			if err != nil {
+				return v, err
+			}
+			object.AsDict().Set(key.(string), v)
+		}
+		_, err = d.Token()
+		return object, err
+	}
+	return jinja.FromGoValue(token), nil
+}
+
+// chat is a tokenizer's chat template, compiled when it is first wanted: one that cannot be compiled harms only those who
+// want it.
+type chat struct {
+	source    string
+	variables map[string]jinja.Value // the special tokens by their names in tokenizer_config.json
+	template  *jinja.Template
+	err       error
+	ending    string // what follows the text of a last assistant turn
+}
+
+// HasChat reports whether the tokenizer came with a chat template.
+func (t *Tokenizer) HasChat() bool { return t.chat.source != "" }
+
+// parseChat finds the template: a file of its own (nil if there is none) goes before tokenizer_config.json, where it is a
+// text or a list of named ones, of which "default" is taken.
+func (t *Tokenizer) parseChat(config, file []byte) error {
+	var c map[string]json.RawMessage
+	if len(config) > 0 {
+		if err := json.Unmarshal(config, &c); err != nil {
+			return err
+		}
+	}
+	t.chat.variables = map[string]jinja.Value{}
+	for _, name := range []string{"bos_token", "eos_token", "unk_token", "pad_token"} {
+		var plain string
+		var added struct{ Content string }
+		if json.Unmarshal(c[name], &plain) == nil && plain != "" {
+			t.chat.variables[name] = jinja.NewString(plain)
+		} else if json.Unmarshal(c[name], &added) == nil && added.Content != "" {
+			t.chat.variables[name] = jinja.NewString(added.Content)
+		}
+	}
+	t.chat.source = string(file)
+	if raw := c["chat_template"]; file == nil && !isNull(raw) {
+		var named []struct{ Name, Template string }
+		if json.Unmarshal(raw, &t.chat.source) == nil {
+			return nil
+		}
+		if err := json.Unmarshal(raw, &named); err != nil {
+			return errors.New("chat_template: want a text, or a list of {name, template}")
+		}
+		for _, n := range named {
+			if n.Name == "default" {
+				t.chat.source = n.Template
+			}
+		}
+	}
+	return nil
+}
+
+// compile prepares the template and finds out how it ends a turn.
+func (t *Tokenizer) compile() error {
+	t.chatOnce.Do(func() {
+		c := &t.chat
+		if c.source == "" {
+			c.err = errors.New("the tokenizer has no chat_template, so that messages cannot be written as text: put a chat_template.jinja into the model's directory, or give the data as prompt and completion")
+			return
+		}
+		c.template, c.err = jinja.Compile(c.source)
+		if c.err == nil {
+			c.err = t.probeEnding()
+		}
+	})
+	if t.chat.err != nil {
+		return fmt.Errorf("chat template: %w", t.chat.err)
+	}
+	return nil
+}
+
+// probeEnding looks at what stands behind the text of an assistant's turn, at the end of a conversation and before another
+// message. A template that adds the assistant's header whatever add_generation_prompt says would have it learnt as part of
+// the turn, so it is refused.
+func (t *Tokenizer) probeEnding() error {
+	const mark = "Mark"
+	two := Conversation{Messages: []Message{{Role: "user", Content: "Ask"}, {Role: "assistant", Content: mark}}}
+	three := Conversation{Messages: append(two.Messages, Message{Role: "user", Content: "Ask"})}
+	behind := func(c Conversation, header bool) (string, error) {
+		text, err := t.render(c, len(c.Messages), header)
+		at := strings.LastIndex(text, mark)
+		if err == nil && at < 0 {
+			err = errors.New("it leaves out what the assistant says")
+		}
+		if err != nil {
+			return "", err
+		}
+		return text[at+len(mark):], nil
+	}
+	ending, err := behind(two, false)
+	if err != nil {
+		return err
+	}
+	t.chat.ending = ending
+	withHeader, err := behind(two, true)
+	if err != nil {
+		return err
+	}
+	// A template may want more than the probe has (a system message, say): then nothing is known, and nothing wrong.
+	if longer, err := behind(three, false); err == nil && ending == withHeader && !strings.HasPrefix(longer, ending) {
+		return fmt.Errorf("it ignores add_generation_prompt, and what it puts behind an assistant's turn, %q, is not there before another message: "+
+			"let it add the assistant's header only {%% if add_generation_prompt %%}", ending)
+	}
+	return nil
+}
+
+// render writes the first n messages as text. header asks for the beginning of an assistant's turn behind them.
+func (t *Tokenizer) render(c Conversation, n int, header bool) (text string, err error) {
+	defer func() {
+		if r := recover(); r != nil { // the template engine's own checks are not complete
+			text, err = "", fmt.Errorf("the template cannot be run: %v", r)
+		}
+	}()
+	messages := make([]jinja.Value, n)
+	for i, m := range c.Messages[:n] {
+		messages[i] = m.fields
+		if m.fields.IsUndefined() {
+			messages[i] = jinja.NewDict()
+			messages[i].AsDict().Set("role", jinja.NewString(m.Role))
+			messages[i].AsDict().Set("content", jinja.NewString(m.Content))
+		}
+	}
+	tools := c.tools
+	if tools.IsUndefined() {
+		tools = jinja.None()
+	}
+	variables := map[string]jinja.Value{
+		"messages": jinja.NewList(messages), "add_generation_prompt": jinja.NewBool(header),
+		"tools": tools, "documents": jinja.None(),
+		// Today's date would make tomorrow's training another one. Templates have a fixed date for where it is not defined.
+		"strftime_now": jinja.Undefined(),
+	}
+	for name, v := range t.chat.variables {
+		variables[name] = v
+	}
+	return t.chat.template.RenderValues(variables)
+}
+
+// RenderChat writes a conversation as text; header asks for the beginning of an assistant's turn behind it, which is what a
+// model continues.
+func (t *Tokenizer) RenderChat(c Conversation, header bool) (string, error) {
+	if err := t.compile(); err != nil {
+		return "", err
+	}
+	text, err := t.render(c, len(c.Messages), header)
+	if err != nil {
+		return "", fmt.Errorf("chat template: %w", err)
+	}
+	return text, nil
+}
+
+// EndOfTurn is the id that ends an assistant's turn: the first special token that the template puts behind its text. ok is
+// false if there is no template or no such token.
+func (t *Tokenizer) EndOfTurn() (id int32, ok bool) {
+	if t.compile() != nil {
+		return 0, false
+	}
+	for _, id := range t.EncodeParts([]string{"Mark", t.chat.ending})[1] {
+		if t.IsSpecial(id) {
+			return id, true
+		}
+	}
+	return 0, false
+}
+
+// Turns renders a conversation and says which parts of it the assistant wrote. Messages behind its last one are left out.
+//
+// What is written before assistant message i is the rendering of the messages before it with the generation prompt, which is
+// what a model is given; its turn is what the rendering of the messages up to and with it has more. The first must be a
+// prefix of the second, or the template is refused. If every such rendering is also a prefix of the last, the conversation
+// is one document. If not, because the template writes earlier turns otherwise once more messages follow (Qwen 3 leaves out
+// their reasoning), every assistant message is a document of its own, behind the history that a model would be given.
+func (t *Tokenizer) Turns(c Conversation) ([][]Part, error) {
+	if err := t.compile(); err != nil {
+		return nil, err
+	}
+	type turn struct{ before, with string }
+	var turns []turn
+	for i, m := range c.Messages {
+		if m.Role != "assistant" {
+			continue
+		}
+		before, err := t.render(c, i, true)
+		if err != nil {
+			return nil, fmt.Errorf("chat template: the messages before message %d: %w", i, err)
+		}
+		with, err := t.render(c, i+1, false)
+		if err != nil {
+			return nil, fmt.Errorf("chat template: the messages up to message %d: %w", i, err)
+		}
+		if !strings.HasPrefix(with, before) {
+			return nil, fmt.Errorf("chat template: message %d: the text of the messages before it (with the generation prompt) is not the beginning of the text with it, so that the assistant's part cannot be told; the one ends in %q, where the other has %q", i, tail(before, with), tail(with, before))
+		}
+		turns = append(turns, turn{before, with})
+	}
+	if len(turns) == 0 {
+		return nil, errors.New(`no message has the role "assistant", so there is nothing to learn`)
+	}
+	whole := turns[len(turns)-1].with
+	var one []Part
+	done := 0
+	for _, u := range turns {
+		if !strings.HasPrefix(whole, u.with) || len(u.before) < done {
+			one = nil
+			break
+		}
+		one = append(one, Part{Text: u.before[done:]}, Part{Text: u.with[len(u.before):], Learn: true})
+		done = len(u.with)
+	}
+	if one != nil {
+		return [][]Part{one}, nil
+	}
+	var all [][]Part
+	for _, u := range turns {
+		all = append(all, []Part{{Text: u.before}, {Text: u.with[len(u.before):], Learn: true}})
+	}
+	return all, nil
+}
+
+// tail is the beginning of where a stops to be like b.
+func tail(a, b string) string {
+	n := 0
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	a = strings.ToValidUTF8(a[n:min(len(a), n+40)], "")
+	return a
+}

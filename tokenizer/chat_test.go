@@ -1,0 +1,193 @@
+package tokenizer
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// withChat is the SentencePiece tokenizer of the tests with a chat template and the markers of ChatML.
+func withChat(t testing.TB, template string) *Tokenizer {
+	t.Helper()
+	spec := sentencePieceSpec()
+	for i, content := range []string{"<|im_start|>", "<|im_end|>", "<|eot_id|>"} {
+		spec["added_tokens"] = append(spec["added_tokens"].([]object), object{"id": 300 + i, "content": content, "special": true})
+	}
+	return parse(t, marshal(t, spec), marshal(t, object{"bos_token": "<s>", "eos_token": "</s>", "chat_template": template}))
+}
+
+type chatGoldens struct {
+	Templates     map[string]string
+	Conversations []json.RawMessage
+	Cases         []struct {
+		Template     string
+		Conversation int
+		Header       bool
+		Text         *string // absent: Jinja2 raised an exception
+	}
+}
+
+func readChatGoldens(t testing.TB) (g chatGoldens) {
+	data, err := os.ReadFile(filepath.Join("testdata", "chat.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(data, &g); err != nil || len(g.Cases) == 0 {
+		t.Fatalf("%d cases, %v", len(g.Cases), err)
+	}
+	return g
+}
+
+func TestRenderChat(t *testing.T) {
+	g := readChatGoldens(t)
+	for _, c := range g.Cases {
+		tok := withChat(t, g.Templates[c.Template])
+		conversation, err := ParseConversation(g.Conversations[c.Conversation], nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := tok.RenderChat(conversation, c.Header)
+		switch {
+		case c.Text == nil && (err == nil || !strings.Contains(err.Error(), "roles must alternate")):
+			t.Errorf("%s, conversation %d: %q, %v, want the template's exception", c.Template, c.Conversation, got, err)
+		case c.Text != nil && (err != nil || got != *c.Text):
+			t.Errorf("%s, conversation %d: %v\n got %q\nwant %q", c.Template, c.Conversation, err, got, *c.Text)
+		}
+	}
+}
+
+func say(pairs ...string) (c Conversation) {
+	for i := 0; i < len(pairs); i += 2 {
+		c.Messages = append(c.Messages, Message{Role: pairs[i], Content: pairs[i+1]})
+	}
+	return c
+}
+
+// learnt writes documents with what the assistant wrote in braces.
+func learnt(docs [][]Part) (out []string) {
+	for _, parts := range docs {
+		s := ""
+		for _, p := range parts {
+			if p.Learn {
+				s += "{" + p.Text + "}"
+			} else {
+				s += p.Text
+			}
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+func TestTurns(t *testing.T) {
+	g := readChatGoldens(t)
+	dialogue := say("system", "S", "user", "Q", "assistant", "A", "user", "R", "assistant", "B", "user", "left out")
+	for name, want := range map[string][]string{
+		"chatml": {"<|im_start|>system\nS<|im_end|>\n<|im_start|>user\nQ<|im_end|>\n<|im_start|>assistant\n{A<|im_end|>\n}<|im_start|>user\nR<|im_end|>\n<|im_start|>assistant\n{B<|im_end|>\n}"},
+		// No generation prompt: what precedes a turn ends where the user's ends.
+		"brackets": {"<s>[INST] <<SYS>>\nS\n<</SYS>>\n\nQ [/INST]{ A </s>}<s>[INST] R [/INST]{ B </s>}"},
+		// The reasoning of earlier turns is left out, so that every turn is a document, as a model is given it.
+		"thinking": {
+			"<|im_start|>system\nS<|im_end|>\n<|im_start|>user\nQ<|im_end|>\n<|im_start|>assistant\n{<think>\n\n</think>\n\nA<|im_end|>\n}",
+			"<|im_start|>system\nS<|im_end|>\n<|im_start|>user\nQ<|im_end|>\n<|im_start|>assistant\nA<|im_end|>\n<|im_start|>user\nR<|im_end|>\n<|im_start|>assistant\n{<think>\n\n</think>\n\nB<|im_end|>\n}",
+		},
+	} {
+		got, err := withChat(t, g.Templates[name]).Turns(dialogue)
+		if err != nil || !slices.Equal(learnt(got), want) {
+			t.Errorf("%s: %v\n got %q\nwant %q", name, err, learnt(got), want)
+		}
+	}
+}
+
+// What would be learnt wrongly is refused, and the error says what is wrong with the template.
+func TestTurnsRefuses(t *testing.T) {
+	const body = "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' }}{% endfor %}"
+	for template, want := range map[string]string{
+		"":                                       "no chat_template",
+		body + "{{ '<|im_start|>assistant\n' }}": "ignores add_generation_prompt",
+		"{{ messages | length }}" + body:         "is not the beginning of the text with it",
+		body + "{% if add_generation_prompt %}{{ '<|im_start|>model\n' }}{% endif %}":                        `ends in "model`,
+		"{% for m in messages %}{% if m.role == 'user' %}{{ m.content }}{% endif %}{% endfor %}":             "leaves out what the assistant says",
+		"{% for m in messages %}{{ m.content":                                                                "unclosed expression",
+		"{% for m in messages %}{{ m.content | frobnicate }}{% endfor %}":                                    "frobnicate",
+		"{{ raise_exception('only today') }}":                                                                "only today",
+		"{{ strftime_now('%Y') }}" + body + "{% if add_generation_prompt %}<|im_start|>assistant{% endif %}": "strftime_now",
+	} {
+		docs, err := withChat(t, template).Turns(say("user", "Q", "assistant", "A"))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %q, %v; want an error with %q", template, learnt(docs), err, want)
+		}
+	}
+	if _, err := withChat(t, body).Turns(say("user", "Q")); err == nil || !strings.Contains(err.Error(), "nothing to learn") {
+		t.Errorf("no assistant: %v", err)
+	}
+}
+
+func TestEndOfTurn(t *testing.T) {
+	g := readChatGoldens(t)
+	for name, want := range map[string]string{"chatml": "<|im_end|>", "headers": "<|eot_id|>", "brackets": "</s>", "thinking": "<|im_end|>", "blocks": "</s>"} {
+		tok := withChat(t, g.Templates[name])
+		if id, ok := tok.EndOfTurn(); !ok || tok.Piece(id) != want {
+			t.Errorf("%s: %q, %v", name, tok.Piece(id), ok)
+		}
+	}
+	tok := withChat(t, "{% for m in messages %}{{ m.role + ': ' + m.content + '\n' }}{% endfor %}{% if add_generation_prompt %}{{ 'assistant: ' }}{% endif %}")
+	if id, ok := tok.EndOfTurn(); ok {
+		t.Errorf("a template without special tokens: %q", tok.Piece(id))
+	}
+}
+
+func TestParseConversation(t *testing.T) {
+	for raw, want := range map[string]string{
+		`{}`:                               "want a list",
+		`[]`:                               "want a list",
+		`[1]`:                              "[0]: want an object",
+		`[{"content": "a"}]`:               `"role" is missing`,
+		`[{"role": "user"}]`:               `"content" is missing`,
+		`[{"role": "user", "content": 1}]`: "want a text",
+		`[{"role": "user", "content": [{"type": "image", "image": "a.png"}]}]`: "only",
+	} {
+		if _, err := ParseConversation(json.RawMessage(raw), nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", raw, err, want)
+		}
+	}
+	c, err := ParseConversation(json.RawMessage(`[{"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}, {"role": "assistant", "content": null, "tool_calls": []}]`), nil)
+	if err != nil || c.Messages[0].Content != "ab" || c.Messages[1].Role != "assistant" {
+		t.Errorf("%+v, %v", c.Messages, err)
+	}
+}
+
+// The ids of parts are those of the whole, where no id reaches over a seam.
+func TestEncodeParts(t *testing.T) {
+	sentence := sentencePiece(t, nil)
+	for _, c := range []struct {
+		parts []string
+		want  [][]int32
+	}{
+		{[]string{"ab", " ab"}, [][]int32{{265}, {265}}},
+		{[]string{"a", "b"}, [][]int32{{263}, {261}}},          // no prefix space in the middle of a text
+		{[]string{"ab</s>", "ab"}, [][]int32{{265, 2}, {265}}}, // but one behind an added token
+		{[]string{"", "ab", ""}, [][]int32{{}, {265}, {}}},     // nothing changes nothing
+		{[]string{"<s>", "", "a<s>b"}, [][]int32{{1}, {}, {263, 1, 259, 261}}},
+	} {
+		got := sentence.EncodeParts(c.parts)
+		if !slices.EqualFunc(got, c.want, slices.Equal[[]int32]) {
+			t.Errorf("%q: %v, want %v", c.parts, got, c.want)
+		}
+	}
+	metaspace := sentencePiece(t, func(s object) {
+		s["normalizer"] = nil
+		s["pre_tokenizer"] = object{"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always"}
+	})
+	if got := metaspace.EncodeParts([]string{"a", "b ab"}); !slices.Equal(got[0], []int32{263}) || !slices.Equal(got[1], []int32{261, 265}) {
+		t.Errorf("Metaspace: %v", got)
+	}
+	bytes := byteLevel(t)
+	whole := bytes.Encode("the cat sat", false)
+	if got := bytes.EncodeParts([]string{"the cat", " sat"}); !slices.Equal(slices.Concat(got...), whole) {
+		t.Errorf("byte-level: %v, want %v", got, whole)
+	}
+}
