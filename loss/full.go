@@ -27,6 +27,10 @@ type Targets struct {
 //
 // The zero value is ready; buffers grow with use.
 type Full struct {
+	// Watch, if it is set, sees the logits of the targets lo..hi-1, a row of z each, before they become gradients. It must
+	// neither keep nor change them.
+	Watch func(lo, hi int, z *tensor.Matrix)
+
 	hidden, dhidden, logits tensor.Matrix
 	tmp                     []float32 // Tile values per worker
 	work                    []anchorWork
@@ -62,6 +66,9 @@ func (f *Full) run(pool *tensor.Pool, head *tensor.Param, h, dh *tensor.Matrix, 
 	Reserve(&f.logits, n, vocab)
 	GatherRows(&f.hidden, h, t.Rows)
 	pool.MatMulNT(&f.logits, &f.hidden, head.W, false)
+	if f.Watch != nil {
+		f.Watch(first, first+n, &f.logits)
+	}
 	if need := pool.Workers() * Tile; len(f.tmp) < need {
 		f.tmp = make([]float32, need)
 		f.work = make([]anchorWork, pool.Workers())

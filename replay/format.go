@@ -134,6 +134,9 @@ func (h *Header) difference(o *Header, butShard bool) string {
 	return ""
 }
 
+// Difference names a field in which two headers differ, with both values; it is empty if there is none.
+func (h *Header) Difference(o *Header) string { return h.difference(o, false) }
+
 // Bits of the header's flags.
 const (
 	flagCross = 1 << iota

@@ -18,6 +18,8 @@ type Picker struct {
 	rule   Rule
 	k      int           // KMax, or the vocabulary if that is smaller
 	places []place       // positions of the batch that carry loss
+	seq    int32         // number of the next sequence
+	tokens int32         // of the batch so far
 	first  int           // place whose candidates are rows[0]
 	rows   []candidates  // of a block of positions
 	work   []pickScratch // per worker
@@ -58,20 +60,21 @@ func NewPicker(rule Rule, vocab, workers, block int) *Picker {
 	return p
 }
 
-// start lists the positions of a batch and appends their rows in the batch's hidden states to rows.
-func (p *Picker) start(rows []int32, seqs []data.Sequence) []int32 {
-	p.places = p.places[:0]
-	first := 0
-	for i := range seqs {
-		s := &seqs[i]
-		for t := range len(s.IDs) - 1 {
-			if s.Target[t+1] {
-				rows = append(rows, int32(first+t))
-				p.places = append(p.places, place{gold: s.IDs[t+1], seq: int32(i), pos: int32(t)})
-			}
+// begin starts a batch; its first sequence has the number that is given.
+func (p *Picker) begin(seq int) {
+	p.places, p.seq, p.tokens = p.places[:0], int32(seq), 0
+}
+
+// add appends a sequence to the batch, and the rows of its positions in the batch's hidden states to rows.
+func (p *Picker) add(rows []int32, s *data.Sequence) []int32 {
+	for t := range len(s.IDs) - 1 {
+		if s.Target[t+1] {
+			rows = append(rows, p.tokens+int32(t))
+			p.places = append(p.places, place{gold: s.IDs[t+1], seq: p.seq, pos: int32(t)})
 		}
-		first += len(s.IDs)
 	}
+	p.seq++
+	p.tokens += int32(len(s.IDs))
 	return rows
 }
 

@@ -92,8 +92,8 @@ func TestPickerEqualsSorting(t *testing.T) {
 			}
 			gold := int32(rng.Intn(vocab))
 			p := NewPicker(rule, vocab, 1, 1)
-			seqs := []data.Sequence{{IDs: []int32{0, gold}, Target: []bool{false, true}, DocStarts: []int32{0}}}
-			p.start(nil, seqs)
+			p.begin(0)
+			p.add(nil, &data.Sequence{IDs: []int32{0, gold}, Target: []bool{false, true}, DocStarts: []int32{0}})
 			p.block(0, 1)
 			for first := 0; first < vocab; first += loss.Tile {
 				p.Visit(0, 0, first, z[first:min(first+loss.Tile, vocab)])

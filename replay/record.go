@@ -55,11 +55,14 @@ func NewRecorder(m *model.Model, pool *tensor.Pool, rule Rule) *Recorder {
 // the positions that carry loss, of all sequences, through the head; the others never reach it.
 func (r *Recorder) Sequences(ctx context.Context, seqs []data.Sequence) ([]Subsets, error) {
 	r.batch.Reset()
+	r.pick.begin(0)
+	r.rows = r.rows[:0]
 	for i := range seqs {
 		r.batch.Add(&seqs[i])
+		r.rows = r.pick.add(r.rows, &seqs[i])
 	}
 	out := newSubsets(len(seqs))
-	if r.rows = r.pick.start(r.rows[:0], seqs); len(r.rows) == 0 {
+	if len(r.rows) == 0 {
 		return out, nil
 	}
 	h := r.pass.Forward(model.Batch{IDs: r.batch.IDs, Segments: r.batch.Segments})

@@ -55,9 +55,18 @@ func (e *emitter) next() int { return e.first + len(e.offsets) }
 
 // sequence writes the next sequence, which passed check.
 func (e *emitter) sequence(q *data.Sequence, u *Subsets) error {
+	frame, err := e.frameOf(e.next(), q, u)
+	if err != nil {
+		return err
+	}
+	return e.raw(frame, q, u)
+}
+
+// frameOf is the section of a sequence, valid until the next call.
+func (e *emitter) frameOf(number int, q *data.Sequence, u *Subsets) ([]byte, error) {
 	e.payload = e.codec.encode(e.payload[:0], q, u)
 	if len(e.payload) > maxPayload {
-		return fmt.Errorf("%d MiB in one sequence, at most %d are possible; lower k_max or max_seq_len", len(e.payload)>>20, maxPayload>>20)
+		return nil, fmt.Errorf("%d MiB in one sequence, at most %d are possible; lower k_max or max_seq_len", len(e.payload)>>20, maxPayload>>20)
 	}
 	kind, stored := kindSequence, e.payload
 	if e.zstd != nil {
@@ -66,8 +75,8 @@ func (e *emitter) sequence(q *data.Sequence, u *Subsets) error {
 			kind, stored = kindCompressed, e.packed
 		}
 	}
-	e.frame = section(e.frame[:0], kind, uint32(e.next()), stored, len(e.payload))
-	return e.raw(e.frame, q, u)
+	e.frame = section(e.frame[:0], kind, uint32(number), stored, len(e.payload))
+	return e.frame, nil
 }
 
 // raw writes the section of the next sequence. The codec must have coded that sequence last.

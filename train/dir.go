@@ -48,7 +48,7 @@ func (r *Run) digest() string {
 	c := r.Recipe
 	c.Model, c.Out, c.Replay, c.Data, c.Mix = "", "", "", "", ""
 	c.Init, c.Tokenizer, c.DType = "", "", ""
-	c.MicroBatchSize, c.Eval, c.Save = 0, EvalPlan{}, SavePlan{}
+	c.MicroBatchSize, c.Eval, c.Save, c.Record = 0, EvalPlan{}, SavePlan{}, RecordPlan{}
 	h := sha256.New()
 	text, err := json.Marshal(c)
 	if err != nil {
@@ -125,6 +125,9 @@ func (r *Run) state() *checkpoint.State {
 func (r *Run) save() (string, error) {
 	if r.Recipe.Out == "" {
 		return "", nil
+	}
+	if err := r.syncRecording(); err != nil {
+		return "", err
 	}
 	s := r.state()
 	meta := runMeta{

@@ -9,6 +9,7 @@ import (
 
 	"reprise/checkpoint"
 	"reprise/eval"
+	"reprise/model"
 	"reprise/optim"
 )
 
@@ -46,6 +47,8 @@ type Recipe struct {
 
 	KL      float64     `yaml:"kl" json:"kl,omitempty"`          // weight λ of KL(base ‖ model) over the recorded ids and one bucket for the rest
 	Refresh RefreshPlan `yaml:"refresh" json:"refresh,omitzero"` // replay: when the record is made anew with the current model
+
+	Record RecordPlan `yaml:"record" json:"record,omitzero"` // full: record the first epoch on the fly
 
 	Eval EvalPlan `yaml:"eval" json:"eval"`
 	Save SavePlan `yaml:"save" json:"save"`
@@ -150,6 +153,10 @@ func (r Recipe) Validate() error {
 		return field("refresh", "only loss replay depends on the record; leave refresh out")
 	case r.Refresh.on() && r.Out == "":
 		return field("refresh", "the new records are kept in the run directory; give out")
+	case r.Record.Out != "" && (r.Loss != "full" || r.Data == ""):
+		return field("record.out", "only loss full on data sees all logits of an epoch; record apart with: reprise record")
+	case r.Record.Out != "" && r.Out == "":
+		return field("record.out", "what is recorded is collected in the run directory; give out")
 	case r.Eval.Every < 0 || r.Save.Every < 0:
 		return field("eval.every, save.every", "want 0 or more steps")
 	case r.Save.KeepLast < 1:
@@ -169,6 +176,14 @@ func (r Recipe) Validate() error {
 		}
 	}
 	return optim.Schedule{Kind: r.Schedule, Peak: r.LR, Final: r.FinalLRRatio}.Validate()
+}
+
+// seqLen is the longest sequence that text is packed into.
+func (r Recipe) seqLen(cfg model.Config) int {
+	if r.MaxSeqLen > 0 {
+		return r.MaxSeqLen
+	}
+	return min(512, cfg.MaxPositions)
 }
 
 // schedule is the recipe's learning rate over a number of steps.

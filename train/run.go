@@ -64,6 +64,10 @@ type Run struct {
 	angles angleLog
 	record int // step before which the record was last made anew; 0: never
 
+	recording *onTheFly // nil unless the first epoch is recorded
+	recorded  bool      // its record is finished
+	resumed   bool      // the run goes on with what is in its directory
+
 	done       int // steps taken
 	seconds    float64
 	refreshing float64 // seconds spent on records
@@ -153,7 +157,15 @@ func open(r Recipe, base *checkpoint.Loaded, tok *tokenizer.Tokenizer, pool *ten
 	if run.stepper, err = NewStepper(base.Model, pool, run.objective(), r.Config); err != nil {
 		return nil, err
 	}
-	return run, run.prepareDir(resume)
+	run.resumed = resume
+	header, err := run.planRecording()
+	if err != nil {
+		return nil, err
+	}
+	if err := run.prepareDir(resume); err != nil {
+		return nil, err
+	}
+	return run, run.openRecording(header)
 }
 
 // objective is the loss that the recipe asks for.
@@ -180,6 +192,7 @@ func (r *Run) objective() Objective {
 // Err.
 func (r *Run) Events(ctx context.Context) iter.Seq2[int, Event] {
 	return func(yield func(int, Event) bool) {
+		defer r.closeRecording()
 		r.err = r.loop(ctx, func(e Event) bool { return yield(e.Step, e) })
 	}
 }
@@ -218,6 +231,9 @@ func (r *Run) loop(ctx context.Context, yield func(Event) bool) error {
 		e, err := r.step(&batch)
 		if err != nil {
 			return fmt.Errorf("%w; stopped before changing the weights; the last checkpoint is %s", err, r.lastCheckpoint())
+		}
+		if err := r.recordStep(); err != nil {
+			return err
 		}
 		e.Refreshed, e.Refreshing = refreshed, r.refreshing
 		last := r.done == r.Steps

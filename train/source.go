@@ -33,12 +33,9 @@ func openSource(record, text string, r Recipe, base *checkpoint.Loaded, tok *tok
 			return nil, err
 		}
 		s.record = reader
-		return s, s.checkRecord(record, base, tok)
+		return s, s.checkRecord(record, r.KL, base, tok)
 	}
-	limit := r.MaxSeqLen
-	if limit == 0 {
-		limit = min(512, base.Model.Config.MaxPositions)
-	}
+	limit := r.seqLen(base.Model.Config)
 	docs, _, err := data.LoadDocuments(text, tok, data.Options{MaxSeqLen: limit})
 	if err != nil {
 		return nil, err
@@ -51,15 +48,21 @@ func openSource(record, text string, r Recipe, base *checkpoint.Loaded, tok *tok
 }
 
 // checkRecord refuses a record that was made with another model or tokenizer.
-func (s *source) checkRecord(path string, base *checkpoint.Loaded, tok *tokenizer.Tokenizer) error {
+func (s *source) checkRecord(path string, kl float64, base *checkpoint.Loaded, tok *tokenizer.Tokenizer) error {
 	h := s.record.Header()
 	switch {
 	case h.Tokenizer != tok.Fingerprint():
 		return fmt.Errorf("train: %s: the record was made with another tokenizer (%.12s…, the model has %.12s…); record again with: reprise record", path, h.Tokenizer, tok.Fingerprint())
-	case h.BaseModel != base.Fingerprint:
+	case h.Moving() && h.BaseModel != base.Fingerprint && h.MovedTo != base.Fingerprint:
+		return fmt.Errorf("train: %s: the record was made while a model was trained (weights %.12s… to %.12s…, the model has %.12s…): it fits those two only; record again with: reprise record", path, h.BaseModel, h.MovedTo, base.Fingerprint)
+	case h.Moving() && kl > 0:
+		return fmt.Errorf("train: %s: kl: the record was made while a model was trained, and its probabilities are not the base model's; leave kl out, or record with: reprise record", path)
+	case !h.Moving() && h.BaseModel != base.Fingerprint:
 		return fmt.Errorf("train: %s: the record was made with another base model (weights %.12s…, the model has %.12s…); record again with: reprise record", path, h.BaseModel, base.Fingerprint)
 	case h.VocabSize != base.Model.Config.VocabSize:
 		return fmt.Errorf("train: %s: the record has a vocabulary of %d, the model %d", path, h.VocabSize, base.Model.Config.VocabSize)
+	case h.Shards > 1:
+		return fmt.Errorf("train: %s is one shard of %d, counted from 0 it is number %d; join them all first with: reprise record merge", path, h.Shards, h.Shard)
 	case s.len() == 0:
 		return fmt.Errorf("train: %s holds no sequence to train on", path)
 	}
@@ -154,6 +157,9 @@ func (p *rhoProbe) measure(m *model.Model, pool *tensor.Pool) (mean, p95 float64
 
 // warnRecord says what a record's summary bodes for the bare loss.
 func (r *Run) warnRecord() string {
+	if r.recording != nil && r.Steps > r.stepsPerEpoch() {
+		return fmt.Sprintf("the record fits the base model and the model at step %d, the end of the first epoch, but not final/; with epochs: 1 it fits final/", r.stepsPerEpoch())
+	}
 	if r.Recipe.Loss != "replay" || r.Recipe.Tail != "none" {
 		return ""
 	}

@@ -28,8 +28,9 @@ type Stepper struct {
 	Pool      *tensor.Pool
 	Optimizer *optim.Optimizer
 	Objective Objective
-	Stats     optim.Stats // of the last step
-	KL        float64     // of the last step: mean KL(base ‖ model) per target in nats, where the objective has it
+	Stats     optim.Stats     // of the last step
+	Watch     *replay.Watcher // nil, or what makes subsets of full cross-entropy's logits
+	KL        float64         // of the last step: mean KL(base ‖ model) per target in nats, where the objective has it
 
 	pass    *model.Pass
 	full    loss.Full
@@ -72,6 +73,9 @@ func (s *Stepper) Step(seqs []*replay.Sequence, micro, step int, lr float64) (fl
 		return 0, fmt.Errorf("train: step %d: the batch holds no token that carries loss", step)
 	}
 	s.Model.ZeroGrads()
+	if s.Watch != nil {
+		s.Watch.Begin()
+	}
 	var sum, kl float64
 	for lo := 0; lo < len(seqs); lo += micro {
 		for _, l := range s.microBatch(seqs[lo:min(lo+micro, len(seqs))], lo, step, 1/float32(n)) {
@@ -110,6 +114,11 @@ func (s *Stepper) microBatch(seqs []*replay.Sequence, first, step int, scale flo
 		s.replay.Run(s.Pool, s.Model.Head(), h, &s.dh, &s.subsets, s.drawTails(len(seqs), first, step), scale, s.losses)
 	} else {
 		s.losses = grow(s.losses, len(s.targets.Rows))
+		s.full.Watch = nil
+		if s.Watch != nil {
+			s.Watch.Sequences(seqs)
+			s.full.Watch = s.Watch.Logits
+		}
 		s.full.Run(s.Pool, s.Model.Head(), h, &s.dh, s.targets, scale, s.losses)
 	}
 	s.pass.Backward(&s.dh)

@@ -52,6 +52,12 @@ type recipeFlags struct {
 	RefreshRhoAbove    *float64 `group:"Recipe" help:"Make the record anew when the mass outside it passes this; 0: never."`
 	RefreshCheckEvery  *int     `group:"Recipe" help:"Steps between looks at that mass; 0: an eighth of an epoch."`
 
+	RecordOut *string  `group:"Recipe" help:"With --loss full --data: also record the first epoch, on the fly. The model moves meanwhile; the record says so." placeholder:"FILE"`
+	Tau       *float64 `group:"Recipe" help:"For --record-out: mass that a position's ids must cover (0.95)."`
+	KMin      *int     `group:"Recipe" help:"For --record-out: at least so many ids (4)."`
+	KMax      *int     `group:"Recipe" help:"For --record-out: at most so many ids (64)."`
+	Always    []int32  `group:"Recipe" help:"For --record-out: ids that every position holds."`
+
 	Beta1       *float64 `group:"Optimizer"`
 	Beta2       *float64 `group:"Optimizer"`
 	WeightDecay *float64 `group:"Optimizer"`
@@ -113,6 +119,13 @@ func (f *recipeFlags) apply(r *train.Recipe) {
 	set(&r.Refresh.CheckEvery, f.RefreshCheckEvery)
 	set(&r.Gamma, f.Gamma)
 	set(&r.Fraction, f.Fraction)
+	set(&r.Record.Out, f.RecordOut)
+	set(&r.Record.Tau, f.Tau)
+	set(&r.Record.KMin, f.KMin)
+	set(&r.Record.KMax, f.KMax)
+	if len(f.Always) > 0 {
+		r.Record.Always = f.Always
+	}
 	set(&r.Beta1, f.Beta1)
 	set(&r.Beta2, f.Beta2)
 	set(&r.WeightDecay, f.WeightDecay)

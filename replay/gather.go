@@ -1,0 +1,220 @@
+package replay
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"reprise/data"
+	"reprise/internal/atomicfile"
+	"reprise/loss"
+	"reprise/tensor"
+)
+
+// Watcher makes subsets of the logits that training with full cross-entropy computes anyway (loss.Full.Watch).
+type Watcher struct {
+	pool *tensor.Pool
+	pick *Picker
+	z    *tensor.Matrix
+	out  []Subsets
+	err  error
+}
+
+// NewWatcher prepares a watcher. The rule must be valid for the vocabulary.
+func NewWatcher(pool *tensor.Pool, rule Rule, vocab int) *Watcher {
+	return &Watcher{pool: pool, pick: NewPicker(rule, vocab, pool.Workers(), loss.Block)}
+}
+
+// Begin forgets the batch before.
+func (w *Watcher) Begin() { w.out, w.err = w.out[:0], nil }
+
+// Sequences says which sequences the next logits belong to, behind those of the batch so far.
+func (w *Watcher) Sequences(seqs []*Sequence) {
+	w.pick.begin(len(w.out))
+	for _, s := range seqs {
+		w.pick.add(nil, &s.Sequence)
+	}
+	w.out = append(w.out, newSubsets(len(seqs))...)
+}
+
+// Logits takes the logits of the positions lo..hi-1 of those sequences, one row each.
+func (w *Watcher) Logits(lo, hi int, z *tensor.Matrix) {
+	if w.err != nil {
+		return
+	}
+	w.pick.block(lo, hi)
+	w.z = z
+	w.pool.Run(hi-lo, w)
+	w.err = w.pick.end(w.pool, hi-lo, w.out)
+}
+
+// Do shows a row to the picker, tile by tile: it is the job of Logits.
+func (w *Watcher) Do(worker, i int) {
+	z := w.z.Row(i)
+	for first := 0; first < len(z); first += loss.Tile {
+		w.pick.Visit(worker, i, first, z[first:min(first+loss.Tile, len(z))])
+	}
+}
+
+// Subsets are those of the batch, one for every sequence; they are valid until the next one.
+func (w *Watcher) Subsets() ([]Subsets, error) { return w.out, w.err }
+
+// Gatherer collects the sequences of a recording in whatever order they come, and writes them in theirs when all are there.
+// Until then they stand one behind the other in a file of their own.
+type Gatherer struct {
+	path string
+	file *os.File
+	e    *emitter
+	at   []int64 // of every sequence's section, by number; 0: not there
+	have int
+}
+
+// Gather begins to collect, or goes on with what is in the file: then the first keep sequences that came are kept, and
+// whatever came after them is cut off. It is an error if fewer are there.
+func Gather(path string, h Header, keep int) (g *Gatherer, err error) {
+	fail := func(err error) (*Gatherer, error) {
+		return nil, fmt.Errorf("replay: collecting a record in %s: %w", path, err)
+	}
+	if err := h.validate(); err != nil {
+		return fail(err)
+	}
+	f, err := openLocked(path, os.O_CREATE)
+	if err != nil {
+		return nil, fmt.Errorf("replay: collecting a record: %w", err)
+	}
+	g = &Gatherer{path: path, file: f, at: make([]int64, h.Sequences)}
+	if g.e, err = newEmitter(f, h); err == nil {
+		if keep == 0 {
+			err = errors.Join(f.Truncate(0), g.e.header())
+		} else {
+			err = g.keep(keep)
+		}
+	}
+	if err != nil {
+		f.Close()
+		return fail(err)
+	}
+	return g, nil
+}
+
+// keep reads the sections that are there.
+func (g *Gatherer) keep(n int) error {
+	size, err := g.file.Seek(0, io.SeekEnd)
+	if err != nil {
+		return err
+	}
+	front := make([]byte, min(size, 16+maxHeader+4))
+	if _, err := g.file.ReadAt(front, 0); err != nil {
+		return err
+	}
+	h, head, err := parseHeader(front)
+	if err != nil {
+		return err
+	}
+	if d := h.difference(&g.e.h, false); d != "" {
+		return fmt.Errorf("it belongs to another recording (%s)", d)
+	}
+	in := sections{at: int64(head), size: size, r: bufio.NewReaderSize(io.NewSectionReader(g.file, int64(head), size-int64(head)), 1<<20)}
+	un := unpacker{h: &g.e.h}
+	var s Sequence
+	for g.have < n {
+		at := in.at
+		frame, err := in.next()
+		if err == nil {
+			number := int(le.Uint32(frame[4:]))
+			if number >= len(g.at) || g.at[number] != 0 {
+				err = fmt.Errorf("sequence %d is out of place", number)
+			} else if err = un.open(frame, number, &s); err == nil {
+				g.at[number] = at
+				g.have++
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("it holds %d of the %d sequences that the steps so far saw (%w); train again from the start", g.have, n, err)
+		}
+	}
+	g.e.off = in.at
+	_, err = g.file.Seek(in.at, io.SeekStart)
+	return errors.Join(g.file.Truncate(in.at), err)
+}
+
+// Put adds sequence i of the recording; a second time is an error.
+func (g *Gatherer) Put(i int, q *data.Sequence, u *Subsets) error {
+	err := check(&g.e.h, q, u)
+	if err == nil && g.at[i] != 0 {
+		err = errors.New("it is there already")
+	}
+	if err == nil {
+		at := g.e.off
+		var frame []byte
+		if frame, err = g.e.frameOf(i, q, u); err == nil {
+			if err = g.e.write(frame); err == nil {
+				g.at[i] = at
+				g.have++
+			}
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("replay: writing %s: sequence %d: %w", g.path, i, err)
+	}
+	return nil
+}
+
+// Sync brings what came so far to the disk.
+func (g *Gatherer) Sync() error {
+	if err := g.file.Sync(); err != nil {
+		return fmt.Errorf("replay: writing %s: %w", g.path, err)
+	}
+	return nil
+}
+
+// Finish writes the record, as that of a model that moved to the weights of a fingerprint, and removes the file it was
+// collected in. Every sequence must be there.
+func (g *Gatherer) Finish(out, movedTo string) (Summary, error) {
+	if g.have < len(g.at) {
+		return Summary{}, fmt.Errorf("replay: %s: %d of %d sequences were seen", g.path, g.have, len(g.at))
+	}
+	h := g.e.h
+	h.MovedTo = movedTo
+	var sum Summary
+	err := atomicfile.Write(out, func(w io.Writer) error {
+		e, err := newEmitter(w, h)
+		if err != nil {
+			return err
+		}
+		if err := e.header(); err != nil {
+			return err
+		}
+		un := unpacker{h: &h}
+		var s Sequence
+		for i, at := range g.at {
+			in := sections{at: at, size: g.e.off, r: io.NewSectionReader(g.file, at, g.e.off-at)}
+			frame, err := in.next()
+			if err == nil {
+				err = un.open(frame, i, &s)
+			}
+			if err != nil {
+				return fmt.Errorf("%s: sequence %d: %w", g.path, i, err)
+			}
+			e.codec.unit = append(e.codec.unit[:0], un.codec.unit...)
+			if err := e.raw(frame, &s.Sequence, &s.Subsets); err != nil {
+				return err
+			}
+		}
+		if err := e.end(); err != nil {
+			return err
+		}
+		sum = e.stats.summary(e.off)
+		return nil
+	})
+	if err != nil {
+		return sum, fmt.Errorf("replay: %w", err)
+	}
+	g.file.Close()
+	return sum, os.Remove(g.path)
+}
+
+// Close leaves the file as it is.
+func (g *Gatherer) Close() error { return g.file.Close() }

@@ -1,0 +1,155 @@
+package train
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"reprise/checkpoint"
+	"reprise/data"
+	"reprise/replay"
+)
+
+// RecordPlan asks for a record made on the fly: the first epoch of full cross-entropy computes all logits anyway, and their
+// subsets cost next to nothing. It is not the record that Stage 0 makes: the model moves while it is made, and the record's
+// header says so (replay.Header.MovedTo). Zero fields mean replay.DefaultRule.
+type RecordPlan struct {
+	Out    string  `yaml:"out" json:"out,omitempty"`
+	Tau    float64 `yaml:"tau" json:"tau,omitempty"`
+	KMin   int     `yaml:"k_min" json:"k_min,omitempty"`
+	KMax   int     `yaml:"k_max" json:"k_max,omitempty"`
+	Always []int32 `yaml:"always" json:"always,omitempty"`
+}
+
+// rule is the plan's, completed.
+func (p RecordPlan) rule() replay.Rule {
+	r := replay.DefaultRule()
+	if p.Tau != 0 {
+		r.Tau = p.Tau
+	}
+	if p.KMin != 0 {
+		r.KMin = p.KMin
+	}
+	if p.KMax != 0 {
+		r.KMax = p.KMax
+	}
+	r.Always = p.Always
+	return r
+}
+
+// unsortedFile collects, in the run directory, what the steps so far have recorded.
+const unsortedFile = "record.unsorted"
+
+// onTheFly is a recording that follows the first epoch.
+type onTheFly struct {
+	gather *replay.Gatherer
+	order  []int // packs of the first epoch
+}
+
+// planRecording checks what the plan asks for, before anything is written, and returns the record's header.
+func (r *Run) planRecording() (h replay.Header, err error) {
+	plan := r.Recipe.Record
+	if plan.Out == "" {
+		return h, nil
+	}
+	cfg, rule, per := r.Base.Model.Config, plan.rule(), r.stepsPerEpoch()
+	if err := rule.Validate(cfg.VocabSize); err != nil {
+		return h, err
+	}
+	if saved := cmp.Or(r.Recipe.DType, string(r.Base.DType)); !isF32(saved) {
+		return h, fmt.Errorf("train: record.out: final/ would be rounded to %s, and not be the weights that the record names; give dtype: f32", saved)
+	}
+	if r.Steps < per {
+		return h, fmt.Errorf("train: record.out: %d steps do not reach the end of the first epoch (%d); leave max_steps out", r.Steps, per)
+	}
+	h = replay.Header{
+		BaseModel: r.Base.Fingerprint, Tokenizer: r.Tokenizer.Fingerprint(), Seam: data.Seam(r.Tokenizer),
+		Tau: rule.Tau, KMin: rule.KMin, KMax: rule.KMax, Always: rule.Always, VocabSize: cfg.VocabSize,
+		MaxSeqLen: r.Recipe.seqLen(cfg), Seed: r.Recipe.Seed, DataDigest: data.Digest(r.domain.packed), Sequences: len(r.domain.packed),
+	}
+	if _, err := os.Stat(plan.Out); !errors.Is(err, fs.ErrNotExist) {
+		r.recorded = true
+		return h, r.checkFinished(plan.Out, h)
+	}
+	return h, nil
+}
+
+// openRecording begins or continues what the plan asks for. A finished record of this run is left as it is.
+func (r *Run) openRecording(h replay.Header) error {
+	if r.Recipe.Record.Out == "" || r.recorded {
+		return nil
+	}
+	if r.done >= r.stepsPerEpoch() {
+		return fmt.Errorf("train: record.out: the first epoch is over, and %s is not there", r.Recipe.Record.Out)
+	}
+	gather, err := replay.Gather(r.path(unsortedFile), h, min(r.done*r.perBatch, h.Sequences))
+	if err != nil {
+		return err
+	}
+	r.recording = &onTheFly{gather: gather, order: data.Order(r.Recipe.Seed, 0, h.Sequences)}
+	r.stepper.Watch = replay.NewWatcher(r.pool, r.Recipe.Record.rule(), h.VocabSize)
+	return nil
+}
+
+func isF32(dtype string) bool {
+	d, err := checkpoint.ParseDType(dtype)
+	return err == nil && d == checkpoint.F32
+}
+
+// checkFinished accepts a record only where a run goes on whose first epoch made it.
+func (r *Run) checkFinished(path string, want replay.Header) error {
+	have, err := replay.Open(path)
+	if err != nil {
+		return fmt.Errorf("%w; delete it, or choose another record.out", err)
+	}
+	defer have.Close()
+	h := have.Header()
+	want.MovedTo, want.Shards = h.MovedTo, h.Shards
+	if d := h.Difference(&want); d != "" || !h.Moving() || !r.resumed {
+		return fmt.Errorf("train: record.out: %s exists and is not this run's; delete it, or choose another name", path)
+	}
+	return nil
+}
+
+// recordStep keeps the subsets of a step's batch, and writes the record after the first epoch's last step.
+func (r *Run) recordStep() error {
+	if r.recording == nil {
+		return nil
+	}
+	subsets, err := r.stepper.Watch.Subsets()
+	if err != nil {
+		return err
+	}
+	first := (r.done - 1) * r.perBatch
+	packs := r.recording.order[first:min(first+r.perBatch, len(r.recording.order))]
+	for i, pack := range packs { // what is mixed in comes behind them
+		if err := r.recording.gather.Put(pack, &r.domain.packed[pack], &subsets[i]); err != nil {
+			return err
+		}
+	}
+	if r.done < r.stepsPerEpoch() {
+		return nil
+	}
+	if _, err := r.recording.gather.Finish(r.Recipe.Record.Out, checkpoint.TensorSHA256(r.Base.Model)); err != nil {
+		return err
+	}
+	r.recording, r.stepper.Watch = nil, nil
+	return nil
+}
+
+// syncRecording brings what was recorded to the disk, before a checkpoint that counts on it.
+func (r *Run) syncRecording() error {
+	if r.recording == nil {
+		return nil
+	}
+	return r.recording.gather.Sync()
+}
+
+// closeRecording leaves an unfinished recording for a resumed run.
+func (r *Run) closeRecording() {
+	if r.recording != nil {
+		r.recording.gather.Close()
+	}
+}

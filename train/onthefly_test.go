@@ -1,0 +1,176 @@
+package train
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+
+	"reprise/internal/tiny"
+	"reprise/replay"
+)
+
+// recording is a recipe of full cross-entropy that records its first epoch, with the rule of the workshop's own record.
+func (w *workshop) recording(out, record string) Recipe {
+	r := w.recipe(out)
+	r.Replay, r.Data, r.Loss, r.MaxSeqLen, r.Epochs = "", w.path("domain.jsonl"), "full", tiny.MaxSeqLen, 1
+	r.Record = RecordPlan{Out: w.path(record), Tau: 0.9, KMin: 2, KMax: 12}
+	return r
+}
+
+func readRecord(t *testing.T, path string) (replay.Header, []replay.Sequence) {
+	t.Helper()
+	if err := replay.Verify(path); err != nil {
+		t.Fatal(err)
+	}
+	r, err := replay.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	all := make([]replay.Sequence, r.Len())
+	for i := range all {
+		if err := r.Sequence(i, &all[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return r.Header(), all
+}
+
+// With a learning rate that changes no weight, the model does not move, and what was recorded on the fly is what Stage 0
+// records.
+func TestOnTheFlyEqualsStage0WhenNothingMoves(t *testing.T) {
+	w := newWorkshop(t)
+	r := w.recording("run", "fly.replay")
+	r.LR, r.MicroBatchSize = 1e-30, 4
+	sum := w.run(t, r, w.pool, false)
+	h, got := readRecord(t, w.path("fly.replay"))
+	frozen, want := readRecord(t, w.path("domain.replay"))
+	if h.MovedTo != sum || h.MovedTo != frozen.BaseModel {
+		t.Fatalf("moved to %s, the weights are %s: the test tests nothing", h.MovedTo, sum)
+	}
+	h.MovedTo = ""
+	if d := h.Difference(&frozen); d != "" {
+		t.Errorf("headers differ: %s", d)
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Error("the sequences differ")
+	}
+}
+
+// Recording cannot be seen in the weights; an interrupted run goes on with its record; Stage 1 takes it for the model before
+// and after, and for no other.
+func TestOnTheFly(t *testing.T) {
+	w := newWorkshop(t)
+	r := w.recording("run", "fly.replay")
+	sum := w.run(t, r, w.pool, false)
+	plain := w.recording("plain", "")
+	plain.Record = RecordPlan{}
+	if got := w.run(t, plain, w.pool, false); got != sum {
+		t.Error("recording changed the training")
+	}
+	h, _ := readRecord(t, w.path("fly.replay"))
+	if !h.Moving() || h.MovedTo != sum {
+		t.Errorf("moved to %q, want %q", h.MovedTo, sum)
+	}
+	if _, err := os.Stat(w.path("run/" + unsortedFile)); !os.IsNotExist(err) {
+		t.Errorf("the unsorted file is still there: %v", err)
+	}
+
+	b := w.recording("broken", "again.replay")
+	b.MicroBatchSize, b.Save.Every = 2, 1
+	run, err := Open(b, w.pool, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	for step := range run.Events(ctx) {
+		if step == 2 {
+			cancel()
+		}
+	}
+	if !errors.Is(run.Err(), ErrInterrupted) {
+		t.Fatalf("error %v", run.Err())
+	}
+	unsorted, err := os.ReadFile(w.path("broken/" + unsortedFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// What a killed process leaves behind a checkpoint: more sequences, the last of them cut.
+	w.write(t, "broken/"+unsortedFile, string(unsorted)+string(unsorted[len(unsorted)-20:]))
+	if w.run(t, b, w.pool, true) != sum {
+		t.Error("the resumed run has other weights")
+	}
+	one, _ := os.ReadFile(w.path("fly.replay"))
+	two, err := os.ReadFile(w.path("again.replay"))
+	if err != nil || !bytes.Equal(one, two) {
+		t.Errorf("the resumed run's record differs: %v", err)
+	}
+
+	for _, c := range []struct {
+		name   string
+		change func(r *Recipe)
+		want   string
+	}{
+		{"the model before", func(r *Recipe) {}, ""},
+		{"the model after", func(r *Recipe) { r.Model = w.path("run/final") }, ""},
+		{"kl", func(r *Recipe) { r.KL = 1 }, "its probabilities are not the base model's"},
+	} {
+		r := w.recipe("stage1 " + c.name)
+		r.Replay, r.MaxSteps = w.path("fly.replay"), 1
+		c.change(&r)
+		run, err := Open(r, w.pool, false)
+		if err == nil {
+			for range run.Events(t.Context()) {
+			}
+			err = run.Err()
+		}
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: error %v, want %q", c.name, err, c.want)
+		}
+	}
+	if err := os.Rename(w.path("run/final"), w.path("base2")); err != nil {
+		t.Fatal(err)
+	}
+	more := w.recording("more", "more.replay")
+	more.Model = w.path("base2")
+	w.run(t, more, w.pool, false)
+	other := w.recipe("other")
+	other.Replay = w.path("more.replay")
+	if _, err := Open(other, w.pool, false); err == nil || !strings.Contains(err.Error(), "it fits those two only") {
+		t.Errorf("another model: error %v", err)
+	}
+}
+
+func TestOnTheFlyRefuses(t *testing.T) {
+	w := newWorkshop(t)
+	w.write(t, "mine", "text")
+	for _, c := range []struct {
+		change func(r *Recipe)
+		want   string
+	}{
+		{func(r *Recipe) { r.Loss, r.Data, r.Replay = "replay", "", w.path("domain.replay") }, "only loss full on data"},
+		{func(r *Recipe) { r.Out = "" }, "give out"},
+		{func(r *Recipe) { r.MaxSteps = 1 }, "1 steps do not reach the end of the first epoch"},
+		{func(r *Recipe) { r.Record.Out = w.path("mine") }, "delete it, or choose another record.out"},
+		{func(r *Recipe) { r.Record.Out = w.path("domain.replay") }, "exists and is not this run's"},
+		{func(r *Recipe) { r.Record.Tau = 2 }, "tau: 2"},
+		{func(r *Recipe) { r.DType = "bf16" }, "give dtype: f32"},
+	} {
+		r := w.recording("refused", "r.replay")
+		c.change(&r)
+		if _, err := Open(r, w.pool, false); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("error %v, want one with %q", err, c.want)
+		}
+		if _, err := os.Stat(w.path("refused")); !os.IsNotExist(err) {
+			t.Errorf("%s: a run directory was made", c.want)
+		}
+	}
+	if text, _ := os.ReadFile(w.path("mine")); string(text) != "text" {
+		t.Error("a file that was in the way was changed")
+	}
+}
