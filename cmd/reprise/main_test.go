@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -22,6 +24,12 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
-		Setup:               func(e *testscript.Env) error { return tiny.Write(e.WorkDir) },
+		Setup: func(e *testscript.Env) error {
+			grid, err := os.ReadFile("../../examples/compare/tiny.yaml")
+			if err != nil {
+				return err
+			}
+			return errors.Join(tiny.Write(e.WorkDir), os.WriteFile(filepath.Join(e.WorkDir, "tiny.yaml"), grid, 0o666))
+		},
 	})
 }

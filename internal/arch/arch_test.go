@@ -27,12 +27,14 @@ var mayImport = map[string][]string{
 	"replay":              {"asm", "tensor", "model", "loss", "data", "tokenizer", "internal/atomicfile"},
 	"eval":                {"asm", "tensor", "model", "loss", "data", "tokenizer"},
 	"train":               {"asm", "tensor", "model", "loss", "optim", "data", "tokenizer", "checkpoint", "replay", "eval", "internal/atomicfile"},
+	"report":              {"asm"},
+	"internal/compare":    {"asm", "tensor", "data", "tokenizer", "checkpoint", "replay", "eval", "train", "report", "internal/atomicfile"},
 	"internal/atomicfile": {},
 	"internal/testdata":   {},
 	"internal/tiny":       {"tensor", "model", "tokenizer", "checkpoint"},
 	"internal/synth":      {"tensor", "data"},
 	"internal/demo":       {"asm", "tensor", "model", "loss", "optim", "data", "tokenizer", "checkpoint", "replay", "eval", "train", "internal/synth", "internal/atomicfile"},
-	"cmd/reprise":         {"asm", "tensor", "model", "optim", "data", "tokenizer", "checkpoint", "replay", "eval", "train", "internal/demo"},
+	"cmd/reprise":         {"asm", "tensor", "model", "optim", "data", "tokenizer", "checkpoint", "replay", "eval", "train", "report", "internal/demo", "internal/compare", "internal/atomicfile"},
 }
 
 // core packages import nothing from outside but cpuid.
