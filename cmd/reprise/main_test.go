@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -29,7 +30,11 @@ func TestScripts(t *testing.T) {
 				return err
 			}
 			e.Setenv("EXAMPLES", examples)
-			return tiny.Write(e.WorkDir)
+			grid, err := os.ReadFile(filepath.Join(examples, "compare", "tiny.yaml"))
+			if err != nil {
+				return err
+			}
+			return errors.Join(tiny.Write(e.WorkDir), os.WriteFile(filepath.Join(e.WorkDir, "tiny.yaml"), grid, 0o666))
 		},
 	})
 }
