@@ -2,6 +2,7 @@ package model
 
 import (
 	"slices"
+	"time"
 
 	"reprise/asm"
 	"reprise/tensor"
@@ -85,7 +86,9 @@ func (p *Pass) Backward(dh *tensor.Matrix) {
 
 		p.linearGrad(blk.o, &g.dx, &a.o)
 		p.linearInput(blk.o, &g.do, &g.dx, false)
+		start := time.Now()
 		p.attentionBackward(a, blk.window)
+		p.Attention += time.Since(start)
 		p.projectBackward(blk, a)
 		p.normBackward(&g.dx, &g.dnorm, p.streamAt(2*i), a.attnStats, &blk.attnNorm)
 	}
