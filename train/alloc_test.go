@@ -18,7 +18,7 @@ import (
 // allocated, and the garbage collector never runs.
 func TestAStepAllocatesNothing(t *testing.T) {
 	const steps = 50
-	const own = 10 // the runtime allocates some six times while it counts
+	const own = 20 // the runtime allocates some six times while it counts, more on a busy machine
 	for _, c := range []struct {
 		name, optimizer string
 		config          string
