@@ -1,6 +1,8 @@
 package loss
 
 import (
+	"slices"
+
 	"reprise/asm"
 	"reprise/tensor"
 )
@@ -35,7 +37,7 @@ func (c *csr) build(s *Subsets, lo, hi int, coef []float32, vocab int) {
 		c.rows, c.coef = make([]int32, n), make([]float32, n)
 	}
 	c.rows, c.coef = c.rows[:n], c.coef[:n]
-	c.ids, c.first = c.ids[:0], c.first[:0]
+	c.ids, c.first = slices.Grow(c.ids[:0], min(n, vocab)), slices.Grow(c.first[:0], min(n, vocab)+1)
 	var at int32
 	for id, count := range c.start[:vocab] {
 		if count > 0 {

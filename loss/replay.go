@@ -2,6 +2,7 @@ package loss
 
 import (
 	"fmt"
+	"slices"
 
 	"reprise/asm"
 	"reprise/tensor"
@@ -55,7 +56,7 @@ func (r *Replay) Run(pool *tensor.Pool, head *tensor.Param, h, dh *tensor.Matrix
 		panic(fmt.Sprintf("loss: %d positions, %d offsets, %d losses, %d sequences, %d tails; hidden [%d, %d], head [%d, %d]",
 			len(s.Rows), len(s.Offsets), len(losses), len(s.Seqs), len(tails), h.Rows, h.Cols, head.W.Rows, head.W.Cols))
 	}
-	r.resize(pool, len(s.Rows), len(s.IDs), h.Cols)
+	r.resize(pool, s, tails, h.Cols)
 	GatherRows(&r.hidden, h, s.Rows)
 	r.gather = gatherJob{r: r, s: s, w: head.W}
 	pool.Run(positionTasks(len(s.Rows)), &r.gather)
@@ -74,17 +75,33 @@ func (r *Replay) Run(pool *tensor.Pool, head *tensor.Param, h, dh *tensor.Matrix
 	}
 }
 
-// resize prepares buffers for n positions with ids subset entries in all.
-func (r *Replay) resize(pool *tensor.Pool, n, ids, d int) {
-	Reserve(&r.hidden, n, d)
-	Reserve(&r.dhidden, n, d)
-	if len(r.z) < ids {
-		r.z = make([]float32, ids)
+// resize prepares buffers, those of the tails for as many ids as all their draws could give.
+func (r *Replay) resize(pool *tensor.Pool, s *Subsets, tails []Tail, d int) {
+	Reserve(&r.hidden, len(s.Rows), d)
+	Reserve(&r.dhidden, len(s.Rows), d)
+	if len(r.z) < len(s.IDs) {
+		r.z = make([]float32, len(s.IDs))
 	}
 	if need := pool.Workers() * Tile; len(r.tmp) < need {
 		r.tmp = make([]float32, need)
 		r.row = make([][]float32, pool.Workers())
 		r.base = make([][]float32, pool.Workers())
+	}
+	subset, tail, positions := 0, 0, 0
+	for i := range s.Rows {
+		subset = max(subset, int(s.Offsets[i+1]-s.Offsets[i]))
+	}
+	for i := range tails {
+		lo, hi := s.sequence(i)
+		tail, positions = max(tail, cap(tails[i].IDs)), max(positions, hi-lo)
+	}
+	for w := range r.row {
+		r.row[w], r.base[w] = slices.Grow(r.row[w][:0], subset+tail), slices.Grow(r.base[w][:0], subset)
+	}
+	if tail > 0 {
+		Reserve(&r.tailW, tail, d)
+		Reserve(&r.tailG, tail, d)
+		Reserve(&r.tailZ, positions, tail)
 	}
 }
 

@@ -63,7 +63,7 @@ type Tail struct {
 
 // Draw replaces t by n draws with replacement from p.
 func (t *Tail) Draw(p *Proposal, n int, rng *tensor.RNG) {
-	t.IDs, t.Offset = t.IDs[:0], t.Offset[:0]
+	t.IDs, t.Offset = slices.Grow(t.IDs[:0], n), slices.Grow(t.Offset[:0], n)
 	for range n {
 		t.IDs = append(t.IDs, p.draw(rng))
 	}

@@ -2,6 +2,7 @@ package model
 
 import (
 	"slices"
+	"time"
 
 	"reprise/asm"
 	"reprise/tensor"
@@ -85,7 +86,9 @@ func (p *Pass) Backward(dh *tensor.Matrix) {
 
 		p.linearGrad(blk.o, &g.dx, &a.o)
 		p.linearInput(blk.o, &g.do, &g.dx, false)
+		start := time.Now()
 		p.attentionBackward(a, blk.window)
+		p.Attention += time.Since(start)
 		p.projectBackward(blk, a)
 		p.normBackward(&g.dx, &g.dnorm, p.streamAt(2*i), a.attnStats, &blk.attnNorm)
 	}
@@ -165,12 +168,15 @@ func (e *embeddingGrad) add(vocab int, ids []int32, dx *tensor.Matrix) {
 	if e.slot == nil {
 		e.slot, e.d = make([]int32, vocab), dx.Cols
 	}
+	// Room for as many new ids as there can be, so that no later batch of this size needs more.
+	room := min(len(ids), vocab-len(e.ids))
+	e.ids, e.rows = slices.Grow(e.ids, room), slices.Grow(e.rows, room*e.d)
 	for r, id := range ids {
 		if e.slot[id] == 0 {
 			e.ids = append(e.ids, id)
 			e.slot[id] = int32(len(e.ids))
 			n := len(e.rows)
-			e.rows = slices.Grow(e.rows, e.d)[:n+e.d]
+			e.rows = e.rows[:n+e.d]
 			clear(e.rows[n:])
 		}
 		at := int(e.slot[id]-1) * e.d

@@ -3,6 +3,7 @@ package model
 import (
 	"fmt"
 	"math"
+	"time"
 
 	"reprise/tensor"
 )
@@ -47,6 +48,8 @@ func (b Batch) check(cfg Config) {
 type Pass struct {
 	Model *Model
 	Pool  *tensor.Pool
+
+	Attention time.Duration // spent in attention, forward and backward, since the pass was made
 
 	keep      bool  // activations of every block are kept for Backward
 	rope      *rope // nil with learned positions
@@ -235,11 +238,13 @@ func (p *Pass) run(d *Decoder) *tensor.Matrix {
 	for i := range m.blocks {
 		blk, a := &m.blocks[i], p.layer(i)
 		p.project(blk, a)
+		start := time.Now()
 		if d == nil {
 			p.attend(a, blk.window)
 		} else {
 			d.attend(i, a)
 		}
+		p.Attention += time.Since(start)
 		p.linear(blk.o, &p.tmp, &a.o)
 		p.addNorm(&a.mlpIn, a.mlpStats, p.streamAt(2*i+1), p.streamAt(2*i), &p.tmp, &blk.mlpNorm)
 

@@ -22,6 +22,7 @@ type Optimizer struct {
 	beta2t float64
 
 	blocks  []moments // of every block of every tensor
+	tensors []moments // of every tensor, as sums last added them
 	coef    []asm.StepCoef
 	work    []chunk
 	first   []int       // parameter i owns blocks first[i]:first[i+1]
@@ -57,7 +58,7 @@ func New(c Config, params []*tensor.Param) (*Optimizer, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	o := &Optimizer{Config: c, params: params, beta1t: 1, beta2t: 1, coef: make([]asm.StepCoef, len(params))}
+	o := &Optimizer{Config: c, params: params, beta1t: 1, beta2t: 1, coef: make([]asm.StepCoef, len(params)), tensors: make([]moments, len(params))}
 	if c.Name == AdaTAM {
 		o.tam = make([]float64, len(params))
 	}
@@ -225,9 +226,10 @@ func (o *Optimizer) Step(pool *tensor.Pool, lr float64, stats *Stats) error {
 	return nil
 }
 
-// sums adds the blocks of every tensor in order, then the tensors.
+// sums adds the blocks of every tensor in order, then the tensors. per is valid until the next call.
 func (o *Optimizer) sums() (per []moments, all moments) {
-	per = make([]moments, len(o.params))
+	per = o.tensors
+	clear(per)
 	for b, w := range o.work {
 		per[w.tensor] = per[w.tensor].plus(o.blocks[b])
 	}

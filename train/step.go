@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"time"
 
 	"reprise/data"
 	"reprise/loss"
@@ -29,6 +30,7 @@ type Stepper struct {
 	Optimizer *optim.Optimizer
 	Objective Objective
 	Stats     optim.Stats     // of the last step
+	Times     Times           // of the last step
 	Watch     *replay.Watcher // nil, or what makes subsets of full cross-entropy's logits
 	KL        float64         // of the last step: mean KL(base ‖ model) per target in nats, where the objective has it
 
@@ -42,6 +44,15 @@ type Stepper struct {
 	anchor  loss.Anchor
 	tails   []loss.Tail
 	losses  []float64
+}
+
+// Times says where a step's time goes; what they leave of the whole is collecting the batch and clearing gradients.
+type Times struct {
+	Forward   time.Duration // without attention
+	Backward  time.Duration // without attention
+	Attention time.Duration // forward and backward
+	Head      time.Duration // output head and loss, forward and backward
+	Optimizer time.Duration
 }
 
 // NewStepper gives the model gradients and the optimizer fresh state.
@@ -72,6 +83,7 @@ func (s *Stepper) Step(seqs []*replay.Sequence, micro, step int, lr float64) (fl
 	if n == 0 {
 		return 0, fmt.Errorf("train: step %d: the batch holds no token that carries loss", step)
 	}
+	s.Times = Times{}
 	s.Model.ZeroGrads()
 	if s.Watch != nil {
 		s.Watch.Begin()
@@ -91,7 +103,10 @@ func (s *Stepper) Step(seqs []*replay.Sequence, micro, step int, lr float64) (fl
 	if math.IsNaN(mean) || math.IsInf(mean, 0) {
 		return mean, fmt.Errorf("train: step %d: the loss is %g%w", step, mean, errDiverged)
 	}
-	if err := s.Optimizer.Step(s.Pool, lr, &s.Stats); err != nil {
+	start := time.Now()
+	err := s.Optimizer.Step(s.Pool, lr, &s.Stats)
+	s.Times.Optimizer = time.Since(start)
+	if err != nil {
 		return mean, fmt.Errorf("%w%w", err, errDiverged)
 	}
 	return mean, nil
@@ -107,7 +122,10 @@ func Diverged(err error) bool { return errors.Is(err, errDiverged) }
 // losses.
 func (s *Stepper) microBatch(seqs []*replay.Sequence, first, step int, scale float32) []float64 {
 	s.collect(seqs)
+	s.pass.Attention = 0
+	start := time.Now()
 	h := s.pass.Forward(model.Batch{IDs: s.batch.IDs, Segments: s.batch.Segments})
+	s.Times.Forward += s.clock(&start)
 	loss.Reserve(&s.dh, h.Rows, h.Cols)
 	if s.Objective.Replay {
 		s.losses = grow(s.losses, s.subsets.Positions())
@@ -121,8 +139,19 @@ func (s *Stepper) microBatch(seqs []*replay.Sequence, first, step int, scale flo
 		}
 		s.full.Run(s.Pool, s.Model.Head(), h, &s.dh, s.targets, scale, s.losses)
 	}
+	s.Times.Head += s.clock(&start)
 	s.pass.Backward(&s.dh)
+	s.Times.Backward += s.clock(&start)
 	return s.losses
+}
+
+// clock returns the time since start without that in attention, which it books apart, and starts anew.
+func (s *Stepper) clock(start *time.Time) time.Duration {
+	now, attention := time.Now(), s.pass.Attention
+	d := now.Sub(*start) - attention
+	*start, s.pass.Attention = now, 0
+	s.Times.Attention += attention
+	return d
 }
 
 // collect lays sequences end to end with their targets, their subsets, or both.

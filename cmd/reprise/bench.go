@@ -9,6 +9,7 @@ import (
 
 type benchCmd struct {
 	Record benchRecordCmd `cmd:"" help:"Stage 0 against the same forward pass and head with the logits thrown away."`
+	Step   benchStepCmd   `cmd:"" help:"A training step: time of its parts, share of the processor's peak, memory."`
 }
 
 type benchRecordCmd struct {
@@ -31,5 +32,37 @@ func (c *benchRecordCmd) Run(a *app) error {
 	for _, r := range results {
 		a.printf("%-12s %-7s %-8s %7d %8.1f %9.0f %12.0f %10.0f %7.3f\n", r.Model, r.Head, r.Tier, r.Threads, r.MeanSubset, r.RecordMS, r.BareMS, r.PerSecond, r.Ratio)
 	}
+	return nil
+}
+
+type benchStepCmd struct {
+	Model          string `default:"llama-15m" help:"llama-15m, llama-135m, gpt2-124m or a config.json; weights and ids are random." placeholder:"NAME|FILE"`
+	Loss           string `default:"full" enum:"full,replay" help:"full, or replay with subsets of 64 ids."`
+	Tail           string `default:"none" enum:"none,sampled" help:"For --loss replay: none, or sampled as train does by default."`
+	Optimizer      string `default:"adamw" help:"adamw, moclip or another of train's."`
+	Sequences      int    `help:"Sequences per step; 0: 8 for llama-15m, 4 for gpt2-124m, else 2."`
+	MicroBatchSize int    `help:"Sequences in memory at a time; 0: all."`
+	MaxSeqLen      int    `help:"Tokens per sequence; 0: 256."`
+	Repetitions    int    `default:"7" help:"Measured steps, after three to warm up."`
+	JSON           bool   `name:"json" help:"Print one JSON object."`
+}
+
+func (c *benchStepCmd) Run(a *app) error {
+	r, err := bench.Step(a.ctx, a.pool(), bench.StepOptions{
+		Model: c.Model, Loss: c.Loss, Tail: c.Tail, Optimizer: c.Optimizer,
+		Sequences: c.Sequences, SeqLen: c.MaxSeqLen, MicroBatch: c.MicroBatchSize, Repetitions: c.Repetitions,
+	})
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return json.NewEncoder(a.stdout).Encode(map[string]any{"results": []bench.StepResult{r}})
+	}
+	a.printf("%s, loss %s, %s, %d tokens in sequences of %d; %s, %d threads; medians of %d\n", r.Model, r.Loss, r.Optimizer, r.Tokens, r.Tokens/r.Sequences, r.Tier, r.Threads, r.Repetitions)
+	a.printf("step       %8.1f ms, %.0f tokens/s\n", r.MS, r.PerSecond)
+	a.printf("MFU        %8.1f %% of %.1f GFLOP/s, the peak of fused multiply-adds measured between the steps\n", 100*r.MFU, r.Peak)
+	p := r.Parts
+	a.printf("parts      forward %.1f, backward %.1f, head %.1f, attention %.1f, optimizer %.1f, other %.1f ms\n", p.Forward, p.Backward, p.Head, p.Attention, p.Optimizer, p.Other)
+	a.printf("memory     %8.0f MB at most (%.0f planned)\n", r.PeakRSS, r.Planned)
 	return nil
 }

@@ -35,7 +35,7 @@ var mayImport = map[string][]string{
 	"internal/tiny":       {"tensor", "model", "tokenizer", "checkpoint"},
 	"internal/synth":      {"tensor", "data"},
 	"internal/demo":       {"asm", "tensor", "model", "loss", "optim", "data", "tokenizer", "checkpoint", "replay", "eval", "train", "internal/synth", "internal/atomicfile"},
-	"internal/bench":      {"asm", "tensor", "model", "loss", "data", "replay"},
+	"internal/bench":      {"asm", "tensor", "model", "loss", "optim", "data", "replay", "train"},
 	"cmd/reprise":         {"asm", "tensor", "model", "optim", "data", "tokenizer", "checkpoint", "replay", "eval", "train", "report", "internal/atomicfile", "internal/bench", "internal/compare", "internal/demo"},
 }
 

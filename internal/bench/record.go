@@ -31,21 +31,9 @@ type RecordResult struct {
 	PerSecond  float64 `json:"tokens_per_s"`
 }
 
-// recordShape is a model that Stage 0 is measured on.
-type recordShape struct {
-	name, config string
-}
-
-var recordShapes = []recordShape{
-	{"llama-15m", `{"model_type":"llama","vocab_size":32000,"hidden_size":288,"intermediate_size":768,"num_hidden_layers":6,
-		"num_attention_heads":6,"max_position_embeddings":1024,"tie_word_embeddings":true}`},
-	{"llama-135m", `{"model_type":"llama","vocab_size":49152,"hidden_size":576,"intermediate_size":1536,"num_hidden_layers":30,
-		"num_attention_heads":9,"num_key_value_heads":3,"max_position_embeddings":2048,"tie_word_embeddings":true}`},
-}
-
 // Length and number of the sequences of a repetition.
 const (
-	recordSeqLen = 256
+	recordSeqLen = seqLen
 	recordSeqs   = 8
 )
 
@@ -56,8 +44,8 @@ const peak = 14
 // Record measures Stage 0 at the shapes of small models, repetitions times each after three to warm up.
 func Record(ctx context.Context, pool *tensor.Pool, repetitions int) ([]RecordResult, error) {
 	var results []RecordResult
-	for _, shape := range recordShapes {
-		cfg, err := model.ParseConfig([]byte(shape.config))
+	for _, name := range []string{"llama-15m", "llama-135m"} {
+		_, cfg, err := findShape(name)
 		if err != nil {
 			return nil, err
 		}
@@ -71,7 +59,7 @@ func Record(ctx context.Context, pool *tensor.Pool, repetitions int) ([]RecordRe
 			if err != nil {
 				return results, fmt.Errorf("bench: record: %w", err)
 			}
-			r.Model, r.Head = shape.name, head
+			r.Model, r.Head = name, head
 			results = append(results, r)
 		}
 	}
@@ -94,12 +82,11 @@ func recordOne(ctx context.Context, pool *tensor.Pool, m *model.Model, repetitio
 		return r, err
 	}
 	defer os.RemoveAll(dir)
-	const warm = 3
 	seqs := randomSequences(m.Config.VocabSize)
 	rule := replay.DefaultRule()
 	w, err := replay.Create(filepath.Join(dir, "bench.replay"), replay.Header{
 		Tau: rule.Tau, KMin: rule.KMin, KMax: rule.KMax, VocabSize: m.Config.VocabSize, MaxSeqLen: recordSeqLen,
-		Sequences: (repetitions + warm) * len(seqs),
+		Sequences: (repetitions + warmUp) * len(seqs),
 	})
 	if err != nil {
 		return r, err
@@ -119,7 +106,7 @@ func recordOne(ctx context.Context, pool *tensor.Pool, m *model.Model, repetitio
 		return err
 	}
 	var recording, thrown, ratios []float64
-	for i := range warm + repetitions {
+	for i := range warmUp + repetitions {
 		if err := ctx.Err(); err != nil {
 			return r, err
 		}
@@ -134,7 +121,7 @@ func recordOne(ctx context.Context, pool *tensor.Pool, m *model.Model, repetitio
 		if i%2 != 0 {
 			a = milliseconds(func() { bare.run(seqs) })
 		}
-		if i >= warm {
+		if i >= warmUp {
 			thrown, recording, ratios = append(thrown, a), append(recording, b), append(ratios, b/a)
 		}
 	}
