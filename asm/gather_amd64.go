@@ -8,12 +8,6 @@ package asm
 var iota16 = [16]int32{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}
 
 //go:noescape
-func gatherDotAVX512(dst *[16]float32, h []float32, rows *[16]*float32)
-
-//go:noescape
-func gatherDotAVX2(dst *[16]float32, h []float32, rows *[16]*float32)
-
-//go:noescape
 func gatherAxpyAVX512(dh []float32, coef, w []float32, stride int, ids []int32)
 
 //go:noescape
@@ -25,42 +19,24 @@ func selectAboveAVX512(idx []int32, x []float32, threshold float32, first int) i
 //go:noescape
 func selectAboveAVX2(idx []int32, x []float32, threshold float32, first int) int
 
-// gatherDotTier hands 16 or 8 rows at a time to the assembly, which takes the
-// multiple of 4 in k; the last k continue the chain here.
+// gatherDotTier hands 16 rows at a time to the kernels of DotRows.
 func gatherDotTier(dst, h, w []float32, stride int, ids []int32) {
-	if !useAVX2 || len(h) < 4 {
+	if !useAVX2 || len(h) == 0 {
 		gatherDotGeneric(dst, h, w, stride, ids)
 		return
 	}
-	lanes := 8
-	if useAVX512 {
-		lanes = 16
-	}
-	n := len(h) &^ 3
-	var rows [16]*float32
-	var acc [16]float32
+	var t dotArgs
 	for len(ids) > 0 {
-		m := min(len(ids), lanes)
+		m := min(len(ids), 16)
 		for i, id := range ids[:m] {
-			rows[i] = &w[int(id)*stride:][:len(h)][0]
+			t.b[i] = &w[int(id)*stride:][:len(h)][0]
 		}
-		for i := m; i < lanes; i++ {
-			rows[i] = rows[0]
+		for i := m; i < 16; i++ {
+			t.b[i] = t.b[0]
 		}
-		if useAVX512 {
-			gatherDotAVX512(&acc, h[:n], &rows)
-		} else {
-			gatherDotAVX2(&acc, h[:n], &rows)
-		}
-		copy(dst[:m], acc[:])
-		if n < len(h) {
-			for i, id := range ids[:m] {
-				row := w[int(id)*stride:][:len(h)]
-				for k := n; k < len(h); k++ {
-					dst[i] = FMA(h[k], row[k], dst[i])
-				}
-			}
-		}
+		var acc [1][16]float32
+		t.run(acc[:], len(h), h)
+		copy(dst, acc[0][:m])
 		dst, ids = dst[m:], ids[m:]
 	}
 }

@@ -29,7 +29,7 @@ func randomIDs(r *rand.Rand, n, rows int) []int32 {
 func TestGatherDot(t *testing.T) {
 	r := rand.New(rand.NewPCG(2, 0))
 	const rows = 37
-	for _, d := range []int{0, 1, 3, 4, 7, 8, 31, 64, 66, 288} {
+	for _, d := range []int{0, 1, 3, 4, 7, 8, 31, 64, 66, 288, 2051} {
 		stride := d + d%3
 		w := make([]float32, rows*stride)
 		h := make([]float32, d)

@@ -13,6 +13,7 @@ type Tiling struct {
 	Step  int  // a narrower panel is as wide as the next multiple of Step
 	PackA bool // a must be packed with PackTranspose or PackCopy
 	LeadA int  // distance between successive k in a packed panel of a
+	Dots  int  // so many rows of a, or fewer, are better left to DotRows if b is transposed
 }
 
 // Width returns the width of the panel that holds cols columns of b.

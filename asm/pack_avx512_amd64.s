@@ -1,6 +1,7 @@
 //go:build !purego
 
 #include "textflag.h"
+#include "transpose_avx512_amd64.h"
 
 // Packing for matrix products, AVX-512.
 
@@ -17,34 +18,6 @@
 //	DI R8  dst and its step in k, bytes     AX  rows
 //	DX     l, bytes                         CX  k, bytes
 
-// PAIR reads rows 2p and 2p+1 and interleaves them.
-#define PAIR(off0, off1, t, lo, hi) \
-	MOVQ       off0(AX), R9          \
-	MOVQ       off1(AX), R10         \
-	VMOVUPS    (R9)(DX*1), t         \
-	VUNPCKLPS  (R10)(DX*1), t, lo    \
-	VUNPCKHPS  (R10)(DX*1), t, hi
-
-// QUAD turns two interleaved pairs into columns c of four rows, every lane of
-// 128 bits holding column 4·lane + c.
-#define QUAD(lo0, hi0, lo1, hi1, c0, c1, c2, c3) \
-	VUNPCKLPD lo1, lo0, c0 \
-	VUNPCKHPD lo1, lo0, c1 \
-	VUNPCKLPD hi1, hi0, c2 \
-	VUNPCKHPD hi1, hi0, c3
-
-// LANES gathers the lanes of four such registers: x0-x3 become columns c, 4+c,
-// 8+c and 12+c of 16 rows.
-#define LANES(x0, x1, x2, x3) \
-	VSHUFF32X4 $0x44, x1, x0, Z16   \
-	VSHUFF32X4 $0xee, x1, x0, Z17   \
-	VSHUFF32X4 $0x44, x3, x2, Z18   \
-	VSHUFF32X4 $0xee, x3, x2, Z19   \
-	VSHUFF32X4 $0x88, Z18, Z16, x0  \
-	VSHUFF32X4 $0xdd, Z18, Z16, x1  \
-	VSHUFF32X4 $0x88, Z19, Z17, x2  \
-	VSHUFF32X4 $0xdd, Z19, Z17, x3
-
 #define PUT(x) \
 	VMOVUPS x, (DI) \
 	ADDQ    R8, DI
@@ -59,22 +32,7 @@ TEXT ·packTransposeAVX512(SB), NOSPLIT, $0-32
 	XORQ DX, DX
 
 block:
-	PAIR(0, 8, Z24, Z16, Z17)
-	PAIR(16, 24, Z25, Z18, Z19)
-	QUAD(Z16, Z17, Z18, Z19, Z0, Z1, Z2, Z3)
-	PAIR(32, 40, Z24, Z20, Z21)
-	PAIR(48, 56, Z25, Z22, Z23)
-	QUAD(Z20, Z21, Z22, Z23, Z4, Z5, Z6, Z7)
-	PAIR(64, 72, Z24, Z16, Z17)
-	PAIR(80, 88, Z25, Z18, Z19)
-	QUAD(Z16, Z17, Z18, Z19, Z8, Z9, Z10, Z11)
-	PAIR(96, 104, Z24, Z20, Z21)
-	PAIR(112, 120, Z25, Z22, Z23)
-	QUAD(Z20, Z21, Z22, Z23, Z12, Z13, Z14, Z15)
-	LANES(Z0, Z4, Z8, Z12)
-	LANES(Z1, Z5, Z9, Z13)
-	LANES(Z2, Z6, Z10, Z14)
-	LANES(Z3, Z7, Z11, Z15)
+	TRANSPOSE(PAIR)
 	PUT(Z0)
 	PUT(Z1)
 	PUT(Z2)

@@ -45,6 +45,8 @@ func (s *Scratch) gemm(g gemm) {
 	case g.m == 0 || g.n == 0:
 	case g.k == 0 || t.Rows == 0:
 		asm.GEMM(g.m, g.n, g.k, g.a, g.aRow, g.aK, g.b, g.bK, g.bCol, g.c, g.cRow, g.acc)
+	case g.bK == 1 && g.bCol != 1 && g.aK == 1 && g.m <= t.Dots:
+		asm.DotRows(g.m, g.n, g.k, g.a, g.aRow, g.b, g.bCol, g.c, g.cRow, g.acc, grow(&s.a, g.m*g.k))
 	case g.bCol == 1 && g.m <= 2*t.Rows && g.n >= t.Cols && !t.PackA:
 		// Few rows: packing B would cost more than it saves. What does not fill
 		// a panel is left to the general case.

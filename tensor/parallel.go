@@ -35,7 +35,7 @@ func (p *Pool) gemm(g gemm) {
 		p.scratch[p.self()].gemm(g)
 		return
 	}
-	if len(p.scratch) == 1 || float64(g.m)*float64(g.n)*float64(g.k) <= serialWork {
+	if len(p.scratch) == 1 || g.cost(g.m, g.n) <= serialWork {
 		p.scratch[0].gemm(g)
 		return
 	}
@@ -48,6 +48,18 @@ func (p *Pool) gemm(g gemm) {
 	j.g = gemm{}
 }
 
+// cost is that of a part of m rows and n columns, in multiply-adds.
+func (g *gemm) cost(m, n int) float64 {
+	costA, costB := readCost, copyCost
+	if t := asm.GEMMTiling(); t.Rows > 0 && packsA(g, t) {
+		costA = copyCost
+	}
+	if g.bCol != 1 {
+		costB = transposeCost
+	}
+	return float64(g.k) * float64(m*n+costA*m+costB*n)
+}
+
 // grid cuts a product for so many workers: the rows and columns of a part and
 // the number of parts. It weighs idle workers against what every part packs and
 // reads anew, and prefers small parts where that costs nothing, because workers
@@ -58,22 +70,13 @@ func grid(g *gemm, workers int) (rows, cols, tasks int) {
 		t = asm.Tiling{Rows: 4, Cols: 4, Step: 1}
 	}
 	down, across := (g.m+t.Rows-1)/t.Rows, (g.n+t.Cols-1)/t.Cols // in tiles
-	costA, costB := float64(readCost), float64(copyCost)
-	if packsA(g, t) {
-		costA = copyCost
-	}
-	if g.bCol != 1 {
-		costB = transposeCost
-	}
-	k := float64(g.k)
 	best := 0.0
 	for x := 1; x <= min(across, 4*workers); x++ {
 		width := (across + x - 1) / x
 		for parts := workers; parts <= 4*workers; parts += workers {
 			height := max(1, (down*x+parts-1)/parts)
 			n := ((across + width - 1) / width) * ((down + height - 1) / height)
-			m, w := float64(min(g.m, height*t.Rows)), float64(min(g.n, width*t.Cols))
-			part := k * (float64(m*w) + float64(costA*m) + float64(costB*w))
+			part := g.cost(min(g.m, height*t.Rows), min(g.n, width*t.Cols))
 			if part < serialWork && n > workers {
 				continue
 			}

@@ -1,0 +1,108 @@
+package asm
+
+import "unsafe"
+
+// dotArgs are the arguments of the assembly behind DotRows and GatherDot, which
+// computes, for a number m of rows of a that is the kernel's:
+//
+//	for l := range k {
+//		for i := range m {
+//			for j := range 16 {
+//				acc[i][j] = fma(a[l*m+i], b[j][l], acc[i][j])
+//			}
+//		}
+//	}
+type dotArgs struct {
+	a     *float32
+	k     int
+	acc   *[16]float32 // the first of m
+	ahead int          // bytes from what is read of b to what will be read a little later
+	b     [16]*float32
+}
+
+// DotRows computes a matrix product of a few rows of a with a transposed b, whose
+// rows it reads in place and once: what generation needs, where b is a matrix of
+// weights.
+//
+//	for i := range m {
+//		for j := range n {
+//			x := acc ? c[i*cRow+j] : 0
+//			for l := range k {
+//				x = fma(a[i*aRow+l], b[j*bRow+l], x)
+//			}
+//			c[i*cRow+j] = x
+//		}
+//	}
+//
+// Vector lanes run over n, so that every chain keeps its order. tmp holds m*k
+// values and is overwritten; m is at most 8.
+func DotRows(m, n, k int, a []float32, aRow int, b []float32, bRow int, c []float32, cRow int, acc bool, tmp []float32) {
+	most := dotMost()
+	if most == 0 || m == 0 || n == 0 || k == 0 {
+		GEMM(m, n, k, a, aRow, 1, b, 1, bRow, c, cRow, acc)
+		return
+	}
+	_ = b[(n-1)*bRow+k-1]
+	_ = c[(m-1)*cRow+n-1]
+	packDots(tmp, m, k, most, a, aRow)
+	var sums [8][16]float32
+	t := dotArgs{ahead: 64 * bRow}
+	for j := 0; j < n; j += 16 {
+		cols := min(16, n-j)
+		if clear(sums[:m]); acc {
+			for i := range m {
+				copy(sums[i][:cols], c[i*cRow+j:])
+			}
+		}
+		// b is in a near cache when more rows of a than the kernels take read it
+		// again.
+		for i := 0; i < m; i += most {
+			for l := range t.b {
+				t.b[l] = &b[(j+min(l, cols-1))*bRow]
+			}
+			rows := min(most, m-i)
+			t.run(sums[i:i+rows], k, tmp[i*k:][:rows*k])
+		}
+		for i := range m {
+			copy(c[i*cRow+j:][:cols], sums[i][:])
+		}
+	}
+}
+
+// packDots puts so many rows of a at a time side by side, as dotArgs has them.
+// They are then read from one place: rows of a whose length is a power of two
+// would meet the rows of b in the same few lines of the first-level cache.
+func packDots(dst []float32, m, k, most int, a []float32, aRow int) {
+	for i := 0; i < m; i += most {
+		rows := min(most, m-i)
+		panel := dst[i*k:][:rows*k]
+		for r := range rows {
+			for l, x := range a[(i+r)*aRow:][:k] {
+				panel[l*rows+r] = x
+			}
+		}
+	}
+}
+
+// run continues the chains in acc over k >= 1 values; b is set, and moves on.
+func (t *dotArgs) run(acc [][16]float32, k int, a []float32) {
+	const step = callWork / 16 // a multiple of every kernel's step in k
+	m := len(acc)
+	t.acc = &acc[0]
+	for l := 0; l < k; l += step {
+		t.a, t.k = &a[l*m], min(step, k-l)
+		for done := dotRowsTier(m, t); done < t.k; done++ {
+			for j, row := range t.b {
+				x := *(*float32)(unsafe.Add(unsafe.Pointer(row), 4*done))
+				for i := range acc {
+					acc[i][j] = FMA(a[(l+done)*m+i], x, acc[i][j])
+				}
+			}
+		}
+		if l+step < k {
+			for j, row := range t.b {
+				t.b[j] = (*float32)(unsafe.Add(unsafe.Pointer(row), 4*step))
+			}
+		}
+	}
+}

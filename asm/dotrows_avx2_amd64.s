@@ -1,0 +1,146 @@
+//go:build !purego
+
+#include "go_asm.h"
+#include "textflag.h"
+
+// The kernels of dotArgs, AVX2: dotMAVX2 takes M rows of a, 1 to 4, and k a
+// multiple of 4. 8 rows of b, 4 columns at a time, are transposed in registers, so
+// that lane j of an accumulator is row j of b. A cache line of the first 8 rows is
+// followed by one of the other 8: their chains overlap, and what may meet in a set
+// of the first-level cache is not more than it holds.
+//
+//	Y0-Y3    columns of b             Y4-Y7    scratch
+//	Y8-Y15   accumulators: rows 0-7 and 8-15 of b for the first row of a, ...
+//	AX       t                        SI       a
+//	DX       offset in the rows of b  R14      that and t.ahead
+//	R8-R13 BX DI  8 rows of b         CX       k
+
+// FMAAn and FMABn add a column for n rows of a, whose values are at the offset at:
+// to the accumulators of rows 0-7 of b, of rows 8-15.
+#define FMAA1(at, col) VBROADCASTSS (at+0)(SI), Y4; VFMADD231PS Y4, col, Y8
+#define FMAB1(at, col) VBROADCASTSS (at+0)(SI), Y4; VFMADD231PS Y4, col, Y9
+#define FMAA2(at, col) FMAA1(at, col); VBROADCASTSS (at+4)(SI), Y5; VFMADD231PS Y5, col, Y10
+#define FMAB2(at, col) FMAB1(at, col); VBROADCASTSS (at+4)(SI), Y5; VFMADD231PS Y5, col, Y11
+#define FMAA3(at, col) FMAA2(at, col); VBROADCASTSS (at+8)(SI), Y6; VFMADD231PS Y6, col, Y12
+#define FMAB3(at, col) FMAB2(at, col); VBROADCASTSS (at+8)(SI), Y6; VFMADD231PS Y6, col, Y13
+#define FMAA4(at, col) FMAA3(at, col); VBROADCASTSS (at+12)(SI), Y7; VFMADD231PS Y7, col, Y14
+#define FMAB4(at, col) FMAB3(at, col); VBROADCASTSS (at+12)(SI), Y7; VFMADD231PS Y7, col, Y15
+
+// GETn and PUTn move the accumulators.
+#define GET1 VMOVUPS 0(R8), Y8; VMOVUPS 32(R8), Y9
+#define GET2 GET1; VMOVUPS 64(R8), Y10; VMOVUPS 96(R8), Y11
+#define GET3 GET2; VMOVUPS 128(R8), Y12; VMOVUPS 160(R8), Y13
+#define GET4 GET3; VMOVUPS 192(R8), Y14; VMOVUPS 224(R8), Y15
+
+#define PUT1 VMOVUPS Y8, 0(R8); VMOVUPS Y9, 32(R8)
+#define PUT2 PUT1; VMOVUPS Y10, 64(R8); VMOVUPS Y11, 96(R8)
+#define PUT3 PUT2; VMOVUPS Y12, 128(R8); VMOVUPS Y13, 160(R8)
+#define PUT4 PUT3; VMOVUPS Y14, 192(R8); VMOVUPS Y15, 224(R8)
+
+// ROWS points at 8 rows of b.
+#define ROWS(off) \
+	MOVQ (dotArgs_b+off+0)(AX), R8;   \
+	MOVQ (dotArgs_b+off+8)(AX), R9;   \
+	MOVQ (dotArgs_b+off+16)(AX), R10; \
+	MOVQ (dotArgs_b+off+24)(AX), R11; \
+	MOVQ (dotArgs_b+off+32)(AX), R12; \
+	MOVQ (dotArgs_b+off+40)(AX), R13; \
+	MOVQ (dotArgs_b+off+48)(AX), BX;  \
+	MOVQ (dotArgs_b+off+56)(AX), DI
+
+// FETCH asks for the columns of rows to come, R14 bytes from the start of a row.
+#define FETCH \
+	PREFETCHT1 (R8)(R14*1);  \
+	PREFETCHT1 (R9)(R14*1);  \
+	PREFETCHT1 (R10)(R14*1); \
+	PREFETCHT1 (R11)(R14*1); \
+	PREFETCHT1 (R12)(R14*1); \
+	PREFETCHT1 (R13)(R14*1); \
+	PREFETCHT1 (BX)(R14*1);  \
+	PREFETCHT1 (DI)(R14*1)
+
+// FOUR adds four columns. Register r takes those of rows r and r+4; a 4x4
+// transposition inside the halves then gives one register for each k.
+#define FOUR(M, off, FMA) \
+	VMOVUPS     off(R8)(DX*1), X0;            \
+	VMOVUPS     off(R9)(DX*1), X1;            \
+	VMOVUPS     off(R10)(DX*1), X2;           \
+	VMOVUPS     off(R11)(DX*1), X3;           \
+	VINSERTF128 $1, off(R12)(DX*1), Y0, Y0;   \
+	VINSERTF128 $1, off(R13)(DX*1), Y1, Y1;   \
+	VINSERTF128 $1, off(BX)(DX*1), Y2, Y2;    \
+	VINSERTF128 $1, off(DI)(DX*1), Y3, Y3;    \
+	VUNPCKLPS   Y1, Y0, Y4;  /* k0: r0 r1, k1: r0 r1 */ \
+	VUNPCKHPS   Y1, Y0, Y5;  /* k2: r0 r1, k3: r0 r1 */ \
+	VUNPCKLPS   Y3, Y2, Y6;  /* k0: r2 r3, k1: r2 r3 */ \
+	VUNPCKHPS   Y3, Y2, Y7;  /* k2: r2 r3, k3: r2 r3 */ \
+	VUNPCKLPD   Y6, Y4, Y0;  /* k0: r0 r1 r2 r3 */      \
+	VUNPCKHPD   Y6, Y4, Y1;  /* k1 */                   \
+	VUNPCKLPD   Y7, Y5, Y2;  /* k2 */                   \
+	VUNPCKHPD   Y7, Y5, Y3;  /* k3 */                   \
+	FMA((off*M+0*4*M), Y0);                         \
+	FMA((off*M+1*4*M), Y1);                         \
+	FMA((off*M+2*4*M), Y2);                         \
+	FMA((off*M+3*4*M), Y3)
+
+#define SIXTEEN(M, FMA) \
+	FOUR(M, 0, FMA);  \
+	FOUR(M, 16, FMA); \
+	FOUR(M, 32, FMA); \
+	FOUR(M, 48, FMA)
+
+#define KERNEL(M, GET, FMAA, FMAB, PUT) \
+	MOVQ t+0(FP), AX;            \
+	MOVQ dotArgs_acc(AX), R8;    \
+	MOVQ dotArgs_a(AX), SI;      \
+	MOVQ dotArgs_k(AX), CX;      \
+	MOVQ dotArgs_ahead(AX), R14; \
+	XORQ DX, DX;                 \
+	GET;                         \
+	SUBQ $16, CX;                \
+	JLT  tail;                   \
+	loop:                        \
+	ROWS(0);                     \
+	FETCH;                       \
+	SIXTEEN(M, FMAA);            \
+	ROWS(64);                    \
+	FETCH;                       \
+	SIXTEEN(M, FMAB);            \
+	ADDQ $64, DX;                \
+	ADDQ $64, R14;               \
+	ADDQ $(64*M), SI;            \
+	SUBQ $16, CX;                \
+	JGE  loop;                   \
+	tail:                        \
+	ADDQ $16, CX;                \
+	JEQ  done;                   \
+	four:                        \
+	ROWS(0);                     \
+	FOUR(M, 0, FMAA);            \
+	ROWS(64);                    \
+	FOUR(M, 0, FMAB);            \
+	ADDQ $16, DX;                \
+	ADDQ $(16*M), SI;            \
+	SUBQ $4, CX;                 \
+	JNE  four;                   \
+	done:                        \
+	MOVQ dotArgs_acc(AX), R8;    \
+	PUT;                         \
+	VZEROUPPER;                  \
+	RET
+
+// func dot1AVX2(t *dotArgs)
+TEXT ·dot1AVX2(SB), NOSPLIT, $0-8
+	KERNEL(1, GET1, FMAA1, FMAB1, PUT1)
+
+// func dot2AVX2(t *dotArgs)
+TEXT ·dot2AVX2(SB), NOSPLIT, $0-8
+	KERNEL(2, GET2, FMAA2, FMAB2, PUT2)
+
+// func dot3AVX2(t *dotArgs)
+TEXT ·dot3AVX2(SB), NOSPLIT, $0-8
+	KERNEL(3, GET3, FMAA3, FMAB3, PUT3)
+
+// func dot4AVX2(t *dotArgs)
+TEXT ·dot4AVX2(SB), NOSPLIT, $0-8
+	KERNEL(4, GET4, FMAA4, FMAB4, PUT4)
