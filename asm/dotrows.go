@@ -84,14 +84,15 @@ func packDots(dst []float32, m, k, most int, a []float32, aRow int) {
 	}
 }
 
-// run continues the chains in acc over k >= 1 values; b is set, and moves on.
-func (t *dotArgs) run(acc [][16]float32, k int, a []float32) {
+// run continues the chains in acc over k >= 1 values of the rows in b. It works on a copy of t: storing into the caller's
+// would send acc to the heap.
+func (t dotArgs) run(acc [][16]float32, k int, a []float32) {
 	const step = callWork / 16 // a multiple of every kernel's step in k
 	m := len(acc)
 	t.acc = &acc[0]
 	for l := 0; l < k; l += step {
 		t.a, t.k = &a[l*m], min(step, k-l)
-		for done := dotRowsTier(m, t); done < t.k; done++ {
+		for done := dotRowsTier(m, &t); done < t.k; done++ {
 			for j, row := range t.b {
 				x := *(*float32)(unsafe.Add(unsafe.Pointer(row), 4*done))
 				for i := range acc {
