@@ -145,7 +145,7 @@
 #define STEP7 STEP6; A(R14, 1); ROW12(1, 0, 26, 27, 28)
 #define STEP8 STEP7; A(R15, 5); ROW12(5, 0, 29, 30, 31)
 
-// STEPCOL is STEP8 where the 8 values of a lie side by side. It moves a on.
+// STEPCOL is STEP8 where the 8 values of a lie side by side.
 #define STEPCOL \
 	VLD1  (R1), [V0.S4, V1.S4] \
 	ROW12(0, 0, 8, 9, 10)      \

@@ -10,7 +10,7 @@
 //
 //	for i, h := range src { dst[i] = Float32frombits(uint32(h) << 16) }
 //
-// V0 zero: below each halfword comes one of its. Requires len(dst) = len(src), a
+// V0 zero, whose halfwords go below those of src. Requires len(dst) = len(src), a
 // multiple of 8.
 TEXT ·f32FromBF16NEON(SB), NOSPLIT, $0-48
 	MOVD dst_base+0(FP), R0
