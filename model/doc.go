@@ -1,9 +1,13 @@
 // Package model is the decoder: its configuration, its weights, and explicit forward and backward passes.
 //
-//	x = E[ids]
-//	per block:  x += Wo·attention(rope(Wq·n), rope(Wk·n), Wv·n)   with n = RMSNorm(x)
-//	            x += Wdown·(silu(Wgate·n) ⊙ Wup·n)                with n = RMSNorm(x)
-//	h = RMSNorm(x)
+//	x = E[ids]                                      gpt2: + P[position]
+//	per block:  x += Wo·attention(rope(Wq·n), rope(Wk·n), Wv·n)   with n = norm(x)
+//	            x += Wdown·(silu(Wgate·n) ⊙ Wup·n)                with n = norm(x)
+//	h = norm(x)
+//
+// That is llama, with RMSNorm. The other families have other parts in the same places, which Config names: a window
+// (mistral), biases (qwen2), norms of the query and key heads (qwen3); LayerNorm, learned positions instead of rope, gelu and
+// biases everywhere (gpt2). Forward and backward pass exist once.
 //
 // The head, h·Wᵀ, belongs to package loss. There is no automatic differentiation: every Forward has a Backward beside it,
 // and docs/NUMERICS.md fixes the order of every sum, so that results have the same bits with any number of threads, any

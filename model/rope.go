@@ -16,12 +16,16 @@ type rope struct {
 }
 
 func newRope(cfg Config) *rope {
-	r := &rope{half: cfg.HeadDim / 2}
-	r.freq = make([]float64, r.half)
-	for i := range r.freq {
-		r.freq[i] = cfg.RopeScaling.apply(1 / asm.Pow64(cfg.RopeTheta, float64(2*i)/float64(cfg.HeadDim)))
+	return &rope{half: cfg.HeadDim / 2, freq: cfg.RopeFrequencies()}
+}
+
+// RopeFrequencies are the HeadDim/2 angles, in radians, by which one position turns the pairs of a head.
+func (c Config) RopeFrequencies() []float64 {
+	freq := make([]float64, c.HeadDim/2)
+	for i := range freq {
+		freq[i] = c.RopeScaling.apply(1 / asm.Pow64(c.RopeTheta, float64(2*i)/float64(c.HeadDim)))
 	}
-	return r
+	return freq
 }
 
 // apply stretches one frequency.

@@ -59,6 +59,7 @@ type cli struct {
 	Tokenize tokenizeCmd `cmd:"" help:"Text to token ids."`
 	Inspect  inspectCmd  `cmd:"" help:"Look inside a model or a record, or at logits."`
 	Bench    benchCmd    `cmd:"" help:"Measure the engine on this machine."`
+	Export   exportCmd   `cmd:"" help:"Write a model for other programs: GGUF for llama.cpp."`
 }
 
 const about = `Teach a small language model a new domain on an ordinary CPU, without losing what it knew.

@@ -1,0 +1,297 @@
+package export
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"reprise/tokenizer"
+)
+
+// Kinds of tokens in llama.cpp.
+const (
+	normalToken  = 1
+	unknownToken = 2
+	controlToken = 3
+	userToken    = 4
+	unusedToken  = 5
+	byteToken    = 6
+)
+
+// tokenizerFile is what of a tokenizer.json package tokenizer does not tell. The file has passed its checks.
+type tokenizerFile struct {
+	AddedTokens []struct {
+		ID      int32  `json:"id"`
+		Content string `json:"content"`
+	} `json:"added_tokens"`
+	Normalizer   step `json:"normalizer"`
+	PreTokenizer step `json:"pre_tokenizer"`
+	Model        struct {
+		Merges   []merge `json:"merges"`
+		UnkToken string  `json:"unk_token"`
+	} `json:"model"`
+}
+
+// step is a normaliser or pre-tokenizer, with the fields that are looked at.
+type step struct {
+	Type             string `json:"type"`
+	Normalizers      []step `json:"normalizers"`
+	PreTokenizers    []step `json:"pretokenizers"`
+	AddPrefixSpace   *bool  `json:"add_prefix_space"`
+	UseRegex         *bool  `json:"use_regex"`
+	IndividualDigits bool   `json:"individual_digits"`
+	PrependScheme    string `json:"prepend_scheme"`
+	Behavior         string `json:"behavior"`
+	Invert           bool   `json:"invert"`
+	Pattern          struct {
+		Regex string
+	} `json:"pattern"`
+}
+
+// flat lists the steps of a sequence.
+func (s step) flat() []step {
+	if s.Type == "Sequence" {
+		return append(s.Normalizers, s.PreTokenizers...)
+	}
+	if s.Type == "" {
+		return nil
+	}
+	return []step{s}
+}
+
+// merge is a pair of pieces, written "a b" or ["a", "b"].
+type merge [2]string
+
+func (m *merge) UnmarshalJSON(b []byte) error {
+	if len(b) > 0 && b[0] == '[' {
+		return json.Unmarshal(b, (*[2]string)(m))
+	}
+	var s string
+	if err := json.Unmarshal(b, &s); err != nil {
+		return err
+	}
+	m[0], m[1], _ = strings.Cut(s, " ")
+	return nil
+}
+
+// vocabulary writes the tokenizer's metadata.
+func (e *exporter) vocabulary(dir string) error {
+	tok, err := tokenizer.Load(dir)
+	if err != nil {
+		return err
+	}
+	if err := e.cfg.CheckTokenizer(tok.VocabSize()); err != nil {
+		return err
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "tokenizer.json"))
+	if err != nil {
+		return err
+	}
+	var file tokenizerFile
+	if err := json.Unmarshal(text, &file); err != nil {
+		return fmt.Errorf("tokenizer.json: %w", err)
+	}
+	pieces, kinds := e.pieces(tok, &file)
+	if tok.ByteLevel() {
+		pre, err := preName(&file)
+		if err != nil {
+			return fmt.Errorf("tokenizer.json: %w", err)
+		}
+		merges := make([]string, len(file.Model.Merges))
+		for i, m := range file.Model.Merges {
+			merges[i] = m[0] + " " + m[1]
+		}
+		e.set("tokenizer.ggml.model", "gpt2")
+		e.set("tokenizer.ggml.pre", pre)
+		e.set("tokenizer.ggml.tokens", pieces)
+		e.set("tokenizer.ggml.token_type", kinds)
+		e.set("tokenizer.ggml.merges", merges)
+		for _, n := range file.Normalizer.flat() {
+			e.notes = append(e.notes, fmt.Sprintf("llama.cpp does not apply the tokenizer's normalizer %s", n.Type))
+		}
+	} else {
+		scores, err := scores(tok, &file, pieces, kinds)
+		if err != nil {
+			return fmt.Errorf("tokenizer.json: %w", err)
+		}
+		e.set("tokenizer.ggml.model", "llama")
+		e.set("tokenizer.ggml.pre", "default")
+		e.set("tokenizer.ggml.tokens", pieces)
+		e.set("tokenizer.ggml.scores", scores)
+		e.set("tokenizer.ggml.token_type", kinds)
+		e.set("tokenizer.ggml.add_space_prefix", prefixSpace(&file))
+		if id, ok := tok.ID(file.Model.UnkToken); ok {
+			e.set("tokenizer.ggml.unknown_token_id", uint32(id))
+		}
+	}
+	e.special(tok)
+	return e.chatTemplate(dir)
+}
+
+// pieces lists the vocabulary with the kind of every token; rows of the embedding that no token has are unused.
+func (e *exporter) pieces(tok *tokenizer.Tokenizer, file *tokenizerFile) ([]string, []int32) {
+	added := map[int32]string{}
+	for _, a := range file.AddedTokens {
+		added[a.ID] = a.Content
+	}
+	pieces, kinds := make([]string, e.cfg.VocabSize), make([]int32, e.cfg.VocabSize)
+	for id := range int32(e.cfg.VocabSize) {
+		piece := tok.Piece(id)
+		content, isAdded := added[id]
+		kind := int32(normalToken)
+		switch {
+		case piece == "" && !isAdded:
+			piece, kind = fmt.Sprintf("[PAD%d]", id), unusedToken
+		case !tok.ByteLevel() && piece == file.Model.UnkToken:
+			kind = unknownToken
+		case tok.IsSpecial(id):
+			piece, kind = content, controlToken
+		case isAdded:
+			piece, kind = content, userToken
+		case !tok.ByteLevel() && isByte(piece):
+			kind = byteToken
+		}
+		pieces[id], kinds[id] = piece, kind
+	}
+	return pieces, kinds
+}
+
+// isByte recognises "<0x0A>".
+func isByte(piece string) bool {
+	var b byte
+	n, err := fmt.Sscanf(piece, "<0x%02X>", &b)
+	return n == 1 && err == nil && len(piece) == 6
+}
+
+// special writes the ids with a meaning.
+func (e *exporter) special(tok *tokenizer.Tokenizer) {
+	id := func(key string, id int32, known bool, config []int32) bool {
+		if !known && len(config) > 0 {
+			id, known = config[0], true
+		}
+		if known {
+			e.set("tokenizer.ggml."+key, uint32(id))
+		}
+		return known
+	}
+	bos, ok := tok.BOS()
+	id("bos_token_id", bos, ok, e.cfg.BOS)
+	eos, ok := tok.EOS()
+	if !id("eos_token_id", eos, ok, e.cfg.EOS) {
+		e.notes = append(e.notes, "neither tokenizer nor config.json names an end id; llama.cpp will assume one of its own")
+	}
+	e.set("tokenizer.ggml.add_bos_token", tok.AddsBOS())
+	e.set("tokenizer.ggml.add_eos_token", false)
+}
+
+// chatTemplate takes along the template of tokenizer_config.json or chat_template.jinja, if there is one.
+func (e *exporter) chatTemplate(dir string) error {
+	var config struct {
+		Template any `json:"chat_template"`
+	}
+	if text, err := os.ReadFile(filepath.Join(dir, "tokenizer_config.json")); err == nil {
+		if err := json.Unmarshal(text, &config); err != nil {
+			return fmt.Errorf("tokenizer_config.json: %w", err)
+		}
+	}
+	if text, err := os.ReadFile(filepath.Join(dir, "chat_template.jinja")); err == nil {
+		config.Template = string(text)
+	}
+	if template, ok := config.Template.(string); ok {
+		e.set("tokenizer.chat_template", template)
+	}
+	return nil
+}
+
+// The patterns of pre-tokenizers that llama.cpp knows by name.
+const (
+	llama3Pattern = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+	qwen2Pattern  = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+)
+
+// preName is llama.cpp's name for how a text is cut into words before the merges.
+func preName(file *tokenizerFile) (string, error) {
+	var parts []string
+	for _, s := range file.PreTokenizer.flat() {
+		switch {
+		case s.Type == "ByteLevel" && (s.AddPrefixSpace == nil || *s.AddPrefixSpace):
+			return "", fmt.Errorf("pre_tokenizer: add_prefix_space has no equal in llama.cpp")
+		case s.Type == "ByteLevel" && (s.UseRegex == nil || *s.UseRegex):
+			parts = append(parts, "gpt2")
+		case s.Type == "ByteLevel":
+		case s.Type == "Digits" && s.IndividualDigits:
+			parts = append(parts, "digits")
+		case s.Type == "Split" && s.Behavior == "Isolated" && !s.Invert || s.Type == "Split" && s.Behavior == "Removed" && s.Invert:
+			parts = append(parts, s.Pattern.Regex)
+		default:
+			return "", fmt.Errorf("pre_tokenizer: %s as it is set has no equal in llama.cpp", s.Type)
+		}
+	}
+	known := map[string]string{
+		"gpt2": "gpt-2", tokenizer.GPT2Pattern: "gpt-2", "digits gpt2": "smollm", llama3Pattern: "llama-bpe", qwen2Pattern: "qwen2",
+	}
+	if name := known[strings.Join(parts, " ")]; name != "" {
+		return name, nil
+	}
+	return "", fmt.Errorf("pre_tokenizer: the pattern %q has no name in llama.cpp; known are those of GPT-2, Llama 3, Qwen 2 and SmolLM", strings.Join(parts, " "))
+}
+
+// prefixSpace says whether a space is put in front of a text.
+func prefixSpace(file *tokenizerFile) bool {
+	for _, s := range slices.Concat(file.Normalizer.flat(), file.PreTokenizer.flat()) {
+		switch s.Type {
+		case "Prepend":
+			return true
+		case "Metaspace":
+			return s.PrependScheme != "never" && (s.PrependScheme != "" || s.AddPrefixSpace == nil || *s.AddPrefixSpace)
+		}
+	}
+	return false
+}
+
+// scores turns merges into SentencePiece's form, in which pieces have scores and the pair whose joined piece scores highest
+// is merged: a piece scores minus the rank of its first merge. That gives the same ids if every split of a piece into two
+// others is a merge and the merges of one piece stand together; else the tokenizer is refused.
+func scores(tok *tokenizer.Tokenizer, file *tokenizerFile, pieces []string, kinds []int32) ([]float32, error) {
+	merges := file.Model.Merges
+	out := make([]float32, len(pieces))
+	known := make(map[merge]bool, len(merges))
+	last := map[string]int{}
+	for rank, m := range merges {
+		known[m] = true
+		joined := m[0] + m[1]
+		id, _ := tok.ID(joined)
+		before, seen := last[joined]
+		switch {
+		case !seen:
+			out[id] = -float32(rank)
+		case before != rank-1:
+			return nil, fmt.Errorf("merges[%d]: %q has merges of other pieces between its own; llama.cpp could not keep their order", rank, joined)
+		}
+		last[joined] = rank
+	}
+	for id, piece := range pieces {
+		if _, merged := last[piece]; !merged {
+			out[id] = -float32(len(merges))
+		}
+		if kinds[id] != normalToken {
+			continue
+		}
+		for i := range piece {
+			if i == 0 || !utf8.RuneStart(piece[i]) {
+				continue
+			}
+			m := merge{piece[:i], piece[i:]}
+			_, left := tok.ID(m[0])
+			_, right := tok.ID(m[1])
+			if left && right && !known[m] {
+				return nil, fmt.Errorf("merges: %q is no merge of %q and %q, which llama.cpp would make; this tokenizer cannot be converted", piece, m[0], m[1])
+			}
+		}
+	}
+	return out, nil
+}
