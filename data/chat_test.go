@@ -193,7 +193,7 @@ func TestEachText(t *testing.T) {
 		`{"segments":[{"text":"g","label":true}]}`, `{"messages":[{"role":"user","content":"h"},{"role":"assistant","content":"i"}]}`,
 		`{"messages":[{"role":"user","content":"j"}]}`}
 	var got []string
-	if err := EachText(write(t, "a.jsonl", strings.Join(lines, "\n")), func(s string) { got = append(got, s) }); err != nil {
+	if err := EachText(write(t, "a.jsonl", strings.Join(lines, "\n")), func(s string) error { got = append(got, s); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	if want := []string{"a", "b", " c", "d", " e", " f", "g", "h", "i", "j"}; !slices.Equal(got, want) {

@@ -68,8 +68,8 @@ func baseFormat(path string) string {
 }
 
 // EachText calls use for every text of a file or directory (its training part), whatever its shape: for what is counted and
-// not learnt, such as a vocabulary.
-func EachText(path string, use func(text string)) error {
+// not learnt, such as a vocabulary. An error of use ends it.
+func EachText(path string, use func(text string) error) error {
 	files, err := Files(path, false)
 	for _, file := range files {
 		if err == nil {
@@ -86,7 +86,7 @@ func EachText(path string, use func(text string)) error {
 	return nil
 }
 
-func eachText(path string, use func(text string)) error {
+func eachText(path string, use func(text string) error) error {
 	s, err := openSource(path)
 	if err != nil {
 		return err
@@ -94,10 +94,10 @@ func eachText(path string, use func(text string)) error {
 	defer s.Close()
 	if s.kind == textFile {
 		text, err := readText(s)
-		if err == nil {
-			use(text)
+		if err != nil {
+			return err
 		}
-		return err
+		return use(text)
 	}
 	return s.rows(func(line int, b []byte) error {
 		row, err := parseRow(b)
@@ -117,8 +117,11 @@ func eachText(path string, use func(text string)) error {
 			texts = append(texts, m.Content)
 		}
 		for _, t := range texts {
-			if t != "" {
-				use(t)
+			if t == "" {
+				continue
+			}
+			if err := use(t); err != nil {
+				return err
 			}
 		}
 		return nil

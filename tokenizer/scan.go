@@ -10,16 +10,16 @@ const GPT2Pattern = `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]
 
 // The patterns of Llama 3 and Qwen 2 differ in the length of a number.
 const (
-	llama3Pattern = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
-	qwen2Pattern  = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+	Llama3Pattern = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+	Qwen2Pattern  = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 )
 
 // scanners are hand-written equals of patterns: the end of the word that begins at i. They match at every place, so nothing
 // lies between two words.
 var scanners = map[string]func(text string, i int) int{
 	GPT2Pattern:   scanGPT2,
-	llama3Pattern: func(text string, i int) int { return scanLlama3(text, i, 3) },
-	qwen2Pattern:  func(text string, i int) int { return scanLlama3(text, i, 1) },
+	Llama3Pattern: func(text string, i int) int { return scanLlama3(text, i, 3) },
+	Qwen2Pattern:  func(text string, i int) int { return scanLlama3(text, i, 1) },
 }
 
 // class is what the patterns tell apart: every character is of one class.
@@ -118,7 +118,7 @@ func scanGPT2(text string, i int) int {
 	return run(text, i+n, k)
 }
 
-// scanLlama3 equals llama3Pattern with numbers of at most digits characters.
+// scanLlama3 equals Llama3Pattern with numbers of at most digits characters.
 func scanLlama3(text string, i int, digits int) int {
 	if text[i] == '\'' {
 		if end := contraction(text, i+1); end > 0 {

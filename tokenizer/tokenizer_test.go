@@ -110,7 +110,7 @@ func TestRoundTrip(t *testing.T) {
 // Byte-level tokenizers lose nothing, whatever their pattern: not even bytes that are not UTF-8, which only Decode replaces.
 func FuzzRoundTrip(f *testing.F) {
 	var toks []*Tokenizer
-	for _, pattern := range []string{GPT2Pattern, llama3Pattern, qwen2Pattern, `\p{Lu}?\p{Ll}+|\d{1,3}|\s+(?=\S)`} {
+	for _, pattern := range []string{GPT2Pattern, Llama3Pattern, Qwen2Pattern, `\p{Lu}?\p{Ll}+|\d{1,3}|\s+(?=\S)`} {
 		data, err := Train(slices.Values([]string{strings.Repeat("The cat sat on the mat; it's 1,234 times that.\n\n", 3)}), TrainOptions{
 			VocabSize: 300, Special: []string{"<|endoftext|>", "<|im_start|>"}, Pattern: pattern})
 		if err != nil {

@@ -116,7 +116,7 @@ func TestTrainEqualsDefinition(t *testing.T) {
 func TestTrainSpecial(t *testing.T) {
 	text := strings.Repeat("low lower<|sep|>lowest <low>&", 9)
 	data, err := Train(slices.Values([]string{text}), TrainOptions{
-		VocabSize: 300, Special: []string{"<|endoftext|>", "<|sep|>"}, Pattern: llama3Pattern,
+		VocabSize: 300, Special: []string{"<|endoftext|>", "<|sep|>"}, Pattern: Llama3Pattern,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -5,11 +5,13 @@ import (
 	"unicode/utf8"
 
 	"reprise/model"
+	"reprise/tokenizer"
 )
 
 type generateCmd struct {
 	Model       string  `required:"" help:"Model directory." placeholder:"DIR"`
 	Prompt      string  `help:"Text to continue. Empty: start from the begin-of-text token."`
+	Chat        bool    `help:"Give the prompt as a user's message, written by the model's chat template."`
 	MaxTokens   int     `help:"Longest continuation." default:"64"`
 	Temperature float64 `help:"0: always the most probable token." default:"0"`
 	TopP        float64 `help:"Draw from the smallest set of tokens with this mass." default:"1"`
@@ -30,6 +32,13 @@ func (c *generateCmd) Run(a *app) error {
 		return err
 	}
 	prompt := tok.Encode(c.Prompt, true)
+	if c.Chat {
+		text, err := tok.RenderChat(tokenizer.Conversation{Messages: []tokenizer.Message{{Role: "user", Content: c.Prompt}}}, true)
+		if err != nil {
+			return err
+		}
+		prompt = tok.Encode(text, false) // the template brings its own begin-of-text token
+	}
 	if len(prompt) == 0 {
 		if bos, ok := tok.BOS(); ok {
 			prompt = []int32{bos}
@@ -37,6 +46,9 @@ func (c *generateCmd) Run(a *app) error {
 	}
 	stop := m.Config.EOS
 	if id, ok := tok.EOS(); ok {
+		stop = append([]int32{id}, stop...)
+	}
+	if id, ok := tok.EndOfTurn(); ok && c.Chat {
 		stop = append([]int32{id}, stop...)
 	}
 	ids := append([]int32(nil), prompt...)

@@ -56,8 +56,8 @@ type cli struct {
 	Compare  compareCmd  `cmd:"" help:"Run methods × learning rates × seeds over one base model; what they learn, forget and cost."`
 	Report   reportCmd   `cmd:"" help:"One HTML page with plots from a run or a comparison."`
 	Generate generateCmd `cmd:"" help:"Continue a prompt."`
-	Tokenize tokenizeCmd `cmd:"" help:"Text to token ids."`
-	Inspect  inspectCmd  `cmd:"" help:"Look inside a model or a record, or at logits."`
+	Tokenize tokenizeCmd `cmd:"" help:"Text to token ids and back; learn a vocabulary."`
+	Inspect  inspectCmd  `cmd:"" help:"Look inside data, a model or a record, or at logits."`
 	Bench    benchCmd    `cmd:"" help:"Measure the engine on this machine."`
 	Export   exportCmd   `cmd:"" help:"Write a model for other programs: GGUF for llama.cpp."`
 }

@@ -23,8 +23,13 @@ type progress struct {
 }
 
 func newProgress(out io.Writer, what string, quiet bool) *progress {
-	f, ok := out.(*os.File)
-	return &progress{out: out, what: what, quiet: quiet, live: ok && term.IsTerminal(int(f.Fd())), start: time.Now()}
+	return &progress{out: out, what: what, quiet: quiet, live: isTerminal(out), start: time.Now()}
+}
+
+// isTerminal reports whether w is a terminal.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // plainEvery is how often a plain line is printed.

@@ -20,7 +20,7 @@ type recordCmd struct {
 
 type recordRunCmd struct {
 	Model     string  `required:"" help:"Base model directory." placeholder:"DIR"`
-	Data      string  `required:"" help:"Training text: .txt or .jsonl, also .gz, .bz2, .zst." placeholder:"FILE"`
+	Data      string  `required:"" help:"Training data: .txt, .jsonl or .json (also .gz, .bz2, .zst), or a directory with a train file." placeholder:"FILE"`
 	Out       string  `required:"" help:"Record to write; {shard} in it stands for the part's number." placeholder:"FILE"`
 	Tau       float64 `default:"0.95" help:"Mass that a position's ids must cover."`
 	KMin      int     `default:"4" help:"At least so many ids."`

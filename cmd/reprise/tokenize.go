@@ -15,6 +15,7 @@ import (
 type tokenizeCmd struct {
 	Encode tokenizeEncodeCmd `cmd:"" default:"withargs" help:"Text to token ids (the default)."`
 	Decode tokenizeDecodeCmd `cmd:"" help:"Token ids to text."`
+	Train  tokenizeTrainCmd  `cmd:"" help:"Learn a byte-level BPE vocabulary from text."`
 }
 
 type tokenizeEncodeCmd struct {

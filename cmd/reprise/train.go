@@ -23,7 +23,7 @@ type recipeFlags struct {
 	Init      *string `group:"Recipe" help:"config.json to begin from with fresh weights, instead of --model." placeholder:"FILE"`
 	Tokenizer *string `group:"Recipe" help:"For --init: directory of the tokenizer.json." placeholder:"DIR"`
 	Replay    *string `group:"Recipe" help:"Record made by reprise record." placeholder:"FILE"`
-	Data      *string `group:"Recipe" help:"Training text, for --loss full without a record." placeholder:"FILE"`
+	Data      *string `group:"Recipe" help:"Training data in any shape that record reads, for --loss full without a record." placeholder:"FILE"`
 	Out       *string `group:"Recipe" help:"Run directory; must not exist or be empty." placeholder:"DIR"`
 
 	DType        *string  `name:"dtype" group:"Recipe" help:"Type of the written weights: f32, bf16 or f16 (the base model's)."`
