@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -261,25 +262,29 @@ func TestRecordIsOneFile(t *testing.T) {
 		t.Error("a resumed recording has other bytes")
 	}
 
+	// Shards of every tier, with their own numbers of workers, merged in an order of their own.
 	tiers := asm.Available()
-	var shards []string
-	for i := range 3 {
-		restore := asm.Force(tiers[i%len(tiers)])
-		j := job(t, filepath.Join(dir, "shard"+string(rune('0'+i))), i+1)
-		j.Shard, j.Shards = i, 3
-		_, err := replay.Record(t.Context(), j)
-		restore()
-		if err != nil {
+	for _, n := range []int{2, 3, 7} {
+		var shards []string
+		for _, i := range tensor.NewRNG(1, "order", uint64(n)).Perm(n) {
+			restore := asm.Force(tiers[(i+n)%len(tiers)])
+			j := job(t, filepath.Join(dir, fmt.Sprintf("shard%d-of-%d", i, n)), 1+(i+n)%3)
+			j.Shard, j.Shards = i, n
+			_, err := replay.Record(t.Context(), j)
+			restore()
+			if err != nil {
+				t.Fatal(err)
+			}
+			shards = append(shards, j.Out)
+		}
+		slices.Reverse(shards)
+		merged := fmt.Sprintf("merged%d", n)
+		if err := replay.Merge(filepath.Join(dir, merged), shards); err != nil {
 			t.Fatal(err)
 		}
-		shards = append(shards, j.Out)
-	}
-	slices.Reverse(shards)
-	if err := replay.Merge(filepath.Join(dir, "merged"), shards); err != nil {
-		t.Fatal(err)
-	}
-	if read("merged") != want {
-		t.Error("merged shards have other bytes")
+		if read(merged) != want {
+			t.Errorf("%d merged shards have other bytes", n)
+		}
 	}
 }
 
