@@ -116,7 +116,8 @@ func randomMatrix(rows, cols int, seed uint64) *tensor.Matrix {
 	return m
 }
 
-// TestBitsOfEveryFamily: states and gradients depend neither on the workers nor on the cut into micro-batches.
+// TestBitsOfEveryFamily: states and gradients depend neither on the tier nor on the workers nor on the cut into
+// micro-batches.
 func TestBitsOfEveryFamily(t *testing.T) {
 	for name, cfg := range allFamilies(t) {
 		m := randomModel(cfg, 1)
@@ -129,23 +130,28 @@ func TestBitsOfEveryFamily(t *testing.T) {
 		up := randomMatrix(rows, cfg.HiddenSize, 3)
 		var states []float32
 		var grads map[string][]float32
-		for _, workers := range []int{1, 2, 5} {
+		check := func(workers, micro int) {
 			pool := tensor.NewPool(workers)
-			for _, micro := range []int{4, 1, 3} {
-				s, g := runBackward(m, pool, segments, up, micro)
-				if states == nil {
-					states, grads = s, g
-				}
-				if !sameBits(s, states) {
-					t.Errorf("%s: %d workers, micro-batches of %d: other states", name, workers, micro)
-				}
-				for tensor := range grads {
-					if !sameBits(g[tensor], grads[tensor]) {
-						t.Errorf("%s: %d workers, micro-batches of %d: another gradient of %s", name, workers, micro, tensor)
-					}
+			defer pool.Close()
+			s, g := runBackward(m, pool, segments, up, micro)
+			if states == nil {
+				states, grads = s, g
+			}
+			if !sameBits(s, states) {
+				t.Errorf("%s: %v, %d workers, micro-batches of %d: other states", name, asm.Active(), workers, micro)
+			}
+			for tensor := range grads {
+				if !sameBits(g[tensor], grads[tensor]) {
+					t.Errorf("%s: %v, %d workers, micro-batches of %d: another gradient of %s", name, asm.Active(), workers, micro, tensor)
 				}
 			}
-			pool.Close()
+		}
+		for _, tier := range asm.Available() {
+			restore := asm.Force(tier)
+			check(2, 4)
+			check(1, 1)
+			check(5, 3)
+			restore()
 		}
 	}
 }
