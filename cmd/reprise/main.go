@@ -53,6 +53,8 @@ type cli struct {
 	Record   recordCmd   `cmd:"" help:"Stage 0: run the base model over the data and record what it finds probable."`
 	Train    trainCmd    `cmd:"" help:"Stage 1: train on a record (replay) or on text (full cross-entropy)."`
 	Eval     evalCmd     `cmd:"" help:"Cross-entropy, multiple choice and exact match of a model on files."`
+	Compare  compareCmd  `cmd:"" help:"Run methods × learning rates × seeds over one base model; what they learn, forget and cost."`
+	Report   reportCmd   `cmd:"" help:"One HTML page with plots from a run or a comparison."`
 	Generate generateCmd `cmd:"" help:"Continue a prompt."`
 	Tokenize tokenizeCmd `cmd:"" help:"Text to token ids."`
 	Inspect  inspectCmd  `cmd:"" help:"Look inside a model or a record, or at logits."`

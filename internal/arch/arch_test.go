@@ -27,6 +27,8 @@ var mayImport = map[string][]string{
 	"replay":              {"asm", "tensor", "model", "loss", "data", "tokenizer", "internal/atomicfile"},
 	"eval":                {"asm", "tensor", "model", "loss", "data", "tokenizer"},
 	"train":               {"asm", "tensor", "model", "loss", "optim", "data", "tokenizer", "checkpoint", "replay", "eval", "internal/atomicfile"},
+	"report":              {"asm"},
+	"internal/compare":    {"asm", "tensor", "data", "tokenizer", "checkpoint", "replay", "eval", "train", "report", "internal/atomicfile"},
 	"internal/atomicfile": {},
 	"internal/guard":      {},
 	"internal/testdata":   {},
@@ -34,7 +36,7 @@ var mayImport = map[string][]string{
 	"internal/synth":      {"tensor", "data"},
 	"internal/demo":       {"asm", "tensor", "model", "loss", "optim", "data", "tokenizer", "checkpoint", "replay", "eval", "train", "internal/synth", "internal/atomicfile"},
 	"internal/bench":      {"asm", "tensor", "model", "loss", "data", "replay"},
-	"cmd/reprise":         {"asm", "tensor", "model", "optim", "data", "tokenizer", "checkpoint", "replay", "eval", "train", "internal/atomicfile", "internal/bench", "internal/demo"},
+	"cmd/reprise":         {"asm", "tensor", "model", "optim", "data", "tokenizer", "checkpoint", "replay", "eval", "train", "report", "internal/atomicfile", "internal/bench", "internal/compare", "internal/demo"},
 }
 
 // core packages import nothing from outside but cpuid.

@@ -167,6 +167,9 @@ func (g *Grid) Validate() error {
 // owned are the recipe keys that the comparison sets itself.
 var owned = []string{"model", "replay", "data", "out", "mix", "lr", "seed", "eval", "save", "max_steps", "max_seq_len"}
 
+// budget are the keys that decide how many tokens a run sees.
+var budget = []string{"epochs", "global_batch_size"}
+
 // recipe is the recipe of a method: the defaults, the grid's keys, then the method's.
 func (g *Grid) recipe(m *Method) (train.Recipe, error) {
 	r := train.DefaultRecipe()
@@ -174,6 +177,11 @@ func (g *Grid) recipe(m *Method) (train.Recipe, error) {
 		name := "recipe"
 		if where == 1 {
 			name = "methods: " + m.Name
+			for _, k := range budget {
+				if _, ok := keys[k]; ok {
+					return r, fmt.Errorf("compare: %s: %s: all methods have the same budget; set it under recipe", name, k)
+				}
+			}
 		}
 		for _, k := range owned {
 			if _, ok := keys[k]; ok {

@@ -23,8 +23,8 @@ const Config = `{"architectures":["LlamaForCausalLM"],"model_type":"llama","voca
 // MaxSeqLen suits the text of Write.
 const MaxSeqLen = 48
 
-// Write fills dir with base/ (a Hugging Face directory with fresh weights), domain.jsonl (prompts and completions) and
-// general.txt.
+// Write fills dir with base/ (a Hugging Face directory with fresh weights), domain.jsonl (prompts and completions),
+// general.txt (one text) and stories.txt (forty, with blank lines between them).
 func Write(dir string) error {
 	rng := tensor.NewRNG(5, "words", 0)
 	words := strings.Fields("red blue lamp stone river seven open close the a and of runs sings quickly never")
@@ -47,6 +47,13 @@ func Write(dir string) error {
 		return err
 	}
 	if err := os.WriteFile(filepath.Join(dir, "general.txt"), []byte(pick(120)+"\n"), 0o666); err != nil {
+		return err
+	}
+	var stories []string
+	for range 40 {
+		stories = append(stories, pick(12))
+	}
+	if err := os.WriteFile(filepath.Join(dir, "stories.txt"), []byte(strings.Join(stories, "\n\n")+"\n"), 0o666); err != nil {
 		return err
 	}
 	tok, err := tokenizer.Train(slices.Values(lines), tokenizer.TrainOptions{VocabSize: 300, Special: []string{"<|endoftext|>"}})

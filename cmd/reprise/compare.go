@@ -1,0 +1,135 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"reprise/internal/atomicfile"
+	"reprise/internal/compare"
+	"reprise/report"
+)
+
+type compareCmd struct {
+	Grid  string    `arg:"" help:"YAML file: base, domain, general texts, methods, learning rates, seeds."`
+	Out   string    `help:"Directory of the comparison, instead of the grid's." placeholder:"DIR"`
+	Base  string    `help:"Base model directory, instead of the grid's." placeholder:"DIR"`
+	Seeds []uint64  `help:"Seeds, instead of the grid's; more can be added later."`
+	LRs   []float64 `name:"lrs" help:"Learning rates, instead of the grid's; methods with rates of their own keep them."`
+	JSON  bool      `name:"json" help:"Print the results as one JSON object."`
+}
+
+func (c *compareCmd) Run(a *app) error {
+	g, err := compare.ReadGrid(c.Grid)
+	if err != nil {
+		return err
+	}
+	if c.Out != "" {
+		g.Out = c.Out
+	}
+	if c.Base != "" {
+		g.Base = c.Base
+	}
+	if len(c.Seeds) > 0 {
+		g.Seeds = c.Seeds
+	}
+	if len(c.LRs) > 0 {
+		g.LRs = c.LRs
+	}
+	r, err := compare.New(g, a.pool(), a.note)
+	if err != nil {
+		return err
+	}
+	result, err := r.Run(a.ctx)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return json.NewEncoder(a.stdout).Encode(result)
+	}
+	a.printf("%s", comparisonTable(result))
+	a.printf("\n%s and %s are in %s\n", report.ResultsFile, report.PageFile, g.Out)
+	return nil
+}
+
+// comparisonTable is a comparison as text, a method a line.
+func comparisonTable(c *report.Comparison) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "base: domain %.4f, general %v; %d steps, %d tokens, %d seeds; f %.2f, head's share %.2f, %d epochs\n",
+		c.BaseDomain, c.BaseGeneral, c.Steps, c.Tokens, len(c.Seeds), c.LossShare, c.HeadShare, c.Epochs)
+	fmt.Fprintf(&b, "%-24s %9s  %16s %16s %16s %8s %7s %9s %9s %8s\n", "method", "best lr", "domain loss", "forgetting", "F at equal gain", "KL", "rho", "seconds", "to target", "ceiling")
+	for _, m := range c.Methods {
+		if m.Best < 0 {
+			fmt.Fprintf(&b, "%-24s diverged at every learning rate\n", m.Name)
+			continue
+		}
+		p := m.LRs[m.Best]
+		edge := " "
+		if m.Edge {
+			edge = "*"
+		}
+		equal, target, rho, ceiling := "not reached", "no", "", ""
+		if m.AtEqual != nil {
+			equal = plusMinus(*m.AtEqual)
+		}
+		if m.Target != nil {
+			target = fmt.Sprintf("%.1f", m.Target.Mean)
+		}
+		if m.Rho != nil {
+			rho = fmt.Sprintf("%.3f", *m.Rho)
+		}
+		if m.Ceiling != nil {
+			ceiling = fmt.Sprintf("%.0f %%", 100**m.Ceiling)
+		}
+		fmt.Fprintf(&b, "%-24s %9.3g%s %16s %16s %16s %8.4f %7s %9.1f %9s %8s\n", m.Name, p.LR, edge, plusMinus(p.Loss), plusMinus(p.Forget), equal,
+			p.KL.Mean, rho, m.Cost.Total(), target, ceiling)
+	}
+	fmt.Fprintf(&b, "seconds: Stage 0, records of mixed text and refreshes counted in. F at equal gain: at %.4f nats, %.0f %% of %s's. *: on the edge of the grid\n",
+		c.AtGain, 100*c.EqualGain, c.Reference)
+	for _, m := range c.Methods {
+		if v := m.Verdict; v != nil {
+			fmt.Fprintf(&b, "%-24s better domain: %s (%+.4f [%+.4f, %+.4f]); less forgetting: %s (%s); over 40 %% cheaper: %s (%s)\n", m.Name,
+				yesNo(v.Better), v.Difference, v.Low, v.High, yesNo(v.Less), strings.TrimSuffix(v.ForgetWhy, ". "), yesNo(v.Cheaper), v.TimeToTarget)
+		}
+	}
+	for _, w := range c.Warnings {
+		fmt.Fprintf(&b, "warning: %s\n", w)
+	}
+	return b.String()
+}
+
+func plusMinus(s report.Spread) string {
+	if s.N < 2 {
+		return fmt.Sprintf("%.4f", s.Mean)
+	}
+	return fmt.Sprintf("%.4f ± %.4f", s.Mean, s.SD)
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+type reportCmd struct {
+	Dir string `arg:"" help:"Run directory, or directory of a comparison."`
+	Out string `help:"File to write; default: report.html in the directory." placeholder:"FILE"`
+}
+
+func (c *reportCmd) Run(a *app) error {
+	text, err := report.Page(c.Dir)
+	if err != nil {
+		return err
+	}
+	out := c.Out
+	if out == "" {
+		out = filepath.Join(c.Dir, report.PageFile)
+	}
+	if err := atomicfile.WriteFile(out, text); err != nil {
+		return err
+	}
+	a.printf("%s\n", out)
+	return nil
+}

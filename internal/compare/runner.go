@@ -1,0 +1,236 @@
+package compare
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+
+	"reprise/asm"
+	"reprise/checkpoint"
+	"reprise/eval"
+	"reprise/internal/atomicfile"
+	"reprise/report"
+	"reprise/tensor"
+	"reprise/tokenizer"
+	"reprise/train"
+)
+
+// Runner runs a grid.
+type Runner struct {
+	grid *Grid
+	pool *tensor.Pool
+	say  func(format string, args ...any)
+
+	base    *checkpoint.Loaded // stays as it is: cells load their own
+	tok     *tokenizer.Tokenizer
+	texts   *held
+	held    [32]byte // digest of texts
+	learnt  map[string][]unit
+	records map[string]*record
+
+	origin Cell // the base model's own scores
+	cells  map[string]*Cell
+}
+
+// New loads what a valid grid names. say receives a line of progress at a time.
+func New(g *Grid, pool *tensor.Pool, say func(format string, args ...any)) (*Runner, error) {
+	if err := g.Validate(); err != nil {
+		return nil, err
+	}
+	r := &Runner{grid: g, pool: pool, say: say, learnt: map[string][]unit{}, records: map[string]*record{}, cells: map[string]*Cell{}}
+	var err error
+	if r.base, err = checkpoint.Load(g.Base); err != nil {
+		return nil, err
+	}
+	if r.tok, err = tokenizer.Load(g.Base); err != nil {
+		return nil, err
+	}
+	if r.texts, err = g.hold(r.tok); err != nil {
+		return nil, err
+	}
+	r.held = digest(append([][]unit{r.texts.choose, r.texts.report}, r.texts.general...)...)
+	if err := os.MkdirAll(filepath.Join(g.Out, "records"), 0o777); err != nil {
+		return nil, fmt.Errorf("compare: %w", err)
+	}
+	return r, nil
+}
+
+// Run runs every cell that has no result yet, extends the grid where a method's best learning rate lies on its edge, and
+// writes results.json and report.html. An interrupted comparison goes on with the next call.
+func (r *Runner) Run(ctx context.Context) (*report.Comparison, error) {
+	if err := r.scoreBase(ctx); err != nil {
+		return nil, err
+	}
+	var todo []id
+	for _, seed := range r.grid.Seeds { // whole seeds first: half a comparison is then a comparison
+		for i := range r.grid.Methods {
+			for _, lr := range r.grid.Methods[i].LRs {
+				todo = append(todo, id{&r.grid.Methods[i], lr, seed})
+			}
+		}
+	}
+	if err := r.runAll(ctx, todo); err != nil {
+		return nil, err
+	}
+	added := map[string]int{}
+	for {
+		todo = todo[:0]
+		for i := range r.grid.Methods {
+			m := &r.grid.Methods[i]
+			if lr, ok := r.beyond(m); ok && added[m.Name] < r.grid.Extend {
+				added[m.Name]++
+				m.LRs = append(m.LRs, lr)
+				slices.Sort(m.LRs)
+				r.say("%s: the best learning rate is on the grid's edge; adding %.3g", m.Name, lr)
+				for _, seed := range r.grid.Seeds {
+					todo = append(todo, id{m, lr, seed})
+				}
+			}
+		}
+		if len(todo) == 0 {
+			break
+		}
+		if err := r.runAll(ctx, todo); err != nil {
+			return nil, err
+		}
+	}
+	c := r.analyse()
+	text, err := json.MarshalIndent(c, "", " ")
+	if err != nil {
+		return nil, err
+	}
+	if err := atomicfile.WriteFile(filepath.Join(r.grid.Out, report.ResultsFile), append(text, '\n')); err != nil {
+		return nil, err
+	}
+	return c, atomicfile.WriteFile(filepath.Join(r.grid.Out, report.PageFile), c.Page())
+}
+
+func (r *Runner) runAll(ctx context.Context, todo []id) error {
+	for i, c := range todo {
+		if ctx.Err() != nil {
+			return train.ErrInterrupted
+		}
+		p, err := r.plan(ctx, c)
+		if err != nil {
+			return fmt.Errorf("compare: %s: %w", c, err)
+		}
+		cell, err := r.finished(c, p.digest)
+		if err != nil {
+			return err
+		}
+		if cell == nil {
+			if cell, err = r.run(ctx, c, p); err != nil {
+				return fmt.Errorf("compare: %s: %w", c, err)
+			}
+			if cell.Failed != "" {
+				r.say("%d/%d %s: %s", i+1, len(todo), c, cell.Failed)
+			} else {
+				r.say("%d/%d %s: domain %.4f (%+.4f), general %+.4f, %.1f s", i+1, len(todo), c, cell.Report, cell.Report-r.origin.Report,
+					r.forget(cell), cell.Cost.Total())
+			}
+		}
+		r.cells[r.dir(c)] = cell
+	}
+	return nil
+}
+
+// scoreBase measures the base model on what the cells are measured on.
+func (r *Runner) scoreBase(ctx context.Context) error {
+	e := &eval.Evaluator{Model: r.base.Model, Pool: r.pool, Tokenizer: r.tok}
+	var err error
+	if r.origin.Choose, _, _, err = r.score(ctx, e, r.texts.choose); err != nil {
+		return err
+	}
+	if r.origin.Report, r.origin.Sums, r.origin.Counts, err = r.score(ctx, e, r.texts.report); err != nil {
+		return err
+	}
+	for i, list := range r.texts.general {
+		l, _, _, err := r.score(ctx, e, list)
+		if err != nil {
+			return err
+		}
+		r.origin.General = append(r.origin.General, General{Name: r.grid.General[i].Name, Loss: l})
+	}
+	return nil
+}
+
+// score is the token-weighted loss of documents, with every document's sum and number of scored tokens.
+func (r *Runner) score(ctx context.Context, e *eval.Evaluator, list []unit) (loss float64, sums []float64, counts []int, err error) {
+	s, n, _, err := e.Losses(ctx, flat(list))
+	if err != nil {
+		return 0, nil, nil, err
+	}
+	at := 0
+	for _, u := range list {
+		var sum float64
+		count := 0
+		for range u {
+			sum, count = sum+s[at], count+n[at]
+			at++
+		}
+		sums, counts = append(sums, sum), append(counts, count)
+	}
+	return mean(sums, counts), sums, counts, nil
+}
+
+func mean(sums []float64, counts []int) float64 {
+	var sum float64
+	n := 0
+	for i, s := range sums {
+		sum, n = sum+s, n+counts[i]
+	}
+	return sum / float64(max(1, n))
+}
+
+// forget is the rise of the loss on the general texts, their mean.
+func (r *Runner) forget(c *Cell) float64 {
+	var f float64
+	for i, g := range c.General {
+		f += (g.Loss - r.origin.General[i].Loss) / float64(len(c.General))
+	}
+	return f
+}
+
+// beyond is the learning rate half a decade outside the method's grid, on the side where its best one lies on the edge.
+func (r *Runner) beyond(m *Method) (float64, bool) {
+	points := r.points(m)
+	best := bestOf(points)
+	if best < 0 {
+		return m.LRs[0] / math.Sqrt(10), true // all diverged
+	}
+	switch best {
+	case 0:
+		return half(m.LRs[0], -1), true
+	case len(points) - 1:
+		return half(m.LRs[best], 1), true
+	}
+	return 0, false
+}
+
+// half is the next half decade, 1 and 3 in turn as people write them.
+func half(lr float64, direction int) float64 {
+	next := lr * math.Sqrt(10)
+	if direction < 0 {
+		next = lr / math.Sqrt(10)
+	}
+	scale := 1.0
+	for next*scale < 1 {
+		scale *= 10
+	}
+	for _, nice := range []float64{1, 3, 10} {
+		if x := next * scale; x > nice*0.9 && x < nice*1.12 {
+			return nice / scale
+		}
+	}
+	return next
+}
+
+// machine says what ran.
+func (r *Runner) machine() string {
+	return fmt.Sprintf("%s/%s, %s, %d workers", runtime.GOOS, runtime.GOARCH, asm.Active(), r.pool.Workers())
+}

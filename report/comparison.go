@@ -1,0 +1,97 @@
+package report
+
+// Comparison is what `reprise compare` found: the contents of results.json, and what its page shows. Losses are full
+// cross-entropy in nats per token on held-out text.
+type Comparison struct {
+	Title     string   `json:"title"`
+	Base      string   `json:"base"`
+	Domain    string   `json:"domain"`
+	General   []string `json:"general"`
+	Machine   string   `json:"machine"`
+	Seeds     []uint64 `json:"seeds"`
+	Steps     int      `json:"steps"`  // optimizer steps of a cell
+	Tokens    int      `json:"tokens"` // trained on in a cell, mean over the cells
+	Epochs    int      `json:"epochs"`
+	LossShare float64  `json:"loss_share"` // f: share of positions that carry loss
+	HeadShare float64  `json:"head_share"` // V·d/(V·d + body)
+	EqualGain float64  `json:"equal_gain"` // share of the reference's gain at which forgetting is compared
+	AtGain    float64  `json:"at_gain"`    // that gain in nats
+	Reference string   `json:"reference"`
+	Mixing    string   `json:"mixing_base,omitempty"`
+
+	BaseDomain  float64   `json:"base_domain"` // on the reported half
+	BaseGeneral []float64 `json:"base_general"`
+
+	Methods  []Method `json:"methods"`
+	Missing  int      `json:"missing_cells"` // not run yet
+	Warnings []string `json:"warnings"`
+}
+
+// Spread is a mean over seeds with its standard deviation (0 for one seed).
+type Spread struct {
+	Mean float64 `json:"mean"`
+	SD   float64 `json:"sd"`
+	N    int     `json:"n"`
+}
+
+// Method is one line of the comparison.
+type Method struct {
+	Name string    `json:"name"`
+	Note string    `json:"note,omitempty"`
+	LRs  []LRPoint `json:"lrs"`  // ascending
+	Best int       `json:"best"` // index into LRs: lowest domain loss on the choosing half; −1: none finished
+	Edge bool      `json:"edge"` // the best learning rate is the least or the greatest that was tried
+
+	AtEqual *Spread  `json:"f_at_equal_gain,omitempty"` // forgetting at Comparison.AtGain; nil: not reached by every seed
+	Target  *Spread  `json:"seconds_to_target,omitempty"`
+	Ceiling *float64 `json:"flop_ceiling,omitempty"` // saving that the FLOPs allow against full cross-entropy
+	Saving  *float64 `json:"saving,omitempty"`       // measured, at equal tokens against the reference
+	Verdict *Verdict `json:"verdict,omitempty"`
+	Rho     *float64 `json:"rho,omitempty"` // at the end, mean over seeds at the best rate
+	Cost    Cost     `json:"cost"`          // median over the cells of the best rate
+}
+
+// Cost is in wall seconds, evaluations left out.
+type Cost struct {
+	Stage0  float64 `json:"stage0"`
+	Train   float64 `json:"train"`
+	Refresh float64 `json:"refresh"`
+	Mix     float64 `json:"mix"` // records of mixed text
+}
+
+// Total adds up.
+func (c Cost) Total() float64 { return c.Stage0 + c.Train + c.Refresh + c.Mix }
+
+// LRPoint is a method at one learning rate.
+type LRPoint struct {
+	LR     float64 `json:"lr"`
+	Choose Spread  `json:"choose"` // domain loss on the choosing half
+	Loss   Spread  `json:"loss"`   // domain loss on the reported half
+	Gain   Spread  `json:"gain"`
+	Forget Spread  `json:"forget"` // mean over the general texts
+	KL     Spread  `json:"kl"`     // KL(base‖now) on the general texts
+	Seeds  []Seed  `json:"seeds"`
+	Failed int     `json:"failed"` // seeds that diverged
+}
+
+// Seed is one cell.
+type Seed struct {
+	Seed    uint64    `json:"seed"`
+	Gain    float64   `json:"gain"`
+	Forget  float64   `json:"forget"`
+	General []float64 `json:"general"` // forgetting per text
+	Seconds float64   `json:"seconds"`
+}
+
+// Verdict answers the three claims for one method against the reference; each answer is "yes" or "no" with its reason.
+type Verdict struct {
+	Better       bool    `json:"better_domain"`
+	Difference   float64 `json:"difference"` // domain loss minus the reference's, both at their best rate
+	Low          float64 `json:"low"`        // paired document bootstrap, 95 %
+	High         float64 `json:"high"`
+	SeedsAgree   bool    `json:"seeds_agree"`
+	Less         bool    `json:"less_forgetting"`
+	ForgetWhy    string  `json:"less_forgetting_why"`
+	Cheaper      bool    `json:"cheaper"`
+	TimeToTarget string  `json:"cheaper_why"`
+}

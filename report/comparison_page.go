@@ -1,0 +1,340 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"html"
+	"math"
+	"slices"
+	"strings"
+)
+
+// Page is the comparison as one HTML file.
+func (c *Comparison) Page() []byte {
+	var d doc
+	title := cmp.Or(c.Title, "Comparison on "+c.Domain)
+	d.add("<h1>%s</h1>", html.EscapeString(title))
+	d.add(`<p class="soft">What each method learns of %s, what it forgets of %s, and what that costs. Every loss is full cross-entropy in nats per token on held-out text; learning rates were chosen on one half of the domain's validation documents and are reported on the other. ± is one standard deviation over seeds.</p>`,
+		html.EscapeString(c.Domain), html.EscapeString(strings.Join(c.General, ", ")))
+	d.facts(fmt.Sprint(len(c.Methods)), "methods", fmt.Sprint(len(c.Seeds)), "seeds", fmt.Sprint(c.Steps), "steps a run",
+		thousands(c.Tokens), "tokens a run", fmt.Sprintf("%.3f", c.BaseDomain), "base, "+c.Domain,
+		fmt.Sprintf("%.3f", mean(c.BaseGeneral)), "base, general", fmt.Sprintf("%.0f %%", 100*c.LossShare), "positions with loss",
+		fmt.Sprintf("%.0f %%", 100*c.HeadShare), "head's share of the weights used")
+	if len(c.Warnings) > 0 || c.Missing > 0 {
+		d.add(`<div class="card warn"><b>Read with care</b><ul>`)
+		if c.Missing > 0 {
+			d.add("<li>%d cells have not been run yet.</li>", c.Missing)
+		}
+		for _, w := range c.Warnings {
+			d.add("<li>%s</li>", html.EscapeString(w))
+		}
+		d.add("</ul></div>")
+	}
+	var names []string
+	for _, m := range c.Methods {
+		names = append(names, m.Name)
+	}
+	d.heading("Learning against forgetting", "Each line follows one method through its learning rates, from the base model at (0, 0); large markers are the rate chosen on the other half, small dots its seeds. Down and to the right is better. Point at a line to single it out.")
+	d.card(c.pareto() + legend(names))
+	d.heading("Forgetting at equal gain", fmt.Sprintf("Interpolated along each method's line at a gain of %.3f nats, %.0f %% of what %s gains at its best. Whiskers: one standard deviation over seeds.", c.AtGain, 100*c.EqualGain, html.EscapeString(c.Reference)))
+	d.card(c.equalGain())
+	d.heading("Cost", fmt.Sprintf("Wall seconds of a run at its best learning rate, evaluations left out, median over seeds. A diamond marks the time to %s's best domain loss, where it is reached. Machine: %s.", html.EscapeString(c.Reference), html.EscapeString(c.Machine)))
+	d.card(c.costs())
+	d.heading("Learning rates", "Domain loss on the choosing half. A best rate at the end of its line is on the edge of the grid. Rates of methods that divide by √v and of methods that take the arctangent are not comparable one to one.")
+	d.card(c.rates() + legend(names))
+	d.heading("Numbers", "At the best learning rate of each method.")
+	d.card(c.table())
+	d.heading("The three claims", "Better domain: the 95 % interval of a paired bootstrap over documents excludes 0 and all seeds agree. Less forgetting: at equal gain lower by more than max(0.02, 2 standard deviations). More than 40 % cheaper: at most 0.60 of the time to the reference's best domain loss, with Stage 0 and all records counted in. Otherwise the answer is no.")
+	d.card(c.verdicts())
+	d.add(`<footer>Made by <code>reprise compare</code> from results.json in this directory.</footer>`)
+	return page(title, d.String())
+}
+
+// pareto draws forgetting over gain.
+func (c *Comparison) pareto() string {
+	v := canvas{w: 1040, h: 560}
+	xs, ys := newSpan(), newSpan()
+	xs.add(0)
+	ys.add(0)
+	for _, m := range c.Methods { // what counts is shown; a ruined model far away would squeeze the rest into a corner
+		for _, p := range m.LRs {
+			if p.Gain.N > 0 && p.Gain.Mean > 0 {
+				xs.add(p.Gain.Mean)
+			}
+		}
+		if m.Best >= 0 {
+			ys.add(m.LRs[m.Best].Forget.Mean * 1.15)
+		}
+	}
+	x, y := xs.linear(64, 1020), ys.linear(500, 34)
+	v.frame(x, y, "gain: fall of the domain's loss (nats per token)", "forgetting: rise of the general loss (nats per token)")
+	v.el(`<clipPath id="inside"><rect x="%.0f" y="%.0f" width="%.0f" height="%.0f"/></clipPath>`, x.a, y.b-8, x.b-x.a+8, y.a-y.b+8)
+	if c.AtGain > 0 {
+		v.el(`<line class="ref" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f"/>`, x.at(c.AtGain), y.a, x.at(c.AtGain), y.b)
+		v.text(x.at(c.AtGain)-6, y.b+10, "end", "note", "compared at this gain")
+	}
+	v.text(x.b-6, y.a-10, "end", "note", "better ↘")
+	for i, m := range c.Methods {
+		v.el(`<g class="series" clip-path="url(#inside)">`)
+		gx, gy := []float64{0}, []float64{0}
+		for _, p := range m.LRs {
+			if p.Gain.N > 0 {
+				gx, gy = append(gx, p.Gain.Mean), append(gy, p.Forget.Mean)
+			}
+		}
+		v.line(i, gx, gy, x, y, `stroke-width="1.6" stroke-opacity=".75" stroke-linejoin="round"`)
+		for k, p := range m.LRs {
+			if p.Gain.N == 0 {
+				continue
+			}
+			if k == m.Best {
+				for _, s := range p.Seeds {
+					v.el(`<circle cx="%.1f" cy="%.1f" r="2.2" fill="%s" fill-opacity=".7"/>`, x.at(s.Gain), y.at(s.Forget), colour(i))
+				}
+			}
+			size := 0.62
+			if k == m.Best {
+				size = 1.5
+			}
+			v.mark(i, x.at(p.Gain.Mean), y.at(p.Forget.Mean), size, fmt.Sprintf("%s, lr %s: gain %.4f, forgetting %+.4f, KL %.4f", m.Name, number(p.LR), p.Gain.Mean, p.Forget.Mean, p.KL.Mean))
+		}
+		v.el("</g>")
+	}
+	return v.svg("Forgetting over gain for every method")
+}
+
+// equalGain draws forgetting at one gain, methods sorted by it.
+func (c *Comparison) equalGain() string {
+	order := c.sorted(func(m *Method) float64 {
+		if m.AtEqual == nil {
+			return math.Inf(1)
+		}
+		return m.AtEqual.Mean
+	})
+	const row = 30.0
+	v := canvas{w: 1040, h: 70 + row*float64(len(order))}
+	xs := newSpan()
+	xs.add(0)
+	for _, m := range c.Methods {
+		if m.AtEqual != nil {
+			xs.add(m.AtEqual.Mean-m.AtEqual.SD, m.AtEqual.Mean+m.AtEqual.SD)
+		}
+	}
+	bottom := 16 + row*float64(len(order))
+	x := xs.linear(230, 1000)
+	v.frame(x, scale{a: bottom, b: 12, lo: 0, hi: 0}, "forgetting at equal gain (nats per token)", "")
+	for k, i := range order {
+		m := &c.Methods[i]
+		at := 16 + row*(float64(k)+0.5)
+		v.el(`<g class="series">`)
+		v.text(216, at+4, "end", "", "%s", m.Name)
+		if m.AtEqual == nil {
+			v.text(x.a+8, at+4, "start", "note", "%s", notReached(m))
+		} else {
+			s := m.AtEqual
+			v.el(`<line class="whisker" stroke="%s" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f"/>`, colour(i), x.at(s.Mean-s.SD), at, x.at(s.Mean+s.SD), at)
+			v.mark(i, x.at(s.Mean), at, 1.3, fmt.Sprintf("%s: %.4f ± %.4f", m.Name, s.Mean, s.SD))
+			v.text(x.at(s.Mean+s.SD)+12, at+4, "start", "tick", "%.3f", s.Mean)
+		}
+		v.el("</g>")
+	}
+	return v.svg("Forgetting at equal gain")
+}
+
+func notReached(m *Method) string {
+	if m.Best < 0 {
+		return "diverged at every learning rate"
+	}
+	return fmt.Sprintf("never gains so much (at best %.3f)", m.LRs[m.Best].Gain.Mean)
+}
+
+// costs draws stacked bars.
+func (c *Comparison) costs() string {
+	order := c.sorted(func(m *Method) float64 { return m.Cost.Total() })
+	const row = 30.0
+	v := canvas{w: 1040, h: 92 + row*float64(len(order))}
+	xs := newSpan()
+	xs.add(0)
+	for _, m := range c.Methods {
+		xs.add(m.Cost.Total() * 1.08)
+	}
+	bottom := 40 + row*float64(len(order))
+	x := scale{lo: 0, hi: max(1e-9, xs.hi), a: 230, b: 1000}
+	parts := []struct {
+		name, fill string
+		of         func(Cost) float64
+	}{
+		{"Stage 0: recording", "var(--c4)", func(c Cost) float64 { return c.Stage0 }},
+		{"record of mixed text", "var(--c7)", func(c Cost) float64 { return c.Mix }},
+		{"Stage 1: training", "var(--c0)", func(c Cost) float64 { return c.Train }},
+		{"records made anew", "var(--c5)", func(c Cost) float64 { return c.Refresh }},
+	}
+	at := x.a
+	for _, p := range parts {
+		v.el(`<rect x="%.1f" y="8" width="12" height="12" rx="2" fill="%s"/>`, at, p.fill)
+		v.text(at+18, 18, "start", "tick", "%s", p.name)
+		at += 168
+	}
+	v.frame(x, scale{a: bottom, b: 34, lo: 0, hi: 0}, "seconds", "")
+	for k, i := range order {
+		m := &c.Methods[i]
+		top := 40 + row*float64(k) + 6
+		v.text(216, top+13, "end", "", "%s", m.Name)
+		at := 0.0
+		for _, p := range parts {
+			if s := p.of(m.Cost); s > 0 {
+				v.el(`<rect x="%.1f" y="%.1f" width="%.1f" height="18" fill="%s"><title>%s, %s: %.1f s</title></rect>`,
+					x.at(at), top, x.at(at+s)-x.at(at), p.fill, html.EscapeString(m.Name), p.name, s)
+				at += s
+			}
+		}
+		label := fmt.Sprintf("%.1f s", at)
+		if m.Best < 0 {
+			label = "diverged"
+		}
+		v.text(x.at(at)+8, top+13, "start", "tick", "%s", label)
+		if m.Target != nil {
+			v.el(`<path d="%s" transform="translate(%.1f %.1f) scale(1.15)" fill="var(--ink)" class="mark"><title>%.1f s to the target</title></path>`, shapes[3], x.at(m.Target.Mean), top+9, m.Target.Mean)
+		}
+	}
+	return v.svg("Cost of every method in seconds")
+}
+
+// rates draws the domain loss over the learning rate.
+func (c *Comparison) rates() string {
+	v := canvas{w: 1040, h: 440}
+	xs, ys := newSpan(), newSpan()
+	ys.add(c.BaseDomain)
+	for _, m := range c.Methods {
+		for _, p := range m.LRs {
+			xs.add(p.LR)
+			if p.Choose.N > 0 && p.Choose.Mean < c.BaseDomain+0.5 {
+				ys.add(p.Choose.Mean)
+			}
+		}
+	}
+	x, y := xs.decades(64, 1020), ys.linear(384, 34)
+	v.frame(x, y, "learning rate", "domain loss, choosing half (nats per token)")
+	v.el(`<clipPath id="box"><rect x="%.0f" y="%.0f" width="%.0f" height="%.0f"/></clipPath>`, x.a, y.b-8, x.b-x.a+8, y.a-y.b+8)
+	v.el(`<line class="ref" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f"/>`, x.a, y.at(c.BaseDomain), x.b, y.at(c.BaseDomain))
+	v.text(x.b-4, y.at(c.BaseDomain)-6, "end", "note", "base model")
+	for i, m := range c.Methods {
+		v.el(`<g class="series" clip-path="url(#box)">`)
+		var lx, ly []float64
+		for _, p := range m.LRs {
+			if p.Choose.N > 0 {
+				lx, ly = append(lx, p.LR), append(ly, p.Choose.Mean)
+			}
+		}
+		v.line(i, lx, ly, x, y, `stroke-width="1.6" stroke-opacity=".8"`)
+		for k, p := range m.LRs {
+			if p.Choose.N > 0 {
+				size := 0.62
+				if k == m.Best {
+					size = 1.45
+				}
+				v.mark(i, x.at(p.LR), y.at(p.Choose.Mean), size, fmt.Sprintf("%s, lr %s: %.4f ± %.4f", m.Name, number(p.LR), p.Choose.Mean, p.Choose.SD))
+			}
+		}
+		v.el("</g>")
+	}
+	return v.svg("Domain loss over the learning rate")
+}
+
+// sorted lists the methods' indices by a key.
+func (c *Comparison) sorted(by func(*Method) float64) []int {
+	order := make([]int, len(c.Methods))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(by(&c.Methods[a]), by(&c.Methods[b])) })
+	return order
+}
+
+func (c *Comparison) table() string {
+	var b strings.Builder
+	b.WriteString(`<table><tr><th>method</th><th>best lr</th><th>domain loss</th><th>gain</th><th>forgetting</th><th>at equal gain</th><th>KL from base</th><th>ρ at the end</th><th>seconds</th><th>saving</th><th>FLOP ceiling</th></tr>`)
+	for i, m := range c.Methods {
+		name := key(i, m.Name)
+		if m.Note != "" {
+			name += ` <span class="soft">` + html.EscapeString(m.Note) + "</span>"
+		}
+		if m.Best < 0 {
+			fmt.Fprintf(&b, `<tr><td>%s</td><td class="l" colspan="10">diverged at every learning rate</td></tr>`, name)
+			continue
+		}
+		p := &m.LRs[m.Best]
+		edge := ""
+		if m.Edge {
+			edge = ` <span class="no" title="on the edge of the grid">edge</span>`
+		}
+		fmt.Fprintf(&b, "<tr><td>%s</td><td>%s%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%.1f</td><td>%s</td><td>%s</td></tr>",
+			name, number(p.LR), edge, p.Loss.html(), p.Gain.html(), p.Forget.html(), m.AtEqual.orNone("not reached"), p.KL.html(),
+			share(m.Rho, 1), m.Cost.Total(), share(m.Saving, 100), share(m.Ceiling, 100))
+	}
+	return b.String() + "</table>"
+}
+
+func (c *Comparison) verdicts() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, `<table><tr><th>against %s</th><th class="l">better domain</th><th class="l">less forgetting</th><th class="l">more than 40 %% cheaper</th></tr>`, html.EscapeString(c.Reference))
+	for i, m := range c.Methods {
+		v := m.Verdict
+		if v == nil {
+			continue
+		}
+		agree := "all seeds agree"
+		if !v.SeedsAgree {
+			agree = "seeds disagree"
+		}
+		fmt.Fprintf(&b, `<tr><td>%s</td><td class="l">%s %+.4f [%+.4f, %+.4f], %s</td><td class="l">%s %s</td><td class="l">%s %s</td></tr>`,
+			key(i, m.Name), yes(v.Better), v.Difference, v.Low, v.High, agree, yes(v.Less), html.EscapeString(v.ForgetWhy), yes(v.Cheaper), html.EscapeString(v.TimeToTarget))
+	}
+	return b.String() + "</table>"
+}
+
+func yes(b bool) string {
+	if b {
+		return `<span class="yes">yes</span>`
+	}
+	return `<span class="no">no</span>`
+}
+
+func (s Spread) html() string {
+	if s.N < 2 {
+		return fmt.Sprintf("%.3f", s.Mean)
+	}
+	return fmt.Sprintf(`%.3f <span class="soft">±%.3f</span>`, s.Mean, s.SD)
+}
+
+func (s *Spread) orNone(none string) string {
+	if s == nil {
+		return `<span class="soft">` + none + "</span>"
+	}
+	return s.html()
+}
+
+// share writes an optional number, times a unit of 1 or 100 (then as percent).
+func share(x *float64, unit float64) string {
+	switch {
+	case x == nil:
+		return `<span class="soft">–</span>`
+	case unit == 100:
+		return fmt.Sprintf("%.0f %%", 100**x)
+	}
+	return fmt.Sprintf("%.3f", *x)
+}
+
+func mean(x []float64) (m float64) {
+	for _, v := range x {
+		m += v / float64(len(x))
+	}
+	return m
+}
+
+func thousands(n int) string {
+	if n >= 10000 {
+		return fmt.Sprintf("%d k", (n+500)/1000)
+	}
+	return fmt.Sprint(n)
+}

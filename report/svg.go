@@ -1,0 +1,187 @@
+package report
+
+import (
+	"fmt"
+	"html"
+	"math"
+	"strings"
+
+	"reprise/asm"
+)
+
+// scale maps numbers to pixels, linearly or by logarithm.
+type scale struct {
+	lo, hi float64 // in the unit of the axis, or its logarithm
+	a, b   float64 // pixels of lo and hi
+	log    bool
+}
+
+func (s scale) at(x float64) float64 {
+	if s.log {
+		x = asm.Log64(x)
+	}
+	if s.hi == s.lo {
+		return (s.a + s.b) / 2
+	}
+	return s.a + (s.b-s.a)*((x-s.lo)/(s.hi-s.lo))
+}
+
+// span finds the range of finite numbers.
+type span struct{ lo, hi float64 }
+
+func newSpan() span { return span{math.Inf(1), math.Inf(-1)} }
+
+func (s *span) add(x ...float64) {
+	for _, v := range x {
+		if !math.IsNaN(v) && !math.IsInf(v, 0) {
+			s.lo, s.hi = min(s.lo, v), max(s.hi, v)
+		}
+	}
+}
+
+// linear is an axis from pixel a to b over the span and some air.
+func (s span) linear(a, b float64) scale {
+	if s.lo > s.hi {
+		s.lo, s.hi = 0, 1
+	}
+	if s.lo == s.hi {
+		s.lo, s.hi = s.lo-max(1e-6, 0.05*math.Abs(s.lo)), s.hi+max(1e-6, 0.05*math.Abs(s.hi))
+	}
+	air := 0.04 * (s.hi - s.lo)
+	return scale{lo: s.lo - air, hi: s.hi + air, a: a, b: b}
+}
+
+// decades is a logarithmic axis.
+func (s span) decades(a, b float64) scale {
+	lo, hi := asm.Log64(s.lo), asm.Log64(s.hi)
+	air := max(0.15, 0.04*(hi-lo))
+	return scale{lo: lo - air, hi: hi + air, a: a, b: b, log: true}
+}
+
+// ticks are round numbers on the axis, about n of them.
+func (s scale) ticks(n int) []float64 {
+	var out []float64
+	if !(s.hi > s.lo) {
+		return nil // an axis of names
+	}
+	if s.log {
+		for e := -12; e <= 12; e++ {
+			for _, m := range []float64{1, 3} {
+				x := m
+				for range max(e, -e) {
+					if e > 0 {
+						x *= 10
+					} else {
+						x /= 10
+					}
+				}
+				if l := asm.Log64(x); l >= s.lo && l <= s.hi {
+					out = append(out, x)
+				}
+			}
+		}
+		return out
+	}
+	raw := (s.hi - s.lo) / float64(n)
+	step := 1.0
+	for step > raw {
+		step /= 10
+	}
+	for step*10 <= raw {
+		step *= 10
+	}
+	for _, m := range []float64{10, 5, 2} {
+		if step*m/2 < raw && raw <= step*m {
+			step *= m
+			break
+		}
+	}
+	for i := math.Ceil(s.lo / step); i*step <= s.hi; i++ {
+		out = append(out, i*step)
+	}
+	return out
+}
+
+// number writes a tick or a value shortly.
+func number(x float64) string {
+	switch a := math.Abs(x); {
+	case x == 0 || a < 1e-12:
+		return "0"
+	case a < 1e-3 || a >= 1e5:
+		s := fmt.Sprintf("%.2g", x)
+		return strings.ReplaceAll(strings.ReplaceAll(s, "e-0", "e-"), "e+0", "e")
+	default:
+		return fmt.Sprintf("%.4g", math.Round(x*1e6)/1e6)
+	}
+}
+
+// canvas collects the elements of one drawing.
+type canvas struct {
+	strings.Builder
+	w, h float64
+}
+
+// el writes formatted SVG.
+func (c *canvas) el(format string, args ...any) { fmt.Fprintf(&c.Builder, format+"\n", args...) }
+
+// text writes an escaped label. anchor is start, middle or end; class adds style.
+func (c *canvas) text(x, y float64, anchor, class, format string, args ...any) {
+	c.el(`<text x="%.1f" y="%.1f" text-anchor="%s" class="%s">%s</text>`, x, y, anchor, class, html.EscapeString(fmt.Sprintf(format, args...)))
+}
+
+// svg closes the drawing. label says in words what it shows.
+func (c *canvas) svg(label string) string {
+	return fmt.Sprintf(`<svg viewBox="0 0 %.0f %.0f" role="img" aria-label="%s">`+"\n", c.w, c.h, html.EscapeString(label)) + c.String() + "</svg>\n"
+}
+
+// frame draws axes with ticks and titles, and grid lines behind the data.
+func (c *canvas) frame(x, y scale, xTitle, yTitle string) {
+	left, right, bottom, top := x.a, x.b, y.a, y.b
+	for _, t := range y.ticks(7) {
+		p := y.at(t)
+		c.el(`<line class="grid" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f"/>`, left, p, right, p)
+		c.text(left-8, p+4, "end", "tick", "%s", number(t))
+	}
+	for _, t := range x.ticks(9) {
+		p := x.at(t)
+		c.el(`<line class="grid" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f"/>`, p, top, p, bottom)
+		c.text(p, bottom+18, "middle", "tick", "%s", number(t))
+	}
+	c.el(`<line class="axis" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f"/>`, left, bottom, right, bottom)
+	c.text((left+right)/2, bottom+38, "middle", "title", "%s", xTitle)
+	c.text(left, top-12, "start", "title", "%s", yTitle)
+}
+
+// shapes are the outlines of markers around (0, 0).
+var shapes = []string{
+	"M0 -4.6A4.6 4.6 0 1 1 0 4.6A4.6 4.6 0 1 1 0 -4.6Z", "M-4.2 -4.2H4.2V4.2H-4.2Z", "M0 -5.4L5 3.8H-5Z",
+	"M0 -5.6L5.6 0L0 5.6L-5.6 0Z", "M0 5.4L5 -3.8H-5Z", "M-1.7 -5H1.7V-1.7H5V1.7H1.7V5H-1.7V1.7H-5V-1.7H-1.7Z",
+}
+
+// colours is the number of series colours in the style sheet; series beyond it take the next marker.
+const colours = 10
+
+func colour(i int) string { return fmt.Sprintf("var(--c%d)", i%colours) }
+
+// mark draws series i's marker with a tooltip.
+func (c *canvas) mark(i int, x, y, size float64, tip string) {
+	c.el(`<path d="%s" transform="translate(%.1f %.1f) scale(%.2f)" fill="%s" class="mark"><title>%s</title></path>`,
+		shapes[i%len(shapes)], x, y, size, colour(i), html.EscapeString(tip))
+}
+
+// line draws a polyline through points that are finite; a gap breaks it.
+func (c *canvas) line(i int, xs, ys []float64, x, y scale, style string) {
+	var d strings.Builder
+	pen := "M"
+	for k := range xs {
+		if math.IsNaN(ys[k]) || math.IsInf(ys[k], 0) {
+			pen = "M"
+			continue
+		}
+		fmt.Fprintf(&d, "%s%.1f %.1f", pen, x.at(xs[k]), y.at(ys[k]))
+		pen = "L"
+	}
+	if d.Len() > 0 {
+		c.el(`<path d="%s" fill="none" stroke="%s" %s/>`, d.String(), colour(i), style)
+	}
+}
