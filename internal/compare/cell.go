@@ -209,8 +209,8 @@ func (r *Runner) train(ctx context.Context, c id, p *plan, out string) (*Cell, e
 		}
 	}
 	err = run.Err()
-	if errors.Is(err, train.ErrInterrupted) || ctx.Err() != nil {
-		return nil, train.ErrInterrupted
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
 	}
 	if train.Diverged(err) {
 		cell.Failed = err.Error()

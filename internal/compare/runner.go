@@ -17,7 +17,6 @@ import (
 	"reprise/report"
 	"reprise/tensor"
 	"reprise/tokenizer"
-	"reprise/train"
 )
 
 // Runner runs a grid.
@@ -36,6 +35,9 @@ type Runner struct {
 	origin Cell // the base model's own scores
 	cells  map[string]*Cell
 }
+
+// ErrInterrupted is what Run returns when its context was cancelled.
+var ErrInterrupted = fmt.Errorf("compare: interrupted; finished cells are kept, and the same command goes on from here: %w", context.Canceled)
 
 // New loads what a valid grid names. say receives a line of progress at a time.
 func New(g *Grid, pool *tensor.Pool, say func(format string, args ...any)) (*Runner, error) {
@@ -63,6 +65,14 @@ func New(g *Grid, pool *tensor.Pool, say func(format string, args ...any)) (*Run
 // Run runs every cell that has no result yet, extends the grid where a method's best learning rate lies on its edge, and
 // writes results.json and report.html. An interrupted comparison goes on with the next call.
 func (r *Runner) Run(ctx context.Context) (*report.Comparison, error) {
+	c, err := r.all(ctx)
+	if err != nil && ctx.Err() != nil {
+		return nil, ErrInterrupted
+	}
+	return c, err
+}
+
+func (r *Runner) all(ctx context.Context) (*report.Comparison, error) {
 	if err := r.scoreBase(ctx); err != nil {
 		return nil, err
 	}
@@ -113,7 +123,7 @@ func (r *Runner) Run(ctx context.Context) (*report.Comparison, error) {
 func (r *Runner) runAll(ctx context.Context, todo []id) error {
 	for i, c := range todo {
 		if ctx.Err() != nil {
-			return train.ErrInterrupted
+			return ctx.Err()
 		}
 		p, err := r.plan(ctx, c)
 		if err != nil {

@@ -1,0 +1,222 @@
+package compare
+
+import (
+	"context"
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"reprise/data"
+	"reprise/internal/tiny"
+	"reprise/report"
+	"reprise/tensor"
+)
+
+// front is a method's points for seed 1, as pairs of gain and forgetting.
+func front(pairs ...float64) []report.LRPoint {
+	var out []report.LRPoint
+	for i := 0; i < len(pairs); i += 2 {
+		out = append(out, report.LRPoint{Seeds: []report.Seed{{Seed: 1, Gain: pairs[i], Forget: pairs[i+1]}}})
+	}
+	return out
+}
+
+func TestForgettingAtEqualGain(t *testing.T) {
+	for name, c := range map[string]struct {
+		points []report.LRPoint
+		gain   float64
+		want   float64
+		ok     bool
+	}{
+		"between two rates":                  {front(1, 0.1, 2, 0.5), 1.5, 0.3, true},
+		"before the first, from the base":    {front(1, 0.1, 2, 0.5), 0.5, 0.05, true},
+		"at a rate":                          {front(1, 0.1, 2, 0.5), 2, 0.5, true},
+		"never":                              {front(1, 0.1, 2, 0.5), 2.1, 0, false},
+		"passed twice: the least forgetting": {front(2, 0.4, 1, 3), 1.5, 0.3, true},
+		"a ruined model at a high rate":      {front(1, 0.1, -3, 9), 0.5, 0.05, true},
+		"nothing finished":                   {nil, 1, 0, false},
+	} {
+		got, ok := atGain(c.points, 1, c.gain)
+		if ok != c.ok || math.Abs(got-c.want) > 1e-12 {
+			t.Errorf("%s: %g, %v; want %g, %v", name, got, ok, c.want, c.ok)
+		}
+	}
+	if _, ok := atGain(front(1, 0.1), 2, 0.5); ok {
+		t.Error("a seed that was not run has a front")
+	}
+}
+
+func TestHalfDecades(t *testing.T) {
+	for lr, want := range map[float64][2]float64{1e-3: {3e-4, 3e-3}, 3e-3: {1e-3, 1e-2}, 1: {0.3, 3}, 2e-3: {2e-3 / math.Sqrt(10), 2e-3 * math.Sqrt(10)}} {
+		if down, up := half(lr, -1), half(lr, 1); math.Abs(down/want[0]-1) > 1e-9 || math.Abs(up/want[1]-1) > 1e-9 {
+			t.Errorf("%g: %g and %g, want %g and %g", lr, down, up, want[0], want[1])
+		}
+	}
+}
+
+// TestDocumentsStayWhole: windows of a sample stay together in halves and draws, and one long text falls into windows.
+func TestDocumentsStayWhole(t *testing.T) {
+	var docs []data.Document
+	for line := range 60 {
+		for w := range 1 + line%3 {
+			docs = append(docs, data.Document{Line: line + 1, IDs: []int32{int32(line), int32(w), 7, int32(line * w)}})
+		}
+	}
+	list := units(docs)
+	if len(list) != 60 {
+		t.Fatalf("%d documents, want 60", len(list))
+	}
+	choose, report := halves(list)
+	lines := func(list []unit) (out []int) {
+		for _, u := range list {
+			for _, d := range u {
+				if d.Line != u[0].Line {
+					t.Error("a document holds windows of two samples")
+				}
+			}
+			out = append(out, u[0].Line)
+		}
+		slices.Sort(out)
+		return out
+	}
+	all := append(lines(choose), lines(report)...)
+	slices.Sort(all)
+	if len(choose) < 15 || len(report) < 15 || len(slices.Compact(all)) != 60 {
+		t.Errorf("halves of %d and %d documents", len(choose), len(report))
+	}
+	a, b := take(list, 80, 1, "subsample"), take(list, 80, 2, "subsample")
+	if slices.Equal(lines(a), lines(b)) || len(a) < 5 || len(a) > 20 {
+		t.Errorf("draws of two seeds: %d and %d documents", len(a), len(b))
+	}
+	for i := range docs {
+		docs[i].Line = 1
+	}
+	if got := units(docs); len(got) != len(docs) {
+		t.Errorf("one long text: %d documents, want its %d windows", len(got), len(docs))
+	}
+}
+
+// runner is a small comparison on package tiny's model.
+func runner(t *testing.T, dir string, change func(*Grid)) *Runner {
+	t.Helper()
+	if _, err := os.Stat(filepath.Join(dir, "base")); err != nil {
+		if err := tiny.Write(dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	g, err := ReadGrid("../../examples/compare/tiny.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []*string{&g.Base, &g.Out, &g.Domain.Train, &g.Domain.Valid, &g.General[0].File, &g.Mix.File} {
+		*path = filepath.Join(dir, *path)
+	}
+	g.Methods, g.Seeds, g.Extend, g.LRs = g.Methods[:4], []uint64{1}, 0, []float64{3e-3}
+	change(g)
+	pool := tensor.NewPool(2)
+	t.Cleanup(pool.Close)
+	r, err := New(g, pool, t.Logf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// TestEveryMethodSeesTheSame: budgets, packs and documents are those of the reference; costs are counted where they arise.
+func TestEveryMethodSeesTheSame(t *testing.T) {
+	r := runner(t, t.TempDir(), func(*Grid) {})
+	c, err := r.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Missing != 0 || len(c.Methods) != 4 {
+		t.Fatalf("%d cells missing, %d methods", c.Missing, len(c.Methods))
+	}
+	for _, m := range c.Methods {
+		cell := r.best(&m)[0]
+		if cell.Steps != r.best(&c.Methods[0])[0].Steps || len(cell.Sums) != len(r.texts.report) || len(cell.Curve) != 2 {
+			t.Errorf("%s: %d steps, %d documents, %d points along the run", m.Name, cell.Steps, len(cell.Sums), len(cell.Curve))
+		}
+		replay, mixes := strings.HasPrefix(m.Name, "replay"), strings.HasSuffix(m.Name, "-mix")
+		if (cell.Cost.Stage0 > 0) != replay || cell.Cost.Train <= 0 || (cell.Rho != nil) != replay || (m.Ceiling != nil) != replay {
+			t.Errorf("%s: cost %+v, rho %v", m.Name, cell.Cost, cell.Rho)
+		}
+		if mixes && cell.Cost.Mix != 0 {
+			t.Errorf("%s: full cross-entropy reads text; a record of it costs it nothing", m.Name)
+		}
+		if math.Abs(cell.Report-mean(cell.Sums, r.origin.Counts)) > 1e-12 {
+			t.Errorf("%s: the documents' losses do not make up the loss", m.Name)
+		}
+	}
+	if v := c.Methods[2].Verdict; v == nil || !(v.Low <= v.Difference && v.Difference <= v.High) {
+		t.Errorf("verdict %+v", v)
+	}
+	if c.Methods[0].Verdict != nil {
+		t.Error("the reference is compared with itself")
+	}
+}
+
+// TestInterruptedComparisonGoesOn cancels after two cells; the second run makes the others, with the same weights as a
+// comparison that was left alone.
+func TestInterruptedComparisonGoesOn(t *testing.T) {
+	dir := t.TempDir()
+	whole := runner(t, dir, func(g *Grid) { g.Out = filepath.Join(dir, "whole") })
+	if _, err := whole.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	r := runner(t, dir, func(g *Grid) { g.Out = filepath.Join(dir, "pieces") })
+	r.say = func(format string, args ...any) {
+		if strings.HasPrefix(format, "%d/%d") && args[0] == 2 {
+			cancel()
+		}
+	}
+	if _, err := r.Run(ctx); !errors.Is(err, ErrInterrupted) {
+		t.Fatalf("interrupted comparison: %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "pieces", report.ResultsFile)); err == nil {
+		t.Error("an interrupted comparison wrote results")
+	}
+	again := runner(t, dir, func(g *Grid) { g.Out = filepath.Join(dir, "pieces") })
+	ran := 0
+	again.say = func(format string, _ ...any) {
+		if strings.HasPrefix(format, "%d/%d") {
+			ran++
+		}
+	}
+	if _, err := again.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if ran != 2 {
+		t.Errorf("%d cells were run, want the 2 that were missing", ran)
+	}
+	for path, cell := range whole.cells {
+		other := again.cells[strings.Replace(path, "whole", "pieces", 1)]
+		if other == nil || other.SHA256 != cell.SHA256 || !slices.Equal(other.Sums, cell.Sums) {
+			t.Errorf("%s: another result after the interruption", path)
+		}
+	}
+}
+
+// TestDivergedCellIsAResult: a rate that ruins the model is reported, and the comparison goes on.
+func TestDivergedCellIsAResult(t *testing.T) {
+	r := runner(t, t.TempDir(), func(g *Grid) {
+		g.Methods, g.MixingBase = g.Methods[:1], ""
+		g.LRs = []float64{3e-3, 9}
+		g.Recipe["max_grad_norm"], g.Recipe["schedule"], g.Recipe["epochs"] = 0, "constant", 20
+		g.Methods[0].Recipe["weight_decay"] = 90
+	})
+	c, err := r.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := c.Methods[0]
+	if m.Best != 0 || m.LRs[1].Failed != 1 {
+		t.Errorf("best rate %d, %d seeds diverged at the second; want 0 and 1", m.Best, m.LRs[1].Failed)
+	}
+}

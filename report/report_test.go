@@ -1,0 +1,122 @@
+package report
+
+import (
+	"encoding/xml"
+	"errors"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+func sample() *Comparison {
+	point := func(lr, gain, forget float64) LRPoint {
+		s := func(x float64) Spread { return Spread{Mean: x, SD: 0.01, N: 2} }
+		return LRPoint{LR: lr, Choose: s(4 - gain), Loss: s(4 - gain), Gain: s(gain), Forget: s(forget), KL: s(0.1), Seeds: []Seed{{Seed: 1, Gain: gain, Forget: forget}}}
+	}
+	equal := Spread{Mean: 0.3, SD: 0.02, N: 2}
+	return &Comparison{
+		Title: "A <b>title</b>", Domain: "d & d", General: []string{"g"}, Seeds: []uint64{1, 2}, Reference: "full", BaseDomain: 4, BaseGeneral: []float64{1.5},
+		Methods: []Method{
+			{Name: "full", LRs: []LRPoint{point(1e-4, 0.5, 0.1), point(1e-3, 1.5, 0.6)}, Best: 1, Edge: true, AtEqual: &equal, Cost: Cost{Train: 10}},
+			{Name: "replay", Note: "<i>", LRs: []LRPoint{point(1e-3, 1, 0.4)}, Best: 0, Cost: Cost{Stage0: 3, Train: 5}, Verdict: &Verdict{ForgetWhy: "a < b"}},
+			{Name: "ruined", LRs: []LRPoint{{LR: 1, Failed: 2}}, Best: -1},
+		},
+	}
+}
+
+// wellFormed parses a page as XML after making its few void tags whole, so that an unclosed tag or a bad attribute shows.
+func wellFormed(t *testing.T, page []byte) {
+	t.Helper()
+	text := regexp.MustCompile(`<(meta [^>]*)>`).ReplaceAllString(string(page), "<$1/>")
+	text = regexp.MustCompile(`(?s)<style>.*</style>`).ReplaceAllString(text, "")
+	d := xml.NewDecoder(strings.NewReader(text))
+	d.Entity = xml.HTMLEntity
+	for {
+		if _, err := d.Token(); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, bad := range []string{"NaN", "Inf", "%!", "http:", "https:", "<script", "url(h"} {
+		if strings.Contains(text, bad) {
+			t.Errorf("the page contains %q", bad)
+		}
+	}
+}
+
+func TestComparisonPage(t *testing.T) {
+	c := sample()
+	page := c.Page()
+	wellFormed(t, page)
+	for _, want := range []string{"A &lt;b&gt;title", "d &amp; d", "never gains so much", "diverged at every learning rate", "a &lt; b", ">edge<", "<svg"} {
+		if !strings.Contains(string(page), want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	wellFormed(t, (&Comparison{}).Page()) // nothing run yet
+}
+
+func TestRunPage(t *testing.T) {
+	dir := t.TempDir()
+	lines := `{"step":0,"steps":3,"rho":0.04,"rho_p95":0.2,"eval":[{"name":"x<y","task":"loss","loss":2}]}
+{"step":1,"steps":3,"loss_replay":3,"lr":0.1,"grad_norm":2,"tokens":10,"seconds":0.5,"kl":0.1}
+{"step":2,"steps":3,"loss_replay":2.5,"lr":0.1,"grad_norm":1,"tokens":10,"seconds":1,"refreshed":"domain-000001.replay","warning":"mind <this>"}
+{"step":3,"steps":3,"loss_replay":2,"tokens":10,"seconds":2,"rho":0.3,"groups":[{"name":"mlp","phi":[40,50,60,70,80],"capped":0.5,"update_rms":0.4,"weight_norm":3}],"eval":[{"name":"x<y","task":"loss","loss":1}]}
+`
+	if err := os.WriteFile(filepath.Join(dir, MetricsFile), []byte(lines), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	page, err := Page(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wellFormed(t, page)
+	for _, want := range []string{"no full cross-entropy", "x&lt;y", "mind &lt;this&gt;", "made anew before step 2", "φ (degrees)"} {
+		if !strings.Contains(string(page), want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, MetricsFile), []byte("{\"step\":0}\n{"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Page(dir); err == nil || !strings.Contains(err.Error(), "line 2") {
+		t.Errorf("broken metrics: %v, want an error that names line 2", err)
+	}
+	if _, err := Page(t.TempDir()); err == nil || !strings.Contains(err.Error(), "neither") {
+		t.Errorf("an empty directory: %v", err)
+	}
+}
+
+func TestTicks(t *testing.T) {
+	for _, c := range []struct {
+		lo, hi float64
+		n      int
+	}{{0, 1, 5}, {-3.2, 4.1, 7}, {0.0011, 0.0014, 6}, {0, 120, 9}, {1e6, 5e6, 5}, {0, 0, 5}} {
+		s := scale{lo: c.lo, hi: c.hi, a: 0, b: 100}
+		ticks := s.ticks(c.n)
+		if c.hi == c.lo {
+			if len(ticks) != 0 {
+				t.Errorf("an empty axis has ticks %v", ticks)
+			}
+			continue
+		}
+		if len(ticks) < c.n/3 || len(ticks) > c.n+1 {
+			t.Errorf("%g to %g: %d ticks, want about %d: %v", c.lo, c.hi, len(ticks), c.n, ticks)
+		}
+		for _, x := range ticks {
+			if x < c.lo-1e-12 || x > c.hi+1e-12 || math.Abs(s.at(x)) > 101 {
+				t.Errorf("%g to %g: tick %g", c.lo, c.hi, x)
+			}
+		}
+	}
+	for x, want := range map[float64]string{0: "0", 0.0003: "0.0003", 0.00002: "2e-5", 0.001: "0.001", 1e6: "1e6", 12.3456789: "12.35", -0.5: "-0.5"} {
+		if got := number(x); got != want {
+			t.Errorf("number %g: %q, want %q", x, got, want)
+		}
+	}
+}
