@@ -22,6 +22,7 @@ type Optimizer struct {
 	beta2t float64
 
 	blocks  []moments // of every block of every tensor
+	per     []moments // of every tensor
 	coef    []asm.StepCoef
 	work    []chunk
 	first   []int       // parameter i owns blocks first[i]:first[i+1]
@@ -225,9 +226,10 @@ func (o *Optimizer) Step(pool *tensor.Pool, lr float64, stats *Stats) error {
 	return nil
 }
 
-// sums adds the blocks of every tensor in order, then the tensors.
+// sums adds the blocks of every tensor in order, then the tensors. per is valid until the next call.
 func (o *Optimizer) sums() (per []moments, all moments) {
-	per = make([]moments, len(o.params))
+	per = resize(o.per, len(o.params))
+	o.per = per
 	for b, w := range o.work {
 		per[w.tensor] = per[w.tensor].plus(o.blocks[b])
 	}
