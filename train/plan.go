@@ -108,24 +108,43 @@ func (p *Plan) plan(r Recipe) error {
 		}
 		seqLen, ids = max(seqLen, h.MaxSeqLen), max(ids, h.KMax+len(h.Always)+1)
 	}
-	sequences := min(r.MicroBatchSize, r.GlobalBatchSize)
-	p.Model, p.Tokens = cfg.String(), sequences*seqLen
-	d, vocab := cfg.HiddenSize, cfg.VocabSize
-	m := &p.Memory
-	m.Memory = cfg.TrainingMemory(p.Tokens)
-	m.Head = 4 * p.Tokens * d // gradient of the hidden states
-	if r.Loss == "full" {
-		m.Head += loss.FullMemory(vocab, d)
-	} else {
-		m.Head += loss.ReplayMemory(p.Tokens, seqLen, ids, r.tailDraws(vocab), vocab, d)
-		m.Head += loss.FullMemory(vocab, d) // of the sample that rho is measured on
+	p.Tokens = min(r.MicroBatchSize, r.GlobalBatchSize) * seqLen
+	w := Workload{Replay: r.Loss == "replay", MicroTokens: p.Tokens, StepTokens: r.GlobalBatchSize * seqLen, SeqLen: seqLen, Workers: p.Threads}
+	if w.Replay {
+		w.Subset, w.Tail = ids, r.tailDraws(cfg.VocabSize)
+		w.Blocks++ // rho is measured on a sample
 	}
 	if len(r.Eval.Data) > 0 {
-		m.Head += loss.FullMemory(vocab, d)
+		w.Blocks++
 	}
-	m.Other = programBytes + workerBytes*p.Threads + 4*d*min(vocab, r.GlobalBatchSize*seqLen)
-	m.Total = m.Memory.Total() + m.Head + m.Other
+	p.Model, p.Memory = cfg.String(), w.Memory(cfg)
 	return nil
+}
+
+// Workload is what the memory of a run depends on, apart from the model.
+type Workload struct {
+	Replay       bool // the loss; otherwise full cross-entropy
+	MicroTokens  int  // tokens in memory at a time
+	StepTokens   int  // tokens of a step
+	SeqLen       int  // longest sequence
+	Subset, Tail int  // replay: ids of a position; draws of a sequence's tail, 0: none
+	Blocks       int  // blocks of logits beside the loss's own, for what is measured while training
+	Workers      int
+}
+
+// Memory is the peak that is to be expected.
+func (w Workload) Memory(cfg model.Config) PlannedUse {
+	d, vocab := cfg.HiddenSize, cfg.VocabSize
+	u := PlannedUse{Memory: cfg.TrainingMemory(w.MicroTokens)}
+	u.Head = 4*w.MicroTokens*d + w.Blocks*loss.FullMemory(vocab, d) // the gradient of the hidden states; logits
+	if w.Replay {
+		u.Head += loss.ReplayMemory(w.MicroTokens, w.SeqLen, w.Subset, w.Tail, vocab, d)
+	} else {
+		u.Head += loss.FullMemory(vocab, d)
+	}
+	u.Other = programBytes + workerBytes*w.Workers + 4*d*min(vocab, w.StepTokens)
+	u.Total = u.Memory.Total() + u.Head + u.Other
+	return u
 }
 
 // probeTime takes steps and keeps the time: the first, which allocates, is not counted if there are more.
