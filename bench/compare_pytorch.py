@@ -155,7 +155,7 @@ def pytorch_side(a):
     optimizer = torch.optim.AdamW(
         [{"params": matrices, "weight_decay": 0.1}, {"params": vectors, "weight_decay": 0.0}], lr=1e-4, betas=(0.9, 0.999), eps=1e-8
     )
-    ids = torch.randint(shape["vocab"], (shape["sequences"], SEQUENCE))
+    ids = torch.randint(shape["vocab"], (a.sequences or shape["sequences"], SEQUENCE))
     gold = ids[:, 1:].reshape(-1)
     subsets = zipf_subsets(gold, shape["vocab"], torch) if a.loss == "replay" else None
     first = torch.zeros(len(gold), dtype=torch.long)
@@ -200,13 +200,15 @@ def run(command, env, threads):
 
 def reprise(a, loss, optimizer, threads):
     command = [a.reprise, "--threads", str(threads), "bench", "step", "--model", a.model, "--loss", loss, "--optimizer", optimizer]
+    if a.sequences:
+        command += ["--sequences", str(a.sequences)]
     return run(command + ["--repetitions", str(a.steps), "--json"], clean_environment({}), threads)["results"][0]
 
 
 def pytorch(a, loss, settings, threads):
     command = [sys.executable, os.path.abspath(__file__), "--side", "pytorch", "--model", a.model, "--loss", loss]
     env = clean_environment(dict(TUNED if settings == "tuned" else {}, OMP_NUM_THREADS=str(threads)))
-    return run(command + ["--threads", str(threads), "--steps", str(a.steps)], env, threads)
+    return run(command + ["--threads", str(threads), "--steps", str(a.steps), "--sequences", str(a.sequences)], env, threads)
 
 
 def compare(a, threads):
@@ -255,6 +257,7 @@ def main():
     p.add_argument("--threads", default="1,2")
     p.add_argument("--rounds", type=int, default=3)
     p.add_argument("--steps", type=int, default=5, help="measured steps of a side in a round, after three to warm up")
+    p.add_argument("--sequences", type=int, default=0, help="of 256 tokens, per step; 0: the model's usual number")
     p.add_argument("--json", action="store_true", help="print the summary as one JSON object, last")
     p.add_argument("--side", choices=["pytorch"], help=argparse.SUPPRESS)
     p.add_argument("--loss", default="full", help=argparse.SUPPRESS)
