@@ -114,12 +114,14 @@ func (j *fullJob) Do(worker, i int) {
 
 // Reserve shapes m as rows × cols, reusing its memory where it is large enough. The row stride is kept off powers of two.
 func Reserve(m *tensor.Matrix, rows, cols int) {
-	stride := (cols+15)&^15 + 16
-	if len(m.Data) < rows*stride {
-		*m = *tensor.NewMatrix(rows, stride)
+	s := stride(cols)
+	if len(m.Data) < rows*s {
+		*m = *tensor.NewMatrix(rows, s)
 	}
-	m.Rows, m.Cols, m.Stride = rows, cols, stride
+	m.Rows, m.Cols, m.Stride = rows, cols, s
 }
+
+func stride(cols int) int { return (cols+15)&^15 + 16 }
 
 // GatherRows copies rows of src into dst, in the order given.
 func GatherRows(dst, src *tensor.Matrix, rows []int32) {

@@ -13,8 +13,8 @@ type Memory struct {
 // Total is the sum.
 func (m Memory) Total() int { return m.Weights + m.Gradients + m.Moments + m.Activations }
 
-// TrainingMemory is what training takes with so many tokens in memory at a time. Not counted: the loss's tile of logits,
-// the gradient rows of the tokens' embeddings, and buffers of the workers.
+// TrainingMemory is what training takes with so many tokens in memory at a time. Not counted: the loss's logits (package
+// loss knows), the gradient rows of the tokens' embeddings, and buffers of the workers.
 func (c Config) TrainingMemory(tokens int) Memory {
 	const float = 4
 	weights := float * Outline(c).Count()

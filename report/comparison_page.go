@@ -19,7 +19,7 @@ func (c *Comparison) Page() []byte {
 	d.facts(fmt.Sprint(len(c.Methods)), "methods", fmt.Sprint(len(c.Seeds)), "seeds", fmt.Sprint(c.Steps), "steps a run",
 		thousands(c.Tokens), "tokens a run", fmt.Sprintf("%.3f", c.BaseDomain), "base, "+c.Domain,
 		fmt.Sprintf("%.3f", mean(c.BaseGeneral)), "base, general", fmt.Sprintf("%.0f %%", 100*c.LossShare), "positions with loss",
-		fmt.Sprintf("%.0f %%", 100*c.HeadShare), "head's share of the weights used")
+		fmt.Sprintf("%.0f %%", 100*c.HeadShare), "head's share of weights")
 	if len(c.Warnings) > 0 || c.Missing > 0 {
 		d.add(`<div class="card warn"><b>Read with care</b><ul>`)
 		if c.Missing > 0 {
@@ -34,8 +34,8 @@ func (c *Comparison) Page() []byte {
 	for _, m := range c.Methods {
 		names = append(names, m.Name)
 	}
-	d.heading("Learning against forgetting", "Each line follows one method through its learning rates, from the base model at (0, 0); large markers are the rate chosen on the other half, small dots its seeds. Down and to the right is better. Point at a line to single it out.")
-	d.card(c.pareto() + legend(names))
+	d.heading("Learning against forgetting", "Each line follows one method through its learning rates, from the base model at (0, 0); large markers are the rate chosen on the other half, small dots its seeds. The dashed part lies beyond that rate. Down and to the right is better. Point at a line to single it out.")
+	d.card(c.pareto())
 	d.heading("Forgetting at equal gain", fmt.Sprintf("Interpolated along each method's line at a gain of %.3f nats, %.0f %% of what %s gains at its best. Whiskers: one standard deviation over seeds.", c.AtGain, 100*c.EqualGain, html.EscapeString(c.Reference)))
 	d.card(c.equalGain())
 	d.heading("Cost", fmt.Sprintf("Wall seconds of a run at its best learning rate, evaluations left out, median over seeds. A diamond marks the time to %s's best domain loss, where it is reached. Machine: %s.", html.EscapeString(c.Reference), html.EscapeString(c.Machine)))
@@ -66,23 +66,35 @@ func (c *Comparison) pareto() string {
 			ys.add(m.LRs[m.Best].Forget.Mean * 1.15)
 		}
 	}
-	x, y := xs.linear(64, 1020), ys.linear(500, 34)
+	x, y := xs.linear(64, 866), ys.linear(500, 34)
 	v.frame(x, y, "gain: fall of the domain's loss (nats per token)", "forgetting: rise of the general loss (nats per token)")
-	v.el(`<clipPath id="inside"><rect x="%.0f" y="%.0f" width="%.0f" height="%.0f"/></clipPath>`, x.a, y.b-8, x.b-x.a+8, y.a-y.b+8)
+	v.el(`<clipPath id="inside"><rect x="%.0f" y="%.0f" width="%.0f" height="%.0f"/></clipPath>`, x.a, y.b, x.b-x.a, y.a-y.b)
 	if c.AtGain > 0 {
 		v.el(`<line class="ref" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f"/>`, x.at(c.AtGain), y.a, x.at(c.AtGain), y.b)
 		v.text(x.at(c.AtGain)-6, y.b+10, "end", "note", "compared at this gain")
 	}
 	v.text(x.b-6, y.a-10, "end", "note", "better ↘")
+	labels := c.labelPlaces(y)
 	for i, m := range c.Methods {
-		v.el(`<g class="series" clip-path="url(#inside)">`)
+		v.el(`<g class="series">`)
+		if m.Best >= 0 {
+			p := &m.LRs[m.Best]
+			v.el(`<path d="M%.1f %.1fL%.1f %.1fH%.1f" fill="none" stroke="%s" stroke-width=".8" stroke-opacity=".55"/>`, x.at(p.Gain.Mean), y.at(p.Forget.Mean), x.b+8, labels[i], x.b+16, colour(i))
+			v.text(x.b+20, labels[i]+4, "start", "", "%s", m.Name)
+		}
+		v.el(`<g clip-path="url(#inside)">`)
 		gx, gy := []float64{0}, []float64{0}
-		for _, p := range m.LRs {
+		turn := 0 // points up to the best rate
+		for k, p := range m.LRs {
 			if p.Gain.N > 0 {
 				gx, gy = append(gx, p.Gain.Mean), append(gy, p.Forget.Mean)
 			}
+			if k == m.Best {
+				turn = len(gx) - 1
+			}
 		}
-		v.line(i, gx, gy, x, y, `stroke-width="1.6" stroke-opacity=".75" stroke-linejoin="round"`)
+		v.line(i, gx[:turn+1], gy[:turn+1], x, y, `stroke-width="1.8" stroke-opacity=".8" stroke-linejoin="round"`)
+		v.line(i, gx[turn:], gy[turn:], x, y, `stroke-width="1" stroke-opacity=".4" stroke-dasharray="3 4"`)
 		for k, p := range m.LRs {
 			if p.Gain.N == 0 {
 				continue
@@ -98,9 +110,21 @@ func (c *Comparison) pareto() string {
 			}
 			v.mark(i, x.at(p.Gain.Mean), y.at(p.Forget.Mean), size, fmt.Sprintf("%s, lr %s: gain %.4f, forgetting %+.4f, KL %.4f", m.Name, number(p.LR), p.Gain.Mean, p.Forget.Mean, p.KL.Mean))
 		}
-		v.el("</g>")
+		v.el("</g></g>")
 	}
 	return v.svg("Forgetting over gain for every method")
+}
+
+// labelPlaces are the heights of the methods' names beside the plot.
+func (c *Comparison) labelPlaces(y scale) []float64 {
+	at := make([]float64, len(c.Methods))
+	for i, m := range c.Methods {
+		at[i] = y.a
+		if m.Best >= 0 {
+			at[i] = y.at(m.LRs[m.Best].Forget.Mean)
+		}
+	}
+	return spreadOut(at, 17, y.b+4, y.a)
 }
 
 // equalGain draws forgetting at one gain, methods sorted by it.
@@ -257,7 +281,7 @@ func (c *Comparison) table() string {
 	for i, m := range c.Methods {
 		name := key(i, m.Name)
 		if m.Note != "" {
-			name += ` <span class="soft">` + html.EscapeString(m.Note) + "</span>"
+			name += `<br/><small class="soft">` + html.EscapeString(m.Note) + "</small>"
 		}
 		if m.Best < 0 {
 			fmt.Fprintf(&b, `<tr><td>%s</td><td class="l" colspan="10">diverged at every learning rate</td></tr>`, name)

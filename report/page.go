@@ -50,11 +50,11 @@ const style = `
 --c0:#6aa6ea;--c1:#f2915c;--c2:#58c99a;--c3:#c391e6;--c4:#e2b84a;--c5:#f07aa8;--c6:#8fd0f0;--c7:#c0ad94;--c8:#b0d05c;--c9:#a0a4ff}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--bg);color:var(--ink);font:15px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans","DejaVu Sans",sans-serif}
-main{max-width:1120px;margin:0 auto;padding:36px 28px 72px}
+small{font-size:11.5px;padding-left:21px}main{max-width:1180px;margin:0 auto;padding:36px 28px 72px}
 h1{font-size:28px;line-height:1.2;margin:0 0 6px;letter-spacing:-.01em}h2{font-size:19px;margin:44px 0 4px}
 p{margin:6px 0 12px;max-width:78ch}.soft{color:var(--soft)}
 .facts{display:flex;flex-wrap:wrap;gap:10px;margin:20px 0 8px}
-.facts div{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:10px 16px;min-width:112px}
+.facts div{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:10px 14px;min-width:96px}
 .facts b{display:block;font-size:20px;font-weight:650;font-variant-numeric:tabular-nums}.facts span{color:var(--soft);font-size:12.5px}
 .card{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:14px 16px;margin:12px 0;overflow-x:auto}
 .two{display:grid;grid-template-columns:repeat(auto-fit,minmax(430px,1fr));gap:14px}.two .card{margin:0}
@@ -63,9 +63,9 @@ svg text{fill:var(--ink);font-size:12.5px}svg .tick{fill:var(--soft);font-size:1
 svg .grid{stroke:var(--line);stroke-width:1}svg .axis{stroke:var(--soft);stroke-width:1}svg .mark{stroke:var(--card);stroke-width:1}
 svg .whisker{stroke-width:1.6}svg .note{fill:var(--soft);font-size:12px;font-style:italic}svg .ref{stroke:var(--soft);stroke-dasharray:4 4}
 .series{transition:opacity .12s}svg:has(.series:hover) .series:not(:hover){opacity:.16}
-table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:13.5px}
-th{font-weight:600;text-align:right;color:var(--soft);font-size:12.5px;padding:6px 9px;border-bottom:1px solid var(--line);vertical-align:bottom}
-td{text-align:right;padding:6px 9px;border-bottom:1px solid var(--line);white-space:nowrap}
+table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:13px}
+th{font-weight:600;text-align:right;color:var(--soft);font-size:12.5px;padding:6px 7px;border-bottom:1px solid var(--line);vertical-align:bottom}
+td{text-align:right;padding:5px 7px;border-bottom:1px solid var(--line);white-space:nowrap}
 td:first-child,th:first-child,td.l,th.l{text-align:left}td.l{white-space:normal}tr:last-child td{border-bottom:0}
 .yes{color:var(--good);font-weight:650}.no{color:var(--bad)}.warn{border-left:4px solid var(--c4)}
 .key{display:inline-flex;align-items:center;gap:7px}.key svg{width:14px;height:14px;flex:none}

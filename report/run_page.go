@@ -153,7 +153,7 @@ func smooth(c curve, n int) curve {
 
 func (r *run) page() []byte {
 	var d doc
-	name := filepath.Base(filepath.Clean(r.dir))
+	name := filepath.Base(filepath.Dir(filepath.Clean(r.dir))) + "/" + filepath.Base(r.dir)
 	last := r.events[len(r.events)-1]
 	var train, kl, rho, p95, lr, norm curve
 	loss := "loss_full"

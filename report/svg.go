@@ -1,9 +1,11 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"html"
 	"math"
+	"slices"
 	"strings"
 
 	"reprise/asm"
@@ -90,8 +92,8 @@ func (s scale) ticks(n int) []float64 {
 	for step*10 <= raw {
 		step *= 10
 	}
-	for _, m := range []float64{10, 5, 2} {
-		if step*m/2 < raw && raw <= step*m {
+	for _, m := range []float64{1, 2, 5, 10} {
+		if step*m >= raw {
 			step *= m
 			break
 		}
@@ -134,15 +136,36 @@ func (c *canvas) svg(label string) string {
 	return fmt.Sprintf(`<svg viewBox="0 0 %.0f %.0f" role="img" aria-label="%s">`+"\n", c.w, c.h, html.EscapeString(label)) + c.String() + "</svg>\n"
 }
 
+// spreadOut moves places apart until neighbours have a gap between them, as little as that takes, inside the bounds.
+func spreadOut(at []float64, gap, top, bottom float64) []float64 {
+	order := make([]int, len(at))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(at[a], at[b]) })
+	out := slices.Clone(at)
+	low := top
+	for _, i := range order { // downwards
+		out[i] = max(out[i], low)
+		low = out[i] + gap
+	}
+	high := bottom
+	for k := len(order) - 1; k >= 0; k-- { // and back up where that went too far
+		out[order[k]] = min(out[order[k]], high)
+		high = out[order[k]] - gap
+	}
+	return out
+}
+
 // frame draws axes with ticks and titles, and grid lines behind the data.
 func (c *canvas) frame(x, y scale, xTitle, yTitle string) {
 	left, right, bottom, top := x.a, x.b, y.a, y.b
-	for _, t := range y.ticks(7) {
+	for _, t := range y.ticks(9) {
 		p := y.at(t)
 		c.el(`<line class="grid" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f"/>`, left, p, right, p)
 		c.text(left-8, p+4, "end", "tick", "%s", number(t))
 	}
-	for _, t := range x.ticks(9) {
+	for _, t := range x.ticks(12) {
 		p := x.at(t)
 		c.el(`<line class="grid" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f"/>`, p, top, p, bottom)
 		c.text(p, bottom+18, "middle", "tick", "%s", number(t))

@@ -45,6 +45,37 @@ func Memory() (host, limit int64) {
 	return memTotal("/proc/meminfo"), cgroupMemory(cgroupRoot, cgroupSelf)
 }
 
+// FreeMemory returns the bytes of memory that this process can still take: what
+// the host has to give and, where there is one, what the tightest limit of its
+// control groups leaves. Files that the kernel only caches count as free.
+// 0 where that is unknown.
+func FreeMemory() int64 { return freeMemory("/proc/meminfo", cgroupRoot, cgroupSelf) }
+
+func freeMemory(meminfo, root, self string) int64 {
+	free := memField(meminfo, "MemAvailable:")
+	eachGroup(root, self, "memory", func(dir string, v2 bool) {
+		limit, used, cached := "/memory.limit_in_bytes", "/memory.usage_in_bytes", "total_inactive_file"
+		if v2 {
+			limit, used, cached = "/memory.max", "/memory.current", "inactive_file"
+		}
+		most := positive(firstLine(dir + limit))
+		if most == 0 || most >= 1<<60 {
+			return
+		}
+		inUse := positive(firstLine(dir + used))
+		if text, err := os.ReadFile(dir + "/memory.stat"); err == nil {
+			for line := range strings.Lines(string(text)) {
+				if name, n, _ := strings.Cut(strings.TrimSpace(line), " "); name == cached {
+					inUse -= positive(n)
+				}
+			}
+		}
+		// At least 1: 0 would say that there is no limit.
+		free = lower(free, max(1, most-max(0, inUse)))
+	})
+	return free
+}
+
 // linuxCores counts the distinct sets of sibling threads among the allowed
 // processors; 0 if the files do not tell.
 func linuxCores(cpus, status string) int {
@@ -151,13 +182,16 @@ func eachGroup(root, self, controller string, visit func(dir string, v2 bool)) {
 }
 
 // memTotal reads the host's memory from /proc/meminfo, in bytes.
-func memTotal(file string) int64 {
+func memTotal(file string) int64 { return memField(file, "MemTotal:") }
+
+// memField reads one number of /proc/meminfo, in bytes.
+func memField(file, field string) int64 {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return 0
 	}
 	for line := range strings.Lines(string(text)) {
-		if rest, ok := strings.CutPrefix(line, "MemTotal:"); ok {
+		if rest, ok := strings.CutPrefix(line, field); ok {
 			return 1024 * positive(strings.TrimSuffix(strings.TrimSpace(rest), " kB"))
 		}
 	}

@@ -75,6 +75,32 @@ func TestCgroupLimits(t *testing.T) {
 	}
 }
 
+func TestFreeMemory(t *testing.T) {
+	const meminfo = "MemTotal: 4194304 kB\nMemAvailable: 2097152 kB\n"
+	v1 := "7:memory:/job\n"
+	for _, c := range []struct {
+		name  string
+		files map[string]string
+		want  int64
+	}{
+		{"no limit", map[string]string{"self": "0::/job\n", "job/memory.max": "max\n"}, 2 << 30},
+		{"a limit that leaves more than the host", map[string]string{"self": "0::/job\n", "job/memory.max": "4294967296\n", "job/memory.current": "1\n"}, 2 << 30},
+		{"a limit, cached files given back", map[string]string{
+			"self": "0::/job\n", "job/memory.max": "1073741824\n", "job/memory.current": "805306368\n", "job/memory.stat": "anon 1\ninactive_file 268435456\n",
+		}, 512 << 20},
+		{"nothing left", map[string]string{"self": "0::/\n", "memory.max": "1024\n", "memory.current": "2048\n"}, 1},
+		{"version 1", map[string]string{
+			"self": v1, "memory/job/memory.limit_in_bytes": "1073741824\n", "memory/job/memory.usage_in_bytes": "536870912\n", "memory/job/memory.stat": "total_inactive_file 0\n",
+		}, 512 << 20},
+	} {
+		c.files["meminfo"] = meminfo
+		dir := files(t, c.files)
+		if n := freeMemory(filepath.Join(dir, "meminfo"), dir, filepath.Join(dir, "self")); n != c.want {
+			t.Errorf("%s: %d bytes free, want %d", c.name, n, c.want)
+		}
+	}
+}
+
 func TestLinuxCores(t *testing.T) {
 	contents := map[string]string{"status": "Name:\tx\nCpus_allowed_list:\t0-1,3\n"}
 	for cpu, siblings := range map[int]string{0: "0-1", 1: "0-1", 3: "2-3"} {

@@ -191,3 +191,14 @@ func (r Recipe) schedule(steps int) optim.Schedule {
 	warm := int(r.WarmupRatio * float64(steps))
 	return optim.Schedule{Kind: r.Schedule, Peak: r.LR, Final: r.FinalLRRatio, Warmup: warm, Steps: steps}
 }
+
+// tailDraws is the number of draws of the sampled tail per sequence; 0: none.
+func (r Recipe) tailDraws(vocab int) int {
+	switch {
+	case r.Tail == "none":
+		return 0
+	case r.TailN > 0:
+		return r.TailN
+	}
+	return max(128, vocab/64)
+}

@@ -174,10 +174,7 @@ func (r *Run) objective() Objective {
 		return Objective{KL: r.Recipe.KL}
 	}
 	vocab := r.Base.Model.Config.VocabSize
-	o := Objective{Replay: true, TailN: r.Recipe.TailN, Seed: r.Recipe.Seed, KL: r.Recipe.KL}
-	if o.TailN == 0 {
-		o.TailN = max(128, vocab/64)
-	}
+	o := Objective{Replay: true, TailN: r.Recipe.tailDraws(vocab), Seed: r.Recipe.Seed, KL: r.Recipe.KL}
 	switch {
 	case r.Recipe.Tail == "none":
 	case r.Recipe.Proposal == "frequency":

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -30,11 +29,7 @@ func TestScripts(t *testing.T) {
 				return err
 			}
 			e.Setenv("EXAMPLES", examples)
-			grid, err := os.ReadFile(filepath.Join(examples, "compare", "tiny.yaml"))
-			if err != nil {
-				return err
-			}
-			return errors.Join(tiny.Write(e.WorkDir), os.WriteFile(filepath.Join(e.WorkDir, "tiny.yaml"), grid, 0o666))
+			return tiny.Write(e.WorkDir)
 		},
 	})
 }

@@ -146,15 +146,24 @@ func (f *recipeFlags) apply(r *train.Recipe) {
 	set(&r.Save.KeepLast, f.KeepLast)
 }
 
-func (c *trainCmd) Run(a *app) error {
+// recipe is the recipe of a file, or the defaults where none is named, with the flags laid over it.
+func (f *recipeFlags) recipe(path string) (train.Recipe, error) {
 	r := train.DefaultRecipe()
-	if c.Recipe != "" {
+	if path != "" {
 		var err error
-		if r, err = train.ReadRecipe(c.Recipe); err != nil {
-			return err
+		if r, err = train.ReadRecipe(path); err != nil {
+			return r, err
 		}
 	}
-	c.apply(&r)
+	f.apply(&r)
+	return r, nil
+}
+
+func (c *trainCmd) Run(a *app) error {
+	r, err := c.recipe(c.Recipe)
+	if err != nil {
+		return err
+	}
 	switch {
 	case r.Model == "" && r.Init == "":
 		return fmt.Errorf("train: --model is missing (or --init, or model: in the recipe)")

@@ -121,7 +121,11 @@ func Step(ctx context.Context, pool *tensor.Pool, o StepOptions) (r StepResult, 
 	if o.Loss == "replay" {
 		r.Tail = o.Tail
 	}
-	r.Planned = float64(cfg.TrainingMemory(o.MicroBatch*o.SeqLen).Total()) / 1e6
+	w := train.Workload{
+		Replay: o.Loss == "replay", MicroTokens: min(o.MicroBatch, o.Sequences) * o.SeqLen, StepTokens: r.Tokens, SeqLen: o.SeqLen,
+		Subset: subsetSize, Tail: s.Objective.TailN, Workers: pool.Workers(),
+	}
+	r.Planned = float64(w.Memory(cfg).Total) / 1e6
 	r.PerSecond = float64(r.Tokens) / r.MS * 1e3
 	if r.Peak > 0 {
 		r.MFU = float64(r.Tokens) * stepFlops(cfg, o.SeqLen) / (r.MS / 1e3) / (r.Peak * 1e9)

@@ -20,7 +20,7 @@ const fewest = 20
 func units(docs []data.Document) []unit {
 	var out []unit
 	for i, d := range docs {
-		if i > 0 && d.Line == docs[i-1].Line {
+		if i > 0 && d.Line == docs[i-1].Line && d.Source == docs[i-1].Source {
 			out[len(out)-1] = append(out[len(out)-1], d)
 		} else {
 			out = append(out, unit{d})

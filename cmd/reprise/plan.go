@@ -1,0 +1,64 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"reprise/internal/bench"
+	"reprise/train"
+)
+
+type planCmd struct {
+	Recipe string `arg:"" optional:"" help:"YAML recipe; flags override it."`
+	JSON   bool   `name:"json" help:"Print one JSON object."`
+
+	recipeFlags
+}
+
+func (c *planCmd) Run(a *app) error {
+	r, err := c.recipe(c.Recipe)
+	if err != nil {
+		return err
+	}
+	p, err := train.NewPlan(a.ctx, r, a.pool())
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		err = json.NewEncoder(a.stdout).Encode(struct {
+			*train.Plan
+			Peak int64 `json:"probe_peak,omitempty"` // bytes that the measured steps took
+		}{p, bench.PeakMemory()})
+	} else {
+		printPlan(a, p)
+	}
+	if err == nil && !p.Fits {
+		err = fmt.Errorf("plan: the run needs %.0f MB and %.0f MB are free; lower micro_batch_size, which the result does not depend on, or the length of the sequences",
+			float64(p.Memory.Total)/1e6, float64(p.Free)/1e6)
+	}
+	return err
+}
+
+func printPlan(a *app, p *train.Plan) {
+	mb := func(name string, bytes int, about string) {
+		a.printf("  %-12s %9.1f MB  %s\n", name, float64(bytes)/1e6, about)
+	}
+	a.printf("%s\nmemory, with %d tokens at a time and %d threads\n", p.Model, p.Tokens, p.Threads)
+	m := p.Memory
+	mb("weights", m.Weights, "")
+	mb("gradients", m.Gradients, "")
+	mb("moments", m.Moments, "two per weight")
+	mb("activations", m.Activations, "of forward and backward pass")
+	mb("head", m.Head, "logits, subsets, losses")
+	mb("other", m.Other, "embedding rows, packing buffers, the program")
+	mb("total", m.Total, "")
+	if p.Free > 0 {
+		mb("free", int(p.Free), "now, limits of control groups kept")
+	}
+	if t := p.Probe; t != nil {
+		a.printf("time\n  %.1f ms per step (median of %d measured), %.0f tokens/s\n", t.StepMS, t.Measured, t.PerSecond)
+		a.printf("  %d steps: about %v; evaluations and saving come on top\n", t.Steps, time.Duration(t.Seconds*float64(time.Second)).Round(time.Second/10))
+		a.printf("  peak memory of the measured steps %.1f MB\n", float64(bench.PeakMemory())/1e6)
+	}
+}
