@@ -147,6 +147,12 @@ def pytorch_side(a):
     import torch
 
     torch.set_num_threads(a.threads)
+    torch.ones(64, 64) @ torch.ones(64, 64)
+    with open("/proc/self/maps") as maps:
+        loaded = maps.read()
+        if not any(name in loaded for name in ["openblas", "mkl"]):
+            sys.exit("compare_pytorch: PyTorch multiplies with the reference BLAS, some 20 times slower than it can be; "
+                     "install OpenBLAS first: apt-get install libopenblas0-pthread")
     torch.manual_seed(1)
     shape = SHAPES[a.model]
     model = build(shape, torch)
