@@ -144,9 +144,6 @@ type chat struct {
 	ending    string // what follows the text of a last assistant turn
 }
 
-// HasChat reports whether the tokenizer came with a chat template.
-func (t *Tokenizer) HasChat() bool { return t.chat.source != "" }
-
 // parseChat finds the template: a file of its own (nil if there is none) goes before tokenizer_config.json, where it is a
 // text or a list of named ones, of which "default" is taken.
 func (t *Tokenizer) parseChat(config, file []byte) error {

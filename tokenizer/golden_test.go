@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"slices"
+	"sync"
 	"testing"
 
 	"reprise/internal/testdata"
@@ -77,6 +78,27 @@ func TestGolden(t *testing.T) {
 				}
 			}
 			t.Logf("%d cases", len(cases))
+		})
+	}
+}
+
+// English prose with real vocabularies, no word known from before. The aim is 5 MB/s on one core.
+func BenchmarkEnglish(b *testing.B) {
+	text, err := os.ReadFile(testdata.Path(b, "data", "systemsapproach", "train.txt"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for name, path := range map[string][]string{
+		"gpt2":        {"tokenizers", "gpt2", "tokenizer.json"},
+		"stories260K": {"models", "stories260K"},
+	} {
+		tok := loadShared(b, path...)
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(text)))
+			for b.Loop() {
+				tok.encoders = sync.Pool{New: func() any { return newEncoder(tok.model) }}
+				tok.Encode(string(text), false)
+			}
 		})
 	}
 }
