@@ -26,7 +26,12 @@ func LogSumExp(z, tmp []float32) LSE {
 
 // add takes one tile more.
 func (l *LSE) add(tile, tmp []float32) {
-	if top := asm.Max(tile); !(top <= l.Max) { // greater, or NaN
+	l.addBelow(tile, tmp, asm.Max(tile))
+}
+
+// addBelow is add for a tile whose maximum is known, or known not to exceed Max.
+func (l *LSE) addBelow(tile, tmp []float32, top float32) {
+	if !(top <= l.Max) { // greater, or NaN
 		l.Sum *= exp(l.Max - top)
 		l.Max = top
 	}

@@ -65,8 +65,10 @@ func (j *tileJob) Do(worker, task int) {
 	}
 }
 
-// Add takes one tile more into a running log-sum-exp; tiles must be those of Tiles, in order. tmp holds Tile values.
-func (l *LSE) Add(tile, tmp []float32) { l.add(tile, tmp) }
+// Add takes one tile more into a running log-sum-exp; tiles must be those of Tiles, in order. tmp holds Tile values. top is
+// the tile's maximum, or −Inf if it is known not to exceed Max: whoever looks for large logits knows it already. A NaN in the
+// tile is then found in Sum.
+func (l *LSE) Add(tile, tmp []float32, top float32) { l.addBelow(tile, tmp, top) }
 
 // NewLSE is the log-sum-exp of nothing.
 func NewLSE() LSE { return LSE{Max: negInf} }

@@ -95,7 +95,6 @@ var negInf = float32(math.Inf(-1))
 // Visit takes one tile of a position of the block: the running normaliser and the candidates above the KMax-th value so far.
 func (p *Picker) Visit(worker, position, first int, z []float32) {
 	c, w := &p.rows[position], &p.work[worker]
-	c.lse.Add(z, w.exps)
 	if i := int(p.places[p.first+position].gold) - first; i >= 0 && i < len(z) {
 		c.gold = z[i]
 	}
@@ -111,6 +110,11 @@ func (p *Picker) Visit(worker, position, first int, z []float32) {
 	if n < p.k { // no guess, or one that was too high: only a threshold that leaves KMax ids or more is safe
 		n = asm.SelectAbove(w.idx, z, c.threshold)
 	}
+	top := negInf // if nothing is above the threshold, then nothing is above the maximum so far
+	for _, i := range w.idx[:n] {
+		top = max(top, z[i])
+	}
+	c.lse.Add(z, w.exps, top)
 	if n+len(c.best) < 2*p.k {
 		c.best = appendKeys(c.best, w.idx[:n], first, z)
 		return
@@ -212,25 +216,7 @@ func (p *Picker) choose(w *pickScratch, c *candidates, gold int32) {
 		smallest(set, p.k)
 		set = set[:p.k]
 	}
-	slices.Sort(set)
-	keep := 0
-	c.mass = 0
-	inverse := 1 / c.lse.Sum
-	for keep < len(set) && (keep < p.rule.KMin || c.mass < p.rule.Tau) {
-		// A few probabilities at a time: most positions need no more.
-		chunk := w.exps[:min(16, len(set)-keep)]
-		for i := range chunk {
-			chunk[i] = logitOf(set[keep+i]) - c.lse.Max
-		}
-		asm.Exp(chunk, chunk)
-		for _, e := range chunk {
-			if keep >= p.rule.KMin && c.mass >= p.rule.Tau {
-				break
-			}
-			c.mass += float64(e * inverse)
-			keep++
-		}
-	}
+	keep := p.prefix(w, c, set)
 	set = set[:keep]
 	for i, key := range set {
 		set[i] = idKey(logitOf(key), int32(uint32(key)))
@@ -248,6 +234,52 @@ func (p *Picker) choose(w *pickScratch, c *candidates, gold int32) {
 	}
 	slices.Sort(set)
 	c.best = set
+}
+
+// prefix moves the shortest prefix that the rule allows to the front of the candidates, and returns its length; c.mass is
+// its mass.
+func (p *Picker) prefix(w *pickScratch, c *candidates, set []uint64) (keep int) {
+	c.mass = 0
+	if len(set) <= len(w.exps) {
+		// Often all candidates together do not reach Tau, or a few do: neither needs all of them in order.
+		for _, e := range p.probabilities(w, c, set) {
+			c.mass += float64(e)
+		}
+		if c.mass < p.rule.Tau-1e-6 {
+			return len(set)
+		}
+		c.mass = 0
+	}
+	const few = 16
+	for keep < len(set) {
+		n := min(few, len(set)-keep)
+		if keep > 0 {
+			n = min(len(set)-keep, len(w.exps)) // few were not enough: all the others, or at least the next of them
+		}
+		part := set[keep:]
+		smallest(part, n)
+		part = part[:n]
+		slices.Sort(part)
+		for _, e := range p.probabilities(w, c, part) {
+			if keep >= p.rule.KMin && c.mass >= p.rule.Tau {
+				return keep
+			}
+			c.mass += float64(e)
+			keep++
+		}
+	}
+	return keep
+}
+
+// probabilities of some candidates, valid until the next call.
+func (p *Picker) probabilities(w *pickScratch, c *candidates, keys []uint64) []float32 {
+	e := w.exps[:len(keys)]
+	for i, k := range keys {
+		e[i] = logitOf(k) - c.lse.Max
+	}
+	asm.Exp(e, e)
+	asm.Scale(e, 1/c.lse.Sum, e)
+	return e
 }
 
 // holds reports whether an id is among idKeys.

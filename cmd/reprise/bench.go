@@ -13,15 +13,16 @@ type benchCmd struct {
 }
 
 type benchRecordCmd struct {
-	Repetitions int  `default:"11" help:"Measured repetitions of each side, after three to warm up."`
-	JSON        bool `name:"json" help:"Print one JSON object."`
+	Model       []string `default:"llama-15m,llama-135m" help:"llama-15m, llama-135m, gpt2-124m or a config.json; weights and ids are random." placeholder:"NAME|FILE,…"`
+	Repetitions int      `default:"11" help:"Measured repetitions of each side, after three to warm up."`
+	JSON        bool     `name:"json" help:"Print one JSON object."`
 }
 
 func (c *benchRecordCmd) Run(a *app) error {
 	if c.Repetitions < 1 {
 		return fmt.Errorf("bench: --repetitions %d: want 1 or more", c.Repetitions)
 	}
-	results, err := bench.Record(a.ctx, a.pool(), c.Repetitions)
+	results, err := bench.Record(a.ctx, a.pool(), c.Model, c.Repetitions)
 	if err != nil {
 		return err
 	}

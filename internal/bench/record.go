@@ -31,21 +31,16 @@ type RecordResult struct {
 	PerSecond  float64 `json:"tokens_per_s"`
 }
 
-// Length and number of the sequences of a repetition.
-const (
-	recordSeqLen = seqLen
-	recordSeqs   = 8
-)
-
 // peak makes the logits of random weights spread like those of a trained model: most positions then need far fewer than
 // k_max ids.
 const peak = 14
 
-// Record measures Stage 0 at the shapes of small models, repetitions times each after three to warm up.
-func Record(ctx context.Context, pool *tensor.Pool, repetitions int) ([]RecordResult, error) {
+// Record measures Stage 0 on models of random weights (names or config.json files), repetitions times each after a few to warm
+// up.
+func Record(ctx context.Context, pool *tensor.Pool, models []string, repetitions int) ([]RecordResult, error) {
 	var results []RecordResult
-	for _, name := range []string{"llama-15m", "llama-135m"} {
-		_, cfg, err := findShape(name)
+	for _, name := range models {
+		shape, cfg, err := findShape(name)
 		if err != nil {
 			return nil, err
 		}
@@ -55,7 +50,7 @@ func Record(ctx context.Context, pool *tensor.Pool, repetitions int) ([]RecordRe
 			if head == "peaked" {
 				sharpen(m)
 			}
-			r, err := recordOne(ctx, pool, m, repetitions)
+			r, err := recordOne(ctx, pool, m, shape.sequences, repetitions)
 			if err != nil {
 				return results, fmt.Errorf("bench: record: %w", err)
 			}
@@ -66,26 +61,27 @@ func Record(ctx context.Context, pool *tensor.Pool, repetitions int) ([]RecordRe
 	return results, nil
 }
 
-// sharpen multiplies the gain of the last norm, and so every logit.
+// sharpen multiplies what the last norm gives, and so every logit.
 func sharpen(m *model.Model) {
 	for p := range m.Params() {
-		if p.Name == "model.norm.weight" {
+		switch p.Name {
+		case "model.norm.weight", "transformer.ln_f.weight", "transformer.ln_f.bias":
 			asm.Scale(p.W.Data, peak, p.W.Data)
 		}
 	}
 }
 
 // recordOne measures one model.
-func recordOne(ctx context.Context, pool *tensor.Pool, m *model.Model, repetitions int) (r RecordResult, err error) {
+func recordOne(ctx context.Context, pool *tensor.Pool, m *model.Model, sequences, repetitions int) (r RecordResult, err error) {
 	dir, err := os.MkdirTemp("", "reprise-bench-")
 	if err != nil {
 		return r, err
 	}
 	defer os.RemoveAll(dir)
-	seqs := randomSequences(m.Config.VocabSize)
+	seqs := randomSequences(sequences, m.Config.VocabSize)
 	rule := replay.DefaultRule()
 	w, err := replay.Create(filepath.Join(dir, "bench.replay"), replay.Header{
-		Tau: rule.Tau, KMin: rule.KMin, KMax: rule.KMax, VocabSize: m.Config.VocabSize, MaxSeqLen: recordSeqLen,
+		Tau: rule.Tau, KMin: rule.KMin, KMax: rule.KMax, VocabSize: m.Config.VocabSize, MaxSeqLen: seqLen,
 		Sequences: (repetitions + warmUp) * len(seqs),
 	})
 	if err != nil {
@@ -126,7 +122,7 @@ func recordOne(ctx context.Context, pool *tensor.Pool, m *model.Model, repetitio
 		}
 	}
 	r = RecordResult{
-		Tier: asm.Active().String(), Threads: pool.Workers(), Tokens: recordSeqs * recordSeqLen, KMax: rule.KMax,
+		Tier: asm.Active().String(), Threads: pool.Workers(), Tokens: len(seqs) * seqLen, KMax: rule.KMax,
 		MeanSubset: w.Summary().MeanSubset, RecordMS: median(recording), BareMS: median(thrown), Ratio: median(ratios),
 	}
 	r.PerSecond = float64(r.Tokens) / r.RecordMS * 1e3
@@ -134,12 +130,12 @@ func recordOne(ctx context.Context, pool *tensor.Pool, m *model.Model, repetitio
 }
 
 // randomSequences are what one repetition records: every token but the first carries loss.
-func randomSequences(vocab int) []data.Sequence {
+func randomSequences(n, vocab int) []data.Sequence {
 	rng := tensor.NewRNG(1, "bench", 0)
-	seqs := make([]data.Sequence, recordSeqs)
+	seqs := make([]data.Sequence, n)
 	for i := range seqs {
 		q := data.Sequence{DocStarts: []int32{0}}
-		for k := range recordSeqLen {
+		for k := range seqLen {
 			q.IDs, q.Target = append(q.IDs, int32(rng.Intn(vocab))), append(q.Target, k > 0)
 		}
 		seqs[i] = q
