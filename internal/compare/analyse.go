@@ -317,6 +317,9 @@ func (r *Runner) lessForgetting(m, other *report.Method) (bool, string) {
 		diffs = append(diffs, a-b)
 	}
 	s := spread(diffs)
+	if s.N < 2 {
+		return false, fmt.Sprintf("against %s at equal gain: %+.4f nats, but one seed does not tell how much of that is chance", other.Name, s.Mean)
+	}
 	need := max(0.02, 2*s.SD)
 	return s.Mean < -need, fmt.Sprintf("against %s at equal gain: %+.4f ± %.4f nats, needed below %.4f", other.Name, s.Mean, s.SD, -need)
 }
@@ -352,5 +355,5 @@ func (r *Runner) cheaper(m, ref *report.Method) (bool, string) {
 	}
 	target, s := spread(seconds), spread(ratios)
 	m.Target = &target
-	return s.Mean <= 0.6, fmt.Sprintf("%.2f ± %.2f of %s's time to its best domain loss", s.Mean, s.SD, ref.Name)
+	return s.Mean <= 0.6, fmt.Sprintf("%.2f (standard deviation %.2f, %d seeds) of %s's time to its best domain loss", s.Mean, s.SD, s.N, ref.Name)
 }
