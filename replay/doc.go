@@ -2,9 +2,13 @@
 // and for every position that carries loss the ids which hold most of its probability are recorded. Stage 1 trains on the
 // renormalised cross-entropy over those ids.
 //
-// [Recorder] makes the subsets. [Create], or [Resume] after an interruption, writes them with the packed sequences into a
-// record, a file that is a whole training set; [Open] reads one at random, [Verify] examines every byte of it, and [Merge]
-// joins the shards of a recording that was split over machines into the file that one run would have written.
+// [Record] does all of it for a list of documents, and [Predict] says beforehand what it will take. Underneath, a [Recorder]
+// makes the subsets; [Create], or [Resume] after an interruption, writes them with the packed sequences into a record, a file
+// that is a whole training set; [Open] reads one at random, [Inspect] counts what is in it, [Verify] examines every byte of it,
+// and [Merge] joins the shards of a recording that was split over machines into the file that one run would have written.
+//
+// A [Watcher] and a [Gatherer] make a record out of the first epoch of full cross-entropy instead, which computes all logits
+// anyway. The model moves meanwhile: such a record says so ([Header.Moving]), and does not hold the base model's probabilities.
 //
 //	r, err := replay.Open("domain.replay")
 //	var s replay.Sequence // its memory is used again by every call

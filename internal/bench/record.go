@@ -78,10 +78,11 @@ func recordOne(ctx context.Context, pool *tensor.Pool, m *model.Model, sequences
 		return r, err
 	}
 	defer os.RemoveAll(dir)
-	seqs := randomSequences(sequences, m.Config.VocabSize)
+	length := min(seqLen, m.Config.MaxPositions)
+	seqs := randomSequences(sequences, length, m.Config.VocabSize)
 	rule := replay.DefaultRule()
 	w, err := replay.Create(filepath.Join(dir, "bench.replay"), replay.Header{
-		Tau: rule.Tau, KMin: rule.KMin, KMax: rule.KMax, VocabSize: m.Config.VocabSize, MaxSeqLen: seqLen,
+		Tau: rule.Tau, KMin: rule.KMin, KMax: rule.KMax, VocabSize: m.Config.VocabSize, MaxSeqLen: length,
 		Sequences: (repetitions + warmUp) * len(seqs),
 	})
 	if err != nil {
@@ -122,7 +123,7 @@ func recordOne(ctx context.Context, pool *tensor.Pool, m *model.Model, sequences
 		}
 	}
 	r = RecordResult{
-		Tier: asm.Active().String(), Threads: pool.Workers(), Tokens: len(seqs) * seqLen, KMax: rule.KMax,
+		Tier: asm.Active().String(), Threads: pool.Workers(), Tokens: len(seqs) * length, KMax: rule.KMax,
 		MeanSubset: w.Summary().MeanSubset, RecordMS: median(recording), BareMS: median(thrown), Ratio: median(ratios),
 	}
 	r.PerSecond = float64(r.Tokens) / r.RecordMS * 1e3
@@ -130,12 +131,12 @@ func recordOne(ctx context.Context, pool *tensor.Pool, m *model.Model, sequences
 }
 
 // randomSequences are what one repetition records: every token but the first carries loss.
-func randomSequences(n, vocab int) []data.Sequence {
+func randomSequences(n, length, vocab int) []data.Sequence {
 	rng := tensor.NewRNG(1, "bench", 0)
 	seqs := make([]data.Sequence, n)
 	for i := range seqs {
 		q := data.Sequence{DocStarts: []int32{0}}
-		for k := range seqLen {
+		for k := range length {
 			q.IDs, q.Target = append(q.IDs, int32(rng.Intn(vocab))), append(q.Target, k > 0)
 		}
 		seqs[i] = q
