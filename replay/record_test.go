@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"reprise/asm"
@@ -193,6 +194,35 @@ func TestRecorderEqualsSortedSoftmax(t *testing.T) {
 	}
 	if outside == 0 || full == 0 {
 		t.Errorf("%d golds outside, %d of them outside a full prefix: the test tests nothing", outside, full)
+	}
+}
+
+// Tokens that carry no loss cost no head: with a head that would poison whatever it touches, they are recorded without an
+// error, and a single position with loss is not.
+func TestNoHeadWithoutLoss(t *testing.T) {
+	m := randomModel(t)
+	pool := tensor.NewPool(1)
+	defer pool.Close()
+	rec := replay.NewRecorder(m, pool, replay.DefaultRule())
+	seqs := randomSequences(2)
+	for i := range seqs {
+		clear(seqs[i].Target)
+	}
+	for _, row := range []int{0, 1000, 2099} { // ids that the sequences do not hold, or else the embedding poisons them
+		m.Head().W.Row(row)[0] = float32(math.NaN())
+	}
+	for i := range seqs {
+		for k := range seqs[i].IDs {
+			seqs[i].IDs[k] = 5
+		}
+	}
+	got, err := rec.Sequences(t.Context(), seqs)
+	if err != nil || len(got) != 2 || len(got[0].Pos)+len(got[1].Pos) > 0 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	seqs[1].Target[3] = true
+	if _, err := rec.Sequences(t.Context(), seqs); err == nil || !strings.Contains(err.Error(), "not finite at token 2") {
+		t.Errorf("the head was not used, or its NaN not noticed: %v", err)
 	}
 }
 
