@@ -13,11 +13,11 @@ import "unsafe"
 //		}
 //	}
 type dotArgs struct {
-	a     *float32
-	k     int
-	acc   *[16]float32 // the first of m
-	ahead int          // bytes from what is read of b to what will be read a little later
-	b     [16]*float32
+	a    *float32
+	k    int
+	acc  *[16]float32 // the first of m
+	b    [16]*float32
+	next [16]*float32 // what will be b afterwards: to be fetched from memory meanwhile
 }
 
 // DotRows computes a matrix product of a few rows of a with a transposed b, whose
@@ -46,7 +46,7 @@ func DotRows(m, n, k int, a []float32, aRow int, b []float32, bRow int, c []floa
 	_ = c[(m-1)*cRow+n-1]
 	packDots(tmp, m, k, most, a, aRow)
 	var sums [8][16]float32
-	t := dotArgs{ahead: 64 * bRow}
+	var t dotArgs
 	for j := 0; j < n; j += 16 {
 		cols := min(16, n-j)
 		if clear(sums[:m]); acc {
@@ -54,12 +54,13 @@ func DotRows(m, n, k int, a []float32, aRow int, b []float32, bRow int, c []floa
 				copy(sums[i][:cols], c[i*cRow+j:])
 			}
 		}
+		for l := range t.b {
+			t.b[l] = &b[(j+min(l, cols-1))*bRow]
+			t.next[l] = &b[min(j+16+l, n-1)*bRow]
+		}
 		// b is in a near cache when more rows of a than the kernels take read it
 		// again.
 		for i := 0; i < m; i += most {
-			for l := range t.b {
-				t.b[l] = &b[(j+min(l, cols-1))*bRow]
-			}
 			rows := min(most, m-i)
 			t.run(sums[i:i+rows], k, tmp[i*k:][:rows*k])
 		}
@@ -84,8 +85,8 @@ func packDots(dst []float32, m, k, most int, a []float32, aRow int) {
 	}
 }
 
-// run continues the chains in acc over k >= 1 values of the rows in b. It works on a copy of t: storing into the caller's
-// would send acc to the heap.
+// run continues the chains in acc over k >= 1 values of the rows in
+// b. It works on a copy of t: storing into the caller's would send acc to the heap.
 func (t dotArgs) run(acc [][16]float32, k int, a []float32) {
 	const step = callWork / 16 // a multiple of every kernel's step in k
 	m := len(acc)
@@ -101,8 +102,9 @@ func (t dotArgs) run(acc [][16]float32, k int, a []float32) {
 			}
 		}
 		if l+step < k {
-			for j, row := range t.b {
-				t.b[j] = (*float32)(unsafe.Add(unsafe.Pointer(row), 4*step))
+			for j := range t.b {
+				t.b[j] = (*float32)(unsafe.Add(unsafe.Pointer(t.b[j]), 4*step))
+				t.next[j] = (*float32)(unsafe.Add(unsafe.Pointer(t.next[j]), 4*step))
 			}
 		}
 	}

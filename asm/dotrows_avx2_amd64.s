@@ -12,8 +12,8 @@
 //	Y0-Y3    columns of b             Y4-Y7    scratch
 //	Y8-Y15   accumulators: rows 0-7 and 8-15 of b for the first row of a, ...
 //	AX       t                        SI       a
-//	DX       offset in the rows of b  R14      that and t.ahead
-//	R8-R13 BX DI  8 rows of b         CX       k
+//	DX       offset in the rows of b  CX       k
+//	R8-R13 BX DI  8 rows of b         R14      scratch
 
 // FMAAn and FMABn add a column for n rows of a, whose values are at the offset at:
 // to the accumulators of rows 0-7 of b, of rows 8-15.
@@ -48,16 +48,16 @@
 	MOVQ (dotArgs_b+off+48)(AX), BX;  \
 	MOVQ (dotArgs_b+off+56)(AX), DI
 
-// FETCH asks for the columns of rows to come, R14 bytes from the start of a row.
-#define FETCH \
-	PREFETCHT1 (R8)(R14*1);  \
-	PREFETCHT1 (R9)(R14*1);  \
-	PREFETCHT1 (R10)(R14*1); \
-	PREFETCHT1 (R11)(R14*1); \
-	PREFETCHT1 (R12)(R14*1); \
-	PREFETCHT1 (R13)(R14*1); \
-	PREFETCHT1 (BX)(R14*1);  \
-	PREFETCHT1 (DI)(R14*1)
+// FETCH asks for the columns of 8 rows of t.next. Clobbers R14.
+#define FETCH(off) \
+	MOVQ (dotArgs_next+off+0)(AX), R14; PREFETCHT1 (R14)(DX*1); \
+	MOVQ (dotArgs_next+off+8)(AX), R14; PREFETCHT1 (R14)(DX*1); \
+	MOVQ (dotArgs_next+off+16)(AX), R14; PREFETCHT1 (R14)(DX*1); \
+	MOVQ (dotArgs_next+off+24)(AX), R14; PREFETCHT1 (R14)(DX*1); \
+	MOVQ (dotArgs_next+off+32)(AX), R14; PREFETCHT1 (R14)(DX*1); \
+	MOVQ (dotArgs_next+off+40)(AX), R14; PREFETCHT1 (R14)(DX*1); \
+	MOVQ (dotArgs_next+off+48)(AX), R14; PREFETCHT1 (R14)(DX*1); \
+	MOVQ (dotArgs_next+off+56)(AX), R14; PREFETCHT1 (R14)(DX*1)
 
 // FOUR adds four columns. Register r takes those of rows r and r+4; a 4x4
 // transposition inside the halves then gives one register for each k.
@@ -94,20 +94,18 @@
 	MOVQ dotArgs_acc(AX), R8;    \
 	MOVQ dotArgs_a(AX), SI;      \
 	MOVQ dotArgs_k(AX), CX;      \
-	MOVQ dotArgs_ahead(AX), R14; \
 	XORQ DX, DX;                 \
 	GET;                         \
 	SUBQ $16, CX;                \
 	JLT  tail;                   \
 	loop:                        \
 	ROWS(0);                     \
-	FETCH;                       \
+	FETCH(0);                    \
 	SIXTEEN(M, FMAA);            \
 	ROWS(64);                    \
-	FETCH;                       \
+	FETCH(64);                   \
 	SIXTEEN(M, FMAB);            \
 	ADDQ $64, DX;                \
-	ADDQ $64, R14;               \
 	ADDQ $(64*M), SI;            \
 	SUBQ $16, CX;                \
 	JGE  loop;                   \

@@ -10,10 +10,10 @@
 //
 //	Z0-Z15   columns of b             Z16-Z23  scratch
 //	Z24-Z31  accumulators, one for each row of a
-//	AX       pointers to rows of b    DX       offset in them
-//	R11      that and t.ahead         SI       a
-//	BX       acc                      CX       k
-//	R9 R10   scratch                  K7       the columns of the last block
+//	AX       t.b                      DX       offset in the rows of b
+//	SI       a                        CX       k
+//	BX       acc                      R9 R10   scratch
+//	K7       the columns of the last block
 
 // FMAn(at, col) adds a column of the block for n rows of a, whose values are at
 // the offset at.
@@ -45,11 +45,13 @@
 #define PUT7 PUT6; VMOVUPS Z30, 384(BX)
 #define PUT8 PUT7; VMOVUPS Z31, 448(BX)
 
-// FETCH is PAIR that asks for the columns of rows to come, R11 bytes from the start of a row.
+// FETCH is PAIR that also asks for the columns of t.next.
 #define FETCH(off0, off1, lo, hi) \
 	PAIR(off0, off1, lo, hi);  \
-	PREFETCHT1 (R9)(R11*1);    \
-	PREFETCHT1 (R10)(R11*1)
+	MOVQ       (128+off0)(AX), R9;  \
+	MOVQ       (128+off1)(AX), R10; \
+	PREFETCHT1 (R9)(DX*1);          \
+	PREFETCHT1 (R10)(DX*1)
 
 #define COLUMNS(M, FMA) \
 	FMA((0*4*M), Z0); \
@@ -92,7 +94,6 @@
 	MOVQ  dotArgs_a(AX), SI;       \
 	MOVQ  dotArgs_k(AX), CX;       \
 	MOVQ  dotArgs_acc(AX), BX;     \
-	MOVQ  dotArgs_ahead(AX), R11;  \
 	LEAQ  dotArgs_b(AX), AX;       \
 	XORQ  DX, DX;                  \
 	GET;                           \
@@ -102,7 +103,6 @@
 	TRANSPOSE(FETCH);              \
 	COLUMNS(M, FMA);               \
 	ADDQ  $64, DX;                 \
-	ADDQ  $64, R11;                \
 	ADDQ  $(64*M), SI;             \
 	SUBQ  $16, CX;                 \
 	JGE   loop;                    \

@@ -21,18 +21,22 @@ func selectAboveAVX2(idx []int32, x []float32, threshold float32, first int) int
 
 // gatherDotTier hands 16 rows at a time to the kernels of DotRows.
 func gatherDotTier(dst, h, w []float32, stride int, ids []int32) {
-	if !useAVX2 || len(h) == 0 {
+	if !useAVX2 || len(h) == 0 || len(ids) == 0 {
 		gatherDotGeneric(dst, h, w, stride, ids)
 		return
 	}
+	row := func(id int32) *float32 { return &w[int(id)*stride:][:len(h)][0] }
 	var t dotArgs
+	for i := range t.next {
+		t.next[i] = row(ids[min(i, len(ids)-1)])
+	}
 	for len(ids) > 0 {
+		t.b = t.next
 		m := min(len(ids), 16)
-		for i, id := range ids[:m] {
-			t.b[i] = &w[int(id)*stride:][:len(h)][0]
-		}
-		for i := m; i < 16; i++ {
-			t.b[i] = t.b[0]
+		for i := range t.next {
+			if i+16 < len(ids) {
+				t.next[i] = row(ids[i+16])
+			}
 		}
 		var acc [1][16]float32
 		t.run(acc[:], len(h), h)

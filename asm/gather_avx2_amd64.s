@@ -12,6 +12,15 @@
 // under the mask Y15. DI dh, CX its remaining length, BX coef, SI w (moved with
 // DI), R8 stride in bytes, R9 ids, R10 their number, AX i, DX the offset of a
 // row. Requires the rows to lie in w.
+// SOON asks for a piece of the row four ids on, R11; near the end, of this one.
+#define SOON \
+	LEAQ 4(AX), R11; \
+	CMPQ R11, R10; \
+	CMOVQGE AX, R11; \
+	MOVLQSX (R9)(R11*4), R11; \
+	IMULQ R8, R11; \
+	ADDQ SI, R11
+
 #define ROW \
 	MOVLQSX (R9)(AX*4), DX; \
 	IMULQ R8, DX; \
@@ -43,6 +52,11 @@ wide:
 	XORQ AX, AX
 
 wideloop:
+	SOON
+	PREFETCHT0 0(R11)
+	PREFETCHT0 64(R11)
+	PREFETCHT0 128(R11)
+	PREFETCHT0 192(R11)
 	ROW
 	VFMADD231PS 0(SI)(DX*1), Y8, Y0
 	VFMADD231PS 32(SI)(DX*1), Y8, Y1
@@ -76,6 +90,8 @@ middle:
 	XORQ AX, AX
 
 middleloop:
+	SOON
+	PREFETCHT0 0(R11)
 	ROW
 	VFMADD231PS 0(SI)(DX*1), Y8, Y0
 	VFMADD231PS 32(SI)(DX*1), Y8, Y1

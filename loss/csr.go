@@ -66,6 +66,9 @@ type rowGradJob struct {
 func (j *rowGradJob) Do(_, task int) {
 	c, h := &j.r.csr, &j.r.hidden
 	for i := task * idsPerTask; i < min((task+1)*idsPerTask, len(c.ids)); i++ {
+		if i+1 < len(c.ids) {
+			asm.Prefetch(j.g.Row(int(c.ids[i+1]))) // rows lie far apart
+		}
 		a, b := c.first[i], c.first[i+1]
 		asm.GatherAxpy(j.g.Row(int(c.ids[i])), c.coef[a:b], h.Data, h.Stride, c.rows[a:b])
 	}

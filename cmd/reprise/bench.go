@@ -8,8 +8,9 @@ import (
 )
 
 type benchCmd struct {
-	Record benchRecordCmd `cmd:"" help:"Stage 0 against the same forward pass and head with the logits thrown away."`
-	Step   benchStepCmd   `cmd:"" help:"A training step: time of its parts, share of the processor's peak, memory."`
+	Kernels benchKernelsCmd `cmd:"" help:"Every kernel's rate, and its share of what the machine can do."`
+	Record  benchRecordCmd  `cmd:"" help:"Stage 0 against the same forward pass and head with the logits thrown away."`
+	Step    benchStepCmd    `cmd:"" help:"A training step: time of its parts, share of the processor's peak, memory."`
 }
 
 type benchRecordCmd struct {

@@ -1,0 +1,60 @@
+package bench
+
+import (
+	"context"
+	"slices"
+	"testing"
+
+	"reprise/asm"
+)
+
+// TestKernelsMeasure runs a few kernels of every kind once. What they measure is not looked at, only that it is there.
+func TestKernelsMeasure(t *testing.T) {
+	for _, filter := range []string{"attention 256x256x48 NT", "few-rows 1x2048x2048", "exp 2048", "gather-dot 64x288", "launch"} {
+		var seen []KernelResult
+		k, err := MeasureKernels(t.Context(), KernelOptions{Tiers: []asm.Tier{asm.Active()}, Threads: []int{1, 2}, Filter: filter, Repeat: 1},
+			func(r KernelResult) { seen = append(seen, r) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(k.Results) == 0 || !slices.Equal(seen, k.Results) || k.Tier != asm.Active().String() || len(k.Peaks) != 2 {
+			t.Errorf("%s: %d results, %d reported: %+v", filter, len(k.Results), len(seen), k)
+		}
+		for _, r := range k.Results {
+			if r.US <= 0 || r.Tier != k.Tier || r.Threads < 1 {
+				t.Errorf("%s: %+v", filter, r)
+			}
+			if r.Share <= 0 && r.Kernel != "launch" && asm.Active() != asm.Generic {
+				t.Errorf("%s: no share of a peak: %+v", filter, r)
+			}
+		}
+	}
+	if _, err := MeasureKernels(t.Context(), KernelOptions{Tiers: []asm.Tier{asm.Generic}, Threads: []int{1}, Filter: "none such", Repeat: 1}, nil); err == nil {
+		t.Error("a filter that matches nothing is accepted")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := MeasureKernels(ctx, KernelOptions{Tiers: []asm.Tier{asm.Generic}, Threads: []int{1}, Filter: "add", Repeat: 1}, func(KernelResult) {}); err == nil {
+		t.Error("a cancelled measurement has no error")
+	}
+}
+
+// TestKernelListNames: a line names one measurement, so that a script can find it.
+func TestKernelListNames(t *testing.T) {
+	seen := map[string]bool{}
+	for _, c := range kernelCases() {
+		if seen[c.name()] {
+			t.Errorf("%s is listed twice", c.name())
+		}
+		seen[c.name()] = true
+	}
+	for _, want := range []string{
+		"gemm 512x576x576 NN", "gemm 2048x1536x576 NT", "gemm 2048x576x1536 NN", "gemm 512x768x288 NT", "gemm 512x288x768 NN",
+		"gemm 512x32000x288 NT", "gemm 1024x49152x576 NT", "gemm 576x576x2048 TN", "gemm 1536x576x2048 TN", "gemm 32000x288x512 TN",
+		"replay-head 2048x32000x288", "replay-head 2048x49152x576",
+	} {
+		if !seen[want] {
+			t.Errorf("%s is not measured", want)
+		}
+	}
+}

@@ -1,0 +1,66 @@
+package bench
+
+import (
+	"runtime"
+	"time"
+)
+
+// A stopwatch measures one thread by the processor time that it uses, where the system tells: then other programs on the
+// machine cost a measurement the caches, but not the time in which it did not run. Several threads are measured by the clock
+// on the wall.
+type stopwatch struct{ thread bool }
+
+// newStopwatch prepares for work of so many threads. For one, the calling goroutine stays on its thread until release.
+func newStopwatch(threads int) (w stopwatch, release func()) {
+	if _, ok := threadClock(); threads == 1 && ok {
+		runtime.LockOSThread()
+		return stopwatch{thread: true}, runtime.UnlockOSThread
+	}
+	return stopwatch{}, func() {}
+}
+
+// String names the clock.
+func (w stopwatch) String() string {
+	if w.thread {
+		return "thread"
+	}
+	return "wall"
+}
+
+// time runs f and returns nanoseconds.
+func (w stopwatch) time(f func()) float64 {
+	if w.thread {
+		start, _ := threadClock()
+		f()
+		end, _ := threadClock()
+		return float64(max(1, end-start))
+	}
+	start := time.Now()
+	f()
+	return float64(max(1, time.Since(start)))
+}
+
+// perCall calls f for about so many nanoseconds, at least once, and returns those of one call.
+func (w stopwatch) perCall(f func(), atLeast float64) float64 {
+	calls, done, total := 1, 0, 0.0
+	for {
+		total += w.time(func() {
+			for range calls {
+				f()
+			}
+		})
+		if done += calls; total >= atLeast {
+			return total / float64(done)
+		}
+		calls = min(2*done, int(float64(done)*(atLeast-total)/total)+1)
+	}
+}
+
+// single returns the median of so many calls, timed one by one.
+func (w stopwatch) single(f func(), calls int) float64 {
+	times := make([]float64, calls)
+	for i := range times {
+		times[i] = w.time(f)
+	}
+	return median(times)
+}
