@@ -59,6 +59,7 @@ type cli struct {
 	Generate generateCmd `cmd:"" help:"Continue a prompt."`
 	Tokenize tokenizeCmd `cmd:"" help:"Text to token ids and back; learn a vocabulary."`
 	Inspect  inspectCmd  `cmd:"" help:"Look inside data, a model or a record, or at logits."`
+	Doctor   doctorCmd   `cmd:"" help:"What this machine is, what it can do, and whether it computes the right bits."`
 	Bench    benchCmd    `cmd:"" help:"Measure the engine on this machine."`
 	Export   exportCmd   `cmd:"" help:"Write a model for other programs: GGUF for llama.cpp."`
 }

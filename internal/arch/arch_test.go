@@ -35,9 +35,10 @@ var mayImport = map[string][]string{
 	"internal/testdata":   {},
 	"internal/tiny":       {"tensor", "model", "tokenizer", "checkpoint"},
 	"internal/synth":      {"tensor", "data"},
+	"internal/doctor":     {"asm", "tensor", "model", "loss", "optim", "data", "checkpoint", "replay", "train", "internal/bench"},
 	"internal/demo":       {"asm", "tensor", "model", "loss", "optim", "data", "tokenizer", "checkpoint", "replay", "eval", "train", "internal/synth", "internal/atomicfile"},
 	"internal/bench":      {"asm", "tensor", "model", "loss", "optim", "data", "replay", "train"},
-	"cmd/reprise":         {"asm", "tensor", "model", "optim", "data", "tokenizer", "checkpoint", "replay", "eval", "train", "export", "report", "internal/atomicfile", "internal/bench", "internal/compare", "internal/demo"},
+	"cmd/reprise":         {"asm", "tensor", "model", "optim", "data", "tokenizer", "checkpoint", "replay", "eval", "train", "export", "report", "internal/atomicfile", "internal/bench", "internal/compare", "internal/demo", "internal/doctor"},
 }
 
 // core packages import nothing from outside but cpuid.

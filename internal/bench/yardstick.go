@@ -54,3 +54,21 @@ func (y *Yardstick) ReadGBs() float64 {
 	}
 	return readBytes / y.watch.time(func() { y.pool.Run(y.pool.Workers(), &readJob{y}) })
 }
+
+// Peaks measures the FMA peak of a tier on so many threads and, if asked, the rate at which they read memory: medians.
+func Peaks(tier asm.Tier, threads int, memory bool) (gflops, readGBs float64) {
+	defer asm.Force(tier)()
+	pool := tensor.NewPool(threads)
+	defer pool.Close()
+	y, release := NewYardstick(pool)
+	defer release()
+	var flops, reads []float64
+	y.GFLOPS() // the first wide instructions of a while run slowly
+	for range 9 {
+		flops = append(flops, y.GFLOPS())
+		if memory {
+			reads = append(reads, y.ReadGBs())
+		}
+	}
+	return median(flops), median(reads)
+}

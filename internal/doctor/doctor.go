@@ -1,0 +1,130 @@
+// Package doctor looks at the machine and at whether this program computes on it what it computes everywhere: what reprise
+// doctor prints.
+package doctor
+
+import (
+	"context"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"github.com/klauspost/cpuid/v2"
+
+	"reprise/asm"
+	"reprise/internal/bench"
+	"reprise/tensor"
+)
+
+// Report is all that doctor says. Sizes are in bytes, 0 where unknown.
+type Report struct {
+	CPU      CPU      `json:"cpu"`
+	System   string   `json:"system"` // linux/amd64
+	Go       string   `json:"go"`
+	Tier     string   `json:"tier"` // in use
+	Tiers    []string `json:"tiers"`
+	Threads  int      `json:"threads"` // that commands use by default
+	MaxProcs int      `json:"gomaxprocs"`
+	Memory   Memory   `json:"memory"`
+	Peaks    []Peak   `json:"peaks"`
+	SelfTest SelfTest `json:"self_test"`
+}
+
+// CPU describes the processor.
+type CPU struct {
+	Name    string `json:"name"`
+	Cores   int    `json:"physical_cores"` // that this process may use
+	Logical int    `json:"logical_processors"`
+	L1D     int    `json:"l1d"`
+	L2      int    `json:"l2"`
+	L3      int    `json:"l3"`
+}
+
+// Memory is what there is and what this process may have of it.
+type Memory struct {
+	Total int64 `json:"total"`
+	Free  int64 `json:"free"`
+	Limit int64 `json:"cgroup_limit"` // 0: none
+}
+
+// Peak is what was measured on one tier with so many threads.
+type Peak struct {
+	Tier    string  `json:"tier"`
+	Threads int     `json:"threads"`
+	GFLOPS  float64 `json:"gflops"`                  // fused multiply-adds in registers; 0 on the portable tier
+	ReadGBs float64 `json:"read_gb_per_s,omitempty"` // on the tier in use
+}
+
+// Look inspects the machine, measures it and runs the self-test.
+func Look(ctx context.Context) (*Report, error) {
+	r := &Report{
+		CPU: CPU{
+			Name: cpuName(), Cores: tensor.PhysicalCores(), Logical: runtime.NumCPU(),
+			L1D: cache(1, cpuid.CPU.Cache.L1D), L2: cache(2, cpuid.CPU.Cache.L2), L3: cache(3, cpuid.CPU.Cache.L3),
+		},
+		System: runtime.GOOS + "/" + runtime.GOARCH, Go: runtime.Version(), Tier: asm.Active().String(),
+		Threads: tensor.DefaultWorkers(), MaxProcs: runtime.GOMAXPROCS(0), Memory: Memory{Free: tensor.FreeMemory()},
+	}
+	r.Memory.Total, r.Memory.Limit = tensor.Memory()
+	for _, t := range asm.Available() {
+		r.Tiers = append(r.Tiers, t.String())
+		threads := []int{1}
+		if r.Threads > 1 {
+			threads = append(threads, r.Threads)
+		}
+		for _, n := range threads {
+			p := Peak{Tier: t.String(), Threads: n}
+			p.GFLOPS, p.ReadGBs = bench.Peaks(t, n, t == asm.Active())
+			r.Peaks = append(r.Peaks, p)
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+	}
+	var err error
+	r.SelfTest, err = Test(ctx)
+	return r, err
+}
+
+// cpuName is the processor's own name, or as Linux knows it.
+func cpuName() string {
+	if name := strings.TrimSpace(cpuid.CPU.BrandName); name != "" {
+		return name
+	}
+	text, err := os.ReadFile("/proc/cpuinfo")
+	if err == nil {
+		for line := range strings.Lines(string(text)) {
+			if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
+				return strings.TrimSpace(value)
+			}
+		}
+	}
+	return "unknown " + runtime.GOARCH
+}
+
+// cache is the size of the data cache of a level: as the processor says, else as Linux does.
+func cache(level, said int) int {
+	if said > 0 {
+		return said
+	}
+	for i := range 8 {
+		dir := "/sys/devices/system/cpu/cpu0/cache/index" + strconv.Itoa(i) + "/"
+		read := func(name string) string {
+			text, _ := os.ReadFile(dir + name)
+			return strings.TrimSpace(string(text))
+		}
+		if read("level") != strconv.Itoa(level) || read("type") == "Instruction" {
+			continue
+		}
+		size, unit := read("size"), 1
+		if s, ok := strings.CutSuffix(size, "K"); ok {
+			size, unit = s, 1<<10
+		} else if s, ok := strings.CutSuffix(size, "M"); ok {
+			size, unit = s, 1<<20
+		}
+		if n, err := strconv.Atoi(size); err == nil {
+			return n * unit
+		}
+	}
+	return 0
+}
