@@ -10,15 +10,17 @@ const (
 	// once for every started maxK.
 	maxK = 3072
 	// packed is how much of B is packed at a time: a part of the third-level
-	// cache.
-	packed = 1 << 20
+	// cache. A is packed anew for each part.
+	packed = 3 << 19
 	// blockA and blockB are the parts of packed A and B that meet in the
 	// second-level cache.
 	blockA = 96 << 10
 	blockB = 160 << 10
 	// packRows is how many rows of k are copied before the next panel: it keeps
-	// the reads sequential.
-	packRows = 64
+	// the reads sequential, and is so low that the lines of all of them, of which
+	// panels share some, stay in the first-level cache also where rows lie a power
+	// of two apart.
+	packRows = 16
 	// stripeRows is the length of the chains over a b that is not packed: so
 	// many of its rows are walked together.
 	stripeRows = 64
