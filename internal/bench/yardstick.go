@@ -17,8 +17,11 @@ type Yardstick struct {
 // readBytes is how much memory a measurement reads: more than any cache holds.
 const readBytes = 128 << 20
 
-// yardRounds is the length of a measurement of the FMA peak, less than a millisecond: it stands beside others as short.
-const yardRounds = 80_000
+// A measurement is cut into several tasks for each worker, as a kernel's work is: a worker that others hold up does fewer.
+const tasksPerWorker = 8
+
+// taskFlops is the work of one task: about a third of a millisecond where 100 GFLOP/s are the peak.
+const taskFlops = 32e6
 
 // NewYardstick prepares measurements on all workers of a pool. With one worker the calling goroutine stays on its thread
 // until release.
@@ -28,20 +31,25 @@ func NewYardstick(pool *tensor.Pool) (y *Yardstick, release func()) {
 	return y, release
 }
 
-// readJob is one task per worker; a worker that takes two is late with both, as it is with the tasks of a kernel.
+// readJob sums its share of the memory.
 type readJob struct{ y *Yardstick }
 
 func (j *readJob) Do(worker, task int) {
-	n := len(j.y.memory) / j.y.pool.Workers()
-	j.y.sums[task][0] = asm.Sum(j.y.memory[task*n : (task+1)*n])
+	n := len(j.y.memory) / (tasksPerWorker * j.y.pool.Workers())
+	j.y.sums[worker][0] += asm.Sum(j.y.memory[task*n : (task+1)*n])
 }
 
 // GFLOPS is the rate of independent fused multiply-adds in registers, on all workers together: 10⁹ additions and
 // multiplications a second. It is 0 on the portable tier, which has no such loop.
 func (y *Yardstick) GFLOPS() float64 {
-	y.peak = peakJob{rounds: yardRounds}
-	t := y.watch.time(func() { y.pool.Run(y.pool.Workers(), &y.peak) })
-	return float64(y.peak.flops*y.pool.Workers()) / t
+	perRound := asm.PeakFlops(1)
+	if perRound == 0 {
+		return 0
+	}
+	y.peak = peakJob{rounds: taskFlops / perRound}
+	tasks := tasksPerWorker * y.pool.Workers()
+	t := y.time(tasks, &y.peak)
+	return float64(y.peak.flops*tasks) / t
 }
 
 // ReadGBs is the rate at which all workers together read memory, in 10⁹ bytes a second.
@@ -52,7 +60,16 @@ func (y *Yardstick) ReadGBs() float64 {
 			y.memory[i] = 1 // untouched pages would all be the same one
 		}
 	}
-	return readBytes / y.watch.time(func() { y.pool.Run(y.pool.Workers(), &readJob{y}) })
+	return readBytes / y.time(tasksPerWorker*y.pool.Workers(), &readJob{y})
+}
+
+// time runs a job on all workers. They are woken before the clock starts, as those of a kernel are awake that runs again and
+// again.
+func (y *Yardstick) time(tasks int, job tensor.Job) float64 {
+	wake := meetJob{}
+	wake.waiting.Store(int64(y.pool.Workers()))
+	y.pool.Run(y.pool.Workers(), &wake)
+	return y.watch.time(func() { y.pool.Run(tasks, job) })
 }
 
 // Peaks measures the FMA peak of a tier on so many threads and, if asked, the rate at which they read memory: medians.
