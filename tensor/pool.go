@@ -53,6 +53,13 @@ type Pool struct {
 
 // sleeper lets one goroutine sleep until another wakes it. Whoever changes
 // asleep from true to false owes or owns the token.
+//
+// The sleeper writes asleep and then reads whether there is news; the other side
+// writes the news and then reads asleep. One of the two must see the other's
+// write, so neither read may pass the write before it. All these writes are
+// therefore Swap or Add, never Store: qemu-user runs arm64's store-release and
+// load-acquire on amd64 without the barrier that belongs between them, and a
+// training run under it slept for ever.
 type sleeper struct {
 	asleep atomic.Bool
 	token  chan struct{}
@@ -99,7 +106,7 @@ func (p *Pool) Scratch(worker int) *Scratch { return &p.scratch[worker] }
 // Close ends the workers. The pool must be idle; later calls of Run are done by
 // the caller alone.
 func (p *Pool) Close() {
-	p.closed.Store(true)
+	p.closed.Swap(true)
 	for w := 1; w < len(p.sleepers); w++ {
 		p.wake(w)
 	}
@@ -121,7 +128,7 @@ func (p *Pool) Run(tasks int, job Job) {
 	}
 	p.job, p.tasks = job, tasks
 	p.undone.Store(int64(tasks))
-	p.state.Store((p.state.Load()>>32+1)<<32 | uint64(uint32(tasks)))
+	p.state.Swap((p.state.Load()>>32+1)<<32 | uint64(uint32(tasks)))
 	p.wakeBelow(0)
 	for p.step(0) {
 	}
@@ -181,7 +188,7 @@ func (p *Pool) await() {
 		if p.spin(0, func() bool { return p.undone.Load() == 0 }) {
 			return
 		}
-		me.asleep.Store(true)
+		me.asleep.Swap(true)
 		if p.undone.Load() == 0 && me.asleep.CompareAndSwap(true, false) {
 			return
 		}
@@ -201,7 +208,7 @@ func (p *Pool) work(w int) {
 		if p.spin(w, p.pending) {
 			continue
 		}
-		me.asleep.Store(true)
+		me.asleep.Swap(true)
 		if (p.pending() || p.closed.Load()) && me.asleep.CompareAndSwap(true, false) {
 			continue
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"reprise/asm"
 )
@@ -226,4 +227,30 @@ func TestGrid(t *testing.T) {
 			}
 		}
 	})
+}
+
+// lateJob ends its tasks just when those who wait for them give up looking and go
+// to sleep.
+type lateJob struct{ seed [2]uint32 }
+
+func (j *lateJob) Do(worker, task int) {
+	j.seed[worker] = j.seed[worker]*1664525 + 1013904223
+	if task == 0 {
+		return
+	}
+	around := time.Duration(j.seed[worker]>>20) * 3 // up to 12 microseconds
+	for end := time.Now().Add(spinTime - 6*time.Microsecond + around); time.Now().Before(end); {
+	}
+}
+
+// Nobody sleeps through the end of a launch or the begin of the next: a lost
+// wake-up would leave this test waiting. Under qemu it did, in about one run of
+// three, when the sleepers' flags were written by Store.
+func TestPoolLosesNoWakeUp(t *testing.T) {
+	p := NewPool(2)
+	defer p.Close()
+	var j lateJob
+	for range 10000 {
+		p.Run(2, &j)
+	}
 }
