@@ -267,7 +267,9 @@ func (d *Demo) Ceiling(ids float64) (ceiling, f, headShare float64) {
 	attention := float64(2*c.Layers*c.Heads*c.HeadDim) * seqLen / 2
 	body := float64(c.BodyParams()) + attention
 	full := float64(c.VocabSize * c.HiddenSize)
-	e := float64(epochs)
-	cost := e*3*(body+f*ids*float64(c.HiddenSize)) + (body + f*full)
-	return 1 - cost/(e*3*(body+f*full)), f, full / (full + float64(c.BodyParams()))
+	e := float64(3 * epochs) // a step is three forward passes' work
+	replayStep := body + float64(f*ids*float64(c.HiddenSize))
+	fullPass := body + float64(f*full)
+	cost := float64(e*replayStep) + fullPass
+	return 1 - cost/float64(e*fullPass), f, full / (full + float64(c.BodyParams()))
 }
