@@ -47,8 +47,9 @@ type Method struct {
 	Ceiling *float64 `json:"flop_ceiling,omitempty"` // saving that the FLOPs allow against full cross-entropy
 	Saving  *float64 `json:"saving,omitempty"`       // measured, at equal tokens against the reference
 	Verdict *Verdict `json:"verdict,omitempty"`
-	Rho     *float64 `json:"rho,omitempty"` // at the end, mean over seeds at the best rate
-	Cost    Cost     `json:"cost"`          // median over the cells of the best rate
+	Rho     *float64 `json:"rho,omitempty"`   // at the end, mean over seeds at the best rate
+	Cost    Cost     `json:"cost"`            // median over the cells of the best rate, or over the timed runs
+	Timed   int      `json:"timed,omitempty"` // runs that were made for their time, the methods in turn; 0: the cells' own times
 }
 
 // Cost is in wall seconds, evaluations left out.

@@ -38,7 +38,7 @@ func (c *Comparison) Page() []byte {
 	d.card(c.pareto())
 	d.heading("Forgetting at equal gain", fmt.Sprintf("Interpolated along each method's line at a gain of %.3f nats, %.0f %% of what %s gains at its best. Whiskers: one standard deviation over seeds.", c.AtGain, 100*c.EqualGain, html.EscapeString(c.Reference)))
 	d.card(c.equalGain())
-	d.heading("Cost", fmt.Sprintf("Wall seconds of a run at its best learning rate, evaluations left out, median over seeds. A diamond marks the time to %s's best domain loss, where it is reached. Machine: %s.", html.EscapeString(c.Reference), html.EscapeString(c.Machine)))
+	d.heading("Cost", fmt.Sprintf("Wall seconds of a run at its best learning rate, evaluations left out, median over %s. A diamond marks the time to %s's best domain loss, where it is reached. Machine: %s.", c.medianOver(), html.EscapeString(c.Reference), html.EscapeString(c.Machine)))
 	d.card(c.costs())
 	d.heading("Learning rates", "Domain loss on the choosing half. A best rate at the end of its line is on the edge of the grid. Rates of methods that divide by √v and of methods that take the arctangent are not comparable one to one.")
 	d.card(c.rates() + legend(names))
@@ -48,6 +48,20 @@ func (c *Comparison) Page() []byte {
 	d.card(c.verdicts())
 	d.add(`<footer>Made by <code>reprise compare</code> from results.json in this directory.</footer>`)
 	return page(title, d.String())
+}
+
+// medianOver says what the costs are medians of.
+func (c *Comparison) medianOver() string {
+	least := math.MaxInt
+	for _, m := range c.Methods {
+		if m.Best >= 0 {
+			least = min(least, m.Timed)
+		}
+	}
+	if least == 0 || least == math.MaxInt {
+		return "seeds"
+	}
+	return fmt.Sprintf("%d runs that were made for their time, the methods in turn", least)
 }
 
 // pareto draws forgetting over gain.

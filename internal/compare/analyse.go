@@ -188,7 +188,8 @@ func (r *Runner) best(m *report.Method) []*Cell {
 	return out
 }
 
-// costs fills in what a method costs: the median over the cells of its best rate, and what the FLOPs allow.
+// costs fills in what a method costs, as Retime measured it or else as the median over the cells of its best rate, and what
+// the FLOPs allow.
 func (r *Runner) costs(m *Method, to *report.Method) {
 	cells := r.best(to)
 	median := func(part func(report.Cost) float64) float64 {
@@ -199,9 +200,13 @@ func (r *Runner) costs(m *Method, to *report.Method) {
 		slices.Sort(x)
 		return x[len(x)/2]
 	}
-	to.Cost = report.Cost{
-		Stage0: median(func(c report.Cost) float64 { return c.Stage0 }), Train: median(func(c report.Cost) float64 { return c.Train }),
-		Refresh: median(func(c report.Cost) float64 { return c.Refresh }), Mix: median(func(c report.Cost) float64 { return c.Mix }),
+	if t := r.timings[m.Name]; t != nil {
+		to.Cost, to.Timed = t.middle().Cost, len(t.Clocks)
+	} else {
+		to.Cost = report.Cost{
+			Stage0: median(func(c report.Cost) float64 { return c.Stage0 }), Train: median(func(c report.Cost) float64 { return c.Train }),
+			Refresh: median(func(c report.Cost) float64 { return c.Refresh }), Mix: median(func(c report.Cost) float64 { return c.Mix }),
+		}
 	}
 	var rho float64
 	for _, c := range cells {
@@ -347,8 +352,12 @@ func (r *Runner) cheaper(m, ref *report.Method) (bool, string) {
 		if at < 0 {
 			return false, fmt.Sprintf("seed %d never reaches %s's best domain loss of %.4f (ends at %.4f)", c.Seed, ref.Name, target, c.Choose)
 		}
-		t := c.Cost.Stage0 + c.Cost.Mix + c.Curve[at].Seconds
-		seconds, ratios = append(seconds, t), append(ratios, t/theirs[i].Cost.Total())
+		t, whole := c.Cost.Stage0+c.Cost.Mix+c.Curve[at].Seconds, theirs[i].Cost.Total()
+		if a, b := r.timings[m.Name], r.timings[ref.Name]; a != nil && b != nil {
+			k := a.middle()
+			t, whole = k.Cost.Stage0+k.Cost.Mix+k.Curve[at], b.middle().Cost.Total()
+		}
+		seconds, ratios = append(seconds, t), append(ratios, t/whole)
 	}
 	if len(ratios) == 0 {
 		return false, "no cells"

@@ -221,7 +221,7 @@ func (r *Runner) train(ctx context.Context, c id, p *plan, out string) (*Cell, e
 	}
 	cell.SHA256 = checkpoint.TensorSHA256(run.Model())
 	cell.Cost = report.Cost{Train: run.Seconds(), Refresh: run.RefreshSeconds()}
-	if recipe.Loss == "replay" || recipe.KL > 0 { // the others read the record for its packs alone
+	if needsRecord(recipe) {
 		cell.Cost.Stage0 = p.domain.Seconds
 		if p.mix != nil {
 			cell.Cost.Mix = p.mix.Seconds
@@ -235,6 +235,9 @@ func (r *Runner) train(ctx context.Context, c id, p *plan, out string) (*Cell, e
 	}
 	return cell, nil
 }
+
+// needsRecord tells whether a method pays for Stage 0; the others read the record for its packs alone.
+func needsRecord(recipe train.Recipe) bool { return recipe.Loss == "replay" || recipe.KL > 0 }
 
 // measure scores the reported half of the domain and the general texts.
 func (r *Runner) measure(ctx context.Context, e *eval.Evaluator, cell *Cell) error {
@@ -258,6 +261,7 @@ type record struct {
 	Seconds float64 `json:"seconds"` // that it took
 	path    string
 	digest  string
+	job     replay.Job
 	summary replay.Summary
 }
 
@@ -308,12 +312,13 @@ func (r *Runner) record(ctx context.Context, kind string, how RecordPlan, seed u
 		}
 		r.say("recording %s (%d documents, %d tokens)", key, len(drawn), n)
 	}
-	start := time.Now()
-	rec.summary, err = replay.Record(ctx, replay.Job{
+	rec.job = replay.Job{
 		Model: r.base.Model, ModelFingerprint: r.base.Fingerprint, Tokenizer: r.tok, Pool: r.pool,
 		Rule:      replay.Rule{Tau: how.Tau, KMin: how.KMin, KMax: how.KMax, Always: how.Always},
 		Documents: flat(drawn), MaxSeqLen: how.MaxSeqLen, Seed: seed, Out: rec.path,
-	})
+	}
+	start := time.Now()
+	rec.summary, err = replay.Record(ctx, rec.job)
 	if err != nil {
 		return nil, err
 	}

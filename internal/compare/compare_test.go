@@ -220,3 +220,41 @@ func TestDivergedCellIsAResult(t *testing.T) {
 		t.Errorf("best rate %d, %d seeds diverged at the second; want 0 and 1", m.Best, m.LRs[1].Failed)
 	}
 }
+
+// TestCostsAreTimedApart: timed runs end in the cells' weights and their clocks replace the cells'; another best rate, or
+// other data, makes them void.
+func TestCostsAreTimedApart(t *testing.T) {
+	dir := t.TempDir()
+	r := runner(t, dir, func(g *Grid) {})
+	c, err := r.Retime(t.Context(), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, m := range c.Methods {
+		tm := r.timings[m.Name]
+		if m.Timed != 2 || tm == nil || m.Cost != tm.middle().Cost {
+			t.Fatalf("%s: %d timed runs", m.Name, m.Timed)
+		}
+		cell := r.best(&c.Methods[i])[0]
+		for _, k := range tm.Clocks {
+			if len(k.Curve) != len(cell.Curve) || (k.Cost.Stage0 > 0) != (cell.Cost.Stage0 > 0) || k.Cost.Train <= 0 {
+				t.Errorf("%s: clock %+v", m.Name, k)
+			}
+		}
+	}
+	again := runner(t, dir, func(g *Grid) {})
+	if c, err = again.Run(t.Context()); err != nil || c.Methods[0].Timed != 2 {
+		t.Fatalf("a later look at the comparison has lost the timings (%v)", err)
+	}
+	r.cells[r.dir(id{&r.grid.Methods[0], 3e-3, 1})].Digest = "other data"
+	if tm, err := r.timing(&r.grid.Methods[0]); tm != nil || err != nil {
+		t.Errorf("timings of other data are used (%v)", err)
+	}
+	r.cells[r.dir(id{&r.grid.Methods[1], 3e-3, 1})].SHA256 = "other weights"
+	if err := r.retime(t.Context(), &r.grid.Methods[1], 0, 1); err == nil || !strings.Contains(err.Error(), "other weights") {
+		t.Errorf("a timed run that ends in other weights: %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(r.grid.Out, "timings", "run.tmp")); err == nil {
+		t.Error("a timed run left its directory behind")
+	}
+}

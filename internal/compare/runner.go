@@ -34,6 +34,8 @@ type Runner struct {
 
 	origin Cell // the base model's own scores
 	cells  map[string]*Cell
+
+	timings map[string]*timing // by method; nil entries: costs are those of the cells
 }
 
 // ErrInterrupted is what Run returns when its context was cancelled.
@@ -106,6 +108,19 @@ func (r *Runner) all(ctx context.Context) (*report.Comparison, error) {
 			break
 		}
 		if err := r.runAll(ctx, todo); err != nil {
+			return nil, err
+		}
+	}
+	return r.conclude()
+}
+
+// conclude writes what follows from the cells and timings that there are.
+func (r *Runner) conclude() (*report.Comparison, error) {
+	var err error
+	r.timings = map[string]*timing{}
+	for i := range r.grid.Methods {
+		m := &r.grid.Methods[i]
+		if r.timings[m.Name], err = r.timing(m); err != nil {
 			return nil, err
 		}
 	}

@@ -1,0 +1,185 @@
+package compare
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"reprise/checkpoint"
+	"reprise/internal/atomicfile"
+	"reprise/replay"
+	"reprise/report"
+	"reprise/train"
+)
+
+// clock is one timed run of a method at its best learning rate.
+type clock struct {
+	Cost  report.Cost `json:"cost"`
+	Curve []float64   `json:"curve"` // seconds of training and refreshes at every evaluation
+}
+
+// timing is the contents of a method's file in timings/.
+type timing struct {
+	Method  string  `json:"method"`
+	LR      float64 `json:"lr"`
+	Seed    uint64  `json:"seed"`
+	Digest  string  `json:"digest"`
+	Machine string  `json:"machine"`
+	Clocks  []clock `json:"clocks"` // a round each
+}
+
+func (r *Runner) timingPath(method string) string {
+	return filepath.Join(r.grid.Out, "timings", method+".json")
+}
+
+// Retime measures what the methods cost once more: each at its best learning rate and the first seed, the methods in turn,
+// so that a disturbance does not fall on one of them. Cells may then be run beside other work, by anybody, at any time, and
+// costs be taken on a free machine. Every run must end in the weights that its cell ended in. It needs the cells' results,
+// which Run makes.
+func (r *Runner) Retime(ctx context.Context, rounds int) (*report.Comparison, error) {
+	if _, err := r.Run(ctx); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Join(r.grid.Out, "timings"), 0o777); err != nil {
+		return nil, fmt.Errorf("compare: %w", err)
+	}
+	for round := range rounds {
+		for i := range r.grid.Methods {
+			m := &r.grid.Methods[i]
+			if round%2 == 1 { // there and back
+				m = &r.grid.Methods[len(r.grid.Methods)-1-i]
+			}
+			if err := r.retime(ctx, m, round, rounds); err != nil {
+				if ctx.Err() != nil {
+					return nil, ErrInterrupted
+				}
+				return nil, err
+			}
+		}
+	}
+	return r.conclude()
+}
+
+// retime runs one method once more and keeps its time.
+func (r *Runner) retime(ctx context.Context, m *Method, round, rounds int) error {
+	points := r.points(m)
+	best := bestOf(points)
+	if best < 0 {
+		return nil
+	}
+	c := id{m, points[best].LR, r.grid.Seeds[0]}
+	p, err := r.plan(ctx, c)
+	if err != nil {
+		return fmt.Errorf("compare: %s: %w", c, err)
+	}
+	fresh := timing{Method: m.Name, LR: c.lr, Seed: c.seed, Digest: p.digest, Machine: r.machine()}
+	known, err := r.timing(m)
+	if err != nil {
+		return err
+	}
+	if round > 0 && known != nil {
+		fresh.Clocks = known.Clocks
+	}
+	dir := filepath.Join(r.grid.Out, "timings", "run.tmp")
+	defer os.RemoveAll(dir)
+	if err := os.RemoveAll(dir); err != nil {
+		return fmt.Errorf("compare: %w", err)
+	}
+	k, sha, err := r.time(ctx, p, dir)
+	if err != nil {
+		return fmt.Errorf("compare: timing %s: %w", c, err)
+	}
+	if want := r.cells[r.dir(c)].SHA256; sha != want {
+		return fmt.Errorf("compare: timing %s: the run ended in other weights (%s) than its cell (%s)", c, sha, want)
+	}
+	fresh.Clocks = append(fresh.Clocks, k)
+	text, err := json.MarshalIndent(fresh, "", " ")
+	if err != nil {
+		return err
+	}
+	r.say("timing %d/%d %s: %.2f s (Stage 0 %.2f, training %.2f, refreshes %.2f, records of mixed text %.2f)", round+1, rounds, c,
+		k.Cost.Total(), k.Cost.Stage0, k.Cost.Train, k.Cost.Refresh, k.Cost.Mix)
+	return atomicfile.WriteFile(r.timingPath(m.Name), append(text, '\n'))
+}
+
+// time records and trains in a directory of its own.
+func (r *Runner) time(ctx context.Context, p *plan, dir string) (k clock, sha string, err error) {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return k, "", err
+	}
+	seconds := func(rec *record, name string) (float64, error) {
+		job := rec.job
+		job.Out = filepath.Join(dir, name)
+		start := time.Now()
+		_, err := replay.Record(ctx, job)
+		return time.Since(start).Seconds(), err
+	}
+	if needsRecord(p.recipe) {
+		if k.Cost.Stage0, err = seconds(p.domain, "domain.replay"); err != nil {
+			return k, "", err
+		}
+		if p.mix != nil {
+			if k.Cost.Mix, err = seconds(p.mix, "mix.replay"); err != nil {
+				return k, "", err
+			}
+		}
+	}
+	recipe := p.recipe
+	recipe.Out = filepath.Join(dir, "run")
+	run, err := train.Open(recipe, r.pool, false)
+	if err != nil {
+		return k, "", err
+	}
+	for _, event := range run.Events(ctx) {
+		if event.Groups != nil {
+			k.Curve = append(k.Curve, event.Seconds+run.RefreshSeconds())
+		}
+	}
+	k.Cost.Train, k.Cost.Refresh = run.Seconds(), run.RefreshSeconds()
+	return k, checkpoint.TensorSHA256(run.Model()), run.Err()
+}
+
+// timing reads what Retime found about a method; nil: nothing, or about another learning rate than the best one of today.
+func (r *Runner) timing(m *Method) (*timing, error) {
+	path := r.timingPath(m.Name)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("compare: %w", err)
+	}
+	t := &timing{}
+	if err := json.Unmarshal(text, t); err != nil {
+		return nil, fmt.Errorf("compare: %s: %w; delete it, and time the comparison again", path, err)
+	}
+	points := r.points(m)
+	best := bestOf(points)
+	if best < 0 || points[best].LR != t.LR || len(t.Clocks) == 0 {
+		return nil, nil
+	}
+	if cell := r.cells[r.dir(id{m, t.LR, t.Seed})]; cell == nil || cell.Digest != t.Digest {
+		return nil, nil
+	}
+	return t, nil
+}
+
+// middle is the round whose total is the median (of an even number, the greater one in the middle).
+func (t *timing) middle() clock {
+	sorted := slices.SortedFunc(slices.Values(t.Clocks), func(a, b clock) int {
+		switch d := a.Cost.Total() - b.Cost.Total(); {
+		case d < 0:
+			return -1
+		case d > 0:
+			return 1
+		}
+		return 0
+	})
+	return sorted[len(sorted)/2]
+}
