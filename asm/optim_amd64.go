@@ -36,10 +36,16 @@ func adamWAVX512(w, g, m, v []float32, c *StepCoef)
 func adamWAVX2(w, g, m, v []float32, c *StepCoef)
 
 //go:noescape
-func atan2StepAVX512(w, g, m, v []float32, c *StepCoef)
+func atan2MomentsAVX512(y, x, g, m, v []float32, c *StepCoef)
 
 //go:noescape
-func atan2StepAVX2(w, g, m, v []float32, c *StepCoef)
+func atan2MomentsAVX2(y, x, g, m, v []float32, c *StepCoef)
+
+//go:noescape
+func atan2WeightsAVX512(w, y, x []float32, c *StepCoef)
+
+//go:noescape
+func atan2WeightsAVX2(w, y, x []float32, c *StepCoef)
 
 func atan2Tier(dst, y, x []float32) {
 	switch {
@@ -63,13 +69,25 @@ func adamWTier(w, g, m, v []float32, c *StepCoef) {
 	}
 }
 
+// atan2Part is how many elements atan2StepTier advances at a time.
+const atan2Part = 512
+
+// atan2StepTier goes over a few elements twice, first for the moments, then for the angle: one element's square root,
+// division and polynomial in a row take longer than the processor can look ahead.
 func atan2StepTier(w, g, m, v []float32, c *StepCoef) {
-	switch {
-	case useAVX512:
-		atan2StepAVX512(w, g, m, v, c)
-	case useAVX2:
-		atan2StepAVX2(w, g, m, v, c)
-	default:
+	if !useAVX512 && !useAVX2 {
 		atan2StepGeneric(w, g, m, v, c)
+		return
+	}
+	var y, x [atan2Part]float32
+	for n := 0; len(w) > 0; w, g, m, v = w[n:], g[n:], m[n:], v[n:] {
+		n = min(len(w), atan2Part)
+		if useAVX512 {
+			atan2MomentsAVX512(y[:n], x[:n], g[:n], m[:n], v[:n], c)
+			atan2WeightsAVX512(w[:n], y[:n], x[:n], c)
+		} else {
+			atan2MomentsAVX2(y[:n], x[:n], g[:n], m[:n], v[:n], c)
+			atan2WeightsAVX2(w[:n], y[:n], x[:n], c)
+		}
 	}
 }

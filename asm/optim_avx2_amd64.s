@@ -145,27 +145,51 @@ TEXT ·adamWAVX2(SB), NOSPLIT, $0-104
 	VZEROUPPER
 	RET
 
-// func atan2StepAVX2(w, g, m, v []float32, c *StepCoef)
+// func atan2MomentsAVX2(y, x, g, m, v []float32, c *StepCoef)
 //
-//	see atan2StepGeneric
+//	advances m and v as momentsOne does, and sets
+//	y[i], x[i] = m[i]*Correct1, AtanB*sqrt(v[i]*Correct2)
 //
-// DI w, BX g, R8 m, R9 v, SI c. Requires equal lengths.
-#define ATANSTEPBODY(LD, ST) \
+// DI y, R11 x, BX g, R8 m, R9 v, SI c. Requires equal lengths.
+#define ATANMOMENTSBODY(LD, ST) \
 	MOMENTS(LD, ST); \
 	VBROADCASTSS StepCoef_AtanB(SI), Y4; \
 	VMULPS Y2, Y4, Y2;               /* AtanB * sqrt(vh) */ \
+	ST(Y1, DI); \
+	ST(Y2, R11)
+
+TEXT ·atan2MomentsAVX2(SB), NOSPLIT, $0-128
+	MOVQ y_base+0(FP), DI
+	MOVQ y_len+8(FP), CX
+	MOVQ x_base+24(FP), R11
+	MOVQ g_base+48(FP), BX
+	MOVQ m_base+72(FP), R8
+	MOVQ v_base+96(FP), R9
+	MOVQ c+120(FP), SI
+	STEPCONST(SI)
+	EACH8(ATANMOMENTSBODY)
+	VZEROUPPER
+	RET
+
+// func atan2WeightsAVX2(w, y, x []float32, c *StepCoef)
+//
+//	for i := range w { w[i] = FMA(-LR, atan2One(y[i], x[i]), w[i]*Decay) }
+//
+// DI w, BX y, R8 x, SI c. Requires equal lengths.
+#define ATANWEIGHTSBODY(LD, ST) \
+	LD(BX, Y1); \
+	LD(R8, Y2); \
 	ATAN2(Y1, Y2, Y3, Y4, Y5); \
 	WEIGHT(LD, ST, Y5)
 
-TEXT ·atan2StepAVX2(SB), NOSPLIT, $0-104
+TEXT ·atan2WeightsAVX2(SB), NOSPLIT, $0-80
 	MOVQ w_base+0(FP), DI
 	MOVQ w_len+8(FP), CX
-	MOVQ g_base+24(FP), BX
-	MOVQ m_base+48(FP), R8
-	MOVQ v_base+72(FP), R9
-	MOVQ c+96(FP), SI
+	MOVQ y_base+24(FP), BX
+	MOVQ x_base+48(FP), R8
+	MOVQ c+72(FP), SI
 	STEPCONST(SI)
 	ATANCONST
-	EACH8(ATANSTEPBODY)
+	EACH8(ATANWEIGHTSBODY)
 	VZEROUPPER
 	RET

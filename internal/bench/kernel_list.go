@@ -7,6 +7,7 @@ import (
 
 	"reprise/asm"
 	"reprise/loss"
+	"reprise/optim"
 	"reprise/tensor"
 )
 
@@ -40,6 +41,9 @@ func kernelCases() []kernelCase {
 	list = append(list, gatherCases()...)
 	for _, n := range []int{2048, 1 << 22} { // in the first-level cache; in memory
 		list = append(list, vectorCases(n)...)
+	}
+	for _, name := range []string{optim.AdamW, optim.AdamAtan2, optim.MoClip} {
+		list = append(list, optimizerCase(name))
 	}
 	return append(list, launchCase())
 }
@@ -180,6 +184,52 @@ func zipfSubsets(vocab int) (*loss.Subsets, loss.Targets) {
 	}
 	return s, t
 }
+
+// optimizerElements is how many weights an optimizer's step is measured on; with gradients and moments, many times what
+// caches hold.
+const optimizerElements = 1 << 25
+
+// optimizerCase is a whole step: the norm of the gradient (for MoClip also its angle to the momentum), then the update. It is
+// held against loops that read and write the same arrays in the same order and do next to nothing with them.
+func optimizerCase(name string) kernelCase {
+	const n = optimizerElements
+	c := kernelCase{kernel: "optimizer", shape: dims(n), variant: name, peak: "stream", slow: true, elements: n, bytes: (4 + 28) * n}
+	if name == optim.MoClip {
+		c.bytes += 4 * n // the first pass reads the momentum too
+	}
+	c.prepare = func(p *tensor.Pool) (call, beside func()) {
+		param := &tensor.Param{Name: "w", Shape: []int{n / 1024, 1024}, W: uniform(n/1024, 1024), G: uniform(n/1024, 1024)}
+		o, err := optim.New(optim.DefaultConfig(name), []*tensor.Param{param})
+		if err != nil {
+			panic(err)
+		}
+		m, v := o.Moments(0)
+		first := vectorKernel{run: func(s [][]float32, _ []uint16) { asm.Sum(s[1]) }}
+		if name == optim.MoClip {
+			first.run = func(s [][]float32, _ []uint16) { asm.Dot(s[1], s[2]) }
+		}
+		update := vectorKernel{run: func(s [][]float32, _ []uint16) {
+			asm.Axpy(s[0], 0, s[1])
+			asm.Scale(s[2], 1, s[2])
+			asm.Scale(s[3], 1, s[3])
+		}}
+		parts := [][]float32{param.W.Data, param.G.Data, m.Data, v.Data}
+		a, b := cutJob(first, parts, optimizerPart), cutJob(update, parts, optimizerPart)
+		var stats optim.Stats
+		return func() {
+				if err := o.Step(p, 1e-9, &stats); err != nil {
+					panic(err)
+				}
+			}, func() {
+				p.Run(a.tasks, a)
+				p.Run(b.tasks, b)
+			}
+	}
+	return c
+}
+
+// optimizerPart is how many elements a call of the streaming loops covers.
+const optimizerPart = 4096
 
 // gatherCases are the recorder's and the replay loss's kernels on one position.
 func gatherCases() []kernelCase {

@@ -99,21 +99,29 @@ type vectorJob struct {
 
 // newVectorJob cuts n elements into parts of at most 16,384, as a training step does with weights.
 func newVectorJob(p *tensor.Pool, k vectorKernel, n int) *vectorJob {
-	part := min(n, 1<<14)
-	j := &vectorJob{kernel: k, tasks: n / part, half: make([][]uint16, n/part), slices: make([][][]float32, n/part)}
-	half := slices.Repeat([]uint16{0x3c00}, n)
+	var arrays [][]float32
 	for range k.slices {
-		x := uniform(1, n)
-		for t := range j.tasks {
-			j.slices[t] = append(j.slices[t], x.Data[t*part:(t+1)*part])
-		}
+		arrays = append(arrays, uniform(1, n).Data)
 	}
+	if k.slices == 4 { // a second moment is not negative
+		asm.Mul(arrays[3], arrays[3], arrays[3])
+	}
+	part := min(n, 1<<14)
+	j := cutJob(k, arrays, part)
+	half := slices.Repeat([]uint16{0x3c00}, n)
 	for t := range j.tasks {
 		j.half[t] = half[t*part : (t+1)*part]
 	}
-	if k.slices == 4 { // a second moment is not negative
-		for _, s := range j.slices {
-			asm.Mul(s[3], s[3], s[3])
+	return j
+}
+
+// cutJob cuts arrays of one length into parts.
+func cutJob(k vectorKernel, arrays [][]float32, part int) *vectorJob {
+	tasks := len(arrays[0]) / part
+	j := &vectorJob{kernel: k, tasks: tasks, slices: make([][][]float32, tasks), half: make([][]uint16, tasks)}
+	for t := range tasks {
+		for _, x := range arrays {
+			j.slices[t] = append(j.slices[t], x[t*part:(t+1)*part])
 		}
 	}
 	return j

@@ -38,7 +38,7 @@ type KernelResult struct {
 	GBs     float64 `json:"gb_per_s,omitempty"`           // 10⁹ bytes read and written a second
 	PerNS   float64 `json:"elements_per_ns,omitempty"`    // elements a nanosecond
 	Share   float64 `json:"share_of_peak"`                // of the yardstick; 0 where there is none
-	Peak    string  `json:"peak"`                         // the yardstick: fma; read (memory); copy, of arrays of the same size
+	Peak    string  `json:"peak"`                         // the yardstick: fma; read (memory); copy, of arrays of the same size; stream, of the same arrays
 	OfFull  float64 `json:"share_of_full_head,omitempty"` // replay-head: its time by that of the full head, forward and backward
 	US      float64 `json:"us"`                           // microseconds of one call
 }
@@ -59,8 +59,8 @@ type kernelCase struct {
 	serial                 bool    // runs on one thread, and is measured only there
 	slow                   bool    // measured a few times only
 	single                 bool    // calls are timed one by one, and the median counts: of a hand-off, not of what comes between
-	// prepare allocates the operands and returns one call. For a copy peak, beside is the copy; for the replay head, the full
-	// head.
+	// prepare allocates the operands and returns one call. For a copy or stream peak, beside is what the kernel is held against;
+	// for the replay head, the full head.
 	prepare func(p *tensor.Pool) (call, beside func())
 }
 
@@ -164,6 +164,8 @@ func (m *meter) one(c *kernelCase, pool *tensor.Pool) KernelResult {
 		work, yard = c.bytes, m.read
 	case "copy":
 		work, yard = c.bytes, func() float64 { return 8 * c.elements / m.yard.watch.perCall(beside, sampleTime/3) }
+	case "stream": // the same bytes
+		work, yard = c.bytes, func() float64 { return c.bytes / m.yard.watch.perCall(beside, sampleTime) }
 	}
 	repeats := m.repeat
 	if c.slow {
@@ -172,7 +174,7 @@ func (m *meter) one(c *kernelCase, pool *tensor.Pool) KernelResult {
 	var times, shares, ofFull []float64
 	before := yard()
 	for range repeats {
-		if c.peak != "copy" && beside != nil {
+		if c.peak == "fma" && beside != nil {
 			ofFull = append(ofFull, 1/m.yard.watch.time(beside))
 			before = yard()
 		}
