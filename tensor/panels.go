@@ -50,10 +50,13 @@ func (p *Panels) panel(j, l int) (b []float32, bK, cols int) {
 // Band says which columns of a matrix count in its row i: those from i+Lo on, before i+Hi.
 type Band struct{ Lo, Hi int }
 
-// at returns the columns lo to hi (excluded) of n that count in row i.
-func (b Band) at(i, n int) (lo, hi int) {
+// At returns the columns lo to hi (excluded) of n that count in row i; lo >= hi if there are none.
+func (b Band) At(i, n int) (lo, hi int) {
 	return max(0, i+b.Lo), min(n, i+b.Hi)
 }
+
+// Transposed is the same band of the transposed matrix.
+func (b Band) Transposed() Band { return Band{Lo: 1 - b.Hi, Hi: 1 - b.Lo} }
 
 // tile returns the number of rows, left at most, of a tile from row i on, in which no row counts nothing, and in which each
 // bound either moves on with every row or stays.
@@ -108,7 +111,7 @@ func (p *Panels) MulBand(c, a *Matrix, transposed bool, band Band, acc bool) {
 // bandTile computes rows i to i+rows of the panel at column j: first what the rows enter one after another, then what all
 // have, then what they leave one after another.
 func (p *Panels) bandTile(c *Matrix, a []float32, aRow, aK int, band Band, i, rows, j int, acc bool) {
-	lo, hi := band.at(i, p.Rows)
+	lo, hi := band.At(i, p.Rows)
 	_, bK, cols := p.panel(j, 0)
 	out := c.Data[i*c.Stride+j:]
 	at := func(row, l int) []float32 { return a[(i+row)*aRow+l*aK:] }
@@ -135,8 +138,8 @@ func (p *Panels) MulInside(c, a *Matrix, band Band) {
 	for i := 0; i < a.Rows; {
 		parts := (a.Rows - i + t.Rows - 1) / t.Rows
 		rows := (a.Rows - i + parts - 1) / parts
-		lo, _ := band.at(i, p.Cols)
-		_, hi := band.at(i+rows-1, p.Cols)
+		lo, _ := band.At(i, p.Cols)
+		_, hi := band.At(i+rows-1, p.Cols)
 		x := a.Data[i*a.Stride:]
 		lo -= lo % t.Cols
 		if n := hi / t.Cols * t.Cols; tiled && n > lo {

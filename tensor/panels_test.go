@@ -11,7 +11,7 @@ import (
 // bandProduct is the definition of MulBand: chains of fma over the columns that count.
 func bandProduct(c, a, b *Matrix, transposed bool, band Band, acc bool) {
 	for i := range c.Rows {
-		lo, hi := band.at(i, b.Rows)
+		lo, hi := band.At(i, b.Rows)
 		for j := range c.Cols {
 			x := c.Data[i*c.Stride+j]
 			if !acc {
@@ -39,7 +39,7 @@ func checkBand(t *testing.T, m, n, k, gap int, transposed bool, band Band, acc b
 		a = filled(k, m, gap, draw)
 	}
 	for i := range m {
-		lo, hi := band.at(i, k)
+		lo, hi := band.At(i, k)
 		for l := range k {
 			if l < lo || l >= hi {
 				if transposed {
@@ -114,7 +114,7 @@ func TestMulInside(t *testing.T) {
 						p.PackTransposed(bT)
 						p.MulInside(c, a, band)
 						for i := range m {
-							lo, hi := band.at(i, n)
+							lo, hi := band.At(i, n)
 							for j := lo; j < hi; j++ {
 								if math.Float32bits(c.Row(i)[j]) != math.Float32bits(whole.Row(i)[j]) {
 									t.Fatalf("MulInside %d×%d×%d, band %v: element (%d, %d): got %x, want %x", m, n, k, band, i, j, c.Row(i)[j], whole.Row(i)[j])
