@@ -64,6 +64,22 @@ func expSumGeneric(dst, x []float32, max float32, lane int, lanes *[32]float32) 
 	return fold(*lanes)
 }
 
+func expSumScaledGeneric(dst, x []float32, scale, max float32, lane int, lanes *[32]float32) float32 {
+	for i, v := range x {
+		e := expOne(float32(scale*v) - max)
+		dst[i] = e
+		lanes[(lane+i)%32] += e
+	}
+	return fold(*lanes)
+}
+
+func attentionGradGeneric(p, ds, s, dp []float32, scale, max, inv, d float32) {
+	for i, v := range s {
+		e := expOne(float32(scale*v)-max) * inv
+		p[i], ds[i] = e, e*(dp[i]-d)*scale
+	}
+}
+
 func softmaxGradGeneric(dst, x []float32, max, inv, scale float32) {
 	for i, v := range x {
 		dst[i] = expOne(v-max) * inv * scale

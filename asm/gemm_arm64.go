@@ -24,18 +24,28 @@ func gemmTiles(rows, width int, t *gemmArgs) {
 		gemmWholeTiles(rows, width, t)
 		return
 	}
-	cols := bits.Len(uint(t.mask))
 	var tile [8 * 12]float32
-	edge := *t
-	edge.c, edge.cRow = unsafe.Pointer(&tile), 4*width
+	edge := t.begin(&tile, rows, width)
+	gemmWholeTiles(rows, width, &edge)
+	t.end(&tile, rows, width)
+}
+
+// begin returns t with a tile of a whole width in the place of c.
+func (t *gemmArgs) begin(tile *[8 * 12]float32, rows, width int) gemmArgs {
+	whole := *t
+	whole.c, whole.cRow = unsafe.Pointer(tile), 4*width
 	if t.acc != 0 {
 		for i := range rows {
-			copy(tile[i*width:], t.row(i, cols))
+			copy(tile[i*width:], t.row(i, bits.Len(uint(t.mask))))
 		}
 	}
-	gemmWholeTiles(rows, width, &edge)
+	return whole
+}
+
+// end copies what c has of the tile into it.
+func (t *gemmArgs) end(tile *[8 * 12]float32, rows, width int) {
 	for i := range rows {
-		copy(t.row(i, cols), tile[i*width:])
+		copy(t.row(i, bits.Len(uint(t.mask))), tile[i*width:])
 	}
 }
 

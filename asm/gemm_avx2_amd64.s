@@ -279,6 +279,130 @@ TEXT ·gemm5x8AVX2(SB), NOSPLIT, $0-8
 TEXT ·gemm6x8AVX2(SB), NOSPLIT, $0-8
 	KERNEL8(SOLE6, PACE6)
 
+// Triangles: rise16AVX2 and its like compute one tile of k rows, 1 to 6, whose
+// step l of k enters rows 0 to l; in fall16AVX2 and its like it enters rows 0 to
+// k-1-l, so that step by step there is one row more or one less. Else they are as
+// the tiles above, but that tiles is not read.
+
+// RUNGSn(OP, end) applies OP to the accumulators of the first R14 rows and goes to
+// the label end.
+#define RUNG(OP, x, y, end) OP(x, y); DECQ R14; JEQ end
+#define RUNGS(OP, end) \
+	RUNG(OP, Y0, Y1, end) \
+	RUNG(OP, Y2, Y3, end) \
+	RUNG(OP, Y4, Y5, end) \
+	RUNG(OP, Y6, Y7, end) \
+	RUNG(OP, Y8, Y9, end) \
+	OP(Y10, Y11)
+
+#define RUNG8(OP, x, end) OP(x); DECQ R14; JEQ end
+#define RUNGS8(OP, end) \
+	RUNG8(OP, Y0, end) \
+	RUNG8(OP, Y1, end) \
+	RUNG8(OP, Y2, end) \
+	RUNG8(OP, Y3, end) \
+	RUNG8(OP, Y4, end) \
+	OP(Y5)
+
+#define LOADB16 VMOVUPS (BX), Y12; VMOVUPS 32(BX), Y13
+#define LOADB8 VMOVUPS (BX), Y12
+
+// UP is a step of a rising triangle, DOWN one of a falling one.
+#define UP(LOADB, STEP) LOADB; STEP; NEXT; JEQ store
+#define DOWN(label, LOADB, STEP) label: LOADB; STEP; NEXT
+
+// FROM goes to the step of a falling triangle of n rows if CX is n.
+#define FROM(n, label) CMPQ CX, $n; JEQ label
+
+#define OPEN(CLEAR, RUNGS, LOADROW) \
+	ARGS                     \
+	TILE                     \
+	JNE  load                \
+	CLEAR                    \
+	JMP  steps               \
+	load:                    \
+	MOVQ CX, R14             \
+	MASKS                    \
+	RUNGS(LOADROW, steps)
+
+#define CLOSE(CMP, RUNGS, STOREROW, MASKROW) \
+	store:                   \
+	MOVQ t+0(FP), AX         \
+	MOVQ gemmArgs_k(AX), R14 \
+	MOVQ DI, AX              \
+	CMP  R8, $-1             \
+	JNE  masked              \
+	RUNGS(STOREROW, done)    \
+	JMP  done                \
+	masked:                  \
+	MASKS                    \
+	RUNGS(MASKROW, done)     \
+	done:                    \
+	VZEROUPPER               \
+	RET
+
+// func rise16AVX2(t *gemmArgs)
+TEXT ·rise16AVX2(SB), NOSPLIT, $0-8
+	OPEN(EACH6(ZEROROW), RUNGS, LOADROW)
+
+steps:
+	UP(LOADB16, STEP1)
+	UP(LOADB16, STEP2)
+	UP(LOADB16, STEP3)
+	UP(LOADB16, STEP4)
+	UP(LOADB16, STEP5)
+	UP(LOADB16, STEP6)
+	CLOSE(CMPW, RUNGS, STOREROW, MASKROW)
+
+// func rise8AVX2(t *gemmArgs)
+TEXT ·rise8AVX2(SB), NOSPLIT, $0-8
+	OPEN(SOLE6(ZEROROW8), RUNGS8, LOADROW8)
+
+steps:
+	UP(LOADB8, PACE1)
+	UP(LOADB8, PACE2)
+	UP(LOADB8, PACE3)
+	UP(LOADB8, PACE4)
+	UP(LOADB8, PACE5)
+	UP(LOADB8, PACE6)
+	CLOSE(CMPB, RUNGS8, STOREROW8, MASKROW8)
+
+// func fall16AVX2(t *gemmArgs)
+TEXT ·fall16AVX2(SB), NOSPLIT, $0-8
+	OPEN(EACH6(ZEROROW), RUNGS, LOADROW)
+
+steps:
+	FROM(5, from5)
+	FROM(4, from4)
+	FROM(3, from3)
+	FROM(2, from2)
+	FROM(1, from1)
+	DOWN(from6, LOADB16, STEP6)
+	DOWN(from5, LOADB16, STEP5)
+	DOWN(from4, LOADB16, STEP4)
+	DOWN(from3, LOADB16, STEP3)
+	DOWN(from2, LOADB16, STEP2)
+	DOWN(from1, LOADB16, STEP1)
+	CLOSE(CMPW, RUNGS, STOREROW, MASKROW)
+
+// func fall8AVX2(t *gemmArgs)
+TEXT ·fall8AVX2(SB), NOSPLIT, $0-8
+	OPEN(SOLE6(ZEROROW8), RUNGS8, LOADROW8)
+
+steps:
+	FROM(5, from5)
+	FROM(4, from4)
+	FROM(3, from3)
+	FROM(2, from2)
+	FROM(1, from1)
+	DOWN(from6, LOADB8, PACE6)
+	DOWN(from5, LOADB8, PACE5)
+	DOWN(from4, LOADB8, PACE4)
+	DOWN(from3, LOADB8, PACE3)
+	DOWN(from2, LOADB8, PACE2)
+	DOWN(from1, LOADB8, PACE1)
+	CLOSE(CMPB, RUNGS8, STOREROW8, MASKROW8)
+
 #define ZEROPAIR(x, y) \
 	VXORPS x, x, x \
 	VXORPS y, y, y

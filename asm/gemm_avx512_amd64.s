@@ -331,6 +331,187 @@ TEXT ·gemm13x16AVX512(SB), NOSPLIT, $0-8
 TEXT ·gemm14x16AVX512(SB), NOSPLIT, $0-8
 	KERNEL16(SOLE14, PACE14)
 
+// Triangles: rise32AVX512 and its like compute one tile of k rows, 1 to 14, whose
+// step l of k enters rows 0 to l; in fall32AVX512 and its like it enters rows 0
+// to k-1-l, so that step by step there is one row more or one less. Else they are
+// as the tiles above, but that tiles is not read.
+
+// RUNGSn(OP, end) applies OP to the accumulators of the first R14 rows and goes to
+// the label end.
+#define RUNG(OP, x, y, end) OP(x, y); DECQ R14; JEQ end
+#define RUNGS(OP, end) \
+	RUNG(OP, Z0, Z1, end)   \
+	RUNG(OP, Z2, Z3, end)   \
+	RUNG(OP, Z4, Z5, end)   \
+	RUNG(OP, Z6, Z7, end)   \
+	RUNG(OP, Z8, Z9, end)   \
+	RUNG(OP, Z10, Z11, end) \
+	RUNG(OP, Z12, Z13, end) \
+	RUNG(OP, Z14, Z15, end) \
+	RUNG(OP, Z16, Z17, end) \
+	RUNG(OP, Z18, Z19, end) \
+	RUNG(OP, Z20, Z21, end) \
+	RUNG(OP, Z22, Z23, end) \
+	RUNG(OP, Z24, Z25, end) \
+	OP(Z26, Z27)
+
+#define RUNG16(OP, x, end) OP(x); DECQ R14; JEQ end
+#define RUNGS16(OP, end) \
+	RUNG16(OP, Z0, end)  \
+	RUNG16(OP, Z1, end)  \
+	RUNG16(OP, Z2, end)  \
+	RUNG16(OP, Z3, end)  \
+	RUNG16(OP, Z4, end)  \
+	RUNG16(OP, Z5, end)  \
+	RUNG16(OP, Z6, end)  \
+	RUNG16(OP, Z7, end)  \
+	RUNG16(OP, Z8, end)  \
+	RUNG16(OP, Z9, end)  \
+	RUNG16(OP, Z10, end) \
+	RUNG16(OP, Z11, end) \
+	RUNG16(OP, Z12, end) \
+	OP(Z13)
+
+#define LOADB32 VMOVUPS (BX), Z28; VMOVUPS 64(BX), Z29
+#define LOADB16 VMOVUPS (BX), Z28
+
+// UP is a step of a rising triangle, DOWN one of a falling one.
+#define UP(LOADB, STEP) LOADB; STEP; NEXT; JEQ store
+#define DOWN(label, LOADB, STEP) label: LOADB; STEP; NEXT
+
+// FROM goes to the step of a falling triangle of n rows if CX is n.
+#define FROM(n, label) CMPQ CX, $n; JEQ label
+
+#define OPEN(CLEAR, RUNGS, LOADROW) \
+	ARGS                     \
+	TILE                     \
+	JNE  load                \
+	CLEAR                    \
+	JMP  steps               \
+	load:                    \
+	MOVQ CX, R14             \
+	RUNGS(LOADROW, steps)
+
+#define CLOSE(RUNGS, STOREROW) \
+	store:                   \
+	MOVQ t+0(FP), AX         \
+	MOVQ gemmArgs_k(AX), R14 \
+	MOVQ DI, AX              \
+	RUNGS(STOREROW, done)    \
+	done:                    \
+	VZEROUPPER               \
+	RET
+
+// func rise32AVX512(t *gemmArgs)
+TEXT ·rise32AVX512(SB), NOSPLIT, $0-8
+	OPEN(EACH14(ZEROROW), RUNGS, LOADROW)
+
+steps:
+	UP(LOADB32, STEP1)
+	UP(LOADB32, STEP2)
+	UP(LOADB32, STEP3)
+	UP(LOADB32, STEP4)
+	UP(LOADB32, STEP5)
+	UP(LOADB32, STEP6)
+	UP(LOADB32, STEP7)
+	UP(LOADB32, STEP8)
+	UP(LOADB32, STEP9)
+	UP(LOADB32, STEP10)
+	UP(LOADB32, STEP11)
+	UP(LOADB32, STEP12)
+	UP(LOADB32, STEP13)
+	UP(LOADB32, STEP14)
+	CLOSE(RUNGS, STOREROW)
+
+// func rise16AVX512(t *gemmArgs)
+TEXT ·rise16AVX512(SB), NOSPLIT, $0-8
+	OPEN(SOLE14(ZEROROW16), RUNGS16, LOADROW16)
+
+steps:
+	UP(LOADB16, PACE1)
+	UP(LOADB16, PACE2)
+	UP(LOADB16, PACE3)
+	UP(LOADB16, PACE4)
+	UP(LOADB16, PACE5)
+	UP(LOADB16, PACE6)
+	UP(LOADB16, PACE7)
+	UP(LOADB16, PACE8)
+	UP(LOADB16, PACE9)
+	UP(LOADB16, PACE10)
+	UP(LOADB16, PACE11)
+	UP(LOADB16, PACE12)
+	UP(LOADB16, PACE13)
+	UP(LOADB16, PACE14)
+	CLOSE(RUNGS16, STOREROW16)
+
+// func fall32AVX512(t *gemmArgs)
+TEXT ·fall32AVX512(SB), NOSPLIT, $0-8
+	OPEN(EACH14(ZEROROW), RUNGS, LOADROW)
+
+steps:
+	FROM(13, from13)
+	FROM(12, from12)
+	FROM(11, from11)
+	FROM(10, from10)
+	FROM(9, from9)
+	FROM(8, from8)
+	FROM(7, from7)
+	FROM(6, from6)
+	FROM(5, from5)
+	FROM(4, from4)
+	FROM(3, from3)
+	FROM(2, from2)
+	FROM(1, from1)
+	DOWN(from14, LOADB32, STEP14)
+	DOWN(from13, LOADB32, STEP13)
+	DOWN(from12, LOADB32, STEP12)
+	DOWN(from11, LOADB32, STEP11)
+	DOWN(from10, LOADB32, STEP10)
+	DOWN(from9, LOADB32, STEP9)
+	DOWN(from8, LOADB32, STEP8)
+	DOWN(from7, LOADB32, STEP7)
+	DOWN(from6, LOADB32, STEP6)
+	DOWN(from5, LOADB32, STEP5)
+	DOWN(from4, LOADB32, STEP4)
+	DOWN(from3, LOADB32, STEP3)
+	DOWN(from2, LOADB32, STEP2)
+	DOWN(from1, LOADB32, STEP1)
+	CLOSE(RUNGS, STOREROW)
+
+// func fall16AVX512(t *gemmArgs)
+TEXT ·fall16AVX512(SB), NOSPLIT, $0-8
+	OPEN(SOLE14(ZEROROW16), RUNGS16, LOADROW16)
+
+steps:
+	FROM(13, from13)
+	FROM(12, from12)
+	FROM(11, from11)
+	FROM(10, from10)
+	FROM(9, from9)
+	FROM(8, from8)
+	FROM(7, from7)
+	FROM(6, from6)
+	FROM(5, from5)
+	FROM(4, from4)
+	FROM(3, from3)
+	FROM(2, from2)
+	FROM(1, from1)
+	DOWN(from14, LOADB16, PACE14)
+	DOWN(from13, LOADB16, PACE13)
+	DOWN(from12, LOADB16, PACE12)
+	DOWN(from11, LOADB16, PACE11)
+	DOWN(from10, LOADB16, PACE10)
+	DOWN(from9, LOADB16, PACE9)
+	DOWN(from8, LOADB16, PACE8)
+	DOWN(from7, LOADB16, PACE7)
+	DOWN(from6, LOADB16, PACE6)
+	DOWN(from5, LOADB16, PACE5)
+	DOWN(from4, LOADB16, PACE4)
+	DOWN(from3, LOADB16, PACE3)
+	DOWN(from2, LOADB16, PACE2)
+	DOWN(from1, LOADB16, PACE1)
+	CLOSE(RUNGS16, STOREROW16)
+
 #define SPIN(x) VFMADD231PS Z28, Z29, x
 
 // func peakAVX512(n int)

@@ -333,6 +333,182 @@ TEXT ·gemm7x4NEON(SB), NOSPLIT, $0-8
 TEXT ·gemm8x4NEON(SB), NOSPLIT, $0-8
 	KERNEL4(SOLE8, WALK8)
 
+// Triangles: rise12NEON and its like compute one tile of k rows, 1 to 8, whose
+// step l of k enters rows 0 to l; in fall12NEON and its like it enters rows 0 to
+// k-1-l, so that step by step there is one row more or one less. Else they are as
+// the tiles above, but that tiles is not read.
+
+// RUNGSn(OP, end) applies OP to the accumulators of the first R23 rows and goes to
+// the label end.
+#define RUNG12(OP, x, y, z, end) OP(x, y, z); SUBS $1, R23; BEQ end
+#define RUNGS12(OP, end) \
+	RUNG12(OP, 8, 9, 10, end) \
+	RUNG12(OP, 11, 12, 13, end) \
+	RUNG12(OP, 14, 15, 16, end) \
+	RUNG12(OP, 17, 18, 19, end) \
+	RUNG12(OP, 20, 21, 22, end) \
+	RUNG12(OP, 23, 24, 25, end) \
+	RUNG12(OP, 26, 27, 28, end) \
+	OP(29, 30, 31)
+
+#define RUNG8(OP, x, y, end) OP(x, y); SUBS $1, R23; BEQ end
+#define RUNGS8(OP, end) \
+	RUNG8(OP, 8, 9, end) \
+	RUNG8(OP, 10, 11, end) \
+	RUNG8(OP, 12, 13, end) \
+	RUNG8(OP, 14, 15, end) \
+	RUNG8(OP, 16, 17, end) \
+	RUNG8(OP, 18, 19, end) \
+	RUNG8(OP, 20, 21, end) \
+	OP(22, 23)
+
+#define RUNG4(OP, x, end) OP(x); SUBS $1, R23; BEQ end
+#define RUNGS4(OP, end) \
+	RUNG4(OP, 8, end) \
+	RUNG4(OP, 9, end) \
+	RUNG4(OP, 10, end) \
+	RUNG4(OP, 11, end) \
+	RUNG4(OP, 12, end) \
+	RUNG4(OP, 13, end) \
+	RUNG4(OP, 14, end) \
+	OP(15)
+
+// UP is a step of a rising triangle, DOWN one of a falling one.
+#define UP(LOADB, STEP) LOADB; STEP; NEXT; BEQ store
+#define DOWN(label, LOADB, STEP) label: LOADB; STEP; NEXT
+
+// FROM goes to the step of a falling triangle of n rows if R7 is n.
+#define FROM(n, label) CMP $n, R7; BEQ label
+
+#define OPEN(CLEAR, RUNGS, LOADROW) \
+	ARGS                  \
+	TILE                  \
+	CBNZ R20, load        \
+	CLEAR                 \
+	B    steps            \
+	load:                 \
+	MOVD R22, R23         \
+	RUNGS(LOADROW, steps)
+
+#define CLOSE(RUNGS, STOREROW) \
+	store:                \
+	MOVD R22, R23         \
+	MOVD R5, R16          \
+	RUNGS(STOREROW, done) \
+	done:                 \
+	RET
+
+// func rise12NEON(t *gemmArgs)
+TEXT ·rise12NEON(SB), NOSPLIT, $0-8
+	OPEN(EACH8(ZERO12), RUNGS12, LOAD12)
+
+steps:
+	UP(LOADB12, STEP1)
+	UP(LOADB12, STEP2)
+	UP(LOADB12, STEP3)
+	UP(LOADB12, STEP4)
+	UP(LOADB12, STEP5)
+	UP(LOADB12, STEP6)
+	UP(LOADB12, STEP7)
+	UP(LOADB12, STEP8)
+	CLOSE(RUNGS12, STORE12)
+
+// func rise8NEON(t *gemmArgs)
+TEXT ·rise8NEON(SB), NOSPLIT, $0-8
+	OPEN(PAIR8(ZERO8), RUNGS8, LOAD8)
+
+steps:
+	UP(LOADB8, PACE1)
+	UP(LOADB8, PACE2)
+	UP(LOADB8, PACE3)
+	UP(LOADB8, PACE4)
+	UP(LOADB8, PACE5)
+	UP(LOADB8, PACE6)
+	UP(LOADB8, PACE7)
+	UP(LOADB8, PACE8)
+	CLOSE(RUNGS8, STORE8)
+
+// func rise4NEON(t *gemmArgs)
+TEXT ·rise4NEON(SB), NOSPLIT, $0-8
+	OPEN(SOLE8(ZEROV), RUNGS4, LOAD4)
+
+steps:
+	UP(LOADB4, WALK1)
+	UP(LOADB4, WALK2)
+	UP(LOADB4, WALK3)
+	UP(LOADB4, WALK4)
+	UP(LOADB4, WALK5)
+	UP(LOADB4, WALK6)
+	UP(LOADB4, WALK7)
+	UP(LOADB4, WALK8)
+	CLOSE(RUNGS4, STORE4)
+
+// func fall12NEON(t *gemmArgs)
+TEXT ·fall12NEON(SB), NOSPLIT, $0-8
+	OPEN(EACH8(ZERO12), RUNGS12, LOAD12)
+
+steps:
+	FROM(7, from7)
+	FROM(6, from6)
+	FROM(5, from5)
+	FROM(4, from4)
+	FROM(3, from3)
+	FROM(2, from2)
+	FROM(1, from1)
+	DOWN(from8, LOADB12, STEP8)
+	DOWN(from7, LOADB12, STEP7)
+	DOWN(from6, LOADB12, STEP6)
+	DOWN(from5, LOADB12, STEP5)
+	DOWN(from4, LOADB12, STEP4)
+	DOWN(from3, LOADB12, STEP3)
+	DOWN(from2, LOADB12, STEP2)
+	DOWN(from1, LOADB12, STEP1)
+	CLOSE(RUNGS12, STORE12)
+
+// func fall8NEON(t *gemmArgs)
+TEXT ·fall8NEON(SB), NOSPLIT, $0-8
+	OPEN(PAIR8(ZERO8), RUNGS8, LOAD8)
+
+steps:
+	FROM(7, from7)
+	FROM(6, from6)
+	FROM(5, from5)
+	FROM(4, from4)
+	FROM(3, from3)
+	FROM(2, from2)
+	FROM(1, from1)
+	DOWN(from8, LOADB8, PACE8)
+	DOWN(from7, LOADB8, PACE7)
+	DOWN(from6, LOADB8, PACE6)
+	DOWN(from5, LOADB8, PACE5)
+	DOWN(from4, LOADB8, PACE4)
+	DOWN(from3, LOADB8, PACE3)
+	DOWN(from2, LOADB8, PACE2)
+	DOWN(from1, LOADB8, PACE1)
+	CLOSE(RUNGS8, STORE8)
+
+// func fall4NEON(t *gemmArgs)
+TEXT ·fall4NEON(SB), NOSPLIT, $0-8
+	OPEN(SOLE8(ZEROV), RUNGS4, LOAD4)
+
+steps:
+	FROM(7, from7)
+	FROM(6, from6)
+	FROM(5, from5)
+	FROM(4, from4)
+	FROM(3, from3)
+	FROM(2, from2)
+	FROM(1, from1)
+	DOWN(from8, LOADB4, WALK8)
+	DOWN(from7, LOADB4, WALK7)
+	DOWN(from6, LOADB4, WALK6)
+	DOWN(from5, LOADB4, WALK5)
+	DOWN(from4, LOADB4, WALK4)
+	DOWN(from3, LOADB4, WALK3)
+	DOWN(from2, LOADB4, WALK2)
+	DOWN(from1, LOADB4, WALK1)
+	CLOSE(RUNGS4, STORE4)
+
 #define SPIN(x, y, z) \
 	FMLA4(0, 1, x) \
 	FMLA4(0, 1, y) \

@@ -10,6 +10,14 @@ func expSumTier(dst, x []float32, max float32, lane int, lanes *[32]float32) flo
 	return expSumGeneric(dst, x, max, lane, lanes)
 }
 
+func expSumScaledTier(dst, x []float32, scale, max float32, lane int, lanes *[32]float32) float32 {
+	return expSumScaledGeneric(dst, x, scale, max, lane, lanes)
+}
+
+func attentionGradTier(p, ds, s, dp []float32, scale, max, inv, d float32) {
+	attentionGradGeneric(p, ds, s, dp, scale, max, inv, d)
+}
+
 func softmaxGradTier(dst, x []float32, max, inv, scale float32) {
 	softmaxGradGeneric(dst, x, max, inv, scale)
 }
@@ -35,6 +43,8 @@ func mulTier(dst, a, b []float32) { mulGeneric(dst, a, b) }
 func scaleTier(dst []float32, alpha float32, x []float32) { scaleGeneric(dst, alpha, x) }
 
 func axpyTier(dst []float32, alpha float32, x []float32) { axpyGeneric(dst, alpha, x) }
+
+func divTier(dst, x []float32, y float32) { divGeneric(dst, x, y) }
 
 func ropeTier(lo, hi, cos, sin []float32) { ropeGeneric(lo, hi, cos, sin) }
 

@@ -47,6 +47,15 @@ func Scale(dst []float32, alpha float32, x []float32) {
 	scaleTier(dst, alpha, x)
 }
 
+// Div computes dst[i] = x[i] / y.
+func Div(dst, x []float32, y float32) {
+	sameLen("Div", len(dst), len(x))
+	for ; len(dst) > chunk; dst, x = dst[chunk:], x[chunk:] {
+		divTier(dst[:chunk], x[:chunk], y)
+	}
+	divTier(dst, x, y)
+}
+
 // Axpy computes dst[i] = fma(alpha, x[i], dst[i]).
 func Axpy(dst []float32, alpha float32, x []float32) {
 	sameLen("Axpy", len(dst), len(x))

@@ -21,6 +21,12 @@ func scaleAVX512(dst []float32, alpha float32, x []float32)
 func scaleAVX2(dst []float32, alpha float32, x []float32)
 
 //go:noescape
+func divAVX512(dst, x []float32, y float32)
+
+//go:noescape
+func divAVX2(dst, x []float32, y float32)
+
+//go:noescape
 func axpyAVX512(dst []float32, alpha float32, x []float32)
 
 //go:noescape
@@ -68,6 +74,17 @@ func scaleTier(dst []float32, alpha float32, x []float32) {
 		scaleAVX2(dst, alpha, x)
 	default:
 		scaleGeneric(dst, alpha, x)
+	}
+}
+
+func divTier(dst, x []float32, y float32) {
+	switch {
+	case useAVX512:
+		divAVX512(dst, x, y)
+	case useAVX2:
+		divAVX2(dst, x, y)
+	default:
+		divGeneric(dst, x, y)
 	}
 }
 

@@ -12,6 +12,9 @@ func mulNEON(dst, a, b []float32)
 func scaleNEON(dst []float32, alpha float32, x []float32)
 
 //go:noescape
+func divNEON(dst, x []float32, y float32)
+
+//go:noescape
 func axpyNEON(dst []float32, alpha float32, x []float32)
 
 //go:noescape
@@ -42,6 +45,14 @@ func scaleTier(dst []float32, alpha float32, x []float32) {
 		return
 	}
 	scaleGeneric(dst, alpha, x)
+}
+
+func divTier(dst, x []float32, y float32) {
+	if useNEON {
+		divNEON(dst, x, y)
+		return
+	}
+	divGeneric(dst, x, y)
 }
 
 func axpyTier(dst []float32, alpha float32, x []float32) {

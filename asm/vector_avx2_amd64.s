@@ -62,6 +62,25 @@ TEXT ·scaleAVX2(SB), NOSPLIT, $0-56
 	VZEROUPPER
 	RET
 
+// func divAVX2(dst, x []float32, y float32)
+//
+//	for i := range x { dst[i] = x[i] / y }
+//
+// DI dst, SI x, Y2 y. Requires len(dst) = len(x).
+#define DIVBODY(LD, ST) \
+	LD(SI, Y0); \
+	VDIVPS Y2, Y0, Y0; \
+	ST(Y0, DI)
+
+TEXT ·divAVX2(SB), NOSPLIT, $0-52
+	MOVQ dst_base+0(FP), DI
+	MOVQ x_base+24(FP), SI
+	MOVQ x_len+32(FP), CX
+	VBROADCASTSS y+48(FP), Y2
+	EACH8(DIVBODY)
+	VZEROUPPER
+	RET
+
 // func axpyAVX2(dst []float32, alpha float32, x []float32)
 //
 //	for i := range x { dst[i] = FMA(alpha, x[i], dst[i]) }

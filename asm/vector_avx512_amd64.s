@@ -62,6 +62,25 @@ TEXT ·scaleAVX512(SB), NOSPLIT, $0-56
 	VZEROUPPER
 	RET
 
+// func divAVX512(dst, x []float32, y float32)
+//
+//	for i := range x { dst[i] = x[i] / y }
+//
+// DI dst, SI x, Z2 y. Requires len(dst) = len(x).
+#define DIVBODY(LD, ST) \
+	LD(SI, Z0); \
+	VDIVPS Z2, Z0, Z0; \
+	ST(Z0, DI)
+
+TEXT ·divAVX512(SB), NOSPLIT, $0-52
+	MOVQ dst_base+0(FP), DI
+	MOVQ x_base+24(FP), SI
+	MOVQ x_len+32(FP), CX
+	VBROADCASTSS y+48(FP), Z2
+	EACH16(DIVBODY)
+	VZEROUPPER
+	RET
+
 // func axpyAVX512(dst []float32, alpha float32, x []float32)
 //
 //	for i := range x { dst[i] = FMA(alpha, x[i], dst[i]) }

@@ -18,6 +18,12 @@ func scaleGeneric(dst []float32, alpha float32, x []float32) {
 	}
 }
 
+func divGeneric(dst, x []float32, y float32) {
+	for i, v := range x {
+		dst[i] = v / y
+	}
+}
+
 func axpyGeneric(dst []float32, alpha float32, x []float32) {
 	for i, v := range x {
 		dst[i] = FMA(alpha, v, dst[i])

@@ -61,6 +61,25 @@ TEXT ·scaleNEON(SB), NOSPLIT, $0-56
 	EACH4(SCALEBODY)
 	RET
 
+// func divNEON(dst, x []float32, y float32)
+//
+//	for i := range x { dst[i] = x[i] / y }
+//
+// R0 dst, R1 x, V2 y. Requires len(dst) = len(x).
+#define DIVBODY(LD, PEEK, ST) \
+	LD(R1, 0); \
+	FDIV4(2, 0, 0); \
+	ST(0, R0)
+
+TEXT ·divNEON(SB), NOSPLIT, $0-52
+	MOVD dst_base+0(FP), R0
+	MOVD x_base+24(FP), R1
+	MOVD x_len+32(FP), R9
+	FMOVS y+48(FP), F2
+	SPLAT4(2)
+	EACH4(DIVBODY)
+	RET
+
 // func axpyNEON(dst []float32, alpha float32, x []float32)
 //
 //	for i := range x { dst[i] = FMA(alpha, x[i], dst[i]) }

@@ -94,8 +94,9 @@ func (p *Pass) Backward(dh *tensor.Matrix) {
 	}
 	g.embedding.add(m.Config.VocabSize, p.batch.IDs, &g.dx)
 	if m.positions != nil {
-		p.backJob.place = placeJob{g: m.positions.G, dx: &g.dx, positions: p.positions}
-		p.Pool.Run(tasks(g.dx.Cols, ownedColumns), &p.backJob.place)
+		o := p.owner(g.dx.Cols)
+		p.backJob.place = placeJob{owner: o, g: m.positions.G, dx: &g.dx, positions: p.positions}
+		p.Pool.Run(o.tasks(g.dx.Cols), &p.backJob.place)
 	}
 }
 
@@ -137,8 +138,9 @@ func (p *Pass) linearGrad(l *linear, dy, x *tensor.Matrix) {
 		p.Pool.MatMulTN(l.w.G, dy, x, true)
 	}
 	if l.bias != nil {
-		p.backJob.bias = biasGradJob{dbias: l.bias.G.Data, dy: dy}
-		p.Pool.Run(tasks(dy.Cols, ownedColumns), &p.backJob.bias)
+		o := p.owner(dy.Cols)
+		p.backJob.bias = biasGradJob{owner: o, dbias: l.bias.G.Data, dy: dy}
+		p.Pool.Run(o.tasks(dy.Cols), &p.backJob.bias)
 	}
 }
 
@@ -197,28 +199,35 @@ func (e *embeddingGrad) flush(g *tensor.Matrix) {
 // backwardJobs holds the parallel work of the backward pass.
 type backwardJobs struct {
 	norm  normBackwardJob
-	gain  gainJob
 	bias  biasGradJob
 	place placeJob
 	act   activationBackwardJob
 	attn  attnBackwardJob
 }
 
-// ownedColumns is how many columns of a reduction over rows one task owns: each column's chain runs over all rows in order.
-const ownedColumns = 64
+// owner divides a reduction over rows among the workers: each column's chain runs over all rows in order, so that a task
+// owns some columns. Wide ones, because every row is a piece of memory of its own.
+type owner struct{ width int }
 
-func ownedBy(task, cols int) (c0, c1 int) {
-	return task * ownedColumns, min((task+1)*ownedColumns, cols)
+func (p *Pass) owner(cols int) owner {
+	return owner{width: max(64, tasks(tasks(cols, 16), p.Pool.Workers())*16)}
+}
+
+func (o owner) tasks(cols int) int { return tasks(cols, o.width) }
+
+func (o owner) columns(task, cols int) (c0, c1 int) {
+	return task * o.width, min((task+1)*o.width, cols)
 }
 
 // biasGradJob continues the gradient of a bias: db += dy, rows ascending.
 type biasGradJob struct {
+	owner
 	dbias []float32
 	dy    *tensor.Matrix
 }
 
 func (j *biasGradJob) Do(_, task int) {
-	c0, c1 := ownedBy(task, len(j.dbias))
+	c0, c1 := j.columns(task, len(j.dbias))
 	g := j.dbias[c0:c1]
 	for r := range j.dy.Rows {
 		asm.Add(g, g, j.dy.Row(r)[c0:c1])
@@ -227,27 +236,40 @@ func (j *biasGradJob) Do(_, task int) {
 
 // placeJob continues the gradient of the learned positions, rows ascending.
 type placeJob struct {
+	owner
 	g, dx     *tensor.Matrix
 	positions []int32
 }
 
 func (j *placeJob) Do(_, task int) {
-	c0, c1 := ownedBy(task, j.g.Cols)
+	c0, c1 := j.columns(task, j.g.Cols)
 	for r, position := range j.positions {
 		row := j.g.Row(int(position))[c0:c1]
 		asm.Add(row, row, j.dx.Row(r)[c0:c1])
 	}
 }
 
-// normBackwardJob adds the gradient through a norm to that of its input.
+// normBackwardJob adds the gradient through a norm to that of its input, and continues those of gain and bias. The first
+// tasks own columns of the latter, the others rows of the former.
 type normBackwardJob struct {
-	dx, dy, x tensor.Matrix
-	stats     normStats
-	gain      []float32
+	owner
+	dx, dy, x    tensor.Matrix
+	stats        normStats
+	gain         []float32
+	dgain, dbias []float32
 }
 
 func (j *normBackwardJob) Do(_, task int) {
-	lo, hi := taskRows(task, j.dx.Rows, j.dx.Cols)
+	owners := j.tasks(len(j.dgain))
+	if task < owners {
+		c0, c1 := j.columns(task, len(j.dgain))
+		j.gains(c0, c1, 0, j.dy.Rows)
+		return
+	}
+	j.inputs(taskRows(task-owners, j.dx.Rows, j.dx.Cols))
+}
+
+func (j *normBackwardJob) inputs(lo, hi int) {
 	for r := lo; r < hi; r++ {
 		if j.stats.mean == nil {
 			asm.RMSNormBackward(j.dx.Row(r), j.dy.Row(r), j.x.Row(r), j.gain, j.stats.inv[r])
@@ -257,16 +279,8 @@ func (j *normBackwardJob) Do(_, task int) {
 	}
 }
 
-// gainJob continues the gradients of a norm's gain and bias; a task owns some columns.
-type gainJob struct {
-	dgain, dbias []float32
-	dy, x        tensor.Matrix
-	stats        normStats
-}
-
-func (j *gainJob) Do(_, task int) {
-	c0, c1 := ownedBy(task, len(j.dgain))
-	for r := range j.dy.Rows {
+func (j *normBackwardJob) gains(c0, c1, lo, hi int) {
+	for r := lo; r < hi; r++ {
 		dy, x := j.dy.Row(r)[c0:c1], j.x.Row(r)[c0:c1]
 		if j.dbias == nil {
 			asm.RMSNormGain(j.dgain[c0:c1], dy, x, j.stats.inv[r])
@@ -277,13 +291,22 @@ func (j *gainJob) Do(_, task int) {
 }
 
 func (p *Pass) normBackward(dx, dy, x *tensor.Matrix, stats normStats, n *norm) {
-	p.backJob.gain = gainJob{dgain: n.gain.G.Data, dy: *dy, x: *x, stats: stats}
+	j := &p.backJob.norm
+	*j = normBackwardJob{owner: p.owner(dx.Cols), dx: *dx, dy: *dy, x: *x, stats: stats, gain: n.gain.W.Data, dgain: n.gain.G.Data}
 	if n.bias != nil {
-		p.backJob.gain.dbias = n.bias.G.Data
+		j.dbias = n.bias.G.Data
 	}
-	p.Pool.Run(tasks(dx.Cols, ownedColumns), &p.backJob.gain)
-	p.backJob.norm = normBackwardJob{dx: *dx, dy: *dy, x: *x, stats: stats, gain: n.gain.W.Data}
-	p.runRows(dx.Rows, dx.Cols, &p.backJob.norm)
+	rows := tasks(dx.Rows, rowsPerTask(dx.Cols))
+	if p.Pool.Workers() > 1 {
+		p.Pool.Run(j.tasks(dx.Cols)+rows, j)
+		return
+	}
+	// Alone, read what both need once.
+	for t := range rows {
+		lo, hi := taskRows(t, dx.Rows, dx.Cols)
+		j.gains(0, dx.Cols, lo, hi)
+		j.inputs(lo, hi)
+	}
 }
 
 // activationBackwardJob turns the gradient of silu(gate)·up into those of gate and up, without a gate that of gelu(up)

@@ -74,29 +74,47 @@ func (d *Decoder) attend(i int, a *activations) {
 		copy(d.vals[i].Row(d.n+r), a.v.Row(r))
 	}
 	d.cache = decodeJob{d: d, a: a, k: &d.keys[i], v: &d.vals[i], window: d.Model.blocks[i].window}
-	d.pass.Pool.Run(tasks(a.q.Rows, queryBlock)*d.Model.Config.Heads, &d.cache)
+	if d.cache.few = a.q.Rows <= fewQueries; d.cache.few {
+		d.pass.Pool.Run(d.Model.Config.Heads, &d.cache)
+	} else {
+		d.pass.Pool.Run(tasks(a.q.Rows, prefillPart)*d.Model.Config.KVHeads, &d.cache)
+	}
 }
 
-// decodeJob is attention over the cache; a task is one head of one block of the new tokens.
+// fewQueries is how many new tokens are too few to pack the keys and values for.
+const fewQueries = 8
+
+// prefillPart is the number of queries of a prompt that share packed keys and values.
+const prefillPart = 128
+
+// decodeJob is attention over the cache. For a few tokens a task is one head, for more one key/value head of a part of them.
 type decodeJob struct {
 	d      *Decoder
 	a      *activations
 	k, v   *tensor.Matrix
+	few    bool
 	window int
 }
 
 func (j *decodeJob) Do(worker, task int) {
-	cfg, att := &j.d.Model.Config, j.d.pass.att
-	blk, head := task/cfg.Heads, task%cfg.Heads
-	kv := head / (cfg.Heads / cfg.KVHeads)
-	r0 := blk * queryBlock
-	r1 := min(r0+queryBlock, j.a.q.Rows)
-	sp := newSpan(j.d.n+r0, j.window)
-	q := att.head(&j.a.q, r0, r1, head)
-	o := att.head(&j.a.o, r0, r1, head)
-	k := att.head(j.k, sp.base, j.d.n+r1, kv)
-	v := att.head(j.v, sp.base, j.d.n+r1, kv)
-	att.forward(j.d.pass.Pool.Scratch(worker), worker, &o, &q, &k, &v, sp, j.a.headStats(head, r0, r1))
+	att, rows := j.d.pass.att, j.a.q.Rows
+	group := att.cfg.Heads / att.cfg.KVHeads
+	if j.few {
+		q, o := att.head(&j.a.q, 0, rows, task), att.head(&j.a.o, 0, rows, task)
+		base := firstKey(j.d.n, j.window)
+		k, v := att.head(j.k, base, j.d.n+rows, task/group), att.head(j.v, base, j.d.n+rows, task/group)
+		att.few(j.d.pass.Pool.Scratch(worker), &att.workers[worker], &o, &q, &k, &v, base, j.d.n-base, j.window)
+		return
+	}
+	r0, kv := task/att.cfg.KVHeads*prefillPart, task%att.cfg.KVHeads
+	r1 := min(r0+prefillPart, rows)
+	base := firstKey(j.d.n+r0, j.window)
+	k, v := att.head(j.k, base, j.d.n+r1, kv), att.head(j.v, base, j.d.n+r1, kv)
+	b := att.pack(worker, &k, &v)
+	for head := kv * group; head < (kv+1)*group; head++ {
+		q, o := att.head(&j.a.q, r0, r1, head), att.head(&j.a.o, r0, r1, head)
+		att.forward(b, &o, &q, base, j.d.n+r0-base, j.window, j.a.headStats(head, r0, r1))
+	}
 }
 
 // Sampling says how the next token is chosen.

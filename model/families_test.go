@@ -213,63 +213,6 @@ func TestGradientsByCentralDifferences(t *testing.T) {
 	}
 }
 
-// TestWindowedAttentionIsTheNaiveChain computes attention as docs/NUMERICS.md writes it, query by query with a portable fma,
-// for windows smaller and greater than the blocks of queries.
-func TestWindowedAttentionIsTheNaiveChain(t *testing.T) {
-	const n, dim = 110, 6
-	cfg := with(t, "llama", nil)
-	pool := tensor.NewPool(1)
-	defer pool.Close()
-	q, k, v := randomMatrix(n, dim, 1), randomMatrix(n, dim, 2), randomMatrix(n, dim, 3)
-	for _, window := range []int{0, 1, 2, 7, 31, 32, 33, 40, 64, 100, 109, 110, 500} {
-		a := newAttention(cfg, 1)
-		out := tensor.NewMatrix(n, dim)
-		stats := make([]rowStat, n)
-		for q0 := 0; q0 < n; q0 += queryBlock {
-			q1 := min(q0+queryBlock, n)
-			sp := newSpan(q0, window)
-			o, qb, kb, vb := out.RowRange(q0, q1), q.RowRange(q0, q1), k.RowRange(sp.base, q1), v.RowRange(sp.base, q1)
-			a.forward(pool.Scratch(0), 0, &o, &qb, &kb, &vb, sp, stats[q0:q1])
-		}
-		for i := range n {
-			first := 0
-			if window > 0 {
-				first = max(0, i-window+1)
-			}
-			var e []float32
-			top := float32(math.Inf(-1))
-			for j := first; j <= i; j++ {
-				var s float32
-				for c := range dim {
-					s = asm.FMA(q.Row(i)[c], k.Row(j)[c], s)
-				}
-				e = append(e, a.scale*s)
-				top = max(top, e[len(e)-1])
-			}
-			var lanes [32]float32
-			for x := range e {
-				one := e[x : x+1]
-				asm.ExpSum(one, one, top, 0)
-				lanes[(first+x)%32] += e[x]
-			}
-			for w := 16; w > 0; w /= 2 {
-				for l := range w {
-					lanes[l] += lanes[l+w]
-				}
-			}
-			for c := range dim {
-				var o float32
-				for x := range e {
-					o = asm.FMA(e[x], v.Row(first + x)[c], o)
-				}
-				if want := o / lanes[0]; out.Row(i)[c] != want {
-					t.Fatalf("window %d: query %d: %g, want %g", window, i, out.Row(i)[c], want)
-				}
-			}
-		}
-	}
-}
-
 // TestRopeScaling compares with the formulas in their plain form; the goldens of llama3-rope hold the other end.
 func TestRopeScaling(t *testing.T) {
 	cfg := with(t, "llama", obj{"head_dim": 32, "rope_scaling": obj{"rope_type": "llama3", "factor": 8, "low_freq_factor": 1,

@@ -63,7 +63,6 @@ type Pass struct {
 	final      tensor.Matrix   // normalised output [tokens, d]
 	finalStats normStats
 	tmp        tensor.Matrix // [tokens, d]: what a sub-layer adds to the stream
-	work       []attnTask    // (segment, query block) of this batch
 
 	grads gradients
 
@@ -210,23 +209,12 @@ func (p *Pass) start(b Batch, base int) {
 	}
 }
 
-// plan lists the attention tasks of a batch.
-func (p *Pass) plan() {
-	p.work = p.work[:0]
-	for i := range p.batch.Segments {
-		lo, hi := p.batch.segment(i)
-		for q := 0; q < hi-lo; q += queryBlock {
-			p.work = append(p.work, attnTask{first: lo, q0: q, q1: min(q+queryBlock, hi-lo)})
-		}
-	}
-}
-
 // Forward runs the decoder over a batch and returns the normalised final hidden states [tokens, d]. They are valid until
 // the next call.
 func (p *Pass) Forward(b Batch) *tensor.Matrix {
 	b.check(p.Model.Config)
 	p.start(b, 0)
-	p.plan()
+	p.att.plan(b)
 	return p.run(nil)
 }
 

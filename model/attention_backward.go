@@ -1,0 +1,144 @@
+package model
+
+import "reprise/asm"
+
+// backBlock is the number of queries, and of keys, whose gradients of the scores exist at the same time.
+const backBlock = 128
+
+// blockTask is the part of the backward pass in which the queries of one block meet the keys of one block, both numbered
+// inside their segment.
+type blockTask struct{ seg, head, q, key int }
+
+// attnBackwardJob computes dq, dk, dv, by blocks of queries and keys:
+//
+//	p = e/l;  dv_j += Σ_i p_ij do_i;  dp = do·vᵀ;  ds = p·(dp − do·o)·scale;  dq += ds·k;  dk_j += Σ_i ds_ij q_i
+//
+// A chain of dq runs over ascending keys, those of dk and dv over the group's heads and then the queries: a block needs the
+// one with the keys before, the one with the queries before, and those of the head before. A task takes a key/value head of a
+// segment with all of its blocks in order; or, in waves, one block of which all that it needs is done.
+type attnBackwardJob struct {
+	p      *Pass
+	a      *activations
+	window int
+}
+
+func (j *attnBackwardJob) Do(worker, task int) {
+	att := j.p.att
+	if att.waves {
+		t := att.tasks[task]
+		j.pack(worker, t)
+		j.block(worker, t)
+		return
+	}
+	group := att.cfg.Heads / att.cfg.KVHeads
+	seg, kv := task/att.cfg.KVHeads, task%att.cfg.KVHeads
+	lo, hi := j.p.batch.segment(seg)
+	blocks := tasks(hi-lo, backBlock)
+	for key := range blocks {
+		t := blockTask{seg: seg, head: kv * group, key: key}
+		j.pack(worker, t)
+		for ; t.head < (kv+1)*group; t.head++ {
+			for t.q = key; t.q < blocks; t.q++ {
+				j.block(worker, t)
+			}
+		}
+	}
+}
+
+// rows are those of a block of a segment.
+func (j *attnBackwardJob) rows(seg, block int) (lo, hi int) {
+	lo, hi = j.p.batch.segment(seg)
+	return lo + block*backBlock, min(lo+(block+1)*backBlock, hi)
+}
+
+// pack prepares the keys and values of a task's block.
+func (j *attnBackwardJob) pack(worker int, t blockTask) {
+	att := j.p.att
+	b, kv := &att.workers[worker], t.head/(att.cfg.Heads/att.cfg.KVHeads)
+	lo, hi := j.rows(t.seg, t.key)
+	k := att.head(&j.a.k, lo, hi, kv)
+	v := att.head(&j.a.v, lo, hi, kv)
+	b.keys.Pack(&k)
+	b.keysT.PackTransposed(&k)
+	b.valsT.PackTransposed(&v)
+}
+
+// block does one task, whose keys and values are packed.
+func (j *attnBackwardJob) block(worker int, t blockTask) {
+	att, g := j.p.att, &j.p.grads
+	group := att.cfg.Heads / att.cfg.KVHeads
+	b, kv := &att.workers[worker], t.head/group
+	key0, key1 := j.rows(t.seg, t.key)
+	q0, q1 := j.rows(t.seg, t.q)
+	if j.window > 0 && q0-key1 >= j.window-1 {
+		return // none of the keys is in the window
+	}
+	band := visible(q0-key0, j.window)
+	q, o := att.head(&j.a.q, q0, q1, t.head), att.head(&j.a.o, q0, q1, t.head)
+	do, dq := att.head(&g.do, q0, q1, t.head), att.head(&g.dq, q0, q1, t.head)
+	dk, dv := att.head(&g.dk, key0, key1, kv), att.head(&g.dv, key0, key1, kv)
+	stats, dots := j.a.headStats(t.head, q0, q1), att.dots[t.head*g.dq.Rows:][q0:q1]
+
+	// The first block that these queries, or these keys, come to.
+	firstKeys := t.key == firstKey(t.q*backBlock, j.window)/backBlock
+	firstQueries := t.head == kv*group && t.q == t.key
+	if firstKeys {
+		for i := range dots {
+			dots[i] = asm.Dot(do.Row(i), o.Row(i))
+		}
+	}
+	p, ds := buffer(&b.scores, q.Rows, dk.Rows), buffer(&b.grads, q.Rows, dk.Rows)
+	b.keysT.MulInside(p, &q, band)
+	b.valsT.MulInside(ds, &do, band)
+	for i := range p.Rows {
+		if lo, hi := band.At(i, p.Cols); lo < hi {
+			s, dp := p.Row(i)[lo:hi], ds.Row(i)[lo:hi]
+			asm.AttentionGrad(s, dp, s, dp, att.scale, stats[i].max, 1/stats[i].sum, dots[i])
+		}
+	}
+	b.do.Pack(&do)
+	b.q.Pack(&q)
+	b.do.MulBand(&dv, p, true, band.Transposed(), !firstQueries)
+	b.keys.MulBand(&dq, ds, false, band, !firstKeys)
+	b.q.MulBand(&dk, ds, true, band.Transposed(), !firstQueries)
+}
+
+func (p *Pass) attentionBackward(a *activations, window int) {
+	att := p.att
+	if n := att.cfg.Heads * a.q.Rows; len(att.dots) < n {
+		att.dots = make([]float32, n)
+	}
+	j := &p.backJob.attn
+	*j = attnBackwardJob{p: p, a: a, window: window}
+	if !att.waves {
+		p.Pool.Run(len(p.batch.Segments)*att.cfg.KVHeads, j)
+		return
+	}
+	for wave := 0; j.wave(wave); wave++ {
+		p.Pool.Run(len(att.tasks), j)
+	}
+}
+
+// wave lists the blocks of every segment that can be done at the same time, after those of the waves before; false if there
+// are no more. In a segment of n blocks, head h of a group meets query block q and key block k in wave h·n + q + k.
+func (j *attnBackwardJob) wave(wave int) bool {
+	att := j.p.att
+	group := att.cfg.Heads / att.cfg.KVHeads
+	att.tasks = att.tasks[:0]
+	for seg := range j.p.batch.Segments {
+		lo, hi := j.p.batch.segment(seg)
+		n := tasks(hi-lo, backBlock)
+		for h := range group {
+			sum := wave - h*n
+			if sum < 0 {
+				break
+			}
+			for key := max(0, sum-n+1); key <= sum/2; key++ {
+				for kv := range att.cfg.KVHeads {
+					att.tasks = append(att.tasks, blockTask{seg: seg, head: kv*group + h, q: sum - key, key: key})
+				}
+			}
+		}
+	}
+	return len(att.tasks) > 0
+}

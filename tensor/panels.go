@@ -1,0 +1,156 @@
+package tensor
+
+import "reprise/asm"
+
+// Panels hold a matrix [Rows, Cols] as the tiles of a product read their right operand: packed once, for several products.
+// The zero value is ready; its memory grows to what the largest matrix needs and stays.
+type Panels struct {
+	Rows, Cols int
+	tiling     asm.Tiling
+	data       []float32
+}
+
+// Pack holds b from now on.
+func (p *Panels) Pack(b *Matrix) {
+	p.pack(&gemm{n: b.Cols, k: b.Rows, b: b.Data, bK: b.Stride, bCol: 1})
+}
+
+// PackTransposed holds bᵀ from now on.
+func (p *Panels) PackTransposed(b *Matrix) {
+	p.pack(&gemm{n: b.Rows, k: b.Cols, b: b.Data, bK: 1, bCol: b.Stride})
+}
+
+func (p *Panels) pack(g *gemm) {
+	p.Rows, p.Cols, p.tiling = g.k, g.n, panelTiling()
+	panels := (g.n + p.tiling.Cols - 1) / p.tiling.Cols
+	if need := panels * p.tiling.Cols * g.k; len(p.data) < need {
+		p.data = aligned(need + need/4)
+	}
+	packB(p.data, p.tiling.Cols*g.k, g, p.tiling, 0, g.n, 0, g.k)
+}
+
+// panelTiling is the active tier's, or where that has no tiles one that suits the portable code.
+func panelTiling() asm.Tiling {
+	if t := asm.GEMMTiling(); t.Rows > 0 {
+		return t
+	}
+	return asm.Tiling{Rows: 8, Cols: 16, Step: 1}
+}
+
+// TileRows is the most rows of a left operand that one pass over panels takes.
+func TileRows() int { return panelTiling().Rows }
+
+// panel returns row l of the panel that starts at column j, the distance between its rows, and its columns.
+func (p *Panels) panel(j, l int) (b []float32, bK, cols int) {
+	cols = min(p.tiling.Cols, p.Cols-j)
+	bK = p.tiling.Width(cols)
+	return p.data[j*p.Rows+l*bK:], bK, cols
+}
+
+// Band says which columns of a matrix count in its row i: those from i+Lo on, before i+Hi.
+type Band struct{ Lo, Hi int }
+
+// At returns the columns lo to hi (excluded) of n that count in row i; lo >= hi if there are none.
+func (b Band) At(i, n int) (lo, hi int) {
+	return max(0, i+b.Lo), min(n, i+b.Hi)
+}
+
+// Transposed is the same band of the transposed matrix.
+func (b Band) Transposed() Band { return Band{Lo: 1 - b.Hi, Hi: 1 - b.Lo} }
+
+// tile returns the number of rows, left at most, of a tile from row i on, in which no row counts nothing, and in which each
+// bound either moves on with every row or stays.
+func (b Band) tile(i, left, n, most int) int {
+	parts := (left + most - 1) / most
+	rows := min((left+parts-1)/parts, b.Hi-b.Lo)
+	if i+b.Lo < 0 {
+		rows = min(rows, 1-i-b.Lo)
+	} else {
+		rows = min(rows, n-i-b.Lo)
+	}
+	if i+b.Hi < n {
+		rows = min(rows, n-i-b.Hi+1)
+	}
+	return rows
+}
+
+// longestChain is the length of the chains that one call of a kernel computes.
+const longestChain = 1 << 13
+
+// MulBand computes c = (acc ? c : 0) + a·p, or with transposed aᵀ·p, of which the elements outside a band of a (of aᵀ) are
+// left out: they do not enter a sum, whatever they are.
+func (p *Panels) MulBand(c, a *Matrix, transposed bool, band Band, acc bool) {
+	m, k, aRow, aK := a.Rows, a.Cols, a.Stride, 1
+	if transposed {
+		m, k, aRow, aK = a.Cols, a.Rows, 1, a.Stride
+	}
+	if k != p.Rows || c.Rows != m || c.Cols != p.Cols {
+		badShapes(c, a, &Matrix{Rows: p.Rows, Cols: p.Cols}, transposed, false)
+	}
+	if m == 0 || p.Cols == 0 {
+		return
+	}
+	first := min(m, max(0, 1-band.Hi)) // rows before it have no element in the band, nor have those from last on
+	last := max(first, min(m, k-band.Lo))
+	if !acc {
+		for i := range m {
+			if i < first || i >= last {
+				clear(c.Row(i))
+			}
+		}
+	}
+	for i := first; i < last; {
+		rows := band.tile(i, last-i, k, p.tiling.Rows)
+		for j := 0; j < p.Cols; j += p.tiling.Cols {
+			p.bandTile(c, a.Data, aRow, aK, band, i, rows, j, acc)
+		}
+		i += rows
+	}
+}
+
+// bandTile computes rows i to i+rows of the panel at column j: first what the rows enter one after another, then what all
+// have, then what they leave one after another.
+func (p *Panels) bandTile(c *Matrix, a []float32, aRow, aK int, band Band, i, rows, j int, acc bool) {
+	lo, hi := band.At(i, p.Rows)
+	_, bK, cols := p.panel(j, 0)
+	out := c.Data[i*c.Stride+j:]
+	at := func(row, l int) []float32 { return a[(i+row)*aRow+l*aK:] }
+	b := func(l int) []float32 { return p.data[j*p.Rows+l*bK:] }
+	if rows > 1 && i+band.Lo >= 0 {
+		asm.GEMMTile(asm.Rising, rows, cols, rows, at(0, lo), aRow, aK, b(lo), bK, out, c.Stride, acc)
+		lo, acc = lo+rows, true
+	}
+	for ; lo < hi; lo += longestChain {
+		asm.GEMMTile(asm.Whole, rows, cols, min(longestChain, hi-lo), at(0, lo), aRow, aK, b(lo), bK, out, c.Stride, acc)
+		acc = true
+	}
+	if rows > 1 && hi < p.Rows {
+		asm.GEMMTile(asm.Falling, rows-1, cols, rows-1, at(1, hi), aRow, aK, b(hi), bK, out[c.Stride:], c.Stride, true)
+	}
+}
+
+// MulInside computes the elements of c = a·p inside a band of c. Those outside may be overwritten.
+func (p *Panels) MulInside(c, a *Matrix, band Band) {
+	if a.Cols != p.Rows || c.Rows != a.Rows || c.Cols != p.Cols {
+		badShapes(c, a, &Matrix{Rows: p.Rows, Cols: p.Cols}, false, false)
+	}
+	t, tiled := p.tiling, asm.GEMMTiling().Rows > 0
+	for i := 0; i < a.Rows; {
+		parts := (a.Rows - i + t.Rows - 1) / t.Rows
+		rows := (a.Rows - i + parts - 1) / parts
+		lo, _ := band.At(i, p.Cols)
+		_, hi := band.At(i+rows-1, p.Cols)
+		x := a.Data[i*a.Stride:]
+		lo -= lo % t.Cols
+		if n := hi / t.Cols * t.Cols; tiled && n > lo {
+			b, bK, _ := p.panel(lo, 0)
+			asm.GEMMTiles(rows, n-lo, p.Rows, x, a.Stride, 1, b, bK, t.Cols*p.Rows, c.Data[i*c.Stride+lo:], c.Stride, false)
+			lo = n
+		}
+		for ; lo < hi; lo += t.Cols {
+			b, bK, cols := p.panel(lo, 0)
+			asm.GEMMTile(asm.Whole, rows, min(cols, t.Width(hi-lo)), p.Rows, x, a.Stride, 1, b, bK, c.Data[i*c.Stride+lo:], c.Stride, false)
+		}
+		i += rows
+	}
+}
