@@ -16,7 +16,7 @@ func (r *Runner) points(m *Method) []report.LRPoint {
 	for _, lr := range m.LRs {
 		p := report.LRPoint{LR: lr}
 		var choose, loss, gain, forget, kl []float64
-		for _, seed := range r.grid.Seeds {
+		for _, seed := range r.grid.seeds() {
 			c := r.cells[r.dir(id{m, lr, seed})]
 			if c == nil {
 				continue
@@ -32,7 +32,10 @@ func (r *Runner) points(m *Method) []report.LRPoint {
 				drift += g.Drift.MeanKL / float64(len(c.General))
 			}
 			p.Seeds = append(p.Seeds, s)
-			choose, loss, gain = append(choose, c.Choose), append(loss, c.Report), append(gain, s.Gain)
+			if slices.Contains(r.grid.Seeds, seed) { // which all rates have been run with
+				choose = append(choose, c.Choose)
+			}
+			loss, gain = append(loss, c.Report), append(gain, s.Gain)
 			forget, kl = append(forget, s.Forget), append(kl, drift)
 		}
 		p.Choose, p.Loss, p.Gain, p.Forget, p.KL = spread(choose), spread(loss), spread(gain), spread(forget), spread(kl)
@@ -97,7 +100,7 @@ func atGain(points []report.LRPoint, seed uint64, gain float64) (float64, bool) 
 func (r *Runner) analyse() *report.Comparison {
 	g := r.grid
 	c := &report.Comparison{
-		Title: g.Title, Base: g.Base, Domain: g.Domain.Name, Machine: r.machine(), Seeds: g.Seeds, EqualGain: g.EqualGain,
+		Title: g.Title, Base: g.Base, Domain: g.Domain.Name, Machine: r.machine(), Seeds: g.seeds(), EqualGain: g.EqualGain,
 		Reference: g.Reference, Mixing: g.MixingBase, BaseDomain: r.origin.Report, HeadShare: r.headShare(), Warnings: []string{},
 	}
 	for i, t := range g.General {
@@ -111,10 +114,12 @@ func (r *Runner) analyse() *report.Comparison {
 		method := report.Method{Name: m.Name, Note: m.Note, LRs: r.points(m)}
 		method.Best = bestOf(method.LRs)
 		for _, lr := range m.LRs {
-			for _, seed := range g.Seeds {
+			for _, seed := range g.seeds() {
 				cell := r.cells[r.dir(id{m, lr, seed})]
 				if cell == nil {
-					c.Missing++
+					if slices.Contains(g.Seeds, seed) {
+						c.Missing++
+					}
 				} else if cell.Failed == "" {
 					cells++
 					c.Tokens += cell.Tokens
@@ -151,12 +156,12 @@ func (r *Runner) analyse() *report.Comparison {
 			continue
 		}
 		var f []float64
-		for _, seed := range g.Seeds {
+		for _, seed := range g.seeds() {
 			if x, ok := atGain(m.LRs, seed, c.AtGain); ok {
 				f = append(f, x)
 			}
 		}
-		if len(f) == len(g.Seeds) {
+		if len(f) == len(g.seeds()) {
 			s := spread(f)
 			m.AtEqual = &s
 		}
@@ -180,7 +185,7 @@ func (r *Runner) byName(c *report.Comparison, name string) *report.Method {
 func (r *Runner) best(m *report.Method) []*Cell {
 	var out []*Cell
 	method := &Method{Name: m.Name}
-	for _, seed := range r.grid.Seeds {
+	for _, seed := range r.grid.seeds() {
 		if c := r.cells[r.dir(id{method, m.LRs[m.Best].LR, seed})]; c != nil {
 			out = append(out, c)
 		}
@@ -312,7 +317,7 @@ func (r *Runner) verdict(c *report.Comparison, m, ref *report.Method) *report.Ve
 // lessForgetting compares forgetting at the greatest gain that both reach, seed by seed.
 func (r *Runner) lessForgetting(m, other *report.Method) (bool, string) {
 	var diffs []float64
-	for _, seed := range r.grid.Seeds {
+	for _, seed := range r.grid.seeds() {
 		gain := min(topGain(m.LRs, seed), topGain(other.LRs, seed))
 		a, okA := atGain(m.LRs, seed, gain)
 		b, okB := atGain(other.LRs, seed, gain)

@@ -258,3 +258,28 @@ func TestCostsAreTimedApart(t *testing.T) {
 		t.Error("a timed run left its directory behind")
 	}
 }
+
+// TestMoreSeedsAtTheBestRate: they are run at the best rate and the one below, and do not take part in choosing it.
+func TestMoreSeedsAtTheBestRate(t *testing.T) {
+	r := runner(t, t.TempDir(), func(g *Grid) {
+		g.Methods, g.LRs, g.BestSeeds = g.Methods[:2], []float64{1e-4, 1e-3, 3e-3}, []uint64{7}
+	})
+	c, err := r.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Missing != 0 || len(c.Seeds) != 2 {
+		t.Errorf("%d cells missing, %d seeds; want 0 and 2", c.Missing, len(c.Seeds))
+	}
+	for _, m := range c.Methods {
+		for k, p := range m.LRs {
+			want := 1
+			if k == m.Best || k == m.Best-1 {
+				want = 2
+			}
+			if len(p.Seeds) != want || p.Choose.N != 1 {
+				t.Errorf("%s at %g: %d seeds, chosen by %d; want %d and 1", m.Name, p.LR, len(p.Seeds), p.Choose.N, want)
+			}
+		}
+	}
+}

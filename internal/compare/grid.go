@@ -31,6 +31,10 @@ type Grid struct {
 	LRs     []float64      `yaml:"lrs"`
 	Seeds   []uint64       `yaml:"seeds"`
 
+	// BestSeeds are run as well, but for each method only at its best learning rate and the next lower one. The best rate is
+	// chosen from Seeds alone.
+	BestSeeds []uint64 `yaml:"best_seeds"`
+
 	Tokens      int     `yaml:"tokens"`       // domain tokens of an epoch; 0: all of the subsample
 	Subsample   float64 `yaml:"subsample"`    // share of the documents that a seed draws
 	Evaluations int     `yaml:"evaluations"`  // times the domain loss is measured along a run
@@ -112,6 +116,8 @@ func (g *Grid) Validate() error {
 		return field("lrs", "none; half decades are usual: 1e-4, 3e-4, 1e-3")
 	case len(g.Seeds) == 0:
 		return field("seeds", "none")
+	case slices.ContainsFunc(g.BestSeeds, func(seed uint64) bool { return slices.Contains(g.Seeds, seed) }):
+		return field("best_seeds", "a seed is in seeds too")
 	case !(g.Subsample > 0 && g.Subsample <= 1):
 		return field("subsample", "%g, want more than 0 and at most 1", g.Subsample)
 	case !(g.EqualGain > 0 && g.EqualGain <= 1):
@@ -163,6 +169,9 @@ func (g *Grid) Validate() error {
 	}
 	return nil
 }
+
+// seeds are all of them.
+func (g *Grid) seeds() []uint64 { return slices.Concat(g.Seeds, g.BestSeeds) }
 
 // owned are the recipe keys that the comparison sets itself.
 var owned = []string{"model", "replay", "data", "out", "mix", "lr", "seed", "eval", "save", "max_steps", "max_seq_len"}

@@ -111,6 +111,19 @@ func (r *Runner) all(ctx context.Context) (*report.Comparison, error) {
 			return nil, err
 		}
 	}
+	todo = todo[:0]
+	for _, seed := range r.grid.BestSeeds {
+		for i := range r.grid.Methods {
+			m := &r.grid.Methods[i]
+			best := bestOf(r.points(m))
+			for k := max(0, best-1); k <= best; k++ {
+				todo = append(todo, id{m, m.LRs[k], seed})
+			}
+		}
+	}
+	if err := r.runAll(ctx, todo); err != nil {
+		return nil, err
+	}
 	return r.conclude()
 }
 
