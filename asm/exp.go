@@ -33,23 +33,6 @@ func ExpSumScaled(dst, x []float32, scale, max float32, lane int) float32 {
 	return expSumScaledTier(dst, x, scale, max, lane, &lanes)
 }
 
-// AttentionGrad computes the probabilities of a row of attention anew and leads
-// their gradient dp back to the scores before scaling:
-//
-//	p[i]  = exp(scale*s[i]-max) * inv
-//	ds[i] = (p[i] * (dp[i]-d)) * scale
-//
-// where d is the dot product of p, dp. p may be s, ds may be dp.
-func AttentionGrad(p, ds, s, dp []float32, scale, max, inv, d float32) {
-	sameLen("AttentionGrad", len(p), len(s))
-	sameLen("AttentionGrad", len(ds), len(s))
-	sameLen("AttentionGrad", len(dp), len(s))
-	for ; len(s) > chunk; p, ds, s, dp = p[chunk:], ds[chunk:], s[chunk:], dp[chunk:] {
-		attentionGradTier(p[:chunk], ds[:chunk], s[:chunk], dp[:chunk], scale, max, inv, d)
-	}
-	attentionGradTier(p, ds, s, dp, scale, max, inv, d)
-}
-
 // SoftmaxGrad computes dst[i] = (exp(x[i]-max) * inv) * scale: a probability
 // times the weight of its position.
 func SoftmaxGrad(dst, x []float32, max, inv, scale float32) {

@@ -42,16 +42,10 @@ func expSumAVX2(dst, x []float32, max float32, lane int, lanes *[32]float32) flo
 func expSumScaledAVX512(dst, x []float32, scale, max float32, lane int, lanes *[32]float32) float32
 
 //go:noescape
-func attentionGradAVX512(p, ds, s, dp []float32, scale, max, inv, d float32)
-
-//go:noescape
 func softmaxGradAVX512(dst, x []float32, max, inv, scale float32)
 
 //go:noescape
 func expSumScaledAVX2(dst, x []float32, scale, max float32, lane int, lanes *[32]float32) float32
-
-//go:noescape
-func attentionGradAVX2(p, ds, s, dp []float32, scale, max, inv, d float32)
 
 //go:noescape
 func softmaxGradAVX2(dst, x []float32, max, inv, scale float32)
@@ -85,17 +79,6 @@ func expSumScaledTier(dst, x []float32, scale, max float32, lane int, lanes *[32
 		return expSumScaledAVX2(dst, x, scale, max, lane, lanes)
 	}
 	return expSumScaledGeneric(dst, x, scale, max, lane, lanes)
-}
-
-func attentionGradTier(p, ds, s, dp []float32, scale, max, inv, d float32) {
-	switch {
-	case useAVX512:
-		attentionGradAVX512(p, ds, s, dp, scale, max, inv, d)
-	case useAVX2:
-		attentionGradAVX2(p, ds, s, dp, scale, max, inv, d)
-	default:
-		attentionGradGeneric(p, ds, s, dp, scale, max, inv, d)
-	}
 }
 
 func softmaxGradTier(dst, x []float32, max, inv, scale float32) {

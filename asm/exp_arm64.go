@@ -30,9 +30,6 @@ func expSumNEON(dst, x []float32, max float32, lane int, lanes *[32]float32) flo
 func expSumScaledNEON(dst, x []float32, scale, max float32, lane int, lanes *[32]float32) float32
 
 //go:noescape
-func attentionGradNEON(p, ds, s, dp []float32, scale, max, inv, d float32)
-
-//go:noescape
 func softmaxGradNEON(dst, x []float32, max, inv, scale float32)
 
 func expTier(dst, x []float32) {
@@ -55,14 +52,6 @@ func expSumScaledTier(dst, x []float32, scale, max float32, lane int, lanes *[32
 		return expSumScaledNEON(dst, x, scale, max, lane, lanes)
 	}
 	return expSumScaledGeneric(dst, x, scale, max, lane, lanes)
-}
-
-func attentionGradTier(p, ds, s, dp []float32, scale, max, inv, d float32) {
-	if useNEON {
-		attentionGradNEON(p, ds, s, dp, scale, max, inv, d)
-		return
-	}
-	attentionGradGeneric(p, ds, s, dp, scale, max, inv, d)
 }
 
 func softmaxGradTier(dst, x []float32, max, inv, scale float32) {

@@ -1,5 +1,6 @@
 //go:build !purego
 
+#include "go_asm.h"
 #include "textflag.h"
 #include "vec_avx2_amd64.h"
 #include "exp_avx2_amd64.h"
@@ -48,42 +49,6 @@ TEXT ·softmaxGradAVX2(SB), NOSPLIT, $0-60
 	VZEROUPPER
 	RET
 
-// func attentionGradAVX2(p, ds, s, dp []float32, scale, max, inv, d float32)
-//
-//	for i := range s {
-//		e := expOne(scale*s[i]-max) * inv
-//		p[i], ds[i] = e, (e*(dp[i]-d))*scale
-//	}
-//
-// DI p, R8 ds, SI s, R9 dp, Y5 max, Y6 inv, Y7 scale, Y8 d. Requires equal lengths.
-#define ATTNBODY(LD, ST) \
-	LD(SI, Y0); \
-	LD(R9, Y9); \
-	VMULPS Y0, Y7, Y0; \
-	VSUBPS Y5, Y0, Y0; \
-	EXP(Y0, Y1, Y2, Y3, Y4); \
-	VSUBPS Y8, Y9, Y9; \
-	VMULPS Y6, Y4, Y4; \
-	VMULPS Y9, Y4, Y9; \
-	ST(Y4, DI); \
-	VMULPS Y7, Y9, Y9; \
-	ST(Y9, R8)
-
-TEXT ·attentionGradAVX2(SB), NOSPLIT, $0-112
-	MOVQ p_base+0(FP), DI
-	MOVQ p_len+8(FP), CX
-	MOVQ ds_base+24(FP), R8
-	MOVQ s_base+48(FP), SI
-	MOVQ dp_base+72(FP), R9
-	VBROADCASTSS scale+96(FP), Y7
-	VBROADCASTSS max+100(FP), Y5
-	VBROADCASTSS inv+104(FP), Y6
-	VBROADCASTSS d+108(FP), Y8
-	EXPCONST
-	EACH8(ATTNBODY)
-	VZEROUPPER
-	RET
-
 // func expSumAVX2(dst, x []float32, max float32, lane int, lanes *[32]float32) float32
 // func expSumScaledAVX2(dst, x []float32, scale, max float32, lane int, lanes *[32]float32) float32
 //
@@ -119,8 +84,6 @@ TEXT ·attentionGradAVX2(SB), NOSPLIT, $0-112
 	SUMPART(PRE, LOADK, STOREK, ZERO, acc)
 
 #define SUM(PRE) \
-	LOADLANES(R8); \
-	EXPCONST; \
 	XORQ AX, AX; \
 	TESTQ BX, BX; \
 	JZ   done; \
@@ -159,10 +122,7 @@ short: \
 	MOVQ R11, CX; \
 	SUBQ $32, CX; \
 	JGT  check; \
-done: \
-	STORELANES(R8); \
-	FOLD
-	VZEROUPPER
+done:
 
 TEXT ·expSumAVX2(SB), NOSPLIT, $0-76
 	MOVQ dst_base+0(FP), DI
@@ -171,7 +131,11 @@ TEXT ·expSumAVX2(SB), NOSPLIT, $0-76
 	MOVQ lane+56(FP), DX
 	MOVQ lanes+64(FP), R8
 	VBROADCASTSS max+48(FP), Y5
+	EXPCONST
+	LOADLANES(R8)
 	SUM(UNSCALED)
+	STORELANES(R8)
+	FOLD
 	VMOVSS X8, ret+72(FP)
 	VZEROUPPER
 	RET
@@ -184,7 +148,172 @@ TEXT ·expSumScaledAVX2(SB), NOSPLIT, $0-76
 	MOVQ lanes+64(FP), R8
 	VBROADCASTSS scale+48(FP), Y6
 	VBROADCASTSS max+52(FP), Y5
+	EXPCONST
+	LOADLANES(R8)
 	SUM(SCALED)
+	STORELANES(R8)
+	FOLD
 	VMOVSS X8, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxRowsAVX2(t *rowsArgs)
+//
+//	for r := range t.rows {
+//		x := t.s[:t.n]
+//		t.stats[r].Max = t.scale * Max(x)
+//		t.stats[r].Sum = expSumScaled(x, x, t.scale, t.stats[r].Max, t.lane, zeros)
+//		t.s, t.n, t.lane = t.s[t.step:], t.n+t.grow, (t.lane+t.turn)%32 // distances in bytes
+//	}
+//
+// R14 t, whose n, lane and rows move on, R8 s, R15 stats; Y5 max, Y6 scale, before
+// that -Inf, which replaces what is masked, Y7 the unordered. The rest as in
+// expSum. Requires t.n >= 1 in every row.
+#define LOWEST(y) VBLENDVPS Y15, y, Y6, y
+#define MAXPART(LD, acc, KEEP) \
+	LD(SI, Y0); \
+	VCMPPS $3, Y0, Y0, Y1; \
+	VORPS Y1, Y7, Y7; \
+	KEEP(Y0); \
+	VMAXPS acc, Y0, acc; \
+	ADDQ $8, AX
+
+#define MAXMASKED(off, acc) \
+	VMOVUPS off(R12), Y15; \
+	MAXPART(LOADK, acc, LOWEST)
+
+TEXT ·softmaxRowsAVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), R14
+	MOVQ rowsArgs_stats(R14), R15
+	MOVQ rowsArgs_s(R14), R8
+	EXPCONST
+
+row:
+	MOVQ R8, SI
+	MOVQ rowsArgs_n(R14), CX
+	MOVL $0xFF800000, DX
+	VMOVD DX, X6
+	VPBROADCASTD X6, Y6
+	VMOVAPS Y6, Y8
+	VMOVAPS Y6, Y9
+	VMOVAPS Y6, Y10
+	VMOVAPS Y6, Y11
+	VXORPS Y7, Y7, Y7
+	XORQ AX, AX
+	SUBQ $32, CX
+	JLT  few
+
+most:
+	MAXPART(LOAD, Y8, PLAIN)
+	MAXPART(LOAD, Y9, PLAIN)
+	MAXPART(LOAD, Y10, PLAIN)
+	MAXPART(LOAD, Y11, PLAIN)
+	SUBQ $32, CX
+	JGE  most
+
+few:
+	ADDQ $32, CX
+	JZ   found
+	TAILMASK
+	MAXMASKED(0, Y8)
+	MAXMASKED(32, Y9)
+	MAXMASKED(64, Y10)
+	MAXMASKED(96, Y11)
+
+found:
+	VMAXPS Y8, Y10, Y8
+	VMAXPS Y9, Y11, Y9
+	VMAXPS Y8, Y9, Y8
+	VEXTRACTF128 $1, Y8, X9
+	VMAXPS X8, X9, X8
+	VMOVHLPS X8, X8, X9
+	VMAXPS X8, X9, X8
+	VMOVSHDUP X8, X9
+	VMAXSS X8, X9, X8
+	VMOVMSKPS Y7, AX
+	TESTL AX, AX
+	JZ   number
+	VSUBSS X6, X6, X8     // Inf - Inf
+
+number:
+	VBROADCASTSS rowsArgs_scale(R14), Y6
+	VMULSS X6, X8, X5
+	VMOVSS X5, 0(R15)
+	VBROADCASTSS X5, Y5
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	MOVQ R8, SI
+	MOVQ R8, DI
+	MOVQ rowsArgs_n(R14), BX
+	MOVQ rowsArgs_lane(R14), DX
+	SUM(SCALED)
+	FOLD
+	VMOVSS X8, 4(R15)
+	ADDQ $8, R15
+	ADDQ rowsArgs_step(R14), R8
+	MOVQ rowsArgs_grow(R14), AX
+	ADDQ AX, rowsArgs_n(R14)
+	MOVQ rowsArgs_lane(R14), AX
+	ADDQ rowsArgs_turn(R14), AX
+	ANDQ $31, AX
+	MOVQ AX, rowsArgs_lane(R14)
+	DECQ rowsArgs_rows(R14)
+	JNE  row
+	VZEROUPPER
+	RET
+
+// func attentionGradRowsAVX2(t *rowsArgs)
+//
+//	for r := range t.rows {
+//		max, inv := t.stats[r].Max, 1/t.stats[r].Sum
+//		for i := range t.n {
+//			p := expOne(t.scale*t.s[i]-max) * inv
+//			t.s[i], t.g[i] = p, (p*(t.g[i]-t.dots[r]))*t.scale
+//		}
+//		t.s, t.g, t.n = t.s[t.step:], t.g[t.step:], t.n+t.grow // distances in bytes
+//	}
+//
+// R14 t, whose rows count down, SI s, DI g, R8 n, R9 dots, R15 stats; Y5 max, Y6
+// inv, Y7 scale, Y8 dot.
+#define ATTNBODY(LD, ST) \
+	LD(SI, Y0); \
+	LD(DI, Y9); \
+	VMULPS Y0, Y7, Y0; \
+	VSUBPS Y5, Y0, Y0; \
+	EXP(Y0, Y1, Y2, Y3, Y4); \
+	VSUBPS Y8, Y9, Y9; \
+	VMULPS Y6, Y4, Y4; \
+	VMULPS Y9, Y4, Y9; \
+	ST(Y4, SI); \
+	VMULPS Y7, Y9, Y9; \
+	ST(Y9, DI)
+
+TEXT ·attentionGradRowsAVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), R14
+	MOVQ rowsArgs_s(R14), SI
+	MOVQ rowsArgs_g(R14), DI
+	MOVQ rowsArgs_n(R14), R8
+	MOVQ rowsArgs_dots(R14), R9
+	MOVQ rowsArgs_stats(R14), R15
+	VBROADCASTSS rowsArgs_scale(R14), Y7
+	EXPCONST
+
+row:
+	MOVQ R8, CX
+	VBROADCASTSS 0(R15), Y5
+	VMOVUPS ONE, Y6
+	VDIVSS 4(R15), X6, X6
+	VBROADCASTSS X6, Y6
+	VBROADCASTSS 0(R9), Y8
+	EACH8(ATTNBODY)
+	ADDQ $8, R15
+	ADDQ $4, R9
+	ADDQ rowsArgs_step(R14), SI
+	ADDQ rowsArgs_step(R14), DI
+	ADDQ rowsArgs_grow(R14), R8
+	DECQ rowsArgs_rows(R14)
+	JNE  row
 	VZEROUPPER
 	RET

@@ -1,5 +1,6 @@
 //go:build !purego
 
+#include "go_asm.h"
 #include "textflag.h"
 #include "vec_avx512_amd64.h"
 #include "exp_avx512_amd64.h"
@@ -48,42 +49,6 @@ TEXT ·softmaxGradAVX512(SB), NOSPLIT, $0-60
 	VZEROUPPER
 	RET
 
-// func attentionGradAVX512(p, ds, s, dp []float32, scale, max, inv, d float32)
-//
-//	for i := range s {
-//		e := expOne(scale*s[i]-max) * inv
-//		p[i], ds[i] = e, (e*(dp[i]-d))*scale
-//	}
-//
-// DI p, R8 ds, SI s, R9 dp, Z4 max, Z5 inv, Z6 scale, Z7 d. Requires equal lengths.
-#define ATTNBODY(LD, ST) \
-	LD(SI, Z0); \
-	LD(R9, Z8); \
-	VMULPS Z0, Z6, Z0; \
-	VSUBPS Z4, Z0, Z0; \
-	EXP(Z0, Z1, Z2, Z3); \
-	VSUBPS Z7, Z8, Z8; \
-	VMULPS Z5, Z3, Z3; \
-	VMULPS Z8, Z3, Z8; \
-	ST(Z3, DI); \
-	VMULPS Z6, Z8, Z8; \
-	ST(Z8, R8)
-
-TEXT ·attentionGradAVX512(SB), NOSPLIT, $0-112
-	MOVQ p_base+0(FP), DI
-	MOVQ p_len+8(FP), CX
-	MOVQ ds_base+24(FP), R8
-	MOVQ s_base+48(FP), SI
-	MOVQ dp_base+72(FP), R9
-	VBROADCASTSS scale+96(FP), Z6
-	VBROADCASTSS max+100(FP), Z4
-	VBROADCASTSS inv+104(FP), Z5
-	VBROADCASTSS d+108(FP), Z7
-	EXPCONST
-	EACH16(ATTNBODY)
-	VZEROUPPER
-	RET
-
 // func expSumAVX512(dst, x []float32, max float32, lane int, lanes *[32]float32) float32
 // func expSumScaledAVX512(dst, x []float32, scale, max float32, lane int, lanes *[32]float32) float32
 //
@@ -110,9 +75,6 @@ TEXT ·attentionGradAVX512(SB), NOSPLIT, $0-112
 	OP(VADDPS, Z3, acc, acc)
 
 #define SUM(PRE) \
-	VMOVUPS 0(R8), Z8; \
-	VMOVUPS 64(R8), Z9; \
-	EXPCONST; \
 	XORQ AX, AX; \
 	TESTQ BX, BX; \
 	JZ   done; \
@@ -159,11 +121,7 @@ halves: \
 	CMPQ CX, $32; \
 	JGE  loop; \
 	JMP  last; \
-done: \
-	VMOVUPS Z8, 0(R8); \
-	VMOVUPS Z9, 64(R8); \
-	FOLD
-	VZEROUPPER
+done:
 
 TEXT ·expSumAVX512(SB), NOSPLIT, $0-76
 	MOVQ dst_base+0(FP), DI
@@ -172,7 +130,13 @@ TEXT ·expSumAVX512(SB), NOSPLIT, $0-76
 	MOVQ lane+56(FP), CX
 	MOVQ lanes+64(FP), R8
 	VBROADCASTSS max+48(FP), Z4
+	EXPCONST
+	VMOVUPS 0(R8), Z8
+	VMOVUPS 64(R8), Z9
 	SUM(UNSCALED)
+	VMOVUPS Z8, 0(R8)
+	VMOVUPS Z9, 64(R8)
+	FOLD
 	VMOVSS X8, ret+72(FP)
 	VZEROUPPER
 	RET
@@ -185,7 +149,170 @@ TEXT ·expSumScaledAVX512(SB), NOSPLIT, $0-76
 	MOVQ lanes+64(FP), R8
 	VBROADCASTSS scale+48(FP), Z5
 	VBROADCASTSS max+52(FP), Z4
+	EXPCONST
+	VMOVUPS 0(R8), Z8
+	VMOVUPS 64(R8), Z9
 	SUM(SCALED)
+	VMOVUPS Z8, 0(R8)
+	VMOVUPS Z9, 64(R8)
+	FOLD
 	VMOVSS X8, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxRowsAVX512(t *rowsArgs)
+//
+//	for r := range t.rows {
+//		x := t.s[:t.n]
+//		t.stats[r].Max = t.scale * Max(x)
+//		t.stats[r].Sum = expSumScaled(x, x, t.scale, t.stats[r].Max, t.lane, zeros)
+//		t.s, t.n, t.lane = t.s[t.step:], t.n+t.grow, (t.lane+t.turn)%32 // distances in bytes
+//	}
+//
+// R10 t, R11 s, R12 n, R13 lane, R14 rows left, R15 stats; Z4 max, Z5 scale, Z18
+// -Inf. The rest as in expSum and max, which has the lanes 0 to 15 in Z8, 16 to
+// 31 in Z9. Requires t.n >= 1 in every row.
+#define MAXPART(LD, acc, OP) \
+	LD(SI, Z0); \
+	VCMPPS $3, Z0, Z0, K2; \
+	KORW K2, K1, K1; \
+	OP(VMAXPS, acc, Z0, acc)
+
+TEXT ·softmaxRowsAVX512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), R10
+	MOVQ rowsArgs_s(R10), R11
+	MOVQ rowsArgs_n(R10), R12
+	MOVQ rowsArgs_lane(R10), R13
+	MOVQ rowsArgs_rows(R10), R14
+	MOVQ rowsArgs_stats(R10), R15
+	VBROADCASTSS rowsArgs_scale(R10), Z5
+	EXPCONST
+	MOVL $0xFF800000, AX
+	VPBROADCASTD AX, Z18
+
+row:
+	MOVQ R11, SI
+	MOVQ R12, CX
+	VMOVAPS Z18, Z8
+	VMOVAPS Z18, Z9
+	KXORW K1, K1, K1
+	XORQ AX, AX
+	SUBQ $32, CX
+	JLT  few
+
+most:
+	MAXPART(LOAD, Z8, PLAIN)
+	ADDQ $16, AX
+	MAXPART(LOAD, Z9, PLAIN)
+	ADDQ $16, AX
+	SUBQ $32, CX
+	JGE  most
+
+few:
+	ADDQ $32, CX
+	JZ   found
+	CMPQ CX, $16
+	JLT  low
+	MAXPART(LOAD, Z8, PLAIN)
+	ADDQ $16, AX
+	SUBQ $16, CX
+	JZ   found
+	TAILMASK
+	MAXPART(LOADK, Z9, KEEP)
+	JMP  found
+
+low:
+	TAILMASK
+	MAXPART(LOADK, Z8, KEEP)
+
+found:
+	VMAXPS Z8, Z9, Z8
+	VEXTRACTF64X4 $1, Z8, Y9
+	VMAXPS Y8, Y9, Y8
+	VEXTRACTF128 $1, Y8, X9
+	VMAXPS X8, X9, X8
+	VMOVHLPS X8, X8, X9
+	VMAXPS X8, X9, X8
+	VMOVSHDUP X8, X9
+	VMAXSS X8, X9, X8
+	KMOVW K1, AX
+	TESTL AX, AX
+	JZ   number
+	VSUBPS X19, X19, X8   // Inf - Inf
+
+number:
+	VMULSS X5, X8, X4
+	VMOVSS X4, 0(R15)
+	VBROADCASTSS X4, Z4
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	MOVQ R11, SI
+	MOVQ R11, DI
+	MOVQ R12, BX
+	MOVQ R13, CX
+	SUM(SCALED)
+	FOLD
+	VMOVSS X8, 4(R15)
+	ADDQ $8, R15
+	ADDQ rowsArgs_step(R10), R11
+	ADDQ rowsArgs_grow(R10), R12
+	ADDQ rowsArgs_turn(R10), R13
+	ANDQ $31, R13
+	DECQ R14
+	JNE  row
+	VZEROUPPER
+	RET
+
+// func attentionGradRowsAVX512(t *rowsArgs)
+//
+//	for r := range t.rows {
+//		max, inv := t.stats[r].Max, 1/t.stats[r].Sum
+//		for i := range t.n {
+//			p := expOne(t.scale*t.s[i]-max) * inv
+//			t.s[i], t.g[i] = p, (p*(t.g[i]-t.dots[r]))*t.scale
+//		}
+//		t.s, t.g, t.n = t.s[t.step:], t.g[t.step:], t.n+t.grow // distances in bytes
+//	}
+//
+// R10 t, SI s, DI g, R12 n, R13 dots, R14 rows left, R15 stats; Z4 max, Z5 inv, Z6
+// scale, Z7 dot.
+#define ATTNBODY(LD, ST) \
+	LD(SI, Z0); \
+	LD(DI, Z8); \
+	VMULPS Z0, Z6, Z0; \
+	VSUBPS Z4, Z0, Z0; \
+	EXP(Z0, Z1, Z2, Z3); \
+	VSUBPS Z7, Z8, Z8; \
+	VMULPS Z5, Z3, Z3; \
+	VMULPS Z8, Z3, Z8; \
+	ST(Z3, SI); \
+	VMULPS Z6, Z8, Z8; \
+	ST(Z8, DI)
+
+TEXT ·attentionGradRowsAVX512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), R10
+	MOVQ rowsArgs_s(R10), SI
+	MOVQ rowsArgs_g(R10), DI
+	MOVQ rowsArgs_n(R10), R12
+	MOVQ rowsArgs_dots(R10), R13
+	MOVQ rowsArgs_rows(R10), R14
+	MOVQ rowsArgs_stats(R10), R15
+	VBROADCASTSS rowsArgs_scale(R10), Z6
+	EXPCONST
+
+row:
+	MOVQ R12, CX
+	VBROADCASTSS 0(R15), Z4
+	VDIVSS 4(R15), X20, X5
+	VBROADCASTSS X5, Z5
+	VBROADCASTSS 0(R13), Z7
+	EACH16(ATTNBODY)
+	ADDQ $8, R15
+	ADDQ $4, R13
+	ADDQ rowsArgs_step(R10), SI
+	ADDQ rowsArgs_step(R10), DI
+	ADDQ rowsArgs_grow(R10), R12
+	DECQ R14
+	JNE  row
 	VZEROUPPER
 	RET

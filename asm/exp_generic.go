@@ -73,10 +73,10 @@ func expSumScaledGeneric(dst, x []float32, scale, max float32, lane int, lanes *
 	return fold(*lanes)
 }
 
-func attentionGradGeneric(p, ds, s, dp []float32, scale, max, inv, d float32) {
+func attentionGradGeneric(s, g []float32, scale, max, inv, d float32) {
 	for i, v := range s {
-		e := expOne(float32(scale*v)-max) * inv
-		p[i], ds[i] = e, e*(dp[i]-d)*scale
+		p := expOne(float32(scale*v)-max) * inv
+		s[i], g[i] = p, p*(g[i]-d)*scale
 	}
 }
 

@@ -50,17 +50,17 @@ TEXT ·softmaxGradNEON(SB), NOSPLIT, $0-60
 	EACH4(GRADBODY)
 	RET
 
-// func attentionGradNEON(p, ds, s, dp []float32, scale, max, inv, d float32)
+// func attentionGradNEON(s, g []float32, scale, max, inv, d float32)
 //
 //	for i := range s {
-//		e := expOne(scale*s[i]-max) * inv
-//		p[i], ds[i] = e, (e*(dp[i]-d))*scale
+//		p := expOne(scale*s[i]-max) * inv
+//		s[i], g[i] = p, (p*(g[i]-d))*scale
 //	}
 //
-// R0 p, R2 ds, R1 s, R3 dp, V5 max, V6 inv, V7 scale, V18 d. Requires equal lengths.
+// R0 s, R1 g, V5 max, V6 inv, V7 scale, V18 d. Requires len(s) = len(g).
 #define ATTNBODY(LD, PEEK, ST) \
-	LD(R1, 0); \
-	LD(R3, 19); \
+	PEEK(R0, 0); \
+	PEEK(R1, 19); \
 	FMUL4(0, 7, 0); \
 	FSUB4(5, 0, 0); \
 	EXP(0, 1, 2, 3, 4); \
@@ -69,18 +69,16 @@ TEXT ·softmaxGradNEON(SB), NOSPLIT, $0-60
 	FMUL4(19, 4, 19); \
 	ST(4, R0); \
 	FMUL4(7, 19, 19); \
-	ST(19, R2)
+	ST(19, R1)
 
-TEXT ·attentionGradNEON(SB), NOSPLIT, $0-112
-	MOVD p_base+0(FP), R0
-	MOVD p_len+8(FP), R9
-	MOVD ds_base+24(FP), R2
-	MOVD s_base+48(FP), R1
-	MOVD dp_base+72(FP), R3
-	FMOVS scale+96(FP), F7
-	FMOVS max+100(FP), F5
-	FMOVS inv+104(FP), F6
-	FMOVS d+108(FP), F18
+TEXT ·attentionGradNEON(SB), NOSPLIT, $0-64
+	MOVD s_base+0(FP), R0
+	MOVD s_len+8(FP), R9
+	MOVD g_base+24(FP), R1
+	FMOVS scale+48(FP), F7
+	FMOVS max+52(FP), F5
+	FMOVS inv+56(FP), F6
+	FMOVS d+60(FP), F18
 	SPLAT4(7)
 	SPLAT4(5)
 	SPLAT4(6)

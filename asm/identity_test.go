@@ -46,8 +46,27 @@ var kernelCases = []kernelCase{
 	{"ExpSumScaled lane 5", 2, func(s [][]float32) []float64 { return f64(ExpSumScaled(s[0], s[1], 0.3, 1.5, 5)) }, 0},
 	{"ExpSumScaled lane 16", 2, func(s [][]float32) []float64 { return f64(ExpSumScaled(s[0], s[1], 0.3, 1.5, 16)) }, 0},
 	{"ExpSumScaled lane 31", 2, func(s [][]float32) []float64 { return f64(ExpSumScaled(s[0], s[1], 0.3, 1.5, 31)) }, 0},
-	{"AttentionGrad", 4, func(s [][]float32) []float64 { AttentionGrad(s[0], s[1], s[2], s[3], 0.3, 0.5, 0.7, 0.1); return nil }, 0},
-	{"AttentionGrad in place", 2, func(s [][]float32) []float64 { AttentionGrad(s[0], s[1], s[0], s[1], 0.3, 0.5, 0.7, 0.1); return nil }, 0},
+	{"SoftmaxRows", 1, func(s [][]float32) []float64 {
+		var r []float64
+		for _, rows := range rowsOf(len(s[0])) {
+			stats := make([]SoftmaxStat, rows.N)
+			SoftmaxRows(s[0], rows, 0.3, len(s[0]), stats)
+			for _, x := range stats {
+				r = append(r, float64(x.Max), float64(x.Sum))
+			}
+		}
+		return r
+	}, 0},
+	{"AttentionGradRows", 2, func(s [][]float32) []float64 {
+		for _, rows := range rowsOf(len(s[0])) {
+			stats, dots := make([]SoftmaxStat, rows.N), make([]float32, rows.N)
+			for i := range stats {
+				stats[i], dots[i] = SoftmaxStat{float32(i) - 0.5, float32(i) + 1.3}, float32(i)/16-0.05
+			}
+			AttentionGradRows(s[0], s[1], rows, 0.3, stats, dots)
+		}
+		return nil
+	}, 0},
 	{"SoftmaxGrad", 2, func(s [][]float32) []float64 { SoftmaxGrad(s[0], s[1], 0.5, 0.3, 0.01); return nil }, 0},
 	{"SoftmaxBackward", 3, func(s [][]float32) []float64 { SoftmaxBackward(s[0], s[1], s[2], 0.3, 0.125); return nil }, 0},
 	{"Sigmoid", 2, func(s [][]float32) []float64 { Sigmoid(s[0], s[1]); return nil }, 0},
@@ -95,6 +114,21 @@ var kernelCases = []kernelCase{
 	{"Atan2", 3, func(s [][]float32) []float64 { Atan2(s[0], s[1], s[2]); return nil }, 2},
 	{"AdamWStep", 4, func(s [][]float32) []float64 { AdamWStep(s[0], s[1], s[2], s[3], &stepCoef); return nil }, 0},
 	{"Atan2Step", 4, func(s [][]float32) []float64 { Atan2Step(s[0], s[1], s[2], s[3], &stepCoef); return nil }, 0},
+}
+
+// rowsOf cuts n elements into rows of every kind: growing ones as under a causal mask, those behind a window, shrinking ones.
+func rowsOf(n int) []Rows {
+	var rows []Rows
+	if n > 0 {
+		rows = append(rows, Rows{N: 1, Stride: n, Hi: n})
+	}
+	if stride := n / 5; stride > 6 {
+		rows = append(rows,
+			Rows{N: 5, Stride: stride, Hi: stride - 4, HiStep: 1},
+			Rows{N: 4, Stride: stride, Lo: 1, Hi: stride - 3, LoStep: 1, HiStep: 1},
+			Rows{N: 5, Stride: stride, Lo: 1, Hi: stride, LoStep: 1})
+	}
+	return rows
 }
 
 var stepCoef = StepCoef{

@@ -14,9 +14,9 @@ func expSumScaledTier(dst, x []float32, scale, max float32, lane int, lanes *[32
 	return expSumScaledGeneric(dst, x, scale, max, lane, lanes)
 }
 
-func attentionGradTier(p, ds, s, dp []float32, scale, max, inv, d float32) {
-	attentionGradGeneric(p, ds, s, dp, scale, max, inv, d)
-}
+func softmaxRowsTier(t *rowsArgs) { softmaxRowsGeneric(t) }
+
+func attentionGradRowsTier(t *rowsArgs) { attentionGradRowsGeneric(t) }
 
 func softmaxGradTier(dst, x []float32, max, inv, scale float32) {
 	softmaxGradGeneric(dst, x, max, inv, scale)

@@ -67,14 +67,7 @@ func firstKey(position, window int) int {
 }
 
 // rowStat is what the backward pass needs to know of a row of the softmax.
-type rowStat struct{ max, sum float32 }
-
-// exponentials turns a row of unscaled products q·k_j into e_j; the first is of the key at a position, whose lane it has.
-// scale is positive, so that the largest product has the largest score.
-func (a *attention) exponentials(x []float32, position int) rowStat {
-	top := a.scale * asm.Max(x)
-	return rowStat{max: top, sum: asm.ExpSumScaled(x, x, a.scale, top, position)}
-}
+type rowStat = asm.SoftmaxStat
 
 // pack prepares keys and values for forward.
 func (a *attention) pack(worker int, k, v *tensor.Matrix) *attnBuffers {
@@ -85,15 +78,15 @@ func (a *attention) pack(worker int, k, v *tensor.Matrix) *attnBuffers {
 }
 
 // few is forward for a few queries, with keys and values where they lie.
-func (a *attention) few(sc *tensor.Scratch, b *attnBuffers, out, q, k, v *tensor.Matrix, base, q0, window int) {
+func (a *attention) few(sc *tensor.Scratch, b *attnBuffers, out, q, k, v *tensor.Matrix, base, q0, window int, stats []rowStat) {
 	s := buffer(&b.scores, q.Rows, k.Rows)
 	sc.MatMulNT(s, q, k, false)
 	for i := range s.Rows {
 		lo, hi := visible(q0+i, window).At(0, s.Cols)
-		stats := a.exponentials(s.Row(i)[lo:hi], base+lo)
+		asm.SoftmaxRows(s.Row(i), asm.Rows{N: 1, Stride: s.Stride, Lo: lo, Hi: hi}, a.scale, base, stats[i:])
 		w, keys, o := s.View(i, i+1, lo, hi), v.RowRange(lo, hi), out.RowRange(i, i+1)
 		sc.MatMul(&o, &w, &keys, false)
-		asm.Div(o.Row(0), o.Row(0), stats.sum)
+		asm.Div(o.Row(0), o.Row(0), stats[i].Sum)
 	}
 }
 
@@ -107,13 +100,14 @@ func (a *attention) forward(b *attnBuffers, out, q *tensor.Matrix, base, q0, win
 		s := buffer(&b.scores, hi-lo, b.vals.Rows)
 		band := visible(q0+lo, window)
 		b.keysT.MulInside(s, &qs, band)
-		for i := range s.Rows {
-			first, end := band.At(i, s.Cols)
-			stats[lo+i] = a.exponentials(s.Row(i)[first:end], base+first)
+		for i := 0; i < s.Rows; {
+			rows, _ := band.Rows(i, s.Rows, s.Cols, s.Stride)
+			asm.SoftmaxRows(s.Data[i*s.Stride:], rows, a.scale, base, stats[lo+i:])
+			i += rows.N
 		}
 		b.vals.MulBand(&os, s, false, band, false)
 		for i := range os.Rows {
-			asm.Div(os.Row(i), os.Row(i), stats[lo+i].sum)
+			asm.Div(os.Row(i), os.Row(i), stats[lo+i].Sum)
 		}
 		lo = hi
 	}

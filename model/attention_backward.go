@@ -90,11 +90,12 @@ func (j *attnBackwardJob) block(worker int, t blockTask) {
 	p, ds := buffer(&b.scores, q.Rows, dk.Rows), buffer(&b.grads, q.Rows, dk.Rows)
 	b.keysT.MulInside(p, &q, band)
 	b.valsT.MulInside(ds, &do, band)
-	for i := range p.Rows {
-		if lo, hi := band.At(i, p.Cols); lo < hi {
-			s, dp := p.Row(i)[lo:hi], ds.Row(i)[lo:hi]
-			asm.AttentionGrad(s, dp, s, dp, att.scale, stats[i].max, 1/stats[i].sum, dots[i])
+	for i := 0; i < p.Rows; {
+		rows, ok := band.Rows(i, p.Rows, p.Cols, p.Stride)
+		if ok {
+			asm.AttentionGradRows(p.Data[i*p.Stride:], ds.Data[i*p.Stride:], rows, att.scale, stats[i:], dots[i:])
 		}
+		i += rows.N
 	}
 	b.do.Pack(&do)
 	b.q.Pack(&q)

@@ -103,7 +103,7 @@ func (j *decodeJob) Do(worker, task int) {
 		q, o := att.head(&j.a.q, 0, rows, task), att.head(&j.a.o, 0, rows, task)
 		base := firstKey(j.d.n, j.window)
 		k, v := att.head(j.k, base, j.d.n+rows, task/group), att.head(j.v, base, j.d.n+rows, task/group)
-		att.few(j.d.pass.Pool.Scratch(worker), &att.workers[worker], &o, &q, &k, &v, base, j.d.n-base, j.window)
+		att.few(j.d.pass.Pool.Scratch(worker), &att.workers[worker], &o, &q, &k, &v, base, j.d.n-base, j.window, j.a.headStats(task, 0, rows))
 		return
 	}
 	r0, kv := task/att.cfg.KVHeads*prefillPart, task%att.cfg.KVHeads

@@ -55,6 +55,25 @@ func (b Band) At(i, n int) (lo, hi int) {
 	return max(0, i+b.Lo), min(n, i+b.Hi)
 }
 
+// Rows describes, for kernels that take rows of a matrix of n columns, the rows from row i on, before end, whose bounds change
+// alike: at least one. If nothing counts in them, ok is false.
+func (b Band) Rows(i, end, n, stride int) (rows asm.Rows, ok bool) {
+	lo, hi := b.At(i, n)
+	if lo >= hi {
+		return asm.Rows{N: 1}, false
+	}
+	rows = asm.Rows{N: end - i, Stride: stride, Lo: lo, Hi: hi}
+	if i+b.Lo >= 0 {
+		rows.LoStep, rows.N = 1, min(rows.N, n-i-b.Lo)
+	} else {
+		rows.N = min(rows.N, 1-i-b.Lo)
+	}
+	if i+b.Hi < n {
+		rows.HiStep, rows.N = 1, min(rows.N, n-i-b.Hi+1)
+	}
+	return rows, true
+}
+
 // Transposed is the same band of the transposed matrix.
 func (b Band) Transposed() Band { return Band{Lo: 1 - b.Hi, Hi: 1 - b.Lo} }
 

@@ -132,3 +132,28 @@ func TestMulInside(t *testing.T) {
 		}
 	})
 }
+
+// TestBandRows: the rows that kernels take together are those of the band, each once.
+func TestBandRows(t *testing.T) {
+	const far = 1 << 20
+	for _, n := range []int{1, 7, 20} {
+		for lo := -12; lo < 25; lo++ {
+			for _, band := range []Band{{-far, lo}, {lo, far}, {lo, lo + 1}, {lo, lo + 5}, {lo, lo + 30}} {
+				const m, stride = 23, 40
+				for i := 0; i < m; {
+					rows, ok := band.Rows(i, m, n, stride)
+					if rows.N < 1 || i+rows.N > m {
+						t.Fatalf("band %v of %d columns, row %d: %+v", band, n, i, rows)
+					}
+					for r := range rows.N {
+						lo, hi := band.At(i+r, n)
+						if ok != (lo < hi) || ok && (rows.Lo+r*rows.LoStep != lo || rows.Hi+r*rows.HiStep != hi) {
+							t.Fatalf("band %v of %d columns, row %d: %+v from row %d, want %d to %d", band, n, i+r, rows, i, lo, hi)
+						}
+					}
+					i += rows.N
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,112 @@
+package asm
+
+import (
+	"fmt"
+	"unsafe"
+)
+
+// Rows are N rows of a matrix in memory, Stride values apart. In row r the elements from column Lo + r*LoStep to
+// Hi + r*HiStep (excluded) count, at least one.
+type Rows struct{ N, Stride, Lo, Hi, LoStep, HiStep int }
+
+// SoftmaxStat is what is kept of a row of the softmax: the largest scaled score, and the sum of the exponentials.
+type SoftmaxStat struct{ Max, Sum float32 }
+
+// rowsArgs are the arguments of the assembly; distances are in bytes.
+type rowsArgs struct {
+	s, g       *float32
+	stats      *SoftmaxStat
+	dots       *float32
+	step       int // from the first element of a row to that of the next
+	n, grow    int // elements of the first row, and how many more the next has
+	lane, turn int // lane of the first element, and how much farther that of the next row is
+	rows       int
+	scale      float32
+}
+
+// args checks that the rows lie in s, and begins the arguments.
+func (w Rows) args(op string, s []float32, stats []SoftmaxStat, scale float32) rowsArgs {
+	last := w.N - 1
+	if w.N < 1 || len(stats) < w.N || w.Lo < 0 || w.Lo+last*w.LoStep < 0 || w.Lo >= w.Hi || w.Lo+last*w.LoStep >= w.Hi+last*w.HiStep {
+		panic(fmt.Sprintf("asm: %s: rows %+v with %d stats", op, w, len(stats)))
+	}
+	_, _ = s[w.Hi-1], s[last*w.Stride+w.Hi+last*w.HiStep-1]
+	return rowsArgs{
+		s: &s[w.Lo], stats: &stats[0], scale: scale, rows: w.N,
+		step: 4 * (w.Stride + w.LoStep), n: w.Hi - w.Lo, grow: w.HiStep - w.LoStep, lane: w.Lo, turn: w.LoStep,
+	}
+}
+
+// split returns the first rows, so many that the scheduler need not wait for long, and how many those are.
+func (w Rows) split() (first Rows, n int) {
+	n = max(1, min(w.N, 4*chunk/max(w.Hi, w.Hi+(w.N-1)*w.HiStep)))
+	first = w
+	first.N = n
+	return first, n
+}
+
+// after returns the rows from row r on.
+func (w Rows) after(r int) Rows {
+	w.N, w.Lo, w.Hi = w.N-r, w.Lo+r*w.LoStep, w.Hi+r*w.HiStep
+	return w
+}
+
+// SoftmaxRows turns unscaled scores into exponentials, in place:
+//
+//	m = scale * max s;  s[i] = exp(scale*s[i]-m);  stats[r] = m and the sum of the row over 32 lanes
+//
+// The lane of a column is its number plus lane, mod 32. scale must be positive: then the largest element has the largest
+// score.
+func SoftmaxRows(s []float32, rows Rows, scale float32, lane int, stats []SoftmaxStat) {
+	for {
+		first, n := rows.split()
+		t := first.args("SoftmaxRows", s, stats, scale)
+		t.lane = (t.lane + lane) & 31
+		softmaxRowsTier(&t)
+		if n == rows.N {
+			return
+		}
+		rows, s, stats = rows.after(n), s[n*rows.Stride:], stats[n:]
+	}
+}
+
+// AttentionGradRows computes the probabilities of rows of attention anew, in the place of the unscaled scores s, and leads
+// their gradient g back to the scores:
+//
+//	s[i] = exp(scale*s[i]-max) * (1/sum);  g[i] = (s[i] * (g[i]-dot)) * scale
+//
+// where dots has the dot product of every row's probabilities and their gradient.
+func AttentionGradRows(s, g []float32, rows Rows, scale float32, stats []SoftmaxStat, dots []float32) {
+	for {
+		first, n := rows.split()
+		first.args("AttentionGradRows", g, stats, scale)
+		t := first.args("AttentionGradRows", s, stats, scale)
+		t.g, t.dots = &g[rows.Lo], &dots[:n][0]
+		attentionGradRowsTier(&t)
+		if n == rows.N {
+			return
+		}
+		rows, s, g, stats, dots = rows.after(n), s[n*rows.Stride:], g[n*rows.Stride:], stats[n:], dots[n:]
+	}
+}
+
+// row returns the elements of row r that start at p in the first.
+func (t *rowsArgs) row(p *float32, r int) []float32 {
+	return unsafe.Slice((*float32)(unsafe.Add(unsafe.Pointer(p), r*t.step)), t.n+r*t.grow)
+}
+
+func softmaxRowsGeneric(t *rowsArgs) {
+	for r, stats := range unsafe.Slice(t.stats, t.rows) {
+		s := t.row(t.s, r)
+		stats.Max = t.scale * Max(s)
+		stats.Sum = ExpSumScaled(s, s, t.scale, stats.Max, t.lane+r*t.turn)
+		unsafe.Slice(t.stats, t.rows)[r] = stats
+	}
+}
+
+func attentionGradRowsGeneric(t *rowsArgs) {
+	dots := unsafe.Slice(t.dots, t.rows)
+	for r, stats := range unsafe.Slice(t.stats, t.rows) {
+		attentionGradGeneric(t.row(t.s, r), t.row(t.g, r), t.scale, stats.Max, 1/stats.Sum, dots[r])
+	}
+}
