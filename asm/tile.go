@@ -42,30 +42,30 @@ func (s TileShape) steps(i, k int) (l0, l1 int) {
 // rows and cols are at most those of the tiling; where that has none, there is no bound. Of every row of b the Width of
 // cols is read. With a triangle k = rows.
 func GEMMTile(shape TileShape, rows, cols, k int, a []float32, aRow, aK int, b []float32, bK int, c []float32, cRow int, acc bool) {
-	t := GEMMTiling()
 	if rows < 1 || cols < 1 || k < 1 || shape != Whole && k != rows {
 		panic(fmt.Sprintf("asm: GEMMTile: shape %d of %d×%d, k = %d", shape, rows, cols, k))
 	}
-	if t.Rows == 0 {
+	mostRows, mostCols := tileMost()
+	if mostRows == 0 {
 		for i := range rows {
 			l0, l1 := shape.steps(i, k)
 			GEMM(1, cols, l1-l0, a[i*aRow+l0*aK:], aRow, aK, b[l0*bK:], bK, 1, c[i*cRow:], cRow, acc)
 		}
 		return
 	}
-	if rows > t.Rows || cols > t.Cols {
-		panic(fmt.Sprintf("asm: GEMMTile: %d×%d; tiles of tier %v have %d×%d", rows, cols, active, t.Rows, t.Cols))
+	if rows > mostRows || cols > mostCols {
+		panic(fmt.Sprintf("asm: GEMMTile: %d×%d; tiles of tier %v have %d×%d", rows, cols, active, mostRows, mostCols))
 	}
-	width := t.Width(cols)
+	width := gemmWidth(cols)
 	_ = a[(rows-1)*aRow+(k-1)*aK]
 	_ = b[(k-1)*bK+width-1]
 	_ = c[(rows-1)*cRow+cols-1]
-	args := gemmArgs{
-		a: unsafe.Pointer(&a[0]), aRow: 4 * aRow, aK: 4 * aK,
-		b: unsafe.Pointer(&b[0]), bK: 4 * bK,
-		c: unsafe.Pointer(&c[0]), cRow: 4 * cRow,
-		k: k, tiles: 1, mask: 1<<cols - 1,
-	}
+	// Field by field: a literal is made elsewhere and copied, which waits for its stores.
+	var args gemmArgs
+	args.a, args.aRow, args.aK = unsafe.Pointer(&a[0]), 4*aRow, 4*aK
+	args.b, args.bK = unsafe.Pointer(&b[0]), 4*bK
+	args.c, args.cRow = unsafe.Pointer(&c[0]), 4*cRow
+	args.k, args.tiles, args.mask = k, 1, 1<<cols-1
 	if acc {
 		args.acc = 1
 	}

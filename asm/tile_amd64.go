@@ -2,6 +2,17 @@
 
 package asm
 
+// tileMost returns the most rows and columns of a tile, as in GEMMTiling.
+func tileMost() (rows, cols int) {
+	switch {
+	case useAVX512:
+		return 14, 32
+	case useAVX2:
+		return 6, 16
+	}
+	return 0, 0
+}
+
 // gemmTriangle computes a triangle of a width that the tier has: of its k rows, step l enters the first l+1 (rising) or
 // k-l.
 func gemmTriangle(width int, rising bool, t *gemmArgs) {

@@ -2,6 +2,14 @@
 
 package asm
 
+// tileMost returns the most rows and columns of a tile, as in GEMMTiling.
+func tileMost() (rows, cols int) {
+	if useNEON {
+		return 8, 12
+	}
+	return 0, 0
+}
+
 // gemmTriangle computes a triangle of a width that the tier has: of its k rows, step l enters the first l+1 (rising) or
 // k-l.
 func gemmTriangle(width int, rising bool, t *gemmArgs) {

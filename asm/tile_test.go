@@ -68,8 +68,13 @@ func TestTileShapes(t *testing.T) {
 	for i := range before {
 		before[i], after[i] = guard.Slice[float32](t, space, true), guard.Slice[float32](t, space, false)
 	}
-	onTiers(func(Tier) {
+	onTiers(func(tier Tier) {
 		rows, cols := tileLimits()
+		if most := GEMMTiling(); most.Rows > 0 {
+			if r, c := tileMost(); r != most.Rows || c != most.Cols || gemmWidth(c-1) != most.Width(c-1) {
+				t.Errorf("%v: tiles of %d×%d, tiling %+v", tier, r, c, most)
+			}
+		}
 		for n := range rows {
 			for col := range cols {
 				for _, shape := range []TileShape{Whole, Rising, Falling} {

@@ -7,6 +7,7 @@ import "reprise/asm"
 type Panels struct {
 	Rows, Cols int
 	tiling     asm.Tiling
+	lastWidth  int // distance between the rows of the last panel
 	data       []float32
 }
 
@@ -22,6 +23,9 @@ func (p *Panels) PackTransposed(b *Matrix) {
 
 func (p *Panels) pack(g *gemm) {
 	p.Rows, p.Cols, p.tiling = g.k, g.n, panelTiling()
+	if p.lastWidth = p.tiling.Cols; g.n%p.tiling.Cols != 0 {
+		p.lastWidth = p.tiling.Width(g.n % p.tiling.Cols)
+	}
 	panels := (g.n + p.tiling.Cols - 1) / p.tiling.Cols
 	if need := panels * p.tiling.Cols * g.k; len(p.data) < need {
 		p.data = aligned(need + need/4)
@@ -42,8 +46,10 @@ func TileRows() int { return panelTiling().Rows }
 
 // panel returns row l of the panel that starts at column j, the distance between its rows, and its columns.
 func (p *Panels) panel(j, l int) (b []float32, bK, cols int) {
-	cols = min(p.tiling.Cols, p.Cols-j)
-	bK = p.tiling.Width(cols)
+	cols, bK = p.tiling.Cols, p.tiling.Cols
+	if p.Cols-j < cols {
+		cols, bK = p.Cols-j, p.lastWidth
+	}
 	return p.data[j*p.Rows+l*bK:], bK, cols
 }
 
