@@ -1,6 +1,8 @@
 package model
 
 import (
+	"slices"
+
 	"reprise/asm"
 	"reprise/tensor"
 )
@@ -34,15 +36,64 @@ func newAttention(cfg Config, workers int) *attention {
 	return &attention{cfg: cfg, scale: float32(1 / sqrt(float64(cfg.HeadDim))), workers: make([]attnBuffers, workers)}
 }
 
-// buffer returns rows × keys of a score matrix, growing it where needed. Its rows are no power of two apart, so that those
-// of a tile do not meet in the same few lines of the first-level cache.
+// buffer returns rows × keys of a score matrix, growing it where needed.
 func buffer(m *tensor.Matrix, rows, keys int) *tensor.Matrix {
-	stride := (keys+31)&^31 + 16
-	if len(m.Data) < rows*stride {
-		*m = *tensor.NewMatrix(rows, stride+stride/4)
+	m.Rows, m.Cols, m.Stride = rows, keys, scoreStride(keys)
+	if need := rows * m.Stride; need > len(m.Data) {
+		growScores(m, need+need/4)
 	}
-	m.Rows, m.Cols, m.Stride = rows, keys, stride
 	return m
+}
+
+func growScores(m *tensor.Matrix, floats int) {
+	if len(m.Data) < floats {
+		m.Data = tensor.NewMatrix(1, floats).Data
+	}
+}
+
+// scoreStride is the distance between the rows of scores. It is no power of two, so that the rows of a tile do not meet in
+// the same few lines of the first-level cache.
+func scoreStride(keys int) int { return (keys+31)&^31 + 16 }
+
+// scoreRows is the number of queries whose scores exist at the same time: whole tiles, so few that the scores of a short
+// segment stay in the first-level cache.
+func scoreRows() int {
+	rows := tensor.TileRows()
+	return (14 + rows - 1) / rows * rows
+}
+
+// attnSizes are the values that the buffers of one worker take.
+type attnSizes struct{ scores, grads, keysT, vals, block, blockT int }
+
+// attnSizes tells them for segments of so many tokens.
+func (c *Config) attnSizes(segment int) attnSizes {
+	n := min(backBlock, segment)
+	return attnSizes{
+		scores: max(scoreRows()*scoreStride(segment), n*scoreStride(n)), grads: n * scoreStride(n),
+		keysT: tensor.PanelFloats(c.HeadDim, segment), vals: tensor.PanelFloats(segment, c.HeadDim),
+		block: tensor.PanelFloats(n, c.HeadDim), blockT: tensor.PanelFloats(c.HeadDim, n),
+	}
+}
+
+func (s attnSizes) total() int { return s.scores + s.grads + s.keysT + s.vals + 3*s.block + s.blockT }
+
+// reserve takes the memory for segments of so many tokens, in batches of so many, so that nothing has to grow later.
+func (a *attention) reserve(segment, tokens int) {
+	size := a.cfg.attnSizes(segment)
+	for w := range a.workers {
+		b := &a.workers[w]
+		growScores(&b.scores, size.scores)
+		growScores(&b.grads, size.grads)
+		b.keysT.Reserve(size.keysT)
+		b.vals.Reserve(size.vals)
+		for _, p := range []*tensor.Panels{&b.keys, &b.q, &b.do} {
+			p.Reserve(size.block)
+		}
+		b.valsT.Reserve(size.blockT)
+	}
+	a.parts = slices.Grow(a.parts[:0], tokens)               // a segment may be as short as a token
+	a.tasks = slices.Grow(a.tasks[:0], tokens*a.cfg.KVHeads) // and a block
+	a.dots = slices.Grow(a.dots[:0], tokens*a.cfg.Heads)
 }
 
 // head returns the columns of one head of a [tokens, heads·HeadDim] matrix, rows r0..r1-1.
@@ -93,7 +144,7 @@ func (a *attention) few(sc *tensor.Scratch, b *attnBuffers, out, q, k, v *tensor
 // forward computes the queries of one head, given the packed keys and values from position base on; the first query is key
 // q0 of them.
 func (a *attention) forward(b *attnBuffers, out, q *tensor.Matrix, base, q0, window int, stats []rowStat) {
-	parts := (q.Rows + a.block() - 1) / a.block()
+	parts := (q.Rows + scoreRows() - 1) / scoreRows()
 	for lo := 0; lo < q.Rows; parts-- {
 		hi := lo + (q.Rows-lo+parts-1)/parts
 		qs, os := q.RowRange(lo, hi), out.RowRange(lo, hi)
@@ -111,13 +162,6 @@ func (a *attention) forward(b *attnBuffers, out, q *tensor.Matrix, base, q0, win
 		}
 		lo = hi
 	}
-}
-
-// block is the number of queries whose scores exist at the same time: whole tiles, so few that the scores of a short segment
-// stay in the first-level cache.
-func (a *attention) block() int {
-	rows := tensor.TileRows()
-	return (14 + rows - 1) / rows * rows
 }
 
 // attnPart is a range of the queries of one segment; q0 and q1 are positions inside it, first its first row.
@@ -160,13 +204,14 @@ func (p *Pass) attend(a *activations, window int) {
 // plan divides the attention of a batch: by segments and key/value heads if that keeps the workers evenly busy, else more
 // finely, which packs some operands more than once.
 func (a *attention) plan(b Batch) {
-	a.parts = a.parts[:0]
 	workers := len(a.workers)
-	var total float64 // pairs of query and key
+	longest, total := 0, 0.0 // total: pairs of query and key
 	for i := range b.Segments {
 		lo, hi := b.segment(i)
+		longest = max(longest, hi-lo)
 		total += float64(hi-lo) * float64(hi-lo) * float64(a.cfg.KVHeads)
 	}
+	a.reserve(longest, len(b.IDs))
 	a.waves = a.longestShare(b) > 1.15*total/float64(workers)
 	for i := range b.Segments {
 		lo, hi := b.segment(i)

@@ -106,9 +106,7 @@ func (j *attnBackwardJob) block(worker int, t blockTask) {
 
 func (p *Pass) attentionBackward(a *activations, window int) {
 	att := p.att
-	if n := att.cfg.Heads * a.q.Rows; len(att.dots) < n {
-		att.dots = make([]float32, n)
-	}
+	att.dots = att.dots[:att.cfg.Heads*a.q.Rows] // plan made room
 	j := &p.backJob.attn
 	*j = attnBackwardJob{p: p, a: a, window: window}
 	if !att.waves {

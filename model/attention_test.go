@@ -187,3 +187,37 @@ func TestAttentionIsDivided(t *testing.T) {
 		}
 	}
 }
+
+// TestAttentionReserves: what is reserved for a batch is enough for it on every worker, and is what attnSizes tells.
+func TestAttentionReserves(t *testing.T) {
+	cfg := with(t, "llama", nil)
+	cfg.MaxPositions = 1000
+	pool := tensor.NewPool(3)
+	defer pool.Close()
+	for _, b := range []Batch{{IDs: make([]int32, 300), Segments: []int32{0, 7, 290}}, {IDs: make([]int32, 90), Segments: []int32{0}}} {
+		p := NewPass(New(cfg), pool, true)
+		p.Model.AllocGrads()
+		dh := randomMatrix(len(b.IDs), cfg.HiddenSize, 1)
+		longest := 0
+		for i := range b.Segments {
+			lo, hi := b.segment(i)
+			longest = max(longest, hi-lo)
+		}
+		p.att.reserve(longest, len(b.IDs))
+		want := cfg.attnSizes(longest).total()
+		for _, when := range []string{"reserved", "used"} {
+			for w := range p.att.workers {
+				buf := &p.att.workers[w]
+				got := len(buf.scores.Data) + len(buf.grads.Data)
+				for _, panels := range []*tensor.Panels{&buf.keys, &buf.keysT, &buf.vals, &buf.valsT, &buf.q, &buf.do} {
+					got += panels.Floats()
+				}
+				if got != want {
+					t.Errorf("%d tokens, longest segment %d, worker %d: %d values are %s, want %d", len(b.IDs), longest, w, got, when, want)
+				}
+			}
+			p.Forward(b)
+			p.Backward(dh)
+		}
+	}
+}

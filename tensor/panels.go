@@ -26,12 +26,27 @@ func (p *Panels) pack(g *gemm) {
 	if p.lastWidth = p.tiling.Cols; g.n%p.tiling.Cols != 0 {
 		p.lastWidth = p.tiling.Width(g.n % p.tiling.Cols)
 	}
-	panels := (g.n + p.tiling.Cols - 1) / p.tiling.Cols
-	if need := panels * p.tiling.Cols * g.k; len(p.data) < need {
-		p.data = aligned(need + need/4)
+	if need := PanelFloats(g.k, g.n); need > len(p.data) {
+		p.Reserve(need + need/4)
 	}
 	packB(p.data, p.tiling.Cols*g.k, g, p.tiling, 0, g.n, 0, g.k)
 }
+
+// PanelFloats is the memory that panels of a matrix [rows, cols] take.
+func PanelFloats(rows, cols int) int {
+	t := panelTiling()
+	return (cols + t.Cols - 1) / t.Cols * t.Cols * rows
+}
+
+// Reserve takes the memory for matrices of so many values in panels, which PanelFloats tells.
+func (p *Panels) Reserve(floats int) {
+	if len(p.data) < floats {
+		p.data = aligned(floats)
+	}
+}
+
+// Floats is the memory that p has, in values.
+func (p *Panels) Floats() int { return len(p.data) }
 
 // panelTiling is the active tier's, or where that has no tiles one that suits the portable code.
 func panelTiling() asm.Tiling {
