@@ -13,12 +13,10 @@ import (
 // naiveAttention is attention and its gradients as docs/NUMERICS.md writes them, pair by pair with a portable fma, for one
 // segment and one key/value head: q, o, do, dq have a group of heads side by side.
 type naiveAttention struct {
-	window, dim              int
-	scale                    float32
-	q, k, v, do              *tensor.Matrix
-	o, dq, dk, dv            *tensor.Matrix
-	group                    int
-	probabilities, gradients []float32 // of one query
+	window, dim, group int
+	scale              float32
+	q, k, v, do        *tensor.Matrix
+	o, dq, dk, dv      *tensor.Matrix
 }
 
 func (a *naiveAttention) first(i int) int {
