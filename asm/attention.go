@@ -96,11 +96,12 @@ func (t *rowsArgs) row(p *float32, r int) []float32 {
 }
 
 func softmaxRowsGeneric(t *rowsArgs) {
-	for r, stats := range unsafe.Slice(t.stats, t.rows) {
+	stats := unsafe.Slice(t.stats, t.rows)
+	for r := range stats {
 		s := t.row(t.s, r)
-		stats.Max = t.scale * Max(s)
-		stats.Sum = ExpSumScaled(s, s, t.scale, stats.Max, t.lane+r*t.turn)
-		unsafe.Slice(t.stats, t.rows)[r] = stats
+		top := t.scale * Max(s)
+		var lanes [32]float32
+		stats[r] = SoftmaxStat{Max: top, Sum: expSumScaledGeneric(s, s, t.scale, top, t.lane+r*t.turn, &lanes)}
 	}
 }
 

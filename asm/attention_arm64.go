@@ -6,7 +6,19 @@ import "unsafe"
 
 // The vectors of NEON are short: beside the work on a row its call costs little.
 
-func softmaxRowsTier(t *rowsArgs) { softmaxRowsGeneric(t) }
+func softmaxRowsTier(t *rowsArgs) {
+	if !useNEON {
+		softmaxRowsGeneric(t)
+		return
+	}
+	stats := unsafe.Slice(t.stats, t.rows)
+	for r := range stats {
+		s := t.row(t.s, r)
+		top := t.scale * Max(s)
+		var lanes [32]float32
+		stats[r] = SoftmaxStat{Max: top, Sum: expSumScaledNEON(s, s, t.scale, top, (t.lane+r*t.turn)%32, &lanes)}
+	}
+}
 
 func attentionGradRowsTier(t *rowsArgs) {
 	if !useNEON {
@@ -18,6 +30,9 @@ func attentionGradRowsTier(t *rowsArgs) {
 		attentionGradNEON(t.row(t.s, r), t.row(t.g, r), t.scale, stats.Max, 1/stats.Sum, dots[r])
 	}
 }
+
+//go:noescape
+func expSumScaledNEON(dst, x []float32, scale, max float32, lane int, lanes *[32]float32) float32
 
 //go:noescape
 func attentionGradNEON(s, g []float32, scale, max, inv, d float32)

@@ -22,17 +22,6 @@ func ExpSum(dst, x []float32, max float32, lane int) float32 {
 	return expSumTier(dst, x, max, lane, &lanes)
 }
 
-// ExpSumScaled is ExpSum of scale*x: dst[i] = exp(scale*x[i]-max).
-func ExpSumScaled(dst, x []float32, scale, max float32, lane int) float32 {
-	sameLen("ExpSumScaled", len(dst), len(x))
-	var lanes [32]float32
-	lane &= 31
-	for ; len(x) > chunk; dst, x = dst[chunk:], x[chunk:] {
-		expSumScaledTier(dst[:chunk], x[:chunk], scale, max, lane, &lanes)
-	}
-	return expSumScaledTier(dst, x, scale, max, lane, &lanes)
-}
-
 // SoftmaxGrad computes dst[i] = (exp(x[i]-max) * inv) * scale: a probability
 // times the weight of its position.
 func SoftmaxGrad(dst, x []float32, max, inv, scale float32) {

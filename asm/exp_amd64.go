@@ -39,13 +39,7 @@ func expSumAVX512(dst, x []float32, max float32, lane int, lanes *[32]float32) f
 func expSumAVX2(dst, x []float32, max float32, lane int, lanes *[32]float32) float32
 
 //go:noescape
-func expSumScaledAVX512(dst, x []float32, scale, max float32, lane int, lanes *[32]float32) float32
-
-//go:noescape
 func softmaxGradAVX512(dst, x []float32, max, inv, scale float32)
-
-//go:noescape
-func expSumScaledAVX2(dst, x []float32, scale, max float32, lane int, lanes *[32]float32) float32
 
 //go:noescape
 func softmaxGradAVX2(dst, x []float32, max, inv, scale float32)
@@ -69,16 +63,6 @@ func expSumTier(dst, x []float32, max float32, lane int, lanes *[32]float32) flo
 		return expSumAVX2(dst, x, max, lane, lanes)
 	}
 	return expSumGeneric(dst, x, max, lane, lanes)
-}
-
-func expSumScaledTier(dst, x []float32, scale, max float32, lane int, lanes *[32]float32) float32 {
-	switch {
-	case useAVX512:
-		return expSumScaledAVX512(dst, x, scale, max, lane, lanes)
-	case useAVX2:
-		return expSumScaledAVX2(dst, x, scale, max, lane, lanes)
-	}
-	return expSumScaledGeneric(dst, x, scale, max, lane, lanes)
 }
 
 func softmaxGradTier(dst, x []float32, max, inv, scale float32) {

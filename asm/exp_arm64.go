@@ -27,9 +27,6 @@ func expNEON(dst, x []float32)
 func expSumNEON(dst, x []float32, max float32, lane int, lanes *[32]float32) float32
 
 //go:noescape
-func expSumScaledNEON(dst, x []float32, scale, max float32, lane int, lanes *[32]float32) float32
-
-//go:noescape
 func softmaxGradNEON(dst, x []float32, max, inv, scale float32)
 
 func expTier(dst, x []float32) {
@@ -45,13 +42,6 @@ func expSumTier(dst, x []float32, max float32, lane int, lanes *[32]float32) flo
 		return expSumNEON(dst, x, max, lane, lanes)
 	}
 	return expSumGeneric(dst, x, max, lane, lanes)
-}
-
-func expSumScaledTier(dst, x []float32, scale, max float32, lane int, lanes *[32]float32) float32 {
-	if useNEON {
-		return expSumScaledNEON(dst, x, scale, max, lane, lanes)
-	}
-	return expSumScaledGeneric(dst, x, scale, max, lane, lanes)
 }
 
 func softmaxGradTier(dst, x []float32, max, inv, scale float32) {

@@ -50,20 +50,21 @@ TEXT ·softmaxGradAVX2(SB), NOSPLIT, $0-60
 	RET
 
 // func expSumAVX2(dst, x []float32, max float32, lane int, lanes *[32]float32) float32
-// func expSumScaledAVX2(dst, x []float32, scale, max float32, lane int, lanes *[32]float32) float32
 //
 //	for i := range x {
-//		dst[i] = expOne(x[i]-max) // or scale*x[i]-max
+//		dst[i] = expOne(x[i]-max)
 //		lanes[(lane+i)%32] += dst[i]
 //	}
 //	return fold(*lanes)
 //
 // DI dst, SI x, both moved back by lane elements, so that index AX belongs to
-// lane AX mod 32; CX the elements that remain from AX on; R8 lanes; Y5 max,
-// Y6 scale. In
+// lane AX mod 32; CX the elements that remain from AX on; R8 lanes; Y5 max. In
 // the first and the last block a mask hides what is not of the slice: R9 points
 // to the mask of the lanes from lane on, R12 to that of the elements left.
 // Requires 0 <= lane < 32 and len(dst) = len(x).
+//
+// SUM adds the exponentials to the lanes in registers; PRE may scale an element
+// first.
 #define UNSCALED(x)
 #define SCALED(x) VMULPS x, Y6, x
 
@@ -140,29 +141,12 @@ TEXT ·expSumAVX2(SB), NOSPLIT, $0-76
 	VZEROUPPER
 	RET
 
-TEXT ·expSumScaledAVX2(SB), NOSPLIT, $0-76
-	MOVQ dst_base+0(FP), DI
-	MOVQ x_base+24(FP), SI
-	MOVQ x_len+32(FP), BX
-	MOVQ lane+56(FP), DX
-	MOVQ lanes+64(FP), R8
-	VBROADCASTSS scale+48(FP), Y6
-	VBROADCASTSS max+52(FP), Y5
-	EXPCONST
-	LOADLANES(R8)
-	SUM(SCALED)
-	STORELANES(R8)
-	FOLD
-	VMOVSS X8, ret+72(FP)
-	VZEROUPPER
-	RET
-
 // func softmaxRowsAVX2(t *rowsArgs)
 //
 //	for r := range t.rows {
 //		x := t.s[:t.n]
 //		t.stats[r].Max = t.scale * Max(x)
-//		t.stats[r].Sum = expSumScaled(x, x, t.scale, t.stats[r].Max, t.lane, zeros)
+//		t.stats[r].Sum = expSum(x, t.scale*x, t.stats[r].Max, t.lane, zeros)
 //		t.s, t.n, t.lane = t.s[t.step:], t.n+t.grow, (t.lane+t.turn)%32 // distances in bytes
 //	}
 //

@@ -50,19 +50,20 @@ TEXT ·softmaxGradAVX512(SB), NOSPLIT, $0-60
 	RET
 
 // func expSumAVX512(dst, x []float32, max float32, lane int, lanes *[32]float32) float32
-// func expSumScaledAVX512(dst, x []float32, scale, max float32, lane int, lanes *[32]float32) float32
 //
 //	for i := range x {
-//		dst[i] = expOne(x[i]-max) // or scale*x[i]-max
+//		dst[i] = expOne(x[i]-max)
 //		lanes[(lane+i)%32] += dst[i]
 //	}
 //	return fold(*lanes)
 //
 // DI dst, SI x, both moved back by lane elements, so that index AX belongs to
-// lane AX mod 32; CX the elements that remain from AX on; R8 lanes; Z4 max, Z5
-// scale.
+// lane AX mod 32; CX the elements that remain from AX on; R8 lanes; Z4 max.
 // K6, K7 mask the two halves of the first and the last block; what they hide
 // is not touched. Requires 0 <= lane < 32 and len(dst) = len(x).
+//
+// SUM adds the exponentials to the lanes in registers; PRE may scale an element
+// first.
 #define UNSCALED(x)
 #define SCALED(x) VMULPS x, Z5, x
 
@@ -141,31 +142,12 @@ TEXT ·expSumAVX512(SB), NOSPLIT, $0-76
 	VZEROUPPER
 	RET
 
-TEXT ·expSumScaledAVX512(SB), NOSPLIT, $0-76
-	MOVQ dst_base+0(FP), DI
-	MOVQ x_base+24(FP), SI
-	MOVQ x_len+32(FP), BX
-	MOVQ lane+56(FP), CX
-	MOVQ lanes+64(FP), R8
-	VBROADCASTSS scale+48(FP), Z5
-	VBROADCASTSS max+52(FP), Z4
-	EXPCONST
-	VMOVUPS 0(R8), Z8
-	VMOVUPS 64(R8), Z9
-	SUM(SCALED)
-	VMOVUPS Z8, 0(R8)
-	VMOVUPS Z9, 64(R8)
-	FOLD
-	VMOVSS X8, ret+72(FP)
-	VZEROUPPER
-	RET
-
 // func softmaxRowsAVX512(t *rowsArgs)
 //
 //	for r := range t.rows {
 //		x := t.s[:t.n]
 //		t.stats[r].Max = t.scale * Max(x)
-//		t.stats[r].Sum = expSumScaled(x, x, t.scale, t.stats[r].Max, t.lane, zeros)
+//		t.stats[r].Sum = expSum(x, t.scale*x, t.stats[r].Max, t.lane, zeros)
 //		t.s, t.n, t.lane = t.s[t.step:], t.n+t.grow, (t.lane+t.turn)%32 // distances in bytes
 //	}
 //

@@ -10,10 +10,6 @@ func expSumTier(dst, x []float32, max float32, lane int, lanes *[32]float32) flo
 	return expSumGeneric(dst, x, max, lane, lanes)
 }
 
-func expSumScaledTier(dst, x []float32, scale, max float32, lane int, lanes *[32]float32) float32 {
-	return expSumScaledGeneric(dst, x, scale, max, lane, lanes)
-}
-
 func softmaxRowsTier(t *rowsArgs) { softmaxRowsGeneric(t) }
 
 func attentionGradRowsTier(t *rowsArgs) { attentionGradRowsGeneric(t) }
