@@ -20,7 +20,6 @@ type attention struct {
 	parts []attnPart // of the forward pass, each with every key/value head
 	waves bool       // the backward pass goes in waves
 	tasks []blockTask
-	dots  []float32 // do·o of every head and token: [heads, tokens]
 }
 
 // attnBuffers are one worker's. Operands that several products share are packed once.
@@ -43,6 +42,40 @@ func buffer(m *tensor.Matrix, rows, keys int) *tensor.Matrix {
 	}
 	m.Rows, m.Cols, m.Stride = rows, keys, stride
 	return m
+}
+
+// reserve makes room for batches of so many tokens in segments of at most keys tokens.
+func (a *attention) reserve(tokens, keys int) {
+	dim, near := a.cfg.HeadDim, min(keys, backBlock)
+	for w := range a.workers {
+		b := &a.workers[w]
+		rows, cols := a.block(), keys
+		if near*near > rows*cols {
+			rows, cols = near, near
+		}
+		buffer(&b.scores, rows, cols)
+		buffer(&b.grads, near, near)
+		b.keysT.Reserve(dim, keys)
+		b.vals.Reserve(keys, dim)
+		b.keys.Reserve(near, dim)
+		b.valsT.Reserve(dim, near)
+		b.q.Reserve(near, dim)
+		b.do.Reserve(near, dim)
+	}
+	a.parts = make([]attnPart, 0, tokens)
+	a.tasks = make([]blockTask, 0, a.cfg.Heads*tasks(tokens, backBlock))
+}
+
+// bytes is what the buffers of the workers take.
+func (a *attention) bytes() (n int) {
+	for w := range a.workers {
+		b := &a.workers[w]
+		n += 4 * (len(b.scores.Data) + len(b.grads.Data))
+		for _, p := range []*tensor.Panels{&b.keysT, &b.vals, &b.keys, &b.valsT, &b.q, &b.do} {
+			n += 4 * p.Size()
+		}
+	}
+	return n
 }
 
 // head returns the columns of one head of a [tokens, heads·HeadDim] matrix, rows r0..r1-1.

@@ -134,7 +134,6 @@ func TestAttentionIsTheNaiveChain(t *testing.T) {
 					p := NewPass(New(cfg), pool, true)
 					p.start(b, 0)
 					p.att.plan(b)
-					p.grads.resize(&cfg, n)
 					a, g := p.layer(0), &p.grads
 					copy(a.q.Data, q.Data)
 					copy(a.k.Data, k.Data)

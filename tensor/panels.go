@@ -22,12 +22,20 @@ func (p *Panels) PackTransposed(b *Matrix) {
 
 func (p *Panels) pack(g *gemm) {
 	p.Rows, p.Cols, p.tiling = g.k, g.n, panelTiling()
-	panels := (g.n + p.tiling.Cols - 1) / p.tiling.Cols
-	if need := panels * p.tiling.Cols * g.k; len(p.data) < need {
-		p.data = aligned(need + need/4)
-	}
+	p.Reserve(g.k, g.n)
 	packB(p.data, p.tiling.Cols*g.k, g, p.tiling, 0, g.n, 0, g.k)
 }
+
+// Reserve makes room for matrices of so many rows and columns, and some to grow.
+func (p *Panels) Reserve(rows, cols int) {
+	t := panelTiling()
+	if need := (cols + t.Cols - 1) / t.Cols * t.Cols * rows; len(p.data) < need {
+		p.data = aligned(need + need/4)
+	}
+}
+
+// Size is the number of values that there is room for.
+func (p *Panels) Size() int { return len(p.data) }
 
 // panelTiling is the active tier's, or where that has no tiles one that suits the portable code.
 func panelTiling() asm.Tiling {
