@@ -41,7 +41,7 @@ func TestAStepAllocatesNothing(t *testing.T) {
 				m.Init(1)
 				pool := tensor.NewPool(workers)
 				defer pool.Close()
-				s, err := NewStepper(m, pool, c.objective, optim.DefaultConfig(c.optimizer))
+				s, err := NewStepper(m, pool, c.objective, optim.DefaultConfig(c.optimizer), Workload{})
 				if err != nil {
 					t.Fatal(err)
 				}

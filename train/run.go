@@ -128,8 +128,7 @@ func open(r Recipe, base *checkpoint.Loaded, tok *tokenizer.Tokenizer, pool *ten
 		if run.mix, err = openSource(record, text, r, base, tok); err != nil {
 			return nil, err
 		}
-		mixed := int(math.Round(r.ReplayMix * float64(r.GlobalBatchSize)))
-		run.perBatch -= min(max(mixed, 1), r.GlobalBatchSize-1)
+		run.perBatch -= r.mixed()
 		if r.GlobalBatchSize < 2 {
 			return nil, fmt.Errorf("train: global_batch_size: 1 leaves no room for mix; want 2 or more")
 		}
@@ -154,7 +153,7 @@ func open(r Recipe, base *checkpoint.Loaded, tok *tokenizer.Tokenizer, pool *ten
 	if err := run.newProbe(); err != nil {
 		return nil, err
 	}
-	if run.stepper, err = NewStepper(base.Model, pool, run.objective(), r.Config); err != nil {
+	if run.stepper, err = NewStepper(base.Model, pool, run.objective(), r.Config, run.workload()); err != nil {
 		return nil, err
 	}
 	run.resumed = resume
@@ -183,6 +182,16 @@ func (r *Run) objective() Objective {
 		o.Proposal = uniform(vocab)
 	}
 	return o
+}
+
+// workload is what the steps will take.
+func (r *Run) workload() Workload {
+	seqLen, ids := r.domain.size()
+	if r.mix != nil {
+		n, k := r.mix.size()
+		seqLen, ids = max(seqLen, n), max(ids, k)
+	}
+	return r.Recipe.workload(r.Base.Model.Config, r.domain.len(), seqLen, ids, r.pool.Workers())
 }
 
 // Events runs the steps and yields what happens. It ends early when ctx is cancelled (after saving) or on an error; see

@@ -76,6 +76,18 @@ func (s *source) len() int {
 	return len(s.packed)
 }
 
+// size is the length of the longest sequence and the most ids of a recorded position.
+func (s *source) size() (seqLen, ids int) {
+	if s.record != nil {
+		h := s.record.Header()
+		return h.MaxSeqLen, subsetSize(h)
+	}
+	for i := range s.packed {
+		seqLen = max(seqLen, len(s.packed[i].IDs))
+	}
+	return seqLen, 0
+}
+
 // at gives sequence i of the endless run of epochs, each a permutation of its own. The sequence stays valid until
 // global_batch_size more have been asked for.
 func (s *source) at(seed uint64, i int) (*replay.Sequence, error) {
