@@ -44,8 +44,8 @@ func buffer(m *tensor.Matrix, rows, keys int) *tensor.Matrix {
 	return m
 }
 
-// reserve makes room for batches of so many tokens in segments of at most keys tokens.
-func (a *attention) reserve(tokens, keys int) {
+// reserve gives every worker room for segments of so many tokens.
+func (a *attention) reserve(keys int) {
 	dim, near := a.cfg.HeadDim, min(keys, backBlock)
 	for w := range a.workers {
 		b := &a.workers[w]
@@ -62,8 +62,6 @@ func (a *attention) reserve(tokens, keys int) {
 		b.q.Reserve(near, dim)
 		b.do.Reserve(near, dim)
 	}
-	a.parts = make([]attnPart, 0, tokens)
-	a.tasks = make([]blockTask, 0, a.cfg.Heads*tasks(tokens, backBlock))
 }
 
 // bytes is what the buffers of the workers take.

@@ -30,6 +30,7 @@ type buffers struct {
 	capacity int // tokens that memory is enough for
 	memory   []float32
 	stats    []rowStat
+	lender   *buffers // whose memory may be used in place of more of its own
 }
 
 // activations are what one block's backward pass needs. Matrices of parts that the model does not have stay empty.
@@ -151,7 +152,7 @@ func (b *buffers) lay(l *layout) {
 	}
 	l.used = max(l.used, first+b.wanted)
 	if l.memory != nil {
-		b.spare = l.memory[first:l.used:l.used]
+		b.spare = l.memory[first:]
 	}
 }
 
@@ -201,6 +202,10 @@ func (b *buffers) count(tokens int) (floats, rows int) {
 func (b *buffers) fit(tokens int) {
 	if tokens > b.capacity {
 		floats, rows := b.count(tokens)
+		if from := b.lender; from != nil && floats <= len(from.memory) && rows <= len(from.stats) {
+			b.lay(&layout{tokens: tokens, memory: from.memory, stats: from.stats})
+			return
+		}
 		b.memory, b.stats = tensor.NewMatrix(1, floats).Data, make([]rowStat, rows)
 		b.capacity = tokens
 	}

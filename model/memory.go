@@ -46,7 +46,7 @@ func (c Config) TrainingMemory(w Work) Memory {
 	}
 	// Every worker's attention takes the same: try it with one.
 	att := newAttention(c, 1)
-	att.reserve(w.Tokens, w.SeqLen)
+	att.reserve(w.SeqLen)
 	return Memory{Weights: weights, Gradients: weights, Moments: 2 * weights, Activations: float*floats + w.Workers*att.bytes()}
 }
 
@@ -61,6 +61,22 @@ func (p *Pass) Reserve(w Work) {
 	if p.rope != nil {
 		p.rope.grow(w.SeqLen)
 	}
-	p.att.reserve(w.Tokens, w.SeqLen)
+	p.att.reserve(w.SeqLen)
+	p.att.parts = make([]attnPart, 0, w.Tokens) // a segment may be as short as a token
+	p.att.tasks = make([]blockTask, 0, 2*w.Tokens*p.att.cfg.KVHeads)
 	p.embedding.reserve(p.Model.Config.VocabSize, p.Model.Config.HiddenSize, w.StepTokens)
+}
+
+// Borrow lets p, which wants so much to spare, work in the memory of another pass where that is enough for a batch. What the
+// other one has kept there is lost: it must be between two steps.
+func (p *Pass) Borrow(from *Pass, spare int) {
+	p.lender, p.wanted = from.buffers, spare
+}
+
+// InferenceMemory is the bytes that a pass without training takes for a batch of so many tokens, with so many values to spare.
+func (c Config) InferenceMemory(tokens, spare int) int {
+	b := newBuffers(&c, false, false)
+	b.wanted = spare
+	floats, rows := b.count(tokens)
+	return 4*floats + 8*rows
 }

@@ -156,6 +156,7 @@ func open(r Recipe, base *checkpoint.Loaded, tok *tokenizer.Tokenizer, pool *ten
 	if run.stepper, err = NewStepper(base.Model, pool, run.objective(), r.Config, run.workload()); err != nil {
 		return nil, err
 	}
+	run.eval.Idle = run.stepper.pass
 	run.resumed = resume
 	header, err := run.planRecording()
 	if err != nil {
@@ -344,7 +345,7 @@ func (r *Run) measure(ctx context.Context, e *Event) error {
 		e.Eval = append(e.Eval, result)
 	}
 	if r.probe != nil {
-		rho, p95 := r.probe.measure(r.Base.Model, r.pool)
+		rho, p95 := r.probe.measure(r.stepper)
 		e.Rho, e.RhoP95 = &rho, &p95
 		if rho > 0.2 && r.Recipe.Tail == "none" {
 			e.Warning = fmt.Sprintf("rho is %.2f: the model now gives that much probability to ids which the record does not hold; "+

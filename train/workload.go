@@ -1,6 +1,11 @@
 package train
 
 import (
+	"math"
+	"os"
+	"path/filepath"
+
+	"reprise/eval"
 	"reprise/loss"
 	"reprise/model"
 	"reprise/replay"
@@ -15,7 +20,7 @@ type Workload struct {
 	StepTokens   int  // tokens of a step
 	SeqLen       int  // longest sequence
 	Subset, Tail int  // ids of a recorded position; draws of a sequence's tail, 0: none
-	Blocks       int  // blocks of logits beside the loss's own, for what is measured while training
+	EvalTokens   int  // tokens at a time of what is measured between the steps
 	Workers      int
 }
 
@@ -39,12 +44,31 @@ func (r Recipe) workload(cfg model.Config, sequences, seqLen, ids, workers int) 
 	}
 	if w.Replay {
 		w.Tail = r.tailDraws(cfg.VocabSize)
-		w.Blocks++ // rho is measured on a sample
+		w.EvalTokens = seqLen // rho is measured on a sample
 	}
-	if len(r.Eval.Data) > 0 {
-		w.Blocks++
+	limit := cfg.MaxPositions
+	if r.MaxSeqLen > 0 {
+		limit = min(limit, r.MaxSeqLen)
+	}
+	for _, s := range r.Eval.Data {
+		n := max(eval.BatchTokens, limit)
+		if set, err := eval.ParseSet(s); err == nil {
+			n = min(n, mostTokens(set.Path))
+		}
+		w.EvalTokens = max(w.EvalTokens, n)
 	}
 	return w
+}
+
+// mostTokens bounds the tokens of a file by its size: a token is a byte or more.
+func mostTokens(path string) int {
+	switch filepath.Ext(path) {
+	case ".txt", ".json", ".jsonl":
+		if f, err := os.Stat(path); err == nil {
+			return int(f.Size()) + 1
+		}
+	}
+	return math.MaxInt
 }
 
 // PlannedUse is memory by part, in bytes.
@@ -67,12 +91,18 @@ func (w Workload) Memory(cfg model.Config) PlannedUse {
 	bare := w
 	bare.Replay = true // without room for logits
 	u := PlannedUse{Memory: cfg.TrainingMemory(bare.passWork(cfg))}
-	logits := cfg.TrainingMemory(w.passWork(cfg)).Activations - u.Activations
-	u.Head = logits + w.Blocks*loss.FullMemory(w.MicroTokens, cfg.VocabSize, cfg.HiddenSize)
+	steps := cfg.TrainingMemory(w.passWork(cfg)).Activations
+	u.Head = steps - u.Activations
 	if w.Replay {
 		u.Head += loss.ReplayMemory(w.sizes(), cfg.VocabSize, cfg.HiddenSize)
 	}
 	u.Other = programBytes + workerBytes*w.Workers
+	// Evaluations work in the memory of the steps if it is enough.
+	if w.EvalTokens > 0 {
+		if n := cfg.InferenceMemory(w.EvalTokens, loss.FullMemory(w.EvalTokens, cfg.VocabSize, cfg.HiddenSize)/4); n > steps {
+			u.Other += n
+		}
+	}
 	u.Total = u.Memory.Total() + u.Head + u.Other
 	return u
 }
@@ -107,6 +137,10 @@ func (s *Stepper) reserve(w Workload) {
 		s.targets.Rows, s.targets.Gold = make([]int32, 0, n), make([]int32, 0, n)
 	} else {
 		s.replay.Reserve(w.Workers, w.sizes(), cfg.VocabSize, cfg.HiddenSize)
+		s.tails = make([]loss.Tail, n/w.SeqLen)
+		for i := range s.tails {
+			s.tails[i] = loss.Tail{IDs: make([]int32, 0, w.Tail), Offset: make([]float32, 0, w.Tail)}
+		}
 	}
 	if w.Subset > 0 {
 		u := &s.subsets
