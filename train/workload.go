@@ -81,7 +81,7 @@ type PlannedUse struct {
 
 const (
 	// programBytes is what the process takes before it trains: code, runtime, tokenizer.
-	programBytes = 24 << 20
+	programBytes = 20 << 20
 	// workerBytes are the packing buffers of one worker.
 	workerBytes = 5 << 20
 )
