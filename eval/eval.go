@@ -73,14 +73,15 @@ type Evaluator struct {
 	Base      *model.Model // to measure drift against; same vocabulary. nil: no drift
 	MaxSeqLen int          // longest sequence, in tokens; 0: what the model was made for
 	MaxTokens int          // match: longest answer; 0: 128
+	Idle      *model.Pass  // a pass whose memory may be used while Run is at work; nil: none
 
 	pass    *model.Pass
 	full    loss.Full
 	compare comparer
 }
 
-// batchTokens is how many tokens are scored together. It cannot be seen in the results.
-const batchTokens = 2048
+// BatchTokens is how many tokens are scored together, unless a single document is longer. It cannot be seen in the results.
+const BatchTokens = 2048
 
 func (e *Evaluator) maxSeqLen() int {
 	if e.MaxSeqLen > 0 {
@@ -176,11 +177,19 @@ func (e *Evaluator) Documents(ctx context.Context, docs []data.Document) (Result
 	return r, nil
 }
 
+func (e *Evaluator) newPass() {
+	if e.pass != nil {
+		return
+	}
+	e.pass = model.NewPass(e.Model, e.Pool, false)
+	if e.Idle != nil {
+		e.pass.Borrow(e.Idle, loss.FullMemory(BatchTokens, e.Model.Config.VocabSize, e.Model.Config.HiddenSize)/4)
+	}
+}
+
 // each scores documents in batches and hands every document its losses, one per target, in order.
 func (e *Evaluator) each(ctx context.Context, docs []data.Document, use func(*data.Document, []float64)) error {
-	if e.pass == nil {
-		e.pass = model.NewPass(e.Model, e.Pool, false)
-	}
+	e.newPass()
 	if e.Base != nil && e.compare.pass == nil {
 		e.compare.pass = model.NewPass(e.Base, e.Pool, false)
 	}
@@ -190,7 +199,7 @@ func (e *Evaluator) each(ctx context.Context, docs []data.Document, use func(*da
 			return err
 		}
 		n, size := 0, 0
-		for n < len(docs) && (n == 0 || size+len(docs[n].IDs) <= batchTokens) {
+		for n < len(docs) && (n == 0 || size+len(docs[n].IDs) <= BatchTokens) {
 			size += len(docs[n].IDs)
 			n++
 		}
@@ -231,6 +240,7 @@ func (e *Evaluator) score(docs []data.Document) []float64 {
 		e.compare.score(e.Pool, e.Model.Head(), e.Base.Head(), h, e.compare.pass.Forward(b), t, losses)
 		return losses
 	}
+	e.full.Space = e.pass.Spare()
 	e.full.Run(e.Pool, e.Model.Head(), h, nil, t, 1, losses)
 	return losses
 }

@@ -21,9 +21,7 @@ type Spans struct {
 // Spans scores the spans of documents.
 func (e *Evaluator) Spans(ctx context.Context, docs []data.Document) (Spans, error) {
 	var s Spans
-	if e.pass == nil {
-		e.pass = model.NewPass(e.Model, e.Pool, false)
-	}
+	e.newPass()
 	best := &argmax{}
 	var tiles loss.Tiles
 	for i := range docs {

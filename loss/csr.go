@@ -22,22 +22,28 @@ const idsPerTask = 32
 
 func (c *csr) tasks() int { return (len(c.ids) + idsPerTask - 1) / idsPerTask }
 
-// build sorts the pairs of positions lo..hi-1 (a stable counting sort).
-func (c *csr) build(s *Subsets, lo, hi int, coef []float32, vocab int) {
+// reserve makes room for n pairs.
+func (c *csr) reserve(n, vocab int) {
 	if len(c.start) != vocab+1 {
 		c.start = make([]int32, vocab+1)
 	}
-	clear(c.start)
-	a, b := s.Offsets[lo], s.Offsets[hi]
-	for _, id := range s.IDs[a:b] {
-		c.start[id]++
-	}
-	n := int(b - a)
 	if cap(c.rows) < n {
 		c.rows, c.coef = make([]int32, n), make([]float32, n)
 	}
-	c.rows, c.coef = c.rows[:n], c.coef[:n]
 	c.ids, c.first = slices.Grow(c.ids[:0], min(n, vocab)), slices.Grow(c.first[:0], min(n, vocab)+1)
+}
+
+// build sorts the pairs of positions lo..hi-1 (a stable counting sort).
+func (c *csr) build(s *Subsets, lo, hi int, coef []float32, vocab int) {
+	a, b := s.Offsets[lo], s.Offsets[hi]
+	n := int(b - a)
+	c.reserve(n, vocab)
+	clear(c.start)
+	for _, id := range s.IDs[a:b] {
+		c.start[id]++
+	}
+	c.rows, c.coef = c.rows[:n], c.coef[:n]
+	c.ids, c.first = c.ids[:0], c.first[:0]
 	var at int32
 	for id, count := range c.start[:vocab] {
 		if count > 0 {

@@ -31,8 +31,13 @@ type Full struct {
 	// neither keep nor change them.
 	Watch func(lo, hi int, z *tensor.Matrix)
 
+	// Space is memory that a Run may use, as far as it goes (FullMemory says how much it takes); for the rest f has buffers of
+	// its own. What stood in it is lost.
+	Space []float32
+
 	hidden, dhidden, logits tensor.Matrix
-	tmp                     []float32 // Tile values per worker
+	own                     [3]tensor.Matrix // the memory of those, where Space is too small
+	tmp                     []float32        // Tile values per worker
 	work                    []anchorWork
 	job                     fullJob
 }
@@ -62,23 +67,21 @@ func (f *Full) Run(pool *tensor.Pool, head *tensor.Param, h, dh *tensor.Matrix, 
 // run takes one block of positions, the first of them number first.
 func (f *Full) run(pool *tensor.Pool, head *tensor.Param, h, dh *tensor.Matrix, t Targets, first int, scale float32, losses []float64) {
 	n, vocab := len(t.Rows), head.W.Rows
-	Reserve(&f.hidden, n, h.Cols)
-	Reserve(&f.logits, n, vocab)
+	space := f.Space
+	f.logits = place(&space, &f.own[0], n, vocab)
+	f.hidden = place(&space, &f.own[1], n, h.Cols)
 	GatherRows(&f.hidden, h, t.Rows)
 	pool.MatMulNT(&f.logits, &f.hidden, head.W, false)
 	if f.Watch != nil {
 		f.Watch(first, first+n, &f.logits)
 	}
-	if need := pool.Workers() * Tile; len(f.tmp) < need {
-		f.tmp = make([]float32, need)
-		f.work = make([]anchorWork, pool.Workers())
-	}
+	f.Reserve(pool.Workers(), 0)
 	f.job = fullJob{f: f, gold: t.Gold, base: t.Base, first: first, scale: scale, losses: losses, gradient: dh != nil}
 	pool.Run(n, &f.job)
 	if dh == nil {
 		return
 	}
-	Reserve(&f.dhidden, n, h.Cols)
+	f.dhidden = place(&space, &f.own[2], n, h.Cols)
 	pool.MatMul(&f.dhidden, &f.logits, head.W, false)
 	pool.MatMulTN(head.G, &f.logits, &f.hidden, true)
 	for i, r := range t.Rows {

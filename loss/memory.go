@@ -1,18 +1,63 @@
 package loss
 
-// FullMemory is the bytes that a Full holds: the logits of one block of positions and their hidden states, whatever the
-// batch.
-func FullMemory(vocab, d int) int {
-	return 4 * block * (stride(vocab) + 2*stride(d))
+import (
+	"slices"
+
+	"reprise/tensor"
+)
+
+// FullMemory is the bytes that a Full takes for batches of so many positions: the logits of one block of them and their
+// hidden states.
+func FullMemory(positions, vocab, d int) int {
+	return 4 * min(block, positions) * (stride(vocab) + 2*stride(d))
 }
 
-// ReplayMemory is the most bytes that a Replay holds for positions in memory at a time, in sequences of at most seqLen,
-// with ids of each in its subset and a tail of so many draws (0: none).
-func ReplayMemory(positions, seqLen, ids, tail, vocab, d int) int {
-	n := 2*positions*stride(d) + positions*ids // hidden states and their gradients; logits of the subsets
-	n += 2*seqLen*ids + vocab                  // the pairs of one sequence sorted by id
-	if tail > 0 {
-		n += 2*tail*stride(d) + seqLen*stride(tail) // rows of W and of G; logits
+// Sizes bound the batches of a Replay.
+type Sizes struct {
+	Positions int // that carry loss, in memory at a time
+	SeqLen    int // of them in a sequence
+	Subset    int // ids of a position
+	Tail      int // draws of a sequence's tail; 0: none
+}
+
+// ReplayMemory is the most bytes that a Replay takes for batches within s.
+func ReplayMemory(s Sizes, vocab, d int) int {
+	pairs := s.SeqLen * s.Subset
+	n := 2*s.Positions*stride(d) + s.Positions*s.Subset // hidden states and their gradients; logits of the subsets
+	n += 2*pairs + 2*min(pairs, vocab) + vocab          // the pairs of one sequence sorted by id
+	if s.Tail > 0 {
+		n += 2*s.Tail*stride(d) + s.SeqLen*stride(s.Tail) // rows of W and of G; logits
 	}
 	return 4 * n
+}
+
+// Reserve takes that memory, so that no batch within s allocates.
+func (r *Replay) Reserve(workers int, s Sizes, vocab, d int) {
+	r.resize(workers, s, s.Positions*s.Subset, d)
+	r.csr.reserve(s.SeqLen*s.Subset, vocab)
+}
+
+// Reserve takes what every worker of a Full needs, for positions of so many recorded ids where there is an anchor; the logits
+// are left to Space.
+func (f *Full) Reserve(workers, subset int) {
+	if need := workers * Tile; len(f.tmp) < need {
+		f.tmp = make([]float32, need)
+		f.work = make([]anchorWork, workers)
+	}
+	for i := range f.work {
+		w := &f.work[i]
+		w.z, w.p, w.b = slices.Grow(w.z[:0], subset), slices.Grow(w.p[:0], subset), slices.Grow(w.b[:0], subset)
+	}
+}
+
+// place is a matrix in the space that is left, or in memory of f's own.
+func place(space *[]float32, own *tensor.Matrix, rows, cols int) tensor.Matrix {
+	s := stride(cols)
+	if n := rows * s; n <= len(*space) {
+		m := tensor.Matrix{Rows: rows, Cols: cols, Stride: s, Data: (*space)[:n:n]}
+		*space = (*space)[n:]
+		return m
+	}
+	Reserve(own, rows, cols)
+	return *own
 }

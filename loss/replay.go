@@ -56,7 +56,7 @@ func (r *Replay) Run(pool *tensor.Pool, head *tensor.Param, h, dh *tensor.Matrix
 		panic(fmt.Sprintf("loss: %d positions, %d offsets, %d losses, %d sequences, %d tails; hidden [%d, %d], head [%d, %d]",
 			len(s.Rows), len(s.Offsets), len(losses), len(s.Seqs), len(tails), h.Rows, h.Cols, head.W.Rows, head.W.Cols))
 	}
-	r.resize(pool, s, tails, h.Cols)
+	r.resize(pool.Workers(), s.sizes(tails), len(s.IDs), h.Cols)
 	GatherRows(&r.hidden, h, s.Rows)
 	r.gather = gatherJob{r: r, s: s, w: head.W}
 	pool.Run(positionTasks(len(s.Rows)), &r.gather)
@@ -75,33 +75,38 @@ func (r *Replay) Run(pool *tensor.Pool, head *tensor.Param, h, dh *tensor.Matrix
 	}
 }
 
-// resize prepares buffers, those of the tails for as many ids as all their draws could give.
-func (r *Replay) resize(pool *tensor.Pool, s *Subsets, tails []Tail, d int) {
-	Reserve(&r.hidden, len(s.Rows), d)
-	Reserve(&r.dhidden, len(s.Rows), d)
-	if len(r.z) < len(s.IDs) {
-		r.z = make([]float32, len(s.IDs))
-	}
-	if need := pool.Workers() * Tile; len(r.tmp) < need {
-		r.tmp = make([]float32, need)
-		r.row = make([][]float32, pool.Workers())
-		r.base = make([][]float32, pool.Workers())
-	}
-	subset, tail, positions := 0, 0, 0
+// sizes are those of one batch; of the tails, as many ids as all their draws could give.
+func (s *Subsets) sizes(tails []Tail) Sizes {
+	z := Sizes{Positions: len(s.Rows)}
 	for i := range s.Rows {
-		subset = max(subset, int(s.Offsets[i+1]-s.Offsets[i]))
+		z.Subset = max(z.Subset, int(s.Offsets[i+1]-s.Offsets[i]))
 	}
 	for i := range tails {
 		lo, hi := s.sequence(i)
-		tail, positions = max(tail, cap(tails[i].IDs)), max(positions, hi-lo)
+		z.Tail, z.SeqLen = max(z.Tail, cap(tails[i].IDs)), max(z.SeqLen, hi-lo)
+	}
+	return z
+}
+
+// resize prepares buffers for batches within z that hold so many ids in all.
+func (r *Replay) resize(workers int, z Sizes, ids, d int) {
+	Reserve(&r.hidden, z.Positions, d)
+	Reserve(&r.dhidden, z.Positions, d)
+	if len(r.z) < ids {
+		r.z = make([]float32, ids)
+	}
+	if need := workers * Tile; len(r.tmp) < need {
+		r.tmp = make([]float32, need)
+		r.row = make([][]float32, workers)
+		r.base = make([][]float32, workers)
 	}
 	for w := range r.row {
-		r.row[w], r.base[w] = slices.Grow(r.row[w][:0], subset+tail), slices.Grow(r.base[w][:0], subset)
+		r.row[w], r.base[w] = slices.Grow(r.row[w][:0], z.Subset+z.Tail), slices.Grow(r.base[w][:0], z.Subset)
 	}
-	if tail > 0 {
-		Reserve(&r.tailW, tail, d)
-		Reserve(&r.tailG, tail, d)
-		Reserve(&r.tailZ, positions, tail)
+	if z.Tail > 0 {
+		Reserve(&r.tailW, z.Tail, d)
+		Reserve(&r.tailG, z.Tail, d)
+		Reserve(&r.tailZ, z.SeqLen, z.Tail)
 	}
 }
 

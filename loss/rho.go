@@ -18,8 +18,9 @@ func (f *Full) Rho(pool *tensor.Pool, head *tensor.Param, h *tensor.Matrix, s *S
 	tmp := make([]float32, Tile)
 	for lo := 0; lo < len(s.Rows); lo += block {
 		rows := s.Rows[lo:min(lo+block, len(s.Rows))]
-		Reserve(&f.hidden, len(rows), h.Cols)
-		Reserve(&f.logits, len(rows), head.W.Rows)
+		space := f.Space
+		f.logits = place(&space, &f.own[0], len(rows), head.W.Rows)
+		f.hidden = place(&space, &f.own[1], len(rows), h.Cols)
 		GatherRows(&f.hidden, h, rows)
 		pool.MatMulNT(&f.logits, &f.hidden, head.W, false)
 		for i := range rows {

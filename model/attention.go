@@ -209,7 +209,7 @@ func (a *attention) plan(b Batch) {
 	for i := range b.Segments {
 		lo, hi := b.segment(i)
 		longest = max(longest, hi-lo)
-		total += float64(hi-lo) * float64(hi-lo) * float64(a.cfg.KVHeads)
+		total += float64((hi - lo) * (hi - lo) * a.cfg.KVHeads)
 	}
 	a.reserve(longest, len(b.IDs))
 	a.waves = a.longestShare(b) > 1.15*total/float64(workers)
@@ -247,7 +247,7 @@ func (a *attention) longestShare(b Batch) float64 {
 					least = w
 				}
 			}
-			workers[least] += float64(hi-lo) * float64(hi-lo)
+			workers[least] += float64((hi - lo) * (hi - lo))
 		}
 	}
 	var most float64

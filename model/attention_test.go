@@ -132,7 +132,6 @@ func TestAttentionIsTheNaiveChain(t *testing.T) {
 					p := NewPass(New(cfg), pool, true)
 					p.start(b, 0)
 					p.att.plan(b)
-					p.grads.resize(&cfg, n)
 					a, g := p.layer(0), &p.grads
 					copy(a.q.Data, q.Data)
 					copy(a.k.Data, k.Data)
@@ -186,6 +185,15 @@ func TestAttentionIsDivided(t *testing.T) {
 	}
 }
 
+// held is how many values the buffers of a worker have room for.
+func (b *attnBuffers) held() int {
+	n := len(b.scores.Data) + len(b.grads.Data)
+	for _, panels := range []*tensor.Panels{&b.keys, &b.keysT, &b.vals, &b.valsT, &b.q, &b.do} {
+		n += panels.Floats()
+	}
+	return n
+}
+
 // TestAttentionReserves: what is reserved for a batch is enough for it on every worker, and is what attnSizes tells.
 func TestAttentionReserves(t *testing.T) {
 	cfg := with(t, "llama", nil)
@@ -205,12 +213,7 @@ func TestAttentionReserves(t *testing.T) {
 		want := cfg.attnSizes(longest).total()
 		for _, when := range []string{"reserved", "used"} {
 			for w := range p.att.workers {
-				buf := &p.att.workers[w]
-				got := len(buf.scores.Data) + len(buf.grads.Data)
-				for _, panels := range []*tensor.Panels{&buf.keys, &buf.keysT, &buf.vals, &buf.valsT, &buf.q, &buf.do} {
-					got += panels.Floats()
-				}
-				if got != want {
+				if got := p.att.workers[w].held(); got != want {
 					t.Errorf("%d tokens, longest segment %d, worker %d: %d values are %s, want %d", len(b.IDs), longest, w, got, when, want)
 				}
 			}

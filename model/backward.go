@@ -8,91 +8,51 @@ import (
 	"reprise/tensor"
 )
 
-// gradients are the buffers of the backward pass. Matrices of parts that the model does not have stay empty.
-type gradients struct {
-	capacity         int
-	dx               tensor.Matrix // gradient of the residual stream [tokens, d]
-	dnorm            tensor.Matrix // gradient of a normalised input [tokens, d]
-	dqkv             tensor.Matrix // dq, dk, dv look into it where one product makes all three
-	dq, dk, dv, do   tensor.Matrix
-	dqRaw, dkRaw     tensor.Matrix // before the norms of query and key
-	dgate, dup, dact tensor.Matrix
-
-	embedding embeddingGrad
-}
-
-// each visits the matrices that a config gives rise to, with their widths.
-func (g *gradients) each(cfg *Config, visit func(m *tensor.Matrix, cols int)) {
-	q, kv := cfg.Heads*cfg.HeadDim, cfg.KVHeads*cfg.HeadDim
-	visit(&g.dx, cfg.HiddenSize)
-	visit(&g.dnorm, cfg.HiddenSize)
-	if cfg.Conv1D {
-		visit(&g.dqkv, cfg.qkvWidth())
-	} else {
-		visit(&g.dq, q)
-		visit(&g.dk, kv)
-		visit(&g.dv, kv)
-	}
-	if cfg.QKNorm {
-		visit(&g.dqRaw, q)
-		visit(&g.dkRaw, kv)
-	}
-	visit(&g.do, q)
-	if !cfg.GELU {
-		visit(&g.dgate, cfg.IntermediateSize)
-	}
-	visit(&g.dup, cfg.IntermediateSize)
-	visit(&g.dact, cfg.IntermediateSize)
-}
-
-func (g *gradients) resize(cfg *Config, n int) {
-	grow := n > g.capacity
-	g.each(cfg, func(m *tensor.Matrix, cols int) {
-		if grow {
-			*m = *tensor.NewMatrix(n, cols)
-		}
-		m.Rows = n
-	})
-	splitQKV(cfg, &g.dqkv, &g.dq, &g.dk, &g.dv)
-	g.capacity = max(g.capacity, n)
-}
-
 // Backward continues the gradients of every parameter with those of the last batch, given the gradient of the final
-// hidden states (as Forward returned them; dh is read only). The pass must have been made for training.
+// hidden states (as Forward returned them; dh is read only). The pass must have been made for training. It uses the
+// activations up: there is one Backward to a Forward.
 //
 // The gradient of the input embedding is kept apart until EndStep.
 func (p *Pass) Backward(dh *tensor.Matrix) {
-	if !p.keep {
+	if !p.training {
 		panic("model: Backward on a pass that was made without training")
 	}
 	m, g := p.Model, &p.grads
-	g.resize(&m.Config, dh.Rows)
-	last := 2 * len(m.blocks)
-	clear(g.dx.Data[:g.dx.Rows*g.dx.Stride])
-	p.normBackward(&g.dx, dh, p.streamAt(last), p.finalStats, &m.norm)
-	for i := len(m.blocks) - 1; i >= 0; i-- {
+	last := len(m.blocks)
+	clear(g.dx.Data)
+	p.normBackward(&g.dx, dh, p.input(last), p.finalStats, &m.norm)
+	for i := last - 1; i >= 0; i-- {
 		blk, a := &m.blocks[i], p.layer(i)
-
-		p.linearGrad(blk.down, &g.dx, &a.activated)
-		p.linearInput(blk.down, &g.dact, &g.dx, false)
-		p.activationBackward(blk, a)
-		if blk.gate != nil {
-			p.linearGrad(blk.gate, &g.dgate, &a.mlpIn)
-			p.linearInput(blk.gate, &g.dnorm, &g.dgate, false)
+		if p.recompute && i < last-1 { // the last block's activations are still there
+			p.again(i)
 		}
-		p.linearGrad(blk.up, &g.dup, &a.mlpIn)
-		p.linearInput(blk.up, &g.dnorm, &g.dup, blk.gate != nil)
-		p.normBackward(&g.dx, &g.dnorm, p.streamAt(2*i+1), a.mlpStats, &blk.mlpNorm)
+		p.activate(blk, a)
+		p.linearGrad(blk.down, &g.dx, &p.activated)
+		p.linearInput(blk.down, &p.activated, &g.dx, false)
+		p.activationBackward(blk, a)
+		p.normalize(&p.normed, a.mlpStats, p.middle(i), &blk.mlpNorm)
+		if blk.gate != nil {
+			p.linearGrad(blk.gate, &a.gate, &p.normed)
+			p.linearInput(blk.gate, &p.delta, &a.gate, false)
+		}
+		p.linearGrad(blk.up, &a.up, &p.normed)
+		p.linearInput(blk.up, &p.delta, &a.up, blk.gate != nil)
+		p.normBackward(&g.dx, &p.delta, p.middle(i), a.mlpStats, &blk.mlpNorm)
 
 		p.linearGrad(blk.o, &g.dx, &a.o)
 		p.linearInput(blk.o, &g.do, &g.dx, false)
+		if blk.qNorm != nil {
+			p.normalizeHeads(blk, a)
+			p.rotate(&a.q, &a.k, false)
+		}
 		start := time.Now()
 		p.attentionBackward(a, blk.window)
 		p.Attention += time.Since(start)
+		p.normalize(&p.normed, a.attnStats, p.input(i), &blk.attnNorm)
 		p.projectBackward(blk, a)
-		p.normBackward(&g.dx, &g.dnorm, p.streamAt(2*i), a.attnStats, &blk.attnNorm)
+		p.normBackward(&g.dx, &p.delta, p.input(i), a.attnStats, &blk.attnNorm)
 	}
-	g.embedding.add(m.Config.VocabSize, p.batch.IDs, &g.dx)
+	p.embedding.add(m.Config.VocabSize, p.batch.IDs, &g.dx)
 	if m.positions != nil {
 		o := p.owner(g.dx.Cols)
 		p.backJob.place = placeJob{owner: o, g: m.positions.G, dx: &g.dx, positions: p.positions}
@@ -100,27 +60,42 @@ func (p *Pass) Backward(dh *tensor.Matrix) {
 	}
 }
 
+// again runs block i's forward pass once more, as far as its backward pass needs it.
+func (p *Pass) again(i int) {
+	blk, a := &p.Model.blocks[i], p.layer(i)
+	p.normalize(&p.normed, a.attnStats, p.input(i), &blk.attnNorm)
+	p.attentionHalf(i, nil)
+	p.widen(blk, a)
+}
+
+// Spare is memory of the pass that nobody needs between Forward and Backward; with Reserve, as much as was asked for.
+func (p *Pass) Spare() []float32 { return p.spare }
+
+// StateGrad is a place for the gradient of the final hidden states [tokens, d], to be filled between Forward and Backward. The
+// rows of the last batch, whose gradient it is.
+func (p *Pass) StateGrad() *tensor.Matrix { return &p.delta }
+
 // projectBackward leads the gradients of queries, keys and values to the block's normalised input.
 func (p *Pass) projectBackward(blk *block, a *activations) {
 	g := &p.grads
 	p.rotate(&g.dq, &g.dk, true)
 	dq, dk := &g.dq, &g.dk
 	if blk.qNorm != nil {
-		dq, dk = &g.dqRaw, &g.dkRaw
+		dq, dk = &a.q, &a.k // no longer needed
 		p.headNormBackward(dq, &g.dq, &a.qRaw, a.qStats, blk.qNorm)
 		p.headNormBackward(dk, &g.dk, &a.kRaw, a.kStats, blk.kNorm)
 	}
 	if blk.qkv != nil {
-		p.linearGrad(blk.qkv, &g.dqkv, &a.attnIn)
-		p.linearInput(blk.qkv, &g.dnorm, &g.dqkv, false)
+		p.linearGrad(blk.qkv, &g.dqkv, &p.normed)
+		p.linearInput(blk.qkv, &p.delta, &g.dqkv, false)
 		return
 	}
-	p.linearGrad(blk.q, dq, &a.attnIn)
-	p.linearGrad(blk.k, dk, &a.attnIn)
-	p.linearGrad(blk.v, &g.dv, &a.attnIn)
-	p.linearInput(blk.q, &g.dnorm, dq, false)
-	p.linearInput(blk.k, &g.dnorm, dk, true)
-	p.linearInput(blk.v, &g.dnorm, &g.dv, true)
+	p.linearGrad(blk.q, dq, &p.normed)
+	p.linearGrad(blk.k, dk, &p.normed)
+	p.linearGrad(blk.v, &g.dv, &p.normed)
+	p.linearInput(blk.q, &p.delta, dq, false)
+	p.linearInput(blk.k, &p.delta, dk, true)
+	p.linearInput(blk.v, &p.delta, &g.dv, true)
 }
 
 func (p *Pass) headNormBackward(dx, dy, x *tensor.Matrix, stats normStats, n *norm) {
@@ -155,7 +130,7 @@ func (p *Pass) linearInput(l *linear, dx, dy *tensor.Matrix, acc bool) {
 
 // EndStep adds the input embedding's gradient, gathered over all micro-batches of the step, to its parameter: once, so
 // that with a tied head the sum does not depend on how the step was cut.
-func (p *Pass) EndStep() { p.grads.embedding.flush(p.Model.embed.G) }
+func (p *Pass) EndStep() { p.embedding.flush(p.Model.embed.G) }
 
 // embeddingGrad is the row-sparse gradient of the input embedding over one step.
 type embeddingGrad struct {
@@ -165,14 +140,19 @@ type embeddingGrad struct {
 	d    int
 }
 
+// reserve makes room for the ids of a step of so many tokens.
+func (e *embeddingGrad) reserve(vocab, d, tokens int) {
+	if e.slot == nil {
+		e.slot, e.d = make([]int32, vocab), d
+	}
+	room := min(tokens, vocab) - len(e.ids)
+	e.ids, e.rows = slices.Grow(e.ids, room), slices.Grow(e.rows, room*d)
+}
+
 // add continues row ids[r] with row r of dx, positions ascending.
 func (e *embeddingGrad) add(vocab int, ids []int32, dx *tensor.Matrix) {
-	if e.slot == nil {
-		e.slot, e.d = make([]int32, vocab), dx.Cols
-	}
 	// Room for as many new ids as there can be, so that no later batch of this size needs more.
-	room := min(len(ids), vocab-len(e.ids))
-	e.ids, e.rows = slices.Grow(e.ids, room), slices.Grow(e.rows, room*e.d)
+	e.reserve(vocab, dx.Cols, len(e.ids)+len(ids))
 	for r, id := range ids {
 		if e.slot[id] == 0 {
 			e.ids = append(e.ids, id)
@@ -324,11 +304,11 @@ func (j *activationBackwardJob) Do(_, task int) {
 	}
 }
 
+// activationBackward puts the gradients of gate and up into their places, given that of the activation in p.activated.
 func (p *Pass) activationBackward(blk *block, a *activations) {
-	g := &p.grads
-	p.backJob.act = activationBackwardJob{dup: &g.dup, dy: &g.dact, up: &a.up}
+	p.backJob.act = activationBackwardJob{dup: &a.up, dy: &p.activated, up: &a.up}
 	if blk.gate != nil {
-		p.backJob.act.dgate, p.backJob.act.gate = &g.dgate, &a.gate
+		p.backJob.act.dgate, p.backJob.act.gate = &a.gate, &a.gate
 	}
-	p.runRows(g.dact.Rows, g.dact.Cols, &p.backJob.act)
+	p.runRows(p.activated.Rows, p.activated.Cols, &p.backJob.act)
 }

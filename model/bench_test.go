@@ -34,7 +34,6 @@ func BenchmarkAttention(b *testing.B) {
 					p := NewPass(New(cfg), pool, true)
 					p.start(batch, 0)
 					p.att.plan(batch)
-					p.grads.resize(&cfg, n)
 					a := p.layer(0)
 					for i, m := range []*tensor.Matrix{&a.q, &a.k, &a.v, &p.grads.do} {
 						copy(m.Data, randomMatrix(m.Rows, m.Cols, uint64(i)).Data)

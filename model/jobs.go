@@ -53,14 +53,6 @@ func (p *Pass) embed(dst *tensor.Matrix) {
 // normStats are what a norm's backward pass needs of every row.
 type normStats struct{ mean, inv []float32 } // 1/RMS, or mean and 1/deviation
 
-func newNormStats(rows int, layerNorm bool) normStats {
-	s := normStats{inv: make([]float32, rows)}
-	if layerNorm {
-		s.mean = make([]float32, rows)
-	}
-	return s
-}
-
 // normJob adds a sub-layer's output to the residual stream and normalises the sum for the next sub-layer:
 // sum = in + delta; dst = norm(sum). Without a delta the stream is only normalised.
 type normJob struct {
@@ -148,7 +140,7 @@ func (j *activationJob) Do(_, task int) {
 }
 
 func (p *Pass) activate(blk *block, a *activations) {
-	p.actJob = activationJob{dst: &a.activated, up: &a.up}
+	p.actJob = activationJob{dst: &p.activated, up: &a.up}
 	if blk.gate != nil {
 		p.actJob.gate = &a.gate
 	}

@@ -1,6 +1,25 @@
 package model
 
-import "reprise/tensor"
+// Work bounds what a pass for training is asked to do, so that its memory can be told and taken in advance.
+type Work struct {
+	Tokens     int  // of a batch
+	SeqLen     int  // of a segment; 0: as Tokens
+	StepTokens int  // of all batches up to EndStep; 0: as Tokens
+	Workers    int  // of the pool
+	Recompute  bool // a recomputing pass
+	Spare      int  // values that Pass.Spare should have, at least
+}
+
+// completed has the documented values in the place of zeros.
+func (w Work) completed() Work {
+	if w.SeqLen == 0 {
+		w.SeqLen = w.Tokens
+	}
+	if w.StepTokens == 0 {
+		w.StepTokens = w.Tokens
+	}
+	return w
+}
 
 // Memory is what a training step takes, in bytes.
 type Memory struct {
@@ -13,22 +32,47 @@ type Memory struct {
 // Total is the sum.
 func (m Memory) Total() int { return m.Weights + m.Gradients + m.Moments + m.Activations }
 
-// TrainingMemory is what training takes with so many tokens in memory at a time. Not counted: the loss's logits (package
-// loss knows), the gradient rows of the tokens' embeddings, and buffers of the workers.
-func (c Config) TrainingMemory(tokens int) Memory {
+// TrainingMemory is what training takes, the loss (package loss knows) and the packing buffers of the workers left out.
+func (c Config) TrainingMemory(w Work) Memory {
 	const float = 4
+	w = w.completed()
 	weights := float * Outline(c).Count()
-	var block, once int // values per token
-	new(activations).each(&c, func(_ *tensor.Matrix, cols int) { block += cols })
-	new(gradients).each(&c, func(_ *tensor.Matrix, cols int) { once += cols })
-	block += 2*c.HiddenSize + 2*c.Heads // residual streams; maximum and sum of every softmax
-	once += 3 * c.HiddenSize            // stream of the embedding, final states, what is added to a stream
-	norms := 2*c.Layers + 1
-	if c.QKNorm {
-		norms += c.Layers * (c.Heads + c.KVHeads)
+	b := newBuffers(&c, true, w.Recompute)
+	b.wanted = w.Spare
+	floats, rows := b.count(w.Tokens)
+	floats += 2*rows + c.HiddenSize*min(w.StepTokens, c.VocabSize) + c.VocabSize // rows of the embedding's gradient, and which
+	if !c.LearnedPositions {
+		floats += 3 * max(64, w.SeqLen) * (c.HeadDim / 2) // rotary tables
 	}
-	if c.LayerNorm {
-		norms *= 2 // mean and deviation
+	floats += w.Workers * c.attnSizes(w.SeqLen).total()
+	return Memory{Weights: weights, Gradients: weights, Moments: 2 * weights, Activations: float * floats}
+}
+
+// Reserve takes the memory that batches within w need, so that none of them allocates; Workers and Recompute are the pass's
+// own.
+func (p *Pass) Reserve(w Work) {
+	w = w.completed()
+	p.wanted = max(p.wanted, w.Spare)
+	p.capacity = 0
+	p.fit(w.Tokens)
+	p.positions = make([]int32, 0, w.Tokens)
+	if p.rope != nil {
+		p.rope.grow(w.SeqLen)
 	}
-	return Memory{Weights: weights, Gradients: weights, Moments: 2 * weights, Activations: float * tokens * (c.Layers*block + once + norms)}
+	p.att.reserve(w.SeqLen, w.Tokens)
+	p.embedding.reserve(p.Model.Config.VocabSize, p.Model.Config.HiddenSize, w.StepTokens)
+}
+
+// Borrow lets p, which wants so much to spare, work in the memory of another pass where that is enough for a batch. What the
+// other one has kept there is lost: it must be between two steps.
+func (p *Pass) Borrow(from *Pass, spare int) {
+	p.lender, p.wanted = from.buffers, spare
+}
+
+// InferenceMemory is the bytes that a pass without training takes for a batch of so many tokens, with so many values to spare.
+func (c Config) InferenceMemory(tokens, spare int) int {
+	b := newBuffers(&c, false, false)
+	b.wanted = spare
+	floats, rows := b.count(tokens)
+	return 4*floats + 8*rows
 }

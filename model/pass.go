@@ -43,28 +43,20 @@ func (b Batch) check(cfg Config) {
 	}
 }
 
-// Pass computes a model's forward and backward passes. It owns the activations, which grow to the largest batch seen;
-// after that a step allocates nothing. A Pass serves one caller at a time.
+// Pass computes a model's forward and backward passes. It owns the activations, which grow to the largest batch seen unless
+// Reserve has made room before; after that a step allocates nothing. A Pass serves one caller at a time.
 type Pass struct {
 	Model *Model
 	Pool  *tensor.Pool
 
 	Attention time.Duration // spent in attention, forward and backward, since the pass was made
 
-	keep      bool  // activations of every block are kept for Backward
+	*buffers
 	rope      *rope // nil with learned positions
 	att       *attention
 	batch     Batch
-	positions []int32 // of every token in its segment
-
-	capacity   int             // rows allocated
-	stream     []tensor.Matrix // residual stream: before block 0, after its attention, after its MLP, …
-	acts       []activations   // per block, or one that all share
-	final      tensor.Matrix   // normalised output [tokens, d]
-	finalStats normStats
-	tmp        tensor.Matrix // [tokens, d]: what a sub-layer adds to the stream
-
-	grads gradients
+	positions []int32       // of every token in its segment
+	embedding embeddingGrad // of this step
 
 	// One of each kind of parallel work, so that launching allocates nothing.
 	normJob normJob
@@ -74,50 +66,6 @@ type Pass struct {
 	attnJob attnJob
 	embJob  embedJob
 	backJob backwardJobs
-}
-
-// activations are what one block's backward pass needs. Matrices of parts that the model does not have stay empty.
-type activations struct {
-	attnIn, mlpIn       tensor.Matrix // normalised inputs [tokens, d]
-	attnStats, mlpStats normStats
-	qkv                 tensor.Matrix // query, key and value side by side, if one product makes them: q, k, v look into it
-	q, k, v, o          tensor.Matrix // [tokens, heads·HeadDim], after norm and rotation
-	qRaw, kRaw          tensor.Matrix // before their norms
-	qStats, kStats      normStats     // per token and head
-	stats               []rowStat     // [tokens·heads]
-	gate, up, activated tensor.Matrix // [tokens, intermediate]
-}
-
-// each visits the matrices that a config gives rise to, with their widths. This is what memory is planned from.
-func (a *activations) each(cfg *Config, visit func(m *tensor.Matrix, cols int)) {
-	q, kv := cfg.Heads*cfg.HeadDim, cfg.KVHeads*cfg.HeadDim
-	visit(&a.attnIn, cfg.HiddenSize)
-	visit(&a.mlpIn, cfg.HiddenSize)
-	if cfg.Conv1D {
-		visit(&a.qkv, cfg.qkvWidth())
-	} else {
-		visit(&a.q, q)
-		visit(&a.k, kv)
-		visit(&a.v, kv)
-	}
-	if cfg.QKNorm {
-		visit(&a.qRaw, q)
-		visit(&a.kRaw, kv)
-	}
-	visit(&a.o, q)
-	if !cfg.GELU {
-		visit(&a.gate, cfg.IntermediateSize)
-	}
-	visit(&a.up, cfg.IntermediateSize)
-	visit(&a.activated, cfg.IntermediateSize)
-}
-
-// splitQKV makes q, k and v look into the columns of qkv, where one product makes all three.
-func splitQKV(cfg *Config, qkv, q, k, v *tensor.Matrix) {
-	if cfg.Conv1D {
-		a, b := cfg.Heads*cfg.HeadDim, (cfg.Heads+cfg.KVHeads)*cfg.HeadDim
-		*q, *k, *v = qkv.View(0, qkv.Rows, 0, a), qkv.View(0, qkv.Rows, a, b), qkv.View(0, qkv.Rows, b, qkv.Cols)
-	}
 }
 
 // headRows sees a matrix [tokens, heads·dim] as [tokens·heads, dim].
@@ -130,71 +78,26 @@ func headRows(m *tensor.Matrix, dim int) tensor.Matrix {
 
 // NewPass prepares a pass over m on a pool. With training, activations are kept so that Backward can follow Forward.
 func NewPass(m *Model, pool *tensor.Pool, training bool) *Pass {
-	p := &Pass{Model: m, Pool: pool, keep: training, att: newAttention(m.Config, pool.Workers())}
+	return newPass(m, pool, training, false)
+}
+
+// NewRecomputingPass is a pass for training that keeps the input of every block and nothing else: Backward runs each block's
+// forward pass once more. That saves most of the activations for about a third of the time of a step, and cannot be seen in
+// the result.
+func NewRecomputingPass(m *Model, pool *tensor.Pool) *Pass { return newPass(m, pool, true, true) }
+
+func newPass(m *Model, pool *tensor.Pool, training, recompute bool) *Pass {
+	p := &Pass{Model: m, Pool: pool, buffers: newBuffers(&m.Config, training, recompute), att: newAttention(m.Config, pool.Workers())}
 	if !m.Config.LearnedPositions {
 		p.rope = newRope(m.Config)
 	}
-	n := 1
-	if training {
-		n = m.Config.Layers
-	}
-	p.acts = make([]activations, n)
-	p.stream = make([]tensor.Matrix, 2*n+1)
 	return p
-}
-
-// layer returns block i's activations; streamAt its residual streams: 2i is the input of block i.
-func (p *Pass) layer(i int) *activations {
-	if p.keep {
-		return &p.acts[i]
-	}
-	return &p.acts[0]
-}
-
-func (p *Pass) streamAt(i int) *tensor.Matrix {
-	if p.keep {
-		return &p.stream[i]
-	}
-	return &p.stream[i%len(p.stream)]
-}
-
-// resize makes every activation hold n rows.
-func (p *Pass) resize(n int) {
-	cfg := &p.Model.Config
-	grow := n > p.capacity
-	fit := func(m *tensor.Matrix, cols int) {
-		if grow {
-			*m = *tensor.NewMatrix(n, cols)
-		}
-		m.Rows = n
-	}
-	for i := range p.stream {
-		fit(&p.stream[i], cfg.HiddenSize)
-	}
-	for i := range p.acts {
-		a := &p.acts[i]
-		a.each(cfg, fit)
-		splitQKV(cfg, &a.qkv, &a.q, &a.k, &a.v)
-		if grow {
-			a.attnStats, a.mlpStats = newNormStats(n, cfg.LayerNorm), newNormStats(n, cfg.LayerNorm)
-			a.stats = make([]rowStat, n*cfg.Heads)
-			if cfg.QKNorm {
-				a.qStats, a.kStats = newNormStats(n*cfg.Heads, false), newNormStats(n*cfg.KVHeads, false)
-			}
-		}
-	}
-	fit(&p.final, cfg.HiddenSize)
-	fit(&p.tmp, cfg.HiddenSize)
-	if grow {
-		p.finalStats = newNormStats(n, cfg.LayerNorm)
-		p.capacity = n
-	}
 }
 
 // start takes a batch whose segments begin at a position, and makes sure that buffers and rotary tables reach.
 func (p *Pass) start(b Batch, base int) {
 	p.batch = b
-	p.resize(len(b.IDs))
+	p.fit(len(b.IDs))
 	p.positions = p.positions[:0]
 	longest := 0
 	for i := range b.Segments {
@@ -221,35 +124,44 @@ func (p *Pass) Forward(b Batch) *tensor.Matrix {
 // run is the forward pass over the tokens that start took. With a decoder, attention is over its cache.
 func (p *Pass) run(d *Decoder) *tensor.Matrix {
 	m := p.Model
-	p.embed(p.streamAt(0))
-	p.normalize(&p.layer(0).attnIn, p.layer(0).attnStats, p.streamAt(0), &m.blocks[0].attnNorm)
+	p.embed(p.input(0))
+	p.normalize(&p.normed, p.layer(0).attnStats, p.input(0), &m.blocks[0].attnNorm)
 	for i := range m.blocks {
 		blk, a := &m.blocks[i], p.layer(i)
-		p.project(blk, a)
-		start := time.Now()
-		if d == nil {
-			p.attend(a, blk.window)
-		} else {
-			d.attend(i, a)
-		}
-		p.Attention += time.Since(start)
-		p.linear(blk.o, &p.tmp, &a.o)
-		p.addNorm(&a.mlpIn, a.mlpStats, p.streamAt(2*i+1), p.streamAt(2*i), &p.tmp, &blk.mlpNorm)
-
-		if blk.gate != nil {
-			p.linear(blk.gate, &a.gate, &a.mlpIn)
-		}
-		p.linear(blk.up, &a.up, &a.mlpIn)
+		p.attentionHalf(i, d)
+		p.widen(blk, a)
 		p.activate(blk, a)
-		p.linear(blk.down, &p.tmp, &a.activated)
-		dst, stats, n := &p.final, p.finalStats, &m.norm
+		p.linear(blk.down, &p.delta, &p.activated)
+		stats, n := p.finalStats, &m.norm
 		if i+1 < len(m.blocks) {
-			next := p.layer(i + 1)
-			dst, stats, n = &next.attnIn, next.attnStats, &m.blocks[i+1].attnNorm
+			stats, n = p.layer(i+1).attnStats, &m.blocks[i+1].attnNorm
 		}
-		p.addNorm(dst, stats, p.streamAt(2*i+2), p.streamAt(2*i+1), &p.tmp, n)
+		p.addNorm(&p.normed, stats, p.input(i+1), p.middle(i), &p.delta, n)
 	}
-	return &p.final
+	return &p.normed
+}
+
+// attentionHalf takes block i from its normalised input to that of its MLP.
+func (p *Pass) attentionHalf(i int, d *Decoder) {
+	blk, a := &p.Model.blocks[i], p.layer(i)
+	p.project(blk, a)
+	start := time.Now()
+	if d == nil {
+		p.attend(a, blk.window)
+	} else {
+		d.attend(i, a)
+	}
+	p.Attention += time.Since(start)
+	p.linear(blk.o, &p.delta, &a.o)
+	p.addNorm(&p.normed, a.mlpStats, p.middle(i), p.input(i), &p.delta, &blk.mlpNorm)
+}
+
+// widen computes the inputs of a block's activation.
+func (p *Pass) widen(blk *block, a *activations) {
+	if blk.gate != nil {
+		p.linear(blk.gate, &a.gate, &p.normed)
+	}
+	p.linear(blk.up, &a.up, &p.normed)
 }
 
 // project computes the queries, keys and values of a block, normalised and rotated.
@@ -259,17 +171,22 @@ func (p *Pass) project(blk *block, a *activations) {
 		q, k = &a.qRaw, &a.kRaw
 	}
 	if blk.qkv != nil {
-		p.linear(blk.qkv, &a.qkv, &a.attnIn)
+		p.linear(blk.qkv, &a.qkv, &p.normed)
 	} else {
-		p.linear(blk.q, q, &a.attnIn)
-		p.linear(blk.k, k, &a.attnIn)
-		p.linear(blk.v, &a.v, &a.attnIn)
+		p.linear(blk.q, q, &p.normed)
+		p.linear(blk.k, k, &p.normed)
+		p.linear(blk.v, &a.v, &p.normed)
 	}
-	if blk.qNorm != nil {
-		p.headNorm(&a.q, a.qStats, q, blk.qNorm)
-		p.headNorm(&a.k, a.kStats, k, blk.kNorm)
-	}
+	p.normalizeHeads(blk, a)
 	p.rotate(&a.q, &a.k, false)
+}
+
+// normalizeHeads makes a block's queries and keys from what was projected, where they have norms.
+func (p *Pass) normalizeHeads(blk *block, a *activations) {
+	if blk.qNorm != nil {
+		p.headNorm(&a.q, a.qStats, &a.qRaw, blk.qNorm)
+		p.headNorm(&a.k, a.kStats, &a.kRaw, blk.kNorm)
+	}
 }
 
 // headNorm normalises every head of every row.

@@ -2,6 +2,7 @@ package model
 
 import (
 	"math"
+	"slices"
 
 	"reprise/asm"
 )
@@ -58,6 +59,9 @@ func (r *rope) grow(n int) {
 		return
 	}
 	n = max(n, 2*r.rows, 64)
+	for _, table := range []*[]float32{&r.cos, &r.sin, &r.neg} {
+		*table = slices.Grow(*table, (n-r.rows)*r.half)
+	}
 	for p := r.rows; p < n; p++ {
 		for _, f := range r.freq {
 			sin, cos := asm.Sincos64(float64(p) * f)

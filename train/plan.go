@@ -3,12 +3,12 @@ package train
 import (
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"time"
 
-	"reprise/loss"
 	"reprise/model"
 	"reprise/replay"
 	"reprise/tensor"
@@ -25,14 +25,6 @@ type Plan struct {
 	Probe   *ProbedTime `json:"probe,omitempty"` // absent where the run does not fit
 }
 
-// PlannedUse is memory by part, in bytes.
-type PlannedUse struct {
-	model.Memory
-	Head  int `json:"head"`  // output head and loss: logits, subsets, gradients of the hidden states
-	Other int `json:"other"` // gradient rows of the embeddings, buffers of the workers, the program itself
-	Total int `json:"total"`
-}
-
 // ProbedTime is what some steps of the run took.
 type ProbedTime struct {
 	Steps     int     `json:"steps"`    // of the run
@@ -43,11 +35,6 @@ type ProbedTime struct {
 }
 
 const (
-	// programBytes is what the process takes before it trains: code, runtime, tokenizer.
-	programBytes = 24 << 20
-	// workerBytes are the packing buffers of one worker.
-	workerBytes = 5 << 20
-
 	probeSteps = 5
 	probeTime  = 20 * time.Second
 )
@@ -89,10 +76,7 @@ func (p *Plan) plan(r Recipe) error {
 	if err != nil {
 		return fmt.Errorf("train: %s: %w", path, err)
 	}
-	seqLen, ids := r.MaxSeqLen, 0
-	if seqLen == 0 {
-		seqLen = min(512, cfg.MaxPositions)
-	}
+	seqLen, sequences, ids := r.seqLen(cfg), math.MaxInt, 0
 	for _, record := range []string{r.Replay, r.Mix} {
 		reader, err := replay.Open(record)
 		if record == "" || err != nil && record == r.Mix { // mix may be text
@@ -101,50 +85,16 @@ func (p *Plan) plan(r Recipe) error {
 		if err != nil {
 			return err
 		}
-		h := reader.Header()
+		h, n := reader.Header(), reader.Len()
 		_ = reader.Close()
 		if record == r.Replay {
-			seqLen = h.MaxSeqLen
+			seqLen, sequences = h.MaxSeqLen, n
 		}
-		seqLen, ids = max(seqLen, h.MaxSeqLen), max(ids, h.KMax+len(h.Always)+1)
+		seqLen, ids = max(seqLen, h.MaxSeqLen), max(ids, subsetSize(h))
 	}
-	p.Tokens = min(r.MicroBatchSize, r.GlobalBatchSize) * seqLen
-	w := Workload{Replay: r.Loss == "replay", MicroTokens: p.Tokens, StepTokens: r.GlobalBatchSize * seqLen, SeqLen: seqLen, Workers: p.Threads}
-	if w.Replay {
-		w.Subset, w.Tail = ids, r.tailDraws(cfg.VocabSize)
-		w.Blocks++ // rho is measured on a sample
-	}
-	if len(r.Eval.Data) > 0 {
-		w.Blocks++
-	}
-	p.Model, p.Memory = cfg.String(), w.Memory(cfg)
+	w := r.workload(cfg, sequences, seqLen, ids, p.Threads)
+	p.Tokens, p.Model, p.Memory = w.MicroTokens, cfg.String(), w.Memory(cfg)
 	return nil
-}
-
-// Workload is what the memory of a run depends on, apart from the model.
-type Workload struct {
-	Replay       bool // the loss; otherwise full cross-entropy
-	MicroTokens  int  // tokens in memory at a time
-	StepTokens   int  // tokens of a step
-	SeqLen       int  // longest sequence
-	Subset, Tail int  // replay: ids of a position; draws of a sequence's tail, 0: none
-	Blocks       int  // blocks of logits beside the loss's own, for what is measured while training
-	Workers      int
-}
-
-// Memory is the peak that is to be expected.
-func (w Workload) Memory(cfg model.Config) PlannedUse {
-	d, vocab := cfg.HiddenSize, cfg.VocabSize
-	u := PlannedUse{Memory: cfg.TrainingMemory(w.MicroTokens)}
-	u.Head = 4*w.MicroTokens*d + w.Blocks*loss.FullMemory(vocab, d) // the gradient of the hidden states; logits
-	if w.Replay {
-		u.Head += loss.ReplayMemory(w.MicroTokens, w.SeqLen, w.Subset, w.Tail, vocab, d)
-	} else {
-		u.Head += loss.FullMemory(vocab, d)
-	}
-	u.Other = programBytes + workerBytes*w.Workers + 4*d*min(vocab, w.StepTokens)
-	u.Total = u.Memory.Total() + u.Head + u.Other
-	return u
 }
 
 // probeTime takes steps and keeps the time: the first, which allocates, is not counted if there are more.

@@ -3,6 +3,7 @@ package train
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"os"
 
 	"github.com/goccy/go-yaml"
@@ -36,6 +37,7 @@ type Recipe struct {
 	MaxSteps        int    `yaml:"max_steps" json:"max_steps"`                 // 0: as the epochs give
 	GlobalBatchSize int    `yaml:"global_batch_size" json:"global_batch_size"` // packed sequences per optimizer step
 	MicroBatchSize  int    `yaml:"micro_batch_size" json:"micro_batch_size"`   // packed sequences in memory at a time; cannot be seen in the result
+	Recompute       bool   `yaml:"recompute" json:"recompute,omitempty"`       // keep each block's input only and run its forward pass twice: less memory, more time; cannot be seen in the result
 	MaxSeqLen       int    `yaml:"max_seq_len" json:"max_seq_len"`             // for data; 0: the model's, at most 512
 	Seed            uint64 `yaml:"seed" json:"seed"`
 
@@ -184,6 +186,12 @@ func (r Recipe) seqLen(cfg model.Config) int {
 		return r.MaxSeqLen
 	}
 	return min(512, cfg.MaxPositions)
+}
+
+// mixed is how many sequences of a batch come from mix.
+func (r Recipe) mixed() int {
+	n := int(math.Round(r.ReplayMix * float64(r.GlobalBatchSize)))
+	return min(max(n, 1), r.GlobalBatchSize-1)
 }
 
 // schedule is the recipe's learning rate over a number of steps.

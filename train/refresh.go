@@ -44,7 +44,7 @@ func (r *Run) due() bool {
 	if r.done%check != 0 {
 		return false
 	}
-	rho, _ := r.probe.measure(r.Base.Model, r.pool)
+	rho, _ := r.probe.measure(r.stepper)
 	return rho > plan.RhoAbove
 }
 

@@ -128,8 +128,7 @@ func open(r Recipe, base *checkpoint.Loaded, tok *tokenizer.Tokenizer, pool *ten
 		if run.mix, err = openSource(record, text, r, base, tok); err != nil {
 			return nil, err
 		}
-		mixed := int(math.Round(r.ReplayMix * float64(r.GlobalBatchSize)))
-		run.perBatch -= min(max(mixed, 1), r.GlobalBatchSize-1)
+		run.perBatch -= r.mixed()
 		if r.GlobalBatchSize < 2 {
 			return nil, fmt.Errorf("train: global_batch_size: 1 leaves no room for mix; want 2 or more")
 		}
@@ -154,9 +153,10 @@ func open(r Recipe, base *checkpoint.Loaded, tok *tokenizer.Tokenizer, pool *ten
 	if err := run.newProbe(); err != nil {
 		return nil, err
 	}
-	if run.stepper, err = NewStepper(base.Model, pool, run.objective(), r.Config); err != nil {
+	if run.stepper, err = NewStepper(base.Model, pool, run.objective(), r.Config, run.workload()); err != nil {
 		return nil, err
 	}
+	run.eval.Idle = run.stepper.pass
 	run.resumed = resume
 	header, err := run.planRecording()
 	if err != nil {
@@ -183,6 +183,16 @@ func (r *Run) objective() Objective {
 		o.Proposal = uniform(vocab)
 	}
 	return o
+}
+
+// workload is what the steps will take.
+func (r *Run) workload() Workload {
+	seqLen, ids := r.domain.size()
+	if r.mix != nil {
+		n, k := r.mix.size()
+		seqLen, ids = max(seqLen, n), max(ids, k)
+	}
+	return r.Recipe.workload(r.Base.Model.Config, r.domain.len(), seqLen, ids, r.pool.Workers())
 }
 
 // Events runs the steps and yields what happens. It ends early when ctx is cancelled (after saving) or on an error; see
@@ -335,7 +345,7 @@ func (r *Run) measure(ctx context.Context, e *Event) error {
 		e.Eval = append(e.Eval, result)
 	}
 	if r.probe != nil {
-		rho, p95 := r.probe.measure(r.Base.Model, r.pool)
+		rho, p95 := r.probe.measure(r.stepper)
 		e.Rho, e.RhoP95 = &rho, &p95
 		if rho > 0.2 && r.Recipe.Tail == "none" {
 			e.Warning = fmt.Sprintf("rho is %.2f: the model now gives that much probability to ids which the record does not hold; "+

@@ -76,6 +76,18 @@ func (s *source) len() int {
 	return len(s.packed)
 }
 
+// size is the length of the longest sequence and the most ids of a recorded position.
+func (s *source) size() (seqLen, ids int) {
+	if s.record != nil {
+		h := s.record.Header()
+		return h.MaxSeqLen, subsetSize(h)
+	}
+	for i := range s.packed {
+		seqLen = max(seqLen, len(s.packed[i].IDs))
+	}
+	return seqLen, 0
+}
+
 // at gives sequence i of the endless run of epochs, each a permutation of its own. The sequence stays valid until
 // global_batch_size more have been asked for.
 func (s *source) at(seed uint64, i int) (*replay.Sequence, error) {
@@ -131,9 +143,11 @@ func newRhoProbe(s *source, seed uint64) (*rhoProbe, error) {
 }
 
 // measure is the mass that the model gives to ids outside the recorded subsets: mean and 95th percentile.
-func (p *rhoProbe) measure(m *model.Model, pool *tensor.Pool) (mean, p95 float64) {
+func (p *rhoProbe) measure(s *Stepper) (mean, p95 float64) {
+	m, pool := s.Model, s.Pool
 	if p.pass == nil {
 		p.pass = model.NewPass(m, pool, false)
+		p.pass.Borrow(s.pass, loss.FullMemory(probePositions, m.Config.VocabSize, m.Config.HiddenSize)/4)
 	}
 	var all []float64
 	for i := range p.seqs {
@@ -142,6 +156,7 @@ func (p *rhoProbe) measure(m *model.Model, pool *tensor.Pool) (mean, p95 float64
 		AppendSubsets(&subsets, &q.Subsets, 0)
 		rho := make([]float64, len(q.Subsets.Pos))
 		h := p.pass.Forward(model.Batch{IDs: q.IDs, Segments: q.DocStarts})
+		p.full.Space = p.pass.Spare()
 		p.full.Rho(pool, m.Head(), h, &subsets, rho)
 		all = append(all, rho...)
 	}

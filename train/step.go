@@ -37,7 +37,6 @@ type Stepper struct {
 	pass    *model.Pass
 	full    loss.Full
 	replay  loss.Replay
-	dh      tensor.Matrix
 	batch   data.Batch
 	targets loss.Targets
 	subsets loss.Subsets
@@ -55,8 +54,9 @@ type Times struct {
 	Optimizer time.Duration
 }
 
-// NewStepper gives the model gradients and the optimizer fresh state.
-func NewStepper(m *model.Model, pool *tensor.Pool, o Objective, c optim.Config) (*Stepper, error) {
+// NewStepper gives the model gradients and the optimizer fresh state, and takes the memory that steps of a workload need. If
+// none is known, buffers grow with the batches.
+func NewStepper(m *model.Model, pool *tensor.Pool, o Objective, c optim.Config, w Workload) (*Stepper, error) {
 	m.AllocGrads()
 	var params []*tensor.Param
 	for p := range m.Params() {
@@ -66,7 +66,14 @@ func NewStepper(m *model.Model, pool *tensor.Pool, o Objective, c optim.Config) 
 	if err != nil {
 		return nil, err
 	}
-	return &Stepper{Model: m, Pool: pool, Optimizer: opt, Objective: o, pass: model.NewPass(m, pool, true)}, nil
+	s := &Stepper{Model: m, Pool: pool, Optimizer: opt, Objective: o}
+	if w.Recompute {
+		s.pass = model.NewRecomputingPass(m, pool)
+	} else {
+		s.pass = model.NewPass(m, pool, true)
+	}
+	s.reserve(w)
+	return s, nil
 }
 
 // Step trains on the sequences of one global batch, cut into micro-batches of micro sequences, and returns the mean loss
@@ -126,21 +133,21 @@ func (s *Stepper) microBatch(seqs []*replay.Sequence, first, step int, scale flo
 	start := time.Now()
 	h := s.pass.Forward(model.Batch{IDs: s.batch.IDs, Segments: s.batch.Segments})
 	s.Times.Forward += s.clock(&start)
-	loss.Reserve(&s.dh, h.Rows, h.Cols)
+	dh := s.pass.StateGrad()
 	if s.Objective.Replay {
 		s.losses = grow(s.losses, s.subsets.Positions())
-		s.replay.Run(s.Pool, s.Model.Head(), h, &s.dh, &s.subsets, s.drawTails(len(seqs), first, step), scale, s.losses)
+		s.replay.Run(s.Pool, s.Model.Head(), h, dh, &s.subsets, s.drawTails(len(seqs), first, step), scale, s.losses)
 	} else {
 		s.losses = grow(s.losses, len(s.targets.Rows))
-		s.full.Watch = nil
+		s.full.Watch, s.full.Space = nil, s.pass.Spare()
 		if s.Watch != nil {
 			s.Watch.Sequences(seqs)
 			s.full.Watch = s.Watch.Logits
 		}
-		s.full.Run(s.Pool, s.Model.Head(), h, &s.dh, s.targets, scale, s.losses)
+		s.full.Run(s.Pool, s.Model.Head(), h, dh, s.targets, scale, s.losses)
 	}
 	s.Times.Head += s.clock(&start)
-	s.pass.Backward(&s.dh)
+	s.pass.Backward(dh)
 	s.Times.Backward += s.clock(&start)
 	return s.losses
 }

@@ -45,6 +45,7 @@ type benchStepCmd struct {
 	Sequences      int    `help:"Sequences per step; 0: 8 for llama-15m, 4 for gpt2-124m, else 2."`
 	MicroBatchSize int    `help:"Sequences in memory at a time; 0: all."`
 	MaxSeqLen      int    `help:"Tokens per sequence; 0: 256."`
+	Recompute      bool   `help:"Keep each block's input only and run its forward pass twice: less memory, more time."`
 	Repetitions    int    `default:"7" help:"Measured steps, after three to warm up."`
 	JSON           bool   `name:"json" help:"Print one JSON object."`
 }
@@ -52,7 +53,7 @@ type benchStepCmd struct {
 func (c *benchStepCmd) Run(a *app) error {
 	r, err := bench.Step(a.ctx, a.pool(), bench.StepOptions{
 		Model: c.Model, Loss: c.Loss, Tail: c.Tail, Optimizer: c.Optimizer,
-		Sequences: c.Sequences, SeqLen: c.MaxSeqLen, MicroBatch: c.MicroBatchSize, Repetitions: c.Repetitions,
+		Sequences: c.Sequences, SeqLen: c.MaxSeqLen, MicroBatch: c.MicroBatchSize, Recompute: c.Recompute, Repetitions: c.Repetitions,
 	})
 	if err != nil {
 		return err

@@ -53,7 +53,7 @@ func (c *inspectModelCmd) Run(a *app) error {
 	r := modelReport{
 		ModelType: cfg.ModelType, Architecture: cfg.String(), Layers: cfg.Layers, HiddenSize: cfg.HiddenSize, Vocabulary: cfg.VocabSize,
 		MaxPositions: cfg.MaxPositions, Matmul: cfg.MatmulParams(), DType: x.DType, Files: x.Files,
-		Memory: cfg.TrainingMemory(c.Tokens), Tokens: c.Tokens, Notices: append([]string{}, cfg.Notices...),
+		Memory: cfg.TrainingMemory(model.Work{Tokens: c.Tokens, SeqLen: min(c.Tokens, cfg.MaxPositions)}), Tokens: c.Tokens, Notices: append([]string{}, cfg.Notices...),
 	}
 	for _, t := range x.Tensors {
 		r.Parameters += t.Len()

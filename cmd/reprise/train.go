@@ -38,6 +38,7 @@ type recipeFlags struct {
 
 	GlobalBatchSize *int    `group:"Recipe" help:"Packed sequences per step (8)."`
 	MicroBatchSize  *int    `group:"Recipe" help:"Packed sequences in memory at a time (8); cannot be seen in the result."`
+	Recompute       *bool   `group:"Recipe" negatable:"" help:"Keep each block's input only and run its forward pass twice: less memory, more time, the same result."`
 	MaxSeqLen       *int    `group:"Recipe" help:"Tokens per sequence, for --data."`
 	Seed            *uint64 `group:"Recipe" help:"Seed of order and draws (1)."`
 
@@ -106,6 +107,7 @@ func (f *recipeFlags) apply(r *train.Recipe) {
 	set(&r.MaxSteps, f.MaxSteps)
 	set(&r.GlobalBatchSize, f.GlobalBatchSize)
 	set(&r.MicroBatchSize, f.MicroBatchSize)
+	set(&r.Recompute, f.Recompute)
 	set(&r.MaxSeqLen, f.MaxSeqLen)
 	set(&r.Seed, f.Seed)
 	set(&r.Tail, f.Tail)

@@ -25,6 +25,7 @@ type StepOptions struct {
 	Sequences   int    // of a step; 0: the model's
 	SeqLen      int    // tokens of a sequence; 0: 256
 	MicroBatch  int    // sequences in memory at a time; 0: all
+	Recompute   bool   // keep each block's input only, and run its forward pass twice
 	Repetitions int    // measured steps, after three to warm up
 }
 
@@ -38,6 +39,7 @@ type StepResult struct {
 	Threads     int       `json:"threads"`
 	Sequences   int       `json:"sequences"`
 	Tokens      int       `json:"tokens"`
+	Recompute   bool      `json:"recompute,omitempty"`
 	MS          float64   `json:"ms"`
 	PerSecond   float64   `json:"tokens_per_s"`
 	MFU         float64   `json:"mfu"`         // share of peak_gflops; counts the whole head, also where a replay loss leaves it out
@@ -81,7 +83,15 @@ func Step(ctx context.Context, pool *tensor.Pool, o StepOptions) (r StepResult, 
 	}
 	m := model.New(cfg)
 	m.Init(1)
-	s, err := train.NewStepper(m, pool, o.objective(cfg.VocabSize), optim.DefaultConfig(o.Optimizer))
+	objective := o.objective(cfg.VocabSize)
+	w := train.Workload{
+		Replay: objective.Replay, Recompute: o.Recompute, Workers: pool.Workers(), SeqLen: o.SeqLen,
+		MicroTokens: min(o.MicroBatch, o.Sequences) * o.SeqLen, StepTokens: o.Sequences * o.SeqLen,
+	}
+	if w.Replay {
+		w.Subset, w.Tail = subsetSize, objective.TailN
+	}
+	s, err := train.NewStepper(m, pool, objective, optim.DefaultConfig(o.Optimizer), w)
 	if err != nil {
 		return r, err
 	}
@@ -111,7 +121,7 @@ func Step(ctx context.Context, pool *tensor.Pool, o StepOptions) (r StepResult, 
 	}
 	r = StepResult{
 		Model: o.Model, Loss: o.Loss, Optimizer: o.Optimizer, Tier: asm.Active().String(), Threads: pool.Workers(),
-		Sequences: o.Sequences, Tokens: o.Sequences * o.SeqLen, MS: median(whole), Peak: median(peaks) / 1e9, PeakRSS: float64(PeakMemory()) / 1e6,
+		Sequences: o.Sequences, Tokens: o.Sequences * o.SeqLen, Recompute: o.Recompute, MS: median(whole), Peak: median(peaks) / 1e9, PeakRSS: float64(PeakMemory()) / 1e6,
 		Parts: StepParts{
 			Forward: median(parts[0]), Backward: median(parts[1]), Head: median(parts[2]),
 			Attention: median(parts[3]), Optimizer: median(parts[4]), Other: median(parts[5]),
@@ -120,10 +130,6 @@ func Step(ctx context.Context, pool *tensor.Pool, o StepOptions) (r StepResult, 
 	}
 	if o.Loss == "replay" {
 		r.Tail = o.Tail
-	}
-	w := train.Workload{
-		Replay: o.Loss == "replay", MicroTokens: min(o.MicroBatch, o.Sequences) * o.SeqLen, StepTokens: r.Tokens, SeqLen: o.SeqLen,
-		Subset: subsetSize, Tail: s.Objective.TailN, Workers: pool.Workers(),
 	}
 	r.Planned = float64(w.Memory(cfg).Total) / 1e6
 	r.PerSecond = float64(r.Tokens) / r.MS * 1e3

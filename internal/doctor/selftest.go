@@ -273,7 +273,7 @@ func steps(ctx context.Context, pool *tensor.Pool, o train.Objective, optimizer 
 	}
 	c := optim.DefaultConfig(optimizer)
 	c.Delta, c.CapStart = 75, 2
-	s, err := train.NewStepper(m, pool, o, c)
+	s, err := train.NewStepper(m, pool, o, c, train.Workload{})
 	if err != nil {
 		return err.Error()
 	}

@@ -1,0 +1,154 @@
+package train
+
+import (
+	"math"
+	"os"
+	"path/filepath"
+
+	"reprise/eval"
+	"reprise/loss"
+	"reprise/model"
+	"reprise/replay"
+)
+
+// Workload is what the memory of a run depends on, apart from the model. The zero value is a run of unknown size, for which
+// nothing is planned.
+type Workload struct {
+	Replay       bool // the loss; otherwise full cross-entropy
+	Recompute    bool // Recipe.Recompute
+	MicroTokens  int  // tokens in memory at a time
+	StepTokens   int  // tokens of a step
+	SeqLen       int  // longest sequence
+	Subset, Tail int  // ids of a recorded position; draws of a sequence's tail, 0: none
+	EvalTokens   int  // tokens at a time of what is measured between the steps
+	Workers      int
+}
+
+// subsetSize is the most ids that a position of a record holds: its prefix, those of always and the gold id.
+func subsetSize(h replay.Header) int { return h.KMax + len(h.Always) + 1 }
+
+// workload is what the recipe asks for, given how many sequences its domain has, the length of the longest, and the most ids of
+// a recorded position.
+func (r Recipe) workload(cfg model.Config, sequences, seqLen, ids, workers int) Workload {
+	mixed := 0
+	if r.Mix != "" {
+		mixed = r.mixed()
+	}
+	global := mixed + min(sequences, r.GlobalBatchSize-mixed)
+	w := Workload{
+		Replay: r.Loss == "replay", Recompute: r.Recompute, SeqLen: seqLen, Workers: workers,
+		MicroTokens: min(r.MicroBatchSize, global) * seqLen, StepTokens: global * seqLen,
+	}
+	if w.Replay || r.KL > 0 {
+		w.Subset = ids
+	}
+	if w.Replay {
+		w.Tail = r.tailDraws(cfg.VocabSize)
+		w.EvalTokens = seqLen // rho is measured on a sample
+	}
+	limit := cfg.MaxPositions
+	if r.MaxSeqLen > 0 {
+		limit = min(limit, r.MaxSeqLen)
+	}
+	for _, s := range r.Eval.Data {
+		n := max(eval.BatchTokens, limit)
+		if set, err := eval.ParseSet(s); err == nil {
+			n = min(n, mostTokens(set.Path))
+		}
+		w.EvalTokens = max(w.EvalTokens, n)
+	}
+	return w
+}
+
+// mostTokens bounds the tokens of a file by its size: a token is a byte or more.
+func mostTokens(path string) int {
+	switch filepath.Ext(path) {
+	case ".txt", ".json", ".jsonl":
+		if f, err := os.Stat(path); err == nil {
+			return int(f.Size()) + 1
+		}
+	}
+	return math.MaxInt
+}
+
+// PlannedUse is memory by part, in bytes.
+type PlannedUse struct {
+	model.Memory
+	Head  int `json:"head"`  // output head and loss: logits, subsets
+	Other int `json:"other"` // buffers of the workers, the program itself
+	Total int `json:"total"`
+}
+
+const (
+	// programBytes is what the process takes before it trains: code, runtime, tokenizer.
+	programBytes = 20 << 20
+	// workerBytes are the packing buffers of one worker.
+	workerBytes = 5 << 20
+)
+
+// Memory is the peak that is to be expected.
+func (w Workload) Memory(cfg model.Config) PlannedUse {
+	bare := w
+	bare.Replay = true // without room for logits
+	u := PlannedUse{Memory: cfg.TrainingMemory(bare.passWork(cfg))}
+	steps := cfg.TrainingMemory(w.passWork(cfg)).Activations
+	u.Head = steps - u.Activations
+	if w.Replay {
+		u.Head += loss.ReplayMemory(w.sizes(), cfg.VocabSize, cfg.HiddenSize)
+	}
+	u.Other = programBytes + workerBytes*w.Workers
+	// Evaluations work in the memory of the steps if it is enough.
+	if w.EvalTokens > 0 {
+		if n := cfg.InferenceMemory(w.EvalTokens, loss.FullMemory(w.EvalTokens, cfg.VocabSize, cfg.HiddenSize)/4); n > steps {
+			u.Other += n
+		}
+	}
+	u.Total = u.Memory.Total() + u.Head + u.Other
+	return u
+}
+
+// passWork is what the pass is asked to do. The logits of full cross-entropy lie where the backward pass works later.
+func (w Workload) passWork(cfg model.Config) model.Work {
+	work := model.Work{Tokens: w.MicroTokens, SeqLen: w.SeqLen, StepTokens: w.StepTokens, Workers: w.Workers, Recompute: w.Recompute}
+	if !w.Replay {
+		work.Spare = loss.FullMemory(w.MicroTokens, cfg.VocabSize, cfg.HiddenSize) / 4
+	}
+	return work
+}
+
+// sizes bound the batches of a replay loss. Every token may carry loss but a document's first.
+func (w Workload) sizes() loss.Sizes {
+	return loss.Sizes{Positions: w.MicroTokens, SeqLen: w.SeqLen, Subset: w.Subset, Tail: w.Tail}
+}
+
+// reserve takes the memory of steps within w, so that none of them allocates.
+func (s *Stepper) reserve(w Workload) {
+	if w.MicroTokens == 0 {
+		return
+	}
+	cfg := s.Model.Config
+	n := w.MicroTokens
+	s.Pool.Reserve()
+	s.pass.Reserve(w.passWork(cfg))
+	s.batch.IDs, s.batch.Segments = make([]int32, 0, n), make([]int32, 0, n)
+	s.losses = make([]float64, n)
+	if !w.Replay {
+		s.full.Reserve(w.Workers, w.Subset)
+		s.targets.Rows, s.targets.Gold = make([]int32, 0, n), make([]int32, 0, n)
+	} else {
+		s.replay.Reserve(w.Workers, w.sizes(), cfg.VocabSize, cfg.HiddenSize)
+		s.tails = make([]loss.Tail, n/w.SeqLen)
+		for i := range s.tails {
+			s.tails[i] = loss.Tail{IDs: make([]int32, 0, w.Tail), Offset: make([]float32, 0, w.Tail)}
+		}
+	}
+	if w.Subset > 0 {
+		u := &s.subsets
+		u.Rows, u.Gold, u.Offsets = make([]int32, 0, n), make([]int32, 0, n), make([]int32, 0, n+1)
+		u.IDs, u.Seqs = make([]int32, 0, n*w.Subset), make([]int32, 0, n)
+	}
+	if s.Objective.KL > 0 {
+		a := &s.anchor
+		a.LogProb, a.Rest, a.KL = make([]float32, 0, n*w.Subset), make([]float32, 0, n), make([]float64, n)
+	}
+}
