@@ -2,6 +2,9 @@ package bench
 
 import (
 	"context"
+	"errors"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"reprise/internal/tiny"
@@ -29,8 +32,12 @@ func TestGenerateStops(t *testing.T) {
 	defer pool.Close()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	o := GenerateOptions{Models: []string{"llama-15m"}, PromptTokens: 2, MaxTokens: 3, Repetitions: 1}
-	if _, err := Generate(ctx, pool, o); err == nil {
-		t.Error("a cancelled measurement has no error")
+	config := filepath.Join(t.TempDir(), "config.json")
+	if err := os.WriteFile(config, []byte(tiny.Config), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	o := GenerateOptions{Models: []string{config}, PromptTokens: 2, MaxTokens: 3, Repetitions: 1}
+	if _, err := Generate(ctx, pool, o); !errors.Is(err, context.Canceled) {
+		t.Errorf("a cancelled measurement ends with %v", err)
 	}
 }
