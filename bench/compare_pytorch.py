@@ -15,11 +15,18 @@ OPENBLAS_* taken out of the environment (a machine may set OPENBLAS_CORETYPE to 
 once with allocator settings that keep its memory from going back to the system after every step (tuned). Every round runs
 all sides once, in alternating order; a side's time is the median of its steps after three to warm up, and a ratio is formed
 inside a round only. Above 1 means that reprise is faster.
+
+OpenBLAS chooses its kernels by the processor; the summary names its choice. A setting may force another, such as
+--settings tuned,tuned:Haswell, to see that the peer is not held back by it.
+
+With --out FILE every side is written down as soon as it is measured, and what FILE holds is not measured again: a long
+comparison may be interrupted, or done in several calls. A new binary wants a new FILE.
 """
 
 import argparse
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -196,28 +203,60 @@ def clean_environment(extra):
 
 
 def run(command, env, threads):
+    """What the command says on stdout, read as JSON, and on stderr."""
     # As many cores as threads: that is also what OpenBLAS goes by, whose own variables are unset.
     cores = sorted(os.sched_getaffinity(0))[:threads]
-    done = subprocess.run(command, env=env, stdout=subprocess.PIPE, text=True, preexec_fn=lambda: os.sched_setaffinity(0, cores))
+    if len(cores) < threads:
+        sys.exit(f"compare_pytorch: --threads {threads}: this process may use {len(cores)} cores")
+    done = subprocess.run(command, env=env, capture_output=True, text=True, preexec_fn=lambda: os.sched_setaffinity(0, cores))
     if done.returncode != 0:
-        sys.exit(f"{' '.join(command)}: exit code {done.returncode}")
-    return json.loads(done.stdout)
+        sys.exit(f"{done.stderr}{' '.join(command)}: exit code {done.returncode}")
+    return json.loads(done.stdout), done.stderr
 
 
 def reprise(a, loss, optimizer, threads):
     command = [a.reprise, "--threads", str(threads), "bench", "step", "--model", a.model, "--loss", loss, "--optimizer", optimizer]
     if a.sequences:
         command += ["--sequences", str(a.sequences)]
-    return run(command + ["--repetitions", str(a.steps), "--json"], clean_environment({}), threads)["results"][0]
+    result, _ = run(command + ["--repetitions", str(a.steps), "--json"], clean_environment({}), threads)
+    return result["results"][0]
 
 
 def pytorch(a, loss, settings, threads):
     command = [sys.executable, os.path.abspath(__file__), "--side", "pytorch", "--model", a.model, "--loss", loss]
-    env = clean_environment(dict(TUNED if settings == "tuned" else {}, OMP_NUM_THREADS=str(threads)))
-    return run(command + ["--threads", str(threads), "--steps", str(a.steps), "--sequences", str(a.sequences)], env, threads)
+    allocator, _, core = settings.partition(":")
+    env = clean_environment(dict(TUNED if allocator == "tuned" else {}, OMP_NUM_THREADS=str(threads), OPENBLAS_VERBOSE="2"))
+    if core:
+        env["OPENBLAS_CORETYPE"] = core
+    command += ["--threads", str(threads), "--steps", str(a.steps), "--sequences", str(a.sequences)]
+    result, said = run(command, env, threads)
+    result["core"] = " ".join(re.findall(r"^Core: (.*)$", said, re.MULTILINE))  # the kernels that OpenBLAS says it took
+    if core and result["core"].lower() != core.lower():
+        sys.exit(f"compare_pytorch: --settings {settings}: OpenBLAS takes {result['core']} instead")
+    return result
 
 
-def compare(a, threads):
+class Notebook:
+    """The sides measured so far, one JSON object a line in the file of --out."""
+
+    def __init__(self, path):
+        self.path, self.seen = path, {}
+        if path and os.path.exists(path):
+            with open(path) as lines:
+                self.seen = {json.dumps(key): result for key, result in map(json.loads, lines)}
+
+    def measure(self, key, side):
+        """What side() measures, or did in an earlier call under the same key."""
+        name = json.dumps(key)
+        if name not in self.seen:
+            self.seen[name] = side()
+            if self.path:
+                with open(self.path, "a") as out:
+                    print(json.dumps([key, self.seen[name]]), file=out)
+        return self.seen[name]
+
+
+def compare(a, threads, notebook):
     """All sides, a.rounds times in turn."""
     sides = {}
     for loss in a.losses.split(","):
@@ -225,13 +264,14 @@ def compare(a, threads):
         sides["reprise", loss] = lambda loss=loss, optimizer=optimizer: reprise(a, loss, optimizer, threads)
         for settings in a.settings.split(","):
             sides["pytorch " + settings, loss] = lambda loss=loss, settings=settings: pytorch(a, loss, settings, threads)
-    ratios, times, memory = {}, {}, {}
+    ratios, times, memory, cores = {}, {}, {}, {}
     for n in range(a.rounds):
         order = list(sides) if n % 2 == 0 else list(sides)[::-1]
-        got = {side: sides[side]() for side in order}
+        got = {side: notebook.measure([a.model, a.sequences, a.steps, threads, n, *side], sides[side]) for side in order}
         for side, r in got.items():
             times.setdefault(side, []).append(r["ms"])
             memory[side] = max(memory.get(side, 0), r["peak_rss_mb"])
+            cores[side] = r.get("core")
         for (ours, loss), r in got.items():
             if ours != "reprise":
                 continue
@@ -247,7 +287,7 @@ def compare(a, threads):
     results = []
     for (loss, peer), values in ratios.items():
         results.append(
-            dict(model=a.model, threads=threads, loss=loss, peer=peer[0], peer_loss=peer[1], ratio=statistics.median(values), lowest=min(values), highest=max(values),
+            dict(model=a.model, threads=threads, loss=loss, peer=peer[0], peer_loss=peer[1], peer_core=cores[peer], ratio=statistics.median(values), lowest=min(values), highest=max(values),
                  ms=statistics.median(times["reprise", loss]), peer_ms=statistics.median(times[peer]),
                  peak_rss_mb=memory["reprise", loss], peer_peak_rss_mb=memory[peer])
         )
@@ -259,11 +299,12 @@ def main():
     p.add_argument("--reprise", default="./reprise", help="the reprise binary")
     p.add_argument("--model", default="llama-15m", choices=SHAPES)
     p.add_argument("--losses", default="full,replay", help="full, replay or both")
-    p.add_argument("--settings", default="default,tuned", help="PyTorch's allocator: default, tuned or both")
+    p.add_argument("--settings", default="default,tuned", help="PyTorch's allocator: default, tuned; with :CORE also OpenBLAS's kernels")
     p.add_argument("--threads", default="1,2")
     p.add_argument("--rounds", type=int, default=3)
     p.add_argument("--steps", type=int, default=5, help="measured steps of a side in a round, after three to warm up")
     p.add_argument("--sequences", type=int, default=0, help="of 256 tokens, per step; 0: the model's usual number")
+    p.add_argument("--out", metavar="FILE", help="write every measured side down, and go on from what FILE holds")
     p.add_argument("--json", action="store_true", help="print the summary as one JSON object, last")
     p.add_argument("--side", choices=["pytorch"], help=argparse.SUPPRESS)
     p.add_argument("--loss", default="full", help=argparse.SUPPRESS)
@@ -271,12 +312,13 @@ def main():
     if a.side:
         a.threads = int(a.threads)
         return pytorch_side(a)
-    results = [r for threads in a.threads.split(",") for r in compare(a, int(threads))]
-    print("\nmedian ratio (lowest to highest), above 1: reprise is faster; peak memory in MB")
+    notebook = Notebook(a.out)
+    results = [r for threads in a.threads.split(",") for r in compare(a, int(threads), notebook)]
+    print("\nmedian ratio (lowest to highest), above 1: reprise is faster; median ms of a step and peak memory in MB of both")
     for r in results:
         print(
-            f"{r['model']}  {r['threads']} threads  reprise {r['loss']:6} against {r['peer']:15} {r['peer_loss']:6}  {r['ratio']:5.2f} "
-            f"({r['lowest']:.2f} to {r['highest']:.2f})  memory {r['peak_rss_mb']:.0f} / {r['peer_peak_rss_mb']:.0f}"
+            f"{r['model']}  {r['threads']} threads  reprise {r['loss']:6} against {r['peer']:15} {r['peer_loss']:6} ({r['peer_core']})  {r['ratio']:5.2f} "
+            f"({r['lowest']:.2f} to {r['highest']:.2f})  ms {r['ms']:.0f} / {r['peer_ms']:.0f}  memory {r['peak_rss_mb']:.0f} / {r['peer_peak_rss_mb']:.0f}"
         )
     if a.json:
         print(json.dumps({"results": results}))

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 
-	"reprise/asm"
 	"reprise/tensor"
 )
 
@@ -14,7 +14,9 @@ import (
 // token costs one row of work; its hidden states have the bits that a Pass over the whole sequence gives.
 type Decoder struct {
 	Model *Model
-	pass  *Pass
+	pass  *Pass    // of several tokens
+	row   *rowPass // of one
+	head  *linear
 	keys  []tensor.Matrix // per block [capacity, KVHeads·HeadDim]
 	vals  []tensor.Matrix
 	n     int // positions held
@@ -23,7 +25,7 @@ type Decoder struct {
 
 // NewDecoder returns an empty decoder.
 func NewDecoder(m *Model, pool *tensor.Pool) *Decoder {
-	d := &Decoder{Model: m, pass: NewPass(m, pool, false)}
+	d := &Decoder{Model: m, pass: NewPass(m, pool, false), row: newRowPass(&m.Config, pool), head: &linear{w: m.head}}
 	d.keys = make([]tensor.Matrix, m.Config.Layers)
 	d.vals = make([]tensor.Matrix, m.Config.Layers)
 	return d
@@ -37,6 +39,9 @@ func (d *Decoder) Reset() { d.n = 0 }
 
 // grow makes room for n positions.
 func (d *Decoder) grow(n int) {
+	if d.pass.rope != nil {
+		d.pass.rope.grow(n)
+	}
 	width := d.Model.Config.KVHeads * d.Model.Config.HeadDim
 	if d.keys[0].Rows >= n {
 		return
@@ -51,6 +56,8 @@ func (d *Decoder) grow(n int) {
 	}
 }
 
+var oneSegment = []int32{0}
+
 // Step appends tokens to the sequence and returns their normalised final hidden states [len(ids), d], valid until the
 // next call. It fails when the sequence would grow beyond the model's positions.
 func (d *Decoder) Step(ids []int32) (*tensor.Matrix, error) {
@@ -58,13 +65,29 @@ func (d *Decoder) Step(ids []int32) (*tensor.Matrix, error) {
 	if d.n+len(ids) > m.Config.MaxPositions {
 		return nil, fmt.Errorf("model: %d tokens exceed the model's %d positions", d.n+len(ids), m.Config.MaxPositions)
 	}
-	b := Batch{IDs: ids, Segments: []int32{0}}
+	b := Batch{IDs: ids, Segments: oneSegment}
 	b.check(m.Config)
 	d.grow(d.n + len(ids))
+	if len(ids) == 1 {
+		h := d.row.step(d, ids[0])
+		d.n++
+		return h, nil
+	}
 	p.start(b, d.n)
 	h := p.run(d)
 	d.n += len(ids)
 	return h, nil
+}
+
+// next appends tokens and computes the logits [1, V] of what follows them.
+func (d *Decoder) next(ids []int32, logits *tensor.Matrix) error {
+	h, err := d.Step(ids)
+	if err != nil {
+		return err
+	}
+	last := h.RowRange(h.Rows-1, h.Rows)
+	d.row.linear(&last, rowPart{d.head, *logits})
+	return nil
 }
 
 // attend keeps the new keys and values of block i and computes its attention over the cache.
@@ -117,13 +140,6 @@ func (j *decodeJob) Do(worker, task int) {
 	}
 }
 
-// Sampling says how the next token is chosen.
-type Sampling struct {
-	Temperature float64 // 0: the most probable id, ties to the smaller one
-	TopP        float64 // keep the smallest set of most probable ids whose mass reaches this; 0 or 1: all
-	Seed        uint64  // stream of the draws: the same seed gives the same text
-}
-
 // ErrPromptEmpty is returned for a prompt without tokens.
 var ErrPromptEmpty = errors.New("model: the prompt holds no tokens, and the tokenizer adds none")
 
@@ -136,7 +152,7 @@ func Generate(ctx context.Context, d *Decoder, prompt []int32, maxTokens int, s 
 			return
 		}
 		d.Reset()
-		next := prompt
+		next, one := prompt, make([]int32, 1)
 		logits := tensor.NewMatrix(1, d.Model.Config.VocabSize)
 		sampler := newSampler(s, d.Model.Config.VocabSize)
 		for i := range maxTokens {
@@ -147,70 +163,19 @@ func Generate(ctx context.Context, d *Decoder, prompt []int32, maxTokens int, s 
 			if i > 0 && d.n == d.Model.Config.MaxPositions {
 				return
 			}
-			h, err := d.Step(next)
-			if err != nil {
+			if err := d.next(next, logits); err != nil {
 				yield(0, err)
 				return
 			}
-			row := h.RowRange(h.Rows-1, h.Rows)
-			d.pass.Pool.MatMulNT(logits, &row, d.Model.head.W, false)
 			id := sampler.pick(logits.Data, uint64(i))
 			if !yield(id, nil) {
 				return
 			}
-			for _, e := range stop {
-				if id == e {
-					return
-				}
+			if slices.Contains(stop, id) {
+				return
 			}
-			next = []int32{id}
+			one[0] = id
+			next = one
 		}
 	}
-}
-
-// sampler draws ids from logits.
-type sampler struct {
-	Sampling
-	p     []float32
-	order []int32
-}
-
-func newSampler(s Sampling, vocab int) *sampler {
-	return &sampler{Sampling: s, p: make([]float32, vocab), order: make([]int32, vocab)}
-}
-
-// Argmax returns the index of the greatest value, the smallest such index on a tie.
-func Argmax(x []float32) int32 {
-	best := 0
-	for i, v := range x {
-		if v > x[best] {
-			best = i
-		}
-	}
-	return int32(best)
-}
-
-// pick chooses the id of step i.
-func (s *sampler) pick(logits []float32, step uint64) int32 {
-	if s.Temperature <= 0 {
-		return Argmax(logits)
-	}
-	asm.Scale(s.p, float32(1/s.Temperature), logits)
-	asm.ExpSum(s.p, s.p, asm.Max(s.p), 0)
-	ids := s.order[:0]
-	var total float64
-	for i, v := range s.p {
-		total += float64(v)
-		ids = append(ids, int32(i))
-	}
-	if s.TopP > 0 && s.TopP < 1 {
-		ids, total = nucleus(ids, s.p, s.TopP*total)
-	}
-	u := tensor.NewRNG(s.Seed, "sample", step).Float64() * total
-	for _, id := range ids {
-		if u -= float64(s.p[id]); u < 0 {
-			return id
-		}
-	}
-	return ids[len(ids)-1]
 }

@@ -47,8 +47,21 @@ type linear struct {
 // New allocates a model with zero weights and no gradients.
 func New(cfg Config) *Model {
 	m := Outline(cfg)
+	// One allocation for all: the system then gives huge pages, also behind matrices that are smaller than one, and reading
+	// the weights once, as generation does for every token, costs few look-ups of pages.
+	size := func(p *tensor.Param) int {
+		rows, cols := rowsCols(p.Shape)
+		return (rows*cols + 15) &^ 15 // each begins at a multiple of 64 bytes
+	}
+	all := 0
 	for _, p := range m.params {
-		p.W = tensor.NewMatrix(rowsCols(p.Shape))
+		all += size(p)
+	}
+	memory := tensor.NewMatrix(1, all).Data
+	for _, p := range m.params {
+		rows, cols := rowsCols(p.Shape)
+		p.W = &tensor.Matrix{Rows: rows, Cols: cols, Stride: cols, Data: memory[: rows*cols : rows*cols]}
+		memory = memory[size(p):]
 	}
 	return m
 }

@@ -5,12 +5,14 @@ import (
 	"fmt"
 
 	"reprise/internal/bench"
+	"reprise/model"
 )
 
 type benchCmd struct {
-	Kernels benchKernelsCmd `cmd:"" help:"Every kernel's rate, and its share of what the machine can do."`
-	Record  benchRecordCmd  `cmd:"" help:"Stage 0 against the same forward pass and head with the logits thrown away."`
-	Step    benchStepCmd    `cmd:"" help:"A training step: time of its parts, share of the processor's peak, memory."`
+	Kernels  benchKernelsCmd  `cmd:"" help:"Every kernel's rate, and its share of what the machine can do."`
+	Record   benchRecordCmd   `cmd:"" help:"Stage 0 against the same forward pass and head with the logits thrown away."`
+	Step     benchStepCmd     `cmd:"" help:"A training step: time of its parts, share of the processor's peak, memory."`
+	Generate benchGenerateCmd `cmd:"" help:"Generation: the prompt's pass against the processor's peak, tokens after it against the memory's."`
 }
 
 type benchRecordCmd struct {
@@ -67,5 +69,41 @@ func (c *benchStepCmd) Run(a *app) error {
 	p := r.Parts
 	a.printf("parts      forward %.1f, backward %.1f, head %.1f, attention %.1f, optimizer %.1f, other %.1f ms\n", p.Forward, p.Backward, p.Head, p.Attention, p.Optimizer, p.Other)
 	a.printf("memory     %8.0f MB at most (%.0f planned)\n", r.PeakRSS, r.Planned)
+	return nil
+}
+
+type benchGenerateCmd struct {
+	Model        []string `default:"llama-15m,llama-135m,gpt2-124m" help:"llama-15m, llama-135m, gpt2-124m or a config.json; weights and ids are random." placeholder:"NAME|FILE,…"`
+	PromptTokens int      `default:"256" help:"Tokens of the prompt."`
+	MaxTokens    int      `default:"64" help:"New tokens."`
+	Temperature  float64  `help:"As in generate; 0: the most probable token." default:"0"`
+	TopP         float64  `help:"As in generate." default:"1"`
+	Repetitions  int      `default:"7" help:"Measured continuations, after one to warm up."`
+	JSON         bool     `name:"json" help:"Print one JSON object."`
+}
+
+func (c *benchGenerateCmd) Run(a *app) error {
+	s := model.Sampling{Temperature: c.Temperature, TopP: c.TopP, Seed: 1}
+	if err := checkSampling("bench", s); err != nil {
+		return err
+	}
+	results, err := bench.Generate(a.ctx, a.pool(), bench.GenerateOptions{
+		Models: c.Model, PromptTokens: c.PromptTokens, MaxTokens: c.MaxTokens, Repetitions: c.Repetitions, Sampling: s,
+	})
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return json.NewEncoder(a.stdout).Encode(map[string]any{"results": results})
+	}
+	a.printf("%-12s %-7s %7s %7s %9s %9s %7s %5s %9s %9s %7s %7s\n", "model", "tier", "threads",
+		"prompt", "ms", "tokens/s", "% peak", "new", "ms/token", "tokens/s", "GB/s", "% read")
+	for _, r := range results {
+		a.printf("%-12s %-7s %7d %7d %9.1f %9.0f %7.1f %5d %9.2f %9.1f %7.1f %7.1f\n", r.Model, r.Tier, r.Threads,
+			r.PromptTokens, r.PrefillMS, r.PrefillPerSecond, 100*r.PrefillShare, r.NewTokens, r.DecodeMS, r.DecodePerSecond, r.DecodeGBs, 100*r.DecodeShare)
+	}
+	for _, r := range results {
+		a.printf("%s: %.1f MB of weights are read for a token; measured beside it: fma %.1f GFLOP/s, read %.1f GB/s\n", r.Model, float64(r.WeightBytes)/1e6, r.Peak, r.ReadGBs)
+	}
 	return nil
 }

@@ -19,13 +19,12 @@ type generateCmd struct {
 }
 
 func (c *generateCmd) Run(a *app) error {
-	switch {
-	case c.MaxTokens < 1:
+	if c.MaxTokens < 1 {
 		return fmt.Errorf("generate: --max-tokens %d: want 1 or more", c.MaxTokens)
-	case !(c.Temperature >= 0 && c.Temperature <= 100):
-		return fmt.Errorf("generate: --temperature %g: want 0 to 100", c.Temperature)
-	case !(c.TopP > 0 && c.TopP <= 1):
-		return fmt.Errorf("generate: --top-p %g: want more than 0 and at most 1", c.TopP)
+	}
+	s := model.Sampling{Temperature: c.Temperature, TopP: c.TopP, Seed: c.Seed}
+	if err := checkSampling("generate", s); err != nil {
+		return err
 	}
 	m, tok, err := load(c.Model)
 	if err != nil {
@@ -55,7 +54,6 @@ func (c *generateCmd) Run(a *app) error {
 	shown := len(tok.Decode(ids, true))
 	a.printf("%s", tok.Decode(ids, true))
 	d := model.NewDecoder(m, a.pool())
-	s := model.Sampling{Temperature: c.Temperature, TopP: c.TopP, Seed: c.Seed}
 	for id, err := range model.Generate(a.ctx, d, prompt, c.MaxTokens, s, stop) {
 		if err != nil {
 			a.printf("\n")
@@ -73,5 +71,16 @@ func (c *generateCmd) Run(a *app) error {
 		a.printf("%s", text[shown:])
 	}
 	a.printf("\n")
+	return nil
+}
+
+// checkSampling checks what flags of a command say.
+func checkSampling(command string, s model.Sampling) error {
+	switch {
+	case !(s.Temperature >= 0 && s.Temperature <= 100):
+		return fmt.Errorf("%s: --temperature %g: want 0 to 100", command, s.Temperature)
+	case !(s.TopP > 0 && s.TopP <= 1):
+		return fmt.Errorf("%s: --top-p %g: want more than 0 and at most 1", command, s.TopP)
+	}
 	return nil
 }

@@ -27,17 +27,22 @@ func (w stopwatch) String() string {
 	return "wall"
 }
 
+// now returns the nanoseconds that the clock has counted, from some beginning.
+func (w stopwatch) now() float64 {
+	if w.thread {
+		t, _ := threadClock()
+		return float64(t)
+	}
+	return float64(time.Since(programStart))
+}
+
+var programStart = time.Now()
+
 // time runs f and returns nanoseconds.
 func (w stopwatch) time(f func()) float64 {
-	if w.thread {
-		start, _ := threadClock()
-		f()
-		end, _ := threadClock()
-		return float64(max(1, end-start))
-	}
-	start := time.Now()
+	start := w.now()
 	f()
-	return float64(max(1, time.Since(start)))
+	return max(1, w.now()-start)
 }
 
 // perCall calls f for about so many nanoseconds, at least once, and returns those of one call.

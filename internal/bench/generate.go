@@ -1,0 +1,136 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+
+	"reprise/asm"
+	"reprise/model"
+	"reprise/tensor"
+)
+
+// GenerateOptions choose what generation is measured on.
+type GenerateOptions struct {
+	Models       []string // llama-15m, llama-135m, gpt2-124m or paths of config.json files
+	PromptTokens int
+	MaxTokens    int // new tokens, the first of which the prompt's pass gives
+	Repetitions  int // measured continuations, after one to warm up
+	Sampling     model.Sampling
+}
+
+// GenerateResult is the continuation of one prompt: medians over the repetitions. Rates are held against yardsticks that were
+// measured before and after every repetition.
+type GenerateResult struct {
+	Model        string `json:"model"`
+	Tier         string `json:"tier"`
+	Threads      int    `json:"threads"`
+	Clock        string `json:"clock"` // thread: processor time of the one thread; wall: the clock on the wall
+	PromptTokens int    `json:"prompt_tokens"`
+	NewTokens    int    `json:"new_tokens"`
+	Repetitions  int    `json:"repetitions"`
+
+	PrefillMS        float64 `json:"prefill_ms"` // of the whole prompt, to its first new token
+	PrefillPerSecond float64 `json:"prefill_tokens_per_s"`
+	PrefillShare     float64 `json:"prefill_share_of_peak"` // 0 on the portable tier
+	Peak             float64 `json:"peak_gflops"`           // fused multiply-adds on the same threads
+
+	DecodeMS        float64 `json:"decode_ms"` // of a token
+	DecodePerSecond float64 `json:"decode_tokens_per_s"`
+	WeightBytes     int     `json:"weight_bytes"` // read for every token: F32 weights of all products, the head's included
+	DecodeGBs       float64 `json:"decode_gb_per_s"`
+	DecodeShare     float64 `json:"decode_share_of_read"`
+	ReadGBs         float64 `json:"read_gb_per_s"` // of memory, on the same threads
+}
+
+// Generate measures generation on models of random weights: the prompt's pass and the tokens after it.
+func Generate(ctx context.Context, pool *tensor.Pool, o GenerateOptions) ([]GenerateResult, error) {
+	var results []GenerateResult
+	for _, name := range o.Models {
+		_, cfg, err := findShape(name)
+		if err != nil {
+			return nil, err
+		}
+		if err := o.validate(cfg); err != nil {
+			return nil, err
+		}
+		m := model.New(cfg)
+		m.Init(1)
+		sharpen(m) // sampling looks at few ids where logits are spread
+		r, err := o.measure(ctx, model.NewDecoder(m, pool), pool)
+		if err != nil {
+			return results, err
+		}
+		r.Model = name
+		results = append(results, r)
+	}
+	return results, nil
+}
+
+func (o *GenerateOptions) validate(cfg model.Config) error {
+	switch {
+	case o.PromptTokens < 1:
+		return fmt.Errorf("bench: --prompt-tokens %d: want 1 or more", o.PromptTokens)
+	case o.MaxTokens < 2:
+		return fmt.Errorf("bench: --max-tokens %d: want 2 or more; the first is the prompt's", o.MaxTokens)
+	case o.PromptTokens+o.MaxTokens-1 > cfg.MaxPositions:
+		return fmt.Errorf("bench: --prompt-tokens %d and --max-tokens %d: the model has %d positions", o.PromptTokens, o.MaxTokens, cfg.MaxPositions)
+	case o.Repetitions < 1:
+		return fmt.Errorf("bench: --repetitions %d: want 1 or more", o.Repetitions)
+	}
+	return nil
+}
+
+// measure continues one prompt again and again.
+func (o *GenerateOptions) measure(ctx context.Context, d *model.Decoder, pool *tensor.Pool) (r GenerateResult, err error) {
+	cfg := d.Model.Config
+	yard, release := NewYardstick(pool)
+	defer release()
+	prompt := randomSequences(1, o.PromptTokens, cfg.VocabSize)[0].IDs
+	bytes := 4 * cfg.MatmulParams()
+	var prefill, decode, peaks, reads, shares, readShares []float64
+	flops, read := yard.GFLOPS(), yard.ReadGBs()
+	for i := range 1 + o.Repetitions {
+		start := yard.watch.now()
+		first, last, n := 0.0, 0.0, 0
+		for _, err := range model.Generate(ctx, d, prompt, o.MaxTokens, o.Sampling, nil) {
+			if err != nil {
+				return r, err
+			}
+			last = yard.watch.now()
+			if n++; n == 1 {
+				first = last
+			}
+		}
+		flopsAfter, readAfter := yard.GFLOPS(), yard.ReadGBs()
+		if i > 0 {
+			a, b := first-start, (last-first)/float64(n-1)
+			prefill, decode = append(prefill, a), append(decode, b)
+			peaks, reads = append(peaks, (flops+flopsAfter)/2), append(reads, (read+readAfter)/2)
+			if flops > 0 {
+				shares = append(shares, prefillFlops(cfg, o.PromptTokens)/a/peaks[i-1])
+			}
+			readShares = append(readShares, float64(bytes)/b/reads[i-1])
+		}
+		flops, read = flopsAfter, readAfter
+	}
+	r = GenerateResult{
+		Tier: asm.Active().String(), Threads: pool.Workers(), Clock: yard.watch.String(),
+		PromptTokens: o.PromptTokens, NewTokens: o.MaxTokens, Repetitions: o.Repetitions,
+		PrefillMS: median(prefill) / 1e6, PrefillShare: median(shares), Peak: median(peaks),
+		DecodeMS: median(decode) / 1e6, DecodeShare: median(readShares), ReadGBs: median(reads), WeightBytes: bytes,
+	}
+	r.PrefillPerSecond = 1e3 * float64(o.PromptTokens) / r.PrefillMS
+	r.DecodePerSecond = 1e3 / r.DecodeMS
+	r.DecodeGBs = float64(bytes) / (1e6 * r.DecodeMS)
+	return r, nil
+}
+
+// prefillFlops is what the prompt's pass costs, counted as a training step is (stepFlops), without its way back. The head
+// sees the last token only:
+//
+//	tokens·(2·body parameters + 4·layers·heads·head_dim·tokens) + 2·V·d
+func prefillFlops(cfg model.Config, tokens int) float64 {
+	t := float64(tokens)
+	attention := 4 * float64(cfg.Layers) * float64(cfg.Heads) * float64(cfg.HeadDim) * t
+	return t*(2*float64(cfg.BodyParams())+attention) + 2*float64(cfg.VocabSize)*float64(cfg.HiddenSize)
+}

@@ -1,0 +1,90 @@
+package model
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"testing"
+
+	"reprise/tensor"
+)
+
+// TestDecoderAllocatesNothing: once the cache is long enough, a token allocates nothing, whatever the family.
+func TestDecoderAllocatesNothing(t *testing.T) {
+	pool := tensor.NewPool(2)
+	defer pool.Close()
+	for name, cfg := range allFamilies(t) {
+		d := NewDecoder(randomModel(cfg, 1), pool)
+		ids := randomIDs(60, cfg.VocabSize, 1)
+		for _, s := range []Sampling{{}, {Temperature: 0.8}, {Temperature: 0.8, TopP: 0.9}} {
+			logits := tensor.NewMatrix(1, cfg.VocabSize)
+			sampler := newSampler(s, cfg.VocabSize)
+			i := 0
+			token := func() {
+				if i == len(ids) {
+					d.Reset()
+					i = 0
+				}
+				if err := d.next(ids[i:i+1], logits); err != nil {
+					t.Fatal(err)
+				}
+				sampler.pick(logits.Data, uint64(i))
+				i++
+			}
+			for range ids {
+				token()
+			}
+			if n := testing.AllocsPerRun(len(ids), token); n != 0 {
+				t.Errorf("%s, %+v: a token allocates %.0f times, want 0", name, s, n)
+			}
+		}
+	}
+}
+
+// TestNucleusIsThatOfSorting: what is left out before sorting is never in the nucleus.
+func TestNucleusIsThatOfSorting(t *testing.T) {
+	rng := tensor.NewRNG(1, "nucleus", 0)
+	kinds := map[string]func() float32{
+		"flat":         func() float32 { return 1 },
+		"uniform":      func() float32 { return float32(rng.Float64()) },
+		"peaked":       func() float32 { return float32(math.Exp(-30 * rng.Float64())) },
+		"ties":         func() float32 { return float32(rng.Intn(4)) / 4 },
+		"mostly zeros": func() float32 { return float32(max(0, rng.Intn(100)-97)) },
+		"subnormal":    func() float32 { return float32(rng.Intn(3)) * math.SmallestNonzeroFloat32 },
+		"a NaN now and then": func() float32 {
+			if rng.Intn(50) == 0 {
+				return float32(math.NaN())
+			}
+			return 0.5
+		},
+	}
+	for name, draw := range kinds {
+		for _, n := range []int{1, 2, 31, 1000} {
+			for _, topP := range []float64{1e-9, 0.3, 0.9, 0.999999, 1} {
+				s := newSampler(Sampling{}, n)
+				var all []int32
+				var total float64
+				for i := range s.p {
+					s.p[i] = draw()
+					all = append(all, int32(i))
+					total += float64(s.p[i])
+				}
+				want := topP * total
+				slices.SortFunc(all, func(a, b int32) int {
+					return cmp.Or(cmp.Compare(s.p[b], s.p[a]), cmp.Compare(a, b))
+				})
+				var mass float64
+				for i, id := range all {
+					if mass += float64(s.p[id]); mass >= want {
+						all = all[:i+1]
+						break
+					}
+				}
+				ids, got := s.nucleus(want)
+				if !slices.Equal(ids, all) || math.Float64bits(got) != math.Float64bits(mass) && !math.IsNaN(mass) {
+					t.Errorf("%s, %d ids, top-p %g: %d ids of mass %g, want %d of %g", name, n, topP, len(ids), got, len(all), mass)
+				}
+			}
+		}
+	}
+}

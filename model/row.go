@@ -1,0 +1,180 @@
+package model
+
+import (
+	"reprise/asm"
+	"reprise/tensor"
+)
+
+// rowPass takes one token through the decoder: the arithmetic of Pass.run on a single row, whose time is that of reading the
+// weights. Products that read the same input are one launch; what lies between them is too little work to be spread.
+type rowPass struct {
+	pool            *tensor.Pool
+	x, h, delta     tensor.Matrix // [1, d]: residual stream, normalised, what a sub-layer adds
+	qkv             tensor.Matrix // [1, queries + keys + values], before the norms of queries and keys
+	q, k, v         tensor.Matrix // its parts
+	acts            activations   // q, k, v, o and stats as attention wants them
+	gate, up, inner tensor.Matrix // [1, intermediate]
+	job             rowJob
+}
+
+func newRowPass(cfg *Config, pool *tensor.Pool) *rowPass {
+	row := func(n int) tensor.Matrix { return *tensor.NewMatrix(1, n) }
+	d, nq, nk := cfg.HiddenSize, cfg.Heads*cfg.HeadDim, cfg.KVHeads*cfg.HeadDim
+	r := &rowPass{pool: pool, x: row(d), h: row(d), delta: row(d), qkv: row(nq + 2*nk)}
+	r.gate, r.up, r.inner = row(cfg.IntermediateSize), row(cfg.IntermediateSize), row(cfg.IntermediateSize)
+	r.q, r.k, r.v = r.qkv.View(0, 1, 0, nq), r.qkv.View(0, 1, nq, nq+nk), r.qkv.View(0, 1, nq+nk, nq+2*nk)
+	r.acts = activations{q: r.q, k: r.k, v: r.v, o: row(nq), stats: make([]rowStat, cfg.Heads)}
+	if cfg.QKNorm {
+		r.acts.q, r.acts.k = row(nq), row(nk)
+	}
+	return r
+}
+
+// step is Decoder.Step for one token.
+func (r *rowPass) step(d *Decoder, id int32) *tensor.Matrix {
+	m, x := d.Model, r.x.Data
+	if m.positions == nil {
+		copy(x, m.embed.W.Row(int(id)))
+	} else {
+		asm.Add(x, m.embed.W.Row(int(id)), m.positions.W.Row(d.n))
+	}
+	eps := float32(m.Config.NormEps)
+	for i := range m.blocks {
+		blk := &m.blocks[i]
+		blk.attnNorm.row(r.h.Data, x, eps)
+		r.project(d, blk, eps)
+		d.attend(i, &r.acts)
+		r.linear(&r.acts.o, rowPart{blk.o, r.delta})
+		asm.Add(x, x, r.delta.Data)
+
+		blk.mlpNorm.row(r.h.Data, x, eps)
+		if blk.gate == nil {
+			r.linear(&r.h, rowPart{blk.up, r.up})
+			asm.GELU(r.inner.Data, r.up.Data)
+		} else {
+			r.linear(&r.h, rowPart{blk.gate, r.gate}, rowPart{blk.up, r.up})
+			asm.SwiGLU(r.inner.Data, r.gate.Data, r.up.Data)
+		}
+		r.linear(&r.inner, rowPart{blk.down, r.delta})
+		asm.Add(x, x, r.delta.Data)
+	}
+	m.norm.row(r.h.Data, x, eps)
+	return &r.h
+}
+
+// project computes query, key and value, normalised and rotated.
+func (r *rowPass) project(d *Decoder, blk *block, eps float32) {
+	if blk.qkv != nil {
+		r.linear(&r.h, rowPart{blk.qkv, r.qkv})
+	} else {
+		r.linear(&r.h, rowPart{blk.q, r.q}, rowPart{blk.k, r.k}, rowPart{blk.v, r.v})
+	}
+	q, k := r.acts.q.Data, r.acts.k.Data
+	if dim := d.Model.Config.HeadDim; blk.qNorm != nil {
+		for h := 0; h < len(q); h += dim {
+			blk.qNorm.row(q[h:h+dim], r.q.Data[h:h+dim], eps)
+		}
+		for h := 0; h < len(k); h += dim {
+			blk.kNorm.row(k[h:h+dim], r.k.Data[h:h+dim], eps)
+		}
+	}
+	if rope := d.pass.rope; rope != nil {
+		rope.rotate(q, d.n, rope.sin)
+		rope.rotate(k, d.n, rope.sin)
+	}
+}
+
+// row normalises one row.
+func (n *norm) row(dst, x []float32, eps float32) {
+	if n.bias == nil {
+		asm.RMSNorm(dst, x, n.gain.W.Data, eps)
+	} else {
+		asm.LayerNorm(dst, x, n.gain.W.Data, n.bias.W.Data, eps)
+	}
+}
+
+// linear computes the outputs of layers that read the same x.
+func (r *rowPass) linear(x *tensor.Matrix, parts ...rowPart) {
+	r.job.start(r.pool, x, parts...)
+	for _, p := range parts {
+		if p.l.bias != nil {
+			asm.Add(p.y.Data, p.y.Data, p.l.bias.W.Data)
+		}
+	}
+}
+
+// rowPart is one product of a rowJob, y = x·W in the layout of l.
+type rowPart struct {
+	l *linear
+	y tensor.Matrix
+}
+
+// rowJob multiplies one row with weights; a task is some of the outputs of one part.
+type rowJob struct {
+	pool    *tensor.Pool
+	x       tensor.Matrix
+	parts   [3]rowPart
+	outputs int // of a task
+}
+
+// A task reads so many bytes of weights if it can be: enough to be worth handing over, not so many that the others wait long
+// for the last.
+const (
+	leastRowTask = 32 << 10
+	mostRowTask  = 1 << 20
+)
+
+// rowStreams is how many rows of a [in, out] matrix are read side by side: as many as a processor fetches ahead by
+// itself. The product stops after each of them and goes on; that cannot be seen in it.
+const rowStreams = 12
+
+// start runs the job.
+func (j *rowJob) start(pool *tensor.Pool, x *tensor.Matrix, parts ...rowPart) {
+	j.pool, j.x, j.parts = pool, *x, [3]rowPart{}
+	copy(j.parts[:], parts)
+	all := 0
+	for _, p := range parts {
+		all += p.y.Cols
+	}
+	bytes := 4 * x.Cols
+	j.outputs = max(leastRowTask/bytes, min(all/(4*pool.Workers()), mostRowTask/bytes))
+	if parts[0].l.conv1D {
+		// A task reads a piece of every row: the fewer, the longer.
+		j.outputs = max(leastRowTask/bytes, (all+pool.Workers()-1)/pool.Workers())
+	}
+	if pool.Workers() == 1 {
+		j.outputs = all
+	}
+	j.outputs = (j.outputs + 15) &^ 15
+	n := 0
+	for _, p := range parts {
+		n += tasks(p.y.Cols, j.outputs)
+	}
+	if all <= j.outputs || pool.Workers() == 1 {
+		for t := range n {
+			j.Do(0, t)
+		}
+		return
+	}
+	pool.Run(n, j)
+}
+
+func (j *rowJob) Do(worker, task int) {
+	i := 0
+	for ; task >= tasks(j.parts[i].y.Cols, j.outputs); i++ {
+		task -= tasks(j.parts[i].y.Cols, j.outputs)
+	}
+	p := &j.parts[i]
+	lo, hi := task*j.outputs, min((task+1)*j.outputs, p.y.Cols)
+	y := p.y.View(0, 1, lo, hi)
+	if !p.l.conv1D {
+		w := p.l.w.W.RowRange(lo, hi)
+		j.pool.Scratch(worker).MatMulNT(&y, &j.x, &w, false)
+		return
+	}
+	for k := 0; k < j.x.Cols; k += rowStreams {
+		end := min(k+rowStreams, j.x.Cols)
+		x, w := j.x.View(0, 1, k, end), p.l.w.W.View(k, end, lo, hi)
+		j.pool.Scratch(worker).MatMul(&y, &x, &w, k > 0)
+	}
+}
