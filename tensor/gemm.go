@@ -12,9 +12,10 @@ const (
 	// shortK bounds the chains where A is packed, and those longer than maxK: a
 	// panel of A, read again for every panel of B, then stays in the first-level
 	// cache, which is worth more than C's visits cost.
-	shortK = 320
-	// packed is how much of B is packed at a time if its panels are used more than
-	// once: a part of the third-level cache.
+	shortK = 256
+	// packed is how much of B is packed at a time where all workers use it, and
+	// how much of C may be visited again and again: a part of the third-level
+	// cache.
 	packed = 3 << 19
 	// blockA and blockB are the parts of packed A and B that meet in the
 	// second-level cache.
@@ -120,20 +121,25 @@ func newBlocking(g *gemm, t asm.Tiling) blocking {
 		bl.nb = t.Cols
 	}
 	if bl.mc < g.m {
-		bl.keepPanels(g)
+		// Panels that stay in the second-level cache are worth more visits of C,
+		// unless those go to memory.
+		most := blockB
+		if g.m*g.n > packed {
+			most = packed
+		}
+		bl.keepPanels(g, most)
 	}
 	return bl
 }
 
-// keepPanels makes room for the panels that several blocks of A use.
-func (bl *blocking) keepPanels(g *gemm) {
+// keepPanels makes room for panels that several blocks of A use: about most values
+// of B, but at least one chain of all its columns where packed allows that.
+func (bl *blocking) keepPanels(g *gemm, most int) {
 	bl.keep = true
 	bl.nc = even(g.n, max(bl.t.Cols, packed/bl.kc), bl.t.Cols)
 	bl.nb = min(bl.nb, bl.nc)
 	chunks := (g.k + bl.kc - 1) / bl.kc
-	most := max(1, packed/(bl.kc*bl.nc))
-	rounds := (chunks + most - 1) / most
-	bl.kp = bl.kc * ((chunks + rounds - 1) / rounds)
+	bl.kp = bl.kc * even(chunks, max(1, most/(bl.kc*bl.nc)), 1)
 }
 
 // place is the distance between panels of B.
@@ -234,7 +240,7 @@ func even(total, most, unit int) int {
 		return total
 	}
 	parts := (total + most - 1) / most
-	return (total/parts + unit) / unit * unit
+	return ((total+parts-1)/parts + unit - 1) / unit * unit
 }
 
 // packsA says whether to pack A: not if B is so narrow that A is read a few

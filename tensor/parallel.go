@@ -16,6 +16,7 @@ const (
 	copyCost      = 8
 	transposeCost = 12
 	readCost      = 1
+	sharedCost    = 4 // of packed panels that lie in the third-level cache
 )
 
 // barrier is the cost of waiting for all workers twice.
@@ -91,7 +92,7 @@ func (j *productJob) share() {
 	if bl.packA {
 		bl.mc = min(bl.mc, even(j.cut.rows, bl.mc, t.Rows))
 	}
-	bl.keepPanels(g)
+	bl.keepPanels(g, packed)
 	j.blocking = bl
 	// Any worker may get any task: all buffers grow now, not in the middle of a
 	// later step.
@@ -168,7 +169,7 @@ func grid(g *gemm, workers int) cut {
 				continue
 			}
 			k := float64(g.k)
-			cost := rounds*k*float64(m*cols+costA*m+readCost*cols) + k*float64(costB*g.n)/float64(workers) +
+			cost := rounds*k*float64(m*cols+costA*m+sharedCost*cols) + k*float64(costB*g.n)/float64(workers) +
 				barrier*math.Ceil(k*float64(g.n)/packed)
 			if cost < least {
 				best, least = cut{height * t.Rows, width * t.Cols, n, true}, cost
