@@ -18,6 +18,7 @@ type dotArgs struct {
 	acc  *[16]float32 // the first of m
 	b    [16]*float32
 	next [16]*float32 // what will be b afterwards: to be fetched from memory meanwhile
+	step int          // bytes by which next goes on for every 16 columns of b
 }
 
 // DotRows computes a matrix product of a few rows of a with a transposed b, whose
@@ -56,8 +57,8 @@ func DotRows(m, n, k int, a []float32, aRow int, b []float32, bRow int, c []floa
 		}
 		for l := range t.b {
 			t.b[l] = &b[(j+min(l, cols-1))*bRow]
-			t.next[l] = &b[min(j+16+l, n-1)*bRow]
 		}
+		t.fetch(j+16, n, k, b, bRow)
 		// b is in a near cache when more rows of a than the kernels take read it
 		// again.
 		for i := 0; i < m; i += most {
@@ -67,6 +68,22 @@ func DotRows(m, n, k int, a []float32, aRow int, b []float32, bRow int, c []floa
 		for i := range m {
 			copy(c[i*cRow+j:][:cols], sums[i][:])
 		}
+	}
+}
+
+// fetch points next at the 16 rows of b from j on. Rows without gaps between them
+// are fetched in the order of memory, for which processors are made.
+func (t *dotArgs) fetch(j, n, k int, b []float32, bRow int) {
+	if bRow == k && j+16 <= n && k >= 16 {
+		t.step = 16 * 64
+		for l := range t.next {
+			t.next[l] = &b[j*bRow+l*16]
+		}
+		return
+	}
+	t.step = 64
+	for l := range t.next {
+		t.next[l] = &b[min(j+l, n-1)*bRow]
 	}
 }
 
@@ -104,7 +121,7 @@ func (t dotArgs) run(acc [][16]float32, k int, a []float32) {
 		if l+step < k {
 			for j := range t.b {
 				t.b[j] = (*float32)(unsafe.Add(unsafe.Pointer(t.b[j]), 4*step))
-				t.next[j] = (*float32)(unsafe.Add(unsafe.Pointer(t.next[j]), 4*step))
+				t.next[j] = (*float32)(unsafe.Add(unsafe.Pointer(t.next[j]), step/16*t.step))
 			}
 		}
 	}

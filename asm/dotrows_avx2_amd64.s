@@ -14,6 +14,7 @@
 //	AX       t                        SI       a
 //	DX       offset in the rows of b  CX       k
 //	R8-R13 BX DI  8 rows of b         R14      scratch
+//	R15      offset in t.next
 
 // FMAAn and FMABn add a column for n rows of a, whose values are at the offset at:
 // to the accumulators of rows 0-7 of b, of rows 8-15.
@@ -50,14 +51,14 @@
 
 // FETCH asks for the columns of 8 rows of t.next. Clobbers R14.
 #define FETCH(off) \
-	MOVQ (dotArgs_next+off+0)(AX), R14; PREFETCHT1 (R14)(DX*1); \
-	MOVQ (dotArgs_next+off+8)(AX), R14; PREFETCHT1 (R14)(DX*1); \
-	MOVQ (dotArgs_next+off+16)(AX), R14; PREFETCHT1 (R14)(DX*1); \
-	MOVQ (dotArgs_next+off+24)(AX), R14; PREFETCHT1 (R14)(DX*1); \
-	MOVQ (dotArgs_next+off+32)(AX), R14; PREFETCHT1 (R14)(DX*1); \
-	MOVQ (dotArgs_next+off+40)(AX), R14; PREFETCHT1 (R14)(DX*1); \
-	MOVQ (dotArgs_next+off+48)(AX), R14; PREFETCHT1 (R14)(DX*1); \
-	MOVQ (dotArgs_next+off+56)(AX), R14; PREFETCHT1 (R14)(DX*1)
+	MOVQ (dotArgs_next+off+0)(AX), R14; PREFETCHT1 (R14)(R15*1); \
+	MOVQ (dotArgs_next+off+8)(AX), R14; PREFETCHT1 (R14)(R15*1); \
+	MOVQ (dotArgs_next+off+16)(AX), R14; PREFETCHT1 (R14)(R15*1); \
+	MOVQ (dotArgs_next+off+24)(AX), R14; PREFETCHT1 (R14)(R15*1); \
+	MOVQ (dotArgs_next+off+32)(AX), R14; PREFETCHT1 (R14)(R15*1); \
+	MOVQ (dotArgs_next+off+40)(AX), R14; PREFETCHT1 (R14)(R15*1); \
+	MOVQ (dotArgs_next+off+48)(AX), R14; PREFETCHT1 (R14)(R15*1); \
+	MOVQ (dotArgs_next+off+56)(AX), R14; PREFETCHT1 (R14)(R15*1)
 
 // FOUR adds four columns. Register r takes those of rows r and r+4; a 4x4
 // transposition inside the halves then gives one register for each k.
@@ -95,6 +96,7 @@
 	MOVQ dotArgs_a(AX), SI;      \
 	MOVQ dotArgs_k(AX), CX;      \
 	XORQ DX, DX;                 \
+	XORQ R15, R15;               \
 	GET;                         \
 	SUBQ $16, CX;                \
 	JLT  tail;                   \
@@ -106,6 +108,7 @@
 	FETCH(64);                   \
 	SIXTEEN(M, FMAB);            \
 	ADDQ $64, DX;                \
+	ADDQ dotArgs_step(AX), R15;  \
 	ADDQ $(64*M), SI;            \
 	SUBQ $16, CX;                \
 	JGE  loop;                   \

@@ -13,6 +13,7 @@
 //	AX       t.b                      DX       offset in the rows of b
 //	SI       a                        CX       k
 //	BX       acc                      R9 R10   scratch
+//	R11 R12  offset in t.next, step
 //	K7       the columns of the last block
 
 // FMAn(at, col) adds a column of the block for n rows of a, whose values are at
@@ -50,8 +51,8 @@
 	PAIR(off0, off1, lo, hi);  \
 	MOVQ       (128+off0)(AX), R9;  \
 	MOVQ       (128+off1)(AX), R10; \
-	PREFETCHT1 (R9)(DX*1);          \
-	PREFETCHT1 (R10)(DX*1)
+	PREFETCHT1 (R9)(R11*1);         \
+	PREFETCHT1 (R10)(R11*1)
 
 #define COLUMNS(M, FMA) \
 	FMA((0*4*M), Z0); \
@@ -96,6 +97,8 @@
 	MOVQ  dotArgs_acc(AX), BX;     \
 	LEAQ  dotArgs_b(AX), AX;       \
 	XORQ  DX, DX;                  \
+	XORQ  R11, R11;                \
+	MOVQ  (dotArgs_step-dotArgs_b)(AX), R12; \
 	GET;                           \
 	SUBQ  $16, CX;                 \
 	JLT   tail;                    \
@@ -103,6 +106,7 @@
 	TRANSPOSE(FETCH);              \
 	COLUMNS(M, FMA);               \
 	ADDQ  $64, DX;                 \
+	ADDQ  R12, R11;                \
 	ADDQ  $(64*M), SI;             \
 	SUBQ  $16, CX;                 \
 	JGE   loop;                    \

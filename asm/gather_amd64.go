@@ -26,7 +26,7 @@ func gatherDotTier(dst, h, w []float32, stride int, ids []int32) {
 		return
 	}
 	row := func(id int32) *float32 { return &w[int(id)*stride:][:len(h)][0] }
-	var t dotArgs
+	t := dotArgs{step: 64}
 	for i := range t.next {
 		t.next[i] = row(ids[min(i, len(ids)-1)])
 	}

@@ -75,9 +75,15 @@ func packCopy(dst []float32, dstK int, src []float32, srcK, n, k int) bool {
 		return true
 	case useAVX2 && !useAVX512 && k > 1 && n <= 16 && srcK >= gemmWidth(n) && len(dst) >= (k-1)*dstK+gemmWidth(n):
 		// Whole vectors: behind n they take what follows in the row, but not
-		// in the last row, behind which nothing may follow.
-		packCopyAVX2(&dst[0], dstK, &src[0], srcK, k-1, gemmWidth(n))
-		copy(dst[(k-1)*dstK:(k-1)*dstK+n], src[(k-1)*srcK:])
+		// in the last row if nothing follows behind it.
+		whole := k
+		if len(src) < (k-1)*srcK+gemmWidth(n) {
+			whole--
+		}
+		packCopyAVX2(&dst[0], dstK, &src[0], srcK, whole, gemmWidth(n))
+		if whole < k {
+			copy(dst[whole*dstK:whole*dstK+n], src[whole*srcK:])
+		}
 		return true
 	}
 	return false

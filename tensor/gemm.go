@@ -6,15 +6,20 @@ import "reprise/asm"
 // 41(3), 2015). Sizes are in float32 and suit a second-level cache of 512 KB or
 // more; the optimum is flat. None of them can be seen in a result.
 const (
-	// maxK is the longest chain computed without a pause: C is read and written
-	// once for every started maxK.
+	// maxK is the longest chain computed without a pause where A stays in place:
+	// C is read and written once for every started maxK.
 	maxK = 3072
-	// packed is how much of B is packed at a time: a part of the third-level
-	// cache. A is packed anew for each part.
+	// shortK bounds the chains where A is packed, and those longer than maxK: a
+	// panel of A, read again for every panel of B, then stays in the first-level
+	// cache, which is worth more than C's visits cost.
+	shortK = 256
+	// packed is how much of B is packed at a time where all workers use it, and
+	// how much of C may be visited again and again: a part of the third-level
+	// cache.
 	packed = 3 << 19
 	// blockA and blockB are the parts of packed A and B that meet in the
 	// second-level cache.
-	blockA = 96 << 10
+	blockA = 24 << 10
 	blockB = 160 << 10
 	// packRows is how many rows of k are copied before the next panel: it keeps
 	// the reads sequential, and is so low that the lines of all of them, of which
@@ -79,44 +84,120 @@ func stripes(g *gemm, t asm.Tiling) {
 
 // blocked computes a product with B, and A where that pays, packed.
 func (s *Scratch) blocked(g *gemm, t asm.Tiling) {
-	kc := even(g.k, maxK, 16)
-	nc := even(g.n, max(t.Cols, packed/kc), t.Cols)
-	mc := g.m
-	packA := t.PackA || packsA(g, t)
-	var abuf []float32
-	if packA {
-		mc = even(g.m, max(t.Rows, blockA/kc), t.Rows)
-		abuf = grow(&s.a, (mc+t.Rows-1)/t.Rows*t.LeadA*kc)
+	bl := newBlocking(g, t)
+	b := grow(&s.b, bl.size())
+	for j0 := 0; j0 < g.n; j0 += bl.nc {
+		for l0 := 0; l0 < g.k; l0 += bl.kp {
+			p := panels{b: b, j0: j0, j1: min(j0+bl.nc, g.n), l0: l0, l1: min(l0+bl.kp, g.k)}
+			s.multiply(g, &bl, &p, 0, g.m, p.j0, p.j1)
+		}
 	}
-	nb := even(min(g.n, nc), max(t.Cols, blockB/kc), t.Cols)
-	place := t.Cols * kc
-	// If A is one block, no part of B is needed twice: all share a place.
-	if mc >= g.m {
-		nc = nb
-	}
-	if g.m <= t.Rows {
-		nb, nc = t.Cols, t.Cols
-	}
-	bbuf := grow(&s.b, (nc+t.Cols-1)/t.Cols*place)
+}
 
-	for j0 := 0; j0 < g.n; j0 += nc {
-		j1 := min(j0+nc, g.n)
-		for l0 := 0; l0 < g.k; l0 += kc {
-			k := min(kc, g.k-l0)
-			for i0 := 0; i0 < g.m; i0 += mc {
-				i1 := min(i0+mc, g.m)
-				part := block{t: t, l0: l0, k: k, place: place, b: bbuf, packed: packA, a: abuf}
-				if packA {
-					packBlock(abuf, g, t, i0, i1-i0, l0, k)
+// blocking is how a product with packed panels is cut.
+type blocking struct {
+	t     asm.Tiling
+	packA bool
+	kc    int // values of k computed without a pause
+	mc    int // rows of A that are packed at a time, or all
+	nb    int // columns of B that meet them in the second-level cache
+	// kp rows and nc columns of B are packed at a time. keep says that they stay
+	// until the last rows of A have met them; otherwise nb columns of kc rows are
+	// used as soon as they are packed and give their place to the next.
+	kp, nc int
+	keep   bool
+}
+
+func newBlocking(g *gemm, t asm.Tiling) blocking {
+	bl := blocking{t: t, packA: t.PackA || packsA(g, t), kc: g.k, mc: g.m, kp: g.k, nc: g.n}
+	if bl.packA || g.k > maxK {
+		bl.kc = even(g.k, shortK, 16)
+	}
+	if bl.packA {
+		bl.mc = even(g.m, max(t.Rows, blockA/bl.kc), t.Rows)
+	}
+	bl.nb = even(g.n, max(t.Cols, blockB/bl.kc), t.Cols)
+	if g.m <= t.Rows {
+		bl.nb = t.Cols
+	}
+	if bl.mc < g.m {
+		// Panels that stay in the second-level cache are worth more visits of C,
+		// unless those go to memory.
+		most := blockB
+		if g.m*g.n > packed {
+			most = packed
+		}
+		bl.keepPanels(g, most)
+	}
+	return bl
+}
+
+// keepPanels makes room for panels that several blocks of A use: about most values
+// of B, but at least one chain of all its columns where packed allows that.
+func (bl *blocking) keepPanels(g *gemm, most int) {
+	bl.keep = true
+	bl.nc = even(g.n, max(bl.t.Cols, packed/bl.kc), bl.t.Cols)
+	bl.nb = min(bl.nb, bl.nc)
+	chunks := (g.k + bl.kc - 1) / bl.kc
+	bl.kp = bl.kc * even(chunks, max(1, most/(bl.kc*bl.nc)), 1)
+}
+
+// place is the distance between panels of B.
+func (bl *blocking) place() int { return bl.t.Cols * bl.kc }
+
+// chunk is the distance between the panels of kc rows of B and those of the next.
+func (bl *blocking) chunk() int { return (bl.nc + bl.t.Cols - 1) / bl.t.Cols * bl.place() }
+
+// size is the length of the buffer for the panels of B.
+func (bl *blocking) size() int {
+	if bl.keep {
+		return (bl.kp + bl.kc - 1) / bl.kc * bl.chunk()
+	}
+	return (bl.nb + bl.t.Cols - 1) / bl.t.Cols * bl.place()
+}
+
+// sizeA is the length of the buffer for the panels of A.
+func (bl *blocking) sizeA() int {
+	if !bl.packA {
+		return 0
+	}
+	return (bl.mc + bl.t.Rows - 1) / bl.t.Rows * bl.t.LeadA * bl.kc
+}
+
+// panels are the rows l0 to l1 and columns j0 to j1 of B as panels in b. ready
+// says that they are packed; otherwise multiply packs them when it meets them.
+type panels struct {
+	b              []float32
+	j0, j1, l0, l1 int
+	ready          bool
+}
+
+// at returns the panels of the kc rows from l on and of the columns from j on.
+func (p *panels) at(bl *blocking, l, j int) []float32 {
+	if !bl.keep {
+		return p.b
+	}
+	return p.b[(l-p.l0)/bl.kc*bl.chunk()+(j-p.j0)/bl.t.Cols*bl.place():]
+}
+
+// multiply computes rows i0 to i1 and columns j0 to j1 over the rows of B that p
+// holds. j0 is where a panel begins.
+func (s *Scratch) multiply(g *gemm, bl *blocking, p *panels, i0, i1, j0, j1 int) {
+	abuf := grow(&s.a, bl.sizeA())
+	for i := i0; i < i1; i += bl.mc {
+		m := min(bl.mc, i1-i)
+		for l := p.l0; l < p.l1; l += bl.kc {
+			part := block{t: bl.t, l0: l, k: min(bl.kc, p.l1-l), place: bl.place(), packed: bl.packA, a: abuf}
+			if bl.packA {
+				packBlock(abuf, g, bl.t, i, m, l, part.k)
+			}
+			for j := j0; j < j1; j += bl.nb {
+				n := min(bl.nb, j1-j)
+				part.b = p.at(bl, l, j)
+				if !p.ready && i == i0 {
+					packB(part.b, part.place, g, bl.t, j, n, l, part.k)
 				}
-				for j := j0; j < j1; j += nb {
-					n := min(nb, j1-j)
-					part.b = bbuf[(j-j0)/t.Cols*place:]
-					if i0 == 0 {
-						packB(part.b, place, g, t, j, n, l0, k)
-					}
-					part.run(g, i0, i1, j, j+n)
-				}
+				part.run(g, i, i+m, j, j+n)
 			}
 		}
 	}
@@ -159,7 +240,7 @@ func even(total, most, unit int) int {
 		return total
 	}
 	parts := (total + most - 1) / most
-	return (total/parts + unit) / unit * unit
+	return ((total+parts-1)/parts + unit - 1) / unit * unit
 }
 
 // packsA says whether to pack A: not if B is so narrow that A is read a few

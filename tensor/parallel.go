@@ -1,6 +1,10 @@
 package tensor
 
-import "reprise/asm"
+import (
+	"math"
+
+	"reprise/asm"
+)
 
 // serialWork is the number of multiply-adds that are not worth a launch: about
 // 30 microseconds of one core.
@@ -12,21 +16,51 @@ const (
 	copyCost      = 8
 	transposeCost = 12
 	readCost      = 1
+	sharedCost    = 4 // of packed panels that lie in the third-level cache
 )
+
+// barrier is the cost of waiting for all workers twice.
+const barrier = 1 << 17
 
 // productJob computes a product, cut into a grid of about equal parts of C.
 type productJob struct {
-	pool       *Pool
-	g          gemm
-	rows, cols int // of a part
-	across     int // parts side by side
+	pool *Pool
+	g    gemm
+	cut  cut
+
+	// If the parts share packed panels of B:
+	blocking blocking
+	panels   panels
+	buf      []float32
+	group    int // columns that one task packs
 }
 
 // Do computes one part.
 func (j *productJob) Do(worker, task int) {
-	i0, j0 := task/j.across*j.rows, task%j.across*j.cols
-	part := j.g.part(i0, min(i0+j.rows, j.g.m), j0, min(j0+j.cols, j.g.n))
-	j.pool.scratch[worker].gemm(part)
+	s := &j.pool.scratch[worker]
+	n := j.g.n
+	if j.cut.shared {
+		n = j.panels.j1 - j.panels.j0
+	}
+	across := (n + j.cut.cols - 1) / j.cut.cols
+	i0, j0 := task/across*j.cut.rows, task%across*j.cut.cols
+	i1, j1 := min(i0+j.cut.rows, j.g.m), min(j0+j.cut.cols, n)
+	if j.cut.shared {
+		s.multiply(&j.g, &j.blocking, &j.panels, i0, i1, j.panels.j0+j0, j.panels.j0+j1)
+		return
+	}
+	s.gemm(j.g.part(i0, i1, j0, j1))
+}
+
+// packJob packs the panels that the parts of a product share: a group of columns
+// and kc rows for each task.
+type packJob productJob
+
+func (j *packJob) Do(_, task int) {
+	p, bl := &j.panels, &j.blocking
+	groups := (p.j1 - p.j0 + j.group - 1) / j.group
+	l, col := p.l0+task/groups*bl.kc, p.j0+task%groups*j.group
+	packB(p.at(bl, l, col), bl.place(), &j.g, bl.t, col, min(j.group, p.j1-col), l, min(bl.kc, p.l1-l))
 }
 
 // gemm computes a product over the workers.
@@ -40,55 +74,107 @@ func (p *Pool) gemm(g gemm) {
 		return
 	}
 	j := &p.product
-	var tasks int
-	j.rows, j.cols, tasks = grid(&g, len(p.scratch))
-	j.across = (g.n + j.cols - 1) / j.cols
-	j.g = g
-	p.Run(tasks, j)
+	j.g, j.cut = g, grid(&g, len(p.scratch))
+	if j.cut.shared {
+		j.share()
+	} else {
+		p.Run(j.cut.tasks, j)
+	}
 	j.g = gemm{}
+}
+
+// share computes a product in rounds: all workers pack panels of B, then all use
+// them.
+func (j *productJob) share() {
+	g, t := &j.g, asm.GEMMTiling()
+	workers := len(j.pool.scratch)
+	bl := newBlocking(g, t)
+	if bl.packA {
+		bl.mc = min(bl.mc, even(j.cut.rows, bl.mc, t.Rows))
+	}
+	bl.keepPanels(g, packed)
+	j.blocking = bl
+	// Any worker may get any task: all buffers grow now, not in the middle of a
+	// later step.
+	for w := range workers {
+		grow(&j.pool.scratch[w].a, bl.sizeA())
+	}
+	b := grow(&j.buf, bl.size())
+	down := (g.m + j.cut.rows - 1) / j.cut.rows
+	for j0 := 0; j0 < g.n; j0 += bl.nc {
+		for l0 := 0; l0 < g.k; l0 += bl.kp {
+			j.panels = panels{b: b, j0: j0, j1: min(j0+bl.nc, g.n), l0: l0, l1: min(l0+bl.kp, g.k), ready: true}
+			n := j.panels.j1 - j0
+			chunks := (j.panels.l1 - l0 + bl.kc - 1) / bl.kc
+			j.group = max(1, n*chunks/(4*workers*t.Cols)) * t.Cols
+			j.pool.Run(chunks*((n+j.group-1)/j.group), (*packJob)(j))
+			j.pool.Run(down*((n+j.cut.cols-1)/j.cut.cols), j)
+		}
+	}
 }
 
 // cost is that of a part of m rows and n columns, in multiply-adds.
 func (g *gemm) cost(m, n int) float64 {
-	costA, costB := readCost, copyCost
+	costA, costB := g.operandCosts()
+	return float64(g.k) * float64(m*n+costA*m+costB*n)
+}
+
+// operandCosts are the costs of bringing a value of A and of B to the tiles.
+func (g *gemm) operandCosts() (costA, costB int) {
+	costA, costB = readCost, copyCost
 	if t := asm.GEMMTiling(); t.Rows > 0 && packsA(g, t) {
 		costA = copyCost
 	}
 	if g.bCol != 1 {
 		costB = transposeCost
 	}
-	return float64(g.k) * float64(m*n+costA*m+costB*n)
+	return costA, costB
 }
 
-// grid cuts a product for so many workers: the rows and columns of a part and
-// the number of parts. It weighs idle workers against what every part packs and
-// reads anew, and prefers small parts where that costs nothing, because workers
-// are never equally fast.
-func grid(g *gemm, workers int) (rows, cols, tasks int) {
+// cut is a grid over C.
+type cut struct {
+	rows, cols int // of a part
+	tasks      int // parts
+	// shared says that the workers pack B together, once. Otherwise each part is a
+	// product of its own, which packs what it needs of B.
+	shared bool
+}
+
+// grid cuts a product for so many workers. It weighs idle workers against what
+// every part packs and reads anew, and prefers small parts where that costs
+// nothing, because workers are never equally fast.
+func grid(g *gemm, workers int) cut {
 	t := asm.GEMMTiling()
+	mayShare := g.m > 2*t.Rows
 	if t.Rows == 0 {
-		t = asm.Tiling{Rows: 4, Cols: 4, Step: 1}
+		t, mayShare = asm.Tiling{Rows: 4, Cols: 4, Step: 1}, false
 	}
 	down, across := (g.m+t.Rows-1)/t.Rows, (g.n+t.Cols-1)/t.Cols // in tiles
-	best := 0.0
+	costA, costB := g.operandCosts()
+	best, least := cut{g.m, g.n, 1, false}, math.Inf(1)
 	for x := 1; x <= min(across, 4*workers); x++ {
 		width := (across + x - 1) / x
 		for parts := workers; parts <= 4*workers; parts += workers {
 			height := max(1, (down*x+parts-1)/parts)
 			n := ((across + width - 1) / width) * ((down + height - 1) / height)
-			part := g.cost(min(g.m, height*t.Rows), min(g.n, width*t.Cols))
-			if part < serialWork && n > workers {
+			m, cols := min(g.m, height*t.Rows), min(g.n, width*t.Cols)
+			if g.cost(m, cols) < serialWork && n > workers {
 				continue
 			}
-			rounds := (n + workers - 1) / workers
-			cost := (float64(rounds) + 0.1) * part
-			if tasks == 0 || cost < best {
-				best, rows, cols, tasks = cost, height*t.Rows, width*t.Cols, n
+			rounds := float64((n+workers-1)/workers) + 0.1
+			if cost := rounds * g.cost(m, cols); cost < least {
+				best, least = cut{height * t.Rows, width * t.Cols, n, false}, cost
+			}
+			if !mayShare {
+				continue
+			}
+			k := float64(g.k)
+			cost := rounds*k*float64(m*cols+costA*m+sharedCost*cols) + k*float64(costB*g.n)/float64(workers) +
+				barrier*math.Ceil(k*float64(g.n)/packed)
+			if cost < least {
+				best, least = cut{height * t.Rows, width * t.Cols, n, true}, cost
 			}
 		}
 	}
-	if tasks == 0 {
-		return g.m, g.n, 1
-	}
-	return rows, cols, tasks
+	return best
 }

@@ -216,12 +216,12 @@ func TestGrid(t *testing.T) {
 					if v.tb {
 						g.bK, g.bCol = 1, d[2]
 					}
-					rows, cols, tasks := grid(&g, workers)
-					if got := (g.m + rows - 1) / rows * ((g.n + cols - 1) / cols); got != tasks {
-						t.Errorf("%v for %d: %d parts of %d×%d, says %d", d, workers, got, rows, cols, tasks)
+					c := grid(&g, workers)
+					if got := (g.m + c.rows - 1) / c.rows * ((g.n + c.cols - 1) / c.cols); got != c.tasks {
+						t.Errorf("%v for %d: %d parts of %d×%d, says %d", d, workers, got, c.rows, c.cols, c.tasks)
 					}
-					if g.m*g.n > 1<<18 && tasks < workers*9/10 {
-						t.Errorf("%s %v: %d parts for %d workers", v.name, d, tasks, workers)
+					if g.m*g.n > 1<<18 && c.tasks < workers*9/10 {
+						t.Errorf("%s %v: %d parts for %d workers", v.name, d, c.tasks, workers)
 					}
 				}
 			}
