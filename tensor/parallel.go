@@ -169,8 +169,8 @@ func grid(g *gemm, workers int) cut {
 				continue
 			}
 			k := float64(g.k)
-			cost := rounds*k*float64(m*cols+costA*m+sharedCost*cols) + k*float64(costB*g.n)/float64(workers) +
-				barrier*math.Ceil(k*float64(g.n)/packed)
+			cost := float64(rounds*k*float64(m*cols+costA*m+sharedCost*cols)) + float64(k*float64(costB*g.n)/float64(workers)) +
+				float64(barrier*math.Ceil(k*float64(g.n)/packed))
 			if cost < least {
 				best, least = cut{height * t.Rows, width * t.Cols, n, true}, cost
 			}
