@@ -212,6 +212,7 @@ func (a *attention) plan(b Batch) {
 		total += float64((hi - lo) * (hi - lo) * a.cfg.KVHeads)
 	}
 	a.reserve(longest, len(b.IDs))
+	a.parts = a.parts[:0]
 	a.waves = a.longestShare(b) > 1.15*total/float64(workers)
 	for i := range b.Segments {
 		lo, hi := b.segment(i)
