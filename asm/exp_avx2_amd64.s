@@ -115,8 +115,14 @@ masked: \
 short: \
 	TAILMASK; \
 	SUMMASKED(PRE, 0, Y8); \
+	CMPQ CX, $8; \
+	JLE  done; \
 	SUMMASKED(PRE, 32, Y9); \
+	CMPQ CX, $16; \
+	JLE  done; \
 	SUMMASKED(PRE, 64, Y10); \
+	CMPQ CX, $24; \
+	JLE  done; \
 	SUMMASKED(PRE, 96, Y11); \
 	XORQ DX, DX; \
 	LEAQ ·maskTable+256(SB), R9; \

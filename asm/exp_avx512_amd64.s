@@ -114,6 +114,7 @@ halves: \
 	SUMHALF(PRE, LOADK, STOREK, KEEP, Z8); \
 	ADDQ $16, AX; \
 	SHRL $16, R9; \
+	JZ   done; \
 	KMOVW R9, K7; \
 	SUMHALF(PRE, LOADK, STOREK, KEEP, Z9); \
 	ADDQ $16, AX; \

@@ -204,21 +204,21 @@ func (p *Pass) attend(a *activations, window int) {
 // plan divides the attention of a batch: by segments and key/value heads if that keeps the workers evenly busy, else more
 // finely, which packs some operands more than once.
 func (a *attention) plan(b Batch) {
-	workers := len(a.workers)
-	longest, total := 0, 0.0 // total: pairs of query and key
+	longest, pairs := 0, 0 // pairs of query and key, for one key/value head
 	for i := range b.Segments {
 		lo, hi := b.segment(i)
 		longest = max(longest, hi-lo)
-		total += float64((hi - lo) * (hi - lo) * a.cfg.KVHeads)
+		pairs += (hi - lo) * (hi - lo)
 	}
 	a.reserve(longest, len(b.IDs))
-	a.waves = a.longestShare(b) > 1.15*total/float64(workers)
+	a.parts = a.parts[:0]
+	share := float64(pairs) * float64(a.cfg.KVHeads) / float64(len(a.workers))
+	a.waves = float64(a.longestShare(b)) > 1.15*share
 	for i := range b.Segments {
 		lo, hi := b.segment(i)
-		n := hi - lo
-		parts := 1
+		n, parts := hi-lo, 1
 		if a.waves {
-			parts = max(1, min(n/64, int(4*float64(workers)*float64(n)*float64(n)/total)))
+			parts = max(1, min(n/64, int(4*float64(n*n)/share)))
 		}
 		q0 := 0
 		for p := 1; p <= parts; p++ {
@@ -235,8 +235,8 @@ func (a *attention) plan(b Batch) {
 
 // longestShare is the work of the busiest worker, in pairs, when each takes the next segment and key/value head as soon as it
 // is free.
-func (a *attention) longestShare(b Batch) float64 {
-	var busy [256]float64
+func (a *attention) longestShare(b Batch) int {
+	var busy [256]int
 	workers := busy[:min(len(a.workers), len(busy))]
 	for i := range b.Segments {
 		lo, hi := b.segment(i)
@@ -247,12 +247,8 @@ func (a *attention) longestShare(b Batch) float64 {
 					least = w
 				}
 			}
-			workers[least] += float64((hi - lo) * (hi - lo))
+			workers[least] += (hi - lo) * (hi - lo)
 		}
 	}
-	var most float64
-	for _, w := range workers {
-		most = max(most, w)
-	}
-	return most
+	return slices.Max(workers)
 }

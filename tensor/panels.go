@@ -59,13 +59,13 @@ func panelTiling() asm.Tiling {
 // TileRows is the most rows of a left operand that one pass over panels takes.
 func TileRows() int { return panelTiling().Rows }
 
-// panel returns row l of the panel that starts at column j, the distance between its rows, and its columns.
-func (p *Panels) panel(j, l int) (b []float32, bK, cols int) {
+// panel returns the panel that starts at column j, the distance between its rows, and its columns.
+func (p *Panels) panel(j int) (b []float32, bK, cols int) {
 	cols, bK = p.tiling.Cols, p.tiling.Cols
 	if p.Cols-j < cols {
 		cols, bK = p.Cols-j, p.lastWidth
 	}
-	return p.data[j*p.Rows+l*bK:], bK, cols
+	return p.data[j*p.Rows:], bK, cols
 }
 
 // Band says which columns of a matrix count in its row i: those from i+Lo on, before i+Hi.
@@ -152,10 +152,10 @@ func (p *Panels) MulBand(c, a *Matrix, transposed bool, band Band, acc bool) {
 // have, then what they leave one after another.
 func (p *Panels) bandTile(c *Matrix, a []float32, aRow, aK int, band Band, i, rows, j int, acc bool) {
 	lo, hi := band.At(i, p.Rows)
-	_, bK, cols := p.panel(j, 0)
+	panel, bK, cols := p.panel(j)
 	out := c.Data[i*c.Stride+j:]
 	at := func(row, l int) []float32 { return a[(i+row)*aRow+l*aK:] }
-	b := func(l int) []float32 { return p.data[j*p.Rows+l*bK:] }
+	b := func(l int) []float32 { return panel[l*bK:] }
 	if rows > 1 && i+band.Lo >= 0 {
 		asm.GEMMTile(asm.Rising, rows, cols, rows, at(0, lo), aRow, aK, b(lo), bK, out, c.Stride, acc)
 		lo, acc = lo+rows, true
@@ -183,12 +183,12 @@ func (p *Panels) MulInside(c, a *Matrix, band Band) {
 		x := a.Data[i*a.Stride:]
 		lo -= lo % t.Cols
 		if n := hi / t.Cols * t.Cols; tiled && n > lo {
-			b, bK, _ := p.panel(lo, 0)
+			b, bK, _ := p.panel(lo)
 			asm.GEMMTiles(rows, n-lo, p.Rows, x, a.Stride, 1, b, bK, t.Cols*p.Rows, c.Data[i*c.Stride+lo:], c.Stride, false)
 			lo = n
 		}
 		for ; lo < hi; lo += t.Cols {
-			b, bK, cols := p.panel(lo, 0)
+			b, bK, cols := p.panel(lo)
 			asm.GEMMTile(asm.Whole, rows, min(cols, t.Width(hi-lo)), p.Rows, x, a.Stride, 1, b, bK, c.Data[i*c.Stride+lo:], c.Stride, false)
 		}
 		i += rows

@@ -63,6 +63,7 @@ func TestMulBand(t *testing.T) {
 	perTier(t, func(t *testing.T) {
 		tile := panelTiling()
 		const far = 1 << 20
+		checkBand(t, 3, 5, 2*longestChain+10, 1, false, Band{2, 2*longestChain + 5}, false, uniform(1))
 		for _, m := range []int{1, 2, tile.Rows, tile.Rows + 1, 3*tile.Rows + 2} {
 			for _, n := range []int{1, 6, tile.Cols, tile.Cols + 5} {
 				for _, k := range []int{m, m + 3, 2*m + 20} {
