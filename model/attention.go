@@ -22,7 +22,6 @@ type attention struct {
 	parts []attnPart // of the forward pass, each with every key/value head
 	waves bool       // the backward pass goes in waves
 	tasks []blockTask
-	dots  []float32 // do·o of every head and token: [heads, tokens]
 }
 
 // attnBuffers are one worker's. Operands that several products share are packed once.
@@ -93,7 +92,6 @@ func (a *attention) reserve(segment, tokens int) {
 	}
 	a.parts = slices.Grow(a.parts[:0], tokens)               // a segment may be as short as a token
 	a.tasks = slices.Grow(a.tasks[:0], tokens*a.cfg.KVHeads) // and a block
-	a.dots = slices.Grow(a.dots[:0], tokens*a.cfg.Heads)
 }
 
 // head returns the columns of one head of a [tokens, heads·HeadDim] matrix, rows r0..r1-1.

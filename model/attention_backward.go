@@ -77,7 +77,7 @@ func (j *attnBackwardJob) block(worker int, t blockTask) {
 	q, o := att.head(&j.a.q, q0, q1, t.head), att.head(&j.a.o, q0, q1, t.head)
 	do, dq := att.head(&g.do, q0, q1, t.head), att.head(&g.dq, q0, q1, t.head)
 	dk, dv := att.head(&g.dk, key0, key1, kv), att.head(&g.dv, key0, key1, kv)
-	stats, dots := j.a.headStats(t.head, q0, q1), att.dots[t.head*g.dq.Rows:][q0:q1]
+	stats, dots := j.a.headStats(t.head, q0, q1), g.dots[t.head*g.dq.Rows:][q0:q1]
 
 	// The first block that these queries, or these keys, come to.
 	firstKeys := t.key == firstKey(t.q*backBlock, j.window)/backBlock
@@ -106,7 +106,6 @@ func (j *attnBackwardJob) block(worker int, t blockTask) {
 
 func (p *Pass) attentionBackward(a *activations, window int) {
 	att := p.att
-	att.dots = att.dots[:att.cfg.Heads*a.q.Rows] // plan made room
 	j := &p.backJob.attn
 	*j = attnBackwardJob{p: p, a: a, window: window}
 	if !att.waves {

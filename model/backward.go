@@ -71,8 +71,8 @@ func (p *Pass) again(i int) {
 // Spare is memory of the pass that nobody needs between Forward and Backward; with Reserve, as much as was asked for.
 func (p *Pass) Spare() []float32 { return p.spare }
 
-// StateGrad is a place for the gradient of the final hidden states [tokens, d], to be filled between Forward and Backward. The
-// rows of the last batch, whose gradient it is.
+// StateGrad is a place for the gradient of the last batch's final hidden states [tokens, d], to be filled between Forward and
+// Backward.
 func (p *Pass) StateGrad() *tensor.Matrix { return &p.delta }
 
 // projectBackward leads the gradients of queries, keys and values to the block's normalised input.

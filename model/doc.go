@@ -13,6 +13,10 @@
 // and docs/NUMERICS.md fixes the order of every sum, so that results have the same bits with any number of threads, any
 // cut into micro-batches and on any processor.
 //
+// The activations and gradients of a pass lie in one allocation, planned from the configuration (Config.TrainingMemory,
+// Pass.Reserve). What follows element by element from what is kept is computed once more in the backward pass; a recomputing
+// pass keeps the input of every block only and runs the block's forward pass again. Neither can be seen in a result.
+//
 // A Model holds weights; a Pass holds the activations of one forward and backward pass over a Batch of sequences laid end
 // to end; a Decoder holds the keys and values of one sequence and generates from it.
 package model

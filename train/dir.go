@@ -48,7 +48,7 @@ func (r *Run) digest() string {
 	c := r.Recipe
 	c.Model, c.Out, c.Replay, c.Data, c.Mix = "", "", "", "", ""
 	c.Init, c.Tokenizer, c.DType = "", "", ""
-	c.MicroBatchSize, c.Eval, c.Save, c.Record = 0, EvalPlan{}, SavePlan{}, RecordPlan{}
+	c.MicroBatchSize, c.Recompute, c.Eval, c.Save, c.Record = 0, false, EvalPlan{}, SavePlan{}, RecordPlan{}
 	h := sha256.New()
 	text, err := json.Marshal(c)
 	if err != nil {

@@ -23,6 +23,8 @@ type Plan struct {
 	Free    int64       `json:"free"`   // bytes, the control groups' limits kept; 0: unknown
 	Fits    bool        `json:"fits"`
 	Probe   *ProbedTime `json:"probe,omitempty"` // absent where the run does not fit
+
+	Recompute bool `json:"recompute,omitempty"` // as in the recipe
 }
 
 // ProbedTime is what some steps of the run took.
@@ -45,7 +47,7 @@ func NewPlan(ctx context.Context, r Recipe, pool *tensor.Pool) (*Plan, error) {
 	if err := r.Validate(); err != nil {
 		return nil, err
 	}
-	p := &Plan{Threads: pool.Workers(), Free: tensor.FreeMemory()}
+	p := &Plan{Threads: pool.Workers(), Free: tensor.FreeMemory(), Recompute: r.Recompute}
 	if err := p.plan(r); err != nil {
 		return nil, err
 	}

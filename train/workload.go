@@ -75,7 +75,7 @@ func mostTokens(path string) int {
 type PlannedUse struct {
 	model.Memory
 	Head  int `json:"head"`  // output head and loss: logits, subsets
-	Other int `json:"other"` // buffers of the workers, the program itself
+	Other int `json:"other"` // buffers of the workers, evaluations that need more than the steps, the program itself
 	Total int `json:"total"`
 }
 

@@ -34,8 +34,12 @@ func (c *planCmd) Run(a *app) error {
 		printPlan(a, p)
 	}
 	if err == nil && !p.Fits {
-		err = fmt.Errorf("plan: the run needs %.0f MB and %.0f MB are free; lower micro_batch_size, which the result does not depend on, or the length of the sequences",
-			float64(p.Memory.Total)/1e6, float64(p.Free)/1e6)
+		remedy := "lower micro_batch_size"
+		if !r.Recompute {
+			remedy = "set recompute: true or " + remedy
+		}
+		err = fmt.Errorf("plan: the run needs %.0f MB and %.0f MB are free; %s, which the result does not depend on, or shorten the sequences",
+			float64(p.Memory.Total)/1e6, float64(p.Free)/1e6, remedy)
 	}
 	return err
 }
@@ -49,9 +53,13 @@ func printPlan(a *app, p *train.Plan) {
 	mb("weights", m.Weights, "")
 	mb("gradients", m.Gradients, "")
 	mb("moments", m.Moments, "two per weight")
-	mb("activations", m.Activations, "of forward and backward pass")
+	about := "of forward and backward pass"
+	if p.Recompute {
+		about = "a block's input kept, the rest computed twice"
+	}
+	mb("activations", m.Activations, about)
 	mb("head", m.Head, "logits, subsets, losses")
-	mb("other", m.Other, "embedding rows, packing buffers, the program")
+	mb("other", m.Other, "packing buffers, evaluations, the program")
 	mb("total", m.Total, "")
 	if p.Free > 0 {
 		mb("free", int(p.Free), "now, limits of control groups kept")
