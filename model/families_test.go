@@ -408,3 +408,31 @@ func TestRecomputingTakesLessMemory(t *testing.T) {
 		t.Errorf("a block takes %d bytes, want %d or more", got, least)
 	}
 }
+
+// TestBorrowedMemory: a pass in another one's memory gives the bits of a pass with its own, and takes its own for a batch that
+// the other's is too small for.
+func TestBorrowedMemory(t *testing.T) {
+	pool := tensor.NewPool(1)
+	defer pool.Close()
+	for name, cfg := range allFamilies(t) {
+		m := randomModel(cfg, 1)
+		lender := NewPass(m, pool, true)
+		lender.Reserve(Work{Tokens: 12})
+		p, own := NewPass(m, pool, false), NewPass(m, pool, false)
+		p.Borrow(lender, 100)
+		for _, n := range []int{10, 110, 5} {
+			b := Batch{IDs: randomIDs(n, cfg.VocabSize, 1), Segments: []int32{0}}
+			h := p.Forward(b)
+			if len(p.Spare()) < 100 {
+				t.Errorf("%s, %d tokens: %d values to spare, want 100", name, n, len(p.Spare()))
+			}
+			clear(p.Spare())
+			if !sameBits(h.Data, own.Forward(b).Data) {
+				t.Errorf("%s, %d tokens: other states", name, n)
+			}
+			if n == 10 && len(p.memory) > 0 || n == 110 && len(p.memory) == 0 {
+				t.Errorf("%s, %d tokens: %d values of its own", name, n, len(p.memory))
+			}
+		}
+	}
+}
