@@ -3,6 +3,7 @@ package tensor
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -252,5 +253,32 @@ func TestPoolLosesNoWakeUp(t *testing.T) {
 	var j lateJob
 	for range 10000 {
 		p.Run(2, &j)
+	}
+}
+
+// TestReserve: no product, large or small, of any kind, makes the reserved buffers grow.
+func TestReserve(t *testing.T) {
+	p := NewPool(2)
+	defer p.Close()
+	p.Reserve()
+	sizes := func() []int {
+		n := []int{cap(p.product.buf)}
+		for w := range p.scratch {
+			n = append(n, cap(p.scratch[w].a), cap(p.scratch[w].b))
+		}
+		return n
+	}
+	reserved := sizes()
+	type shape struct{ m, n, k int }
+	for _, s := range []shape{{3, 5, 7}, {64, 300, 40}, {40, 7000, 33}, {7000, 40, 33}, {33, 40, 7000}, {400, 500, 300}} {
+		c := NewMatrix(s.m, s.n)
+		a, at := NewMatrix(s.m, s.k), NewMatrix(s.k, s.m)
+		b, bt := NewMatrix(s.k, s.n), NewMatrix(s.n, s.k)
+		p.MatMul(c, a, b, false)
+		p.MatMulNT(c, a, bt, true)
+		p.MatMulTN(c, at, b, true)
+		if now := sizes(); !slices.Equal(now, reserved) {
+			t.Fatalf("%+v: buffers of %v values, reserved were %v", s, now, reserved)
+		}
 	}
 }
