@@ -14,7 +14,8 @@ reprise runs its step with AdamW, and replay with MoClip, which is how it is use
 OPENBLAS_* taken out of the environment (a machine may set OPENBLAS_CORETYPE to slower kernels), once as it is (default) and
 once with allocator settings that keep its memory from going back to the system after every step (tuned). Every round runs
 all sides once, in alternating order; a side's time is the median of its steps after three to warm up, and a ratio is formed
-inside a round only. Above 1 means that reprise is faster.
+inside a round only. Above 1 means that reprise is faster. Beside reprise's time stands the peak that it measured between its
+steps: where that falls from one round to the next, other programs were running, and the round is not worth keeping.
 
 OpenBLAS chooses its kernels by the processor; the summary names its choice. A setting may force another, such as
 --settings tuned,tuned:Haswell, to see that the peer is not held back by it.
@@ -280,7 +281,7 @@ def compare(a, threads, notebook):
                 ratio = got[peer]["ms"] / r["ms"]
                 ratios.setdefault((loss, peer), []).append(ratio)
                 print(
-                    f"round {n + 1}  {a.model}  {threads} threads  reprise {loss} {r['ms']:8.1f} ms (MFU {100 * r['mfu']:5.1f} %)  "
+                    f"round {n + 1}  {a.model}  {threads} threads  reprise {loss} {r['ms']:8.1f} ms (MFU {100 * r['mfu']:5.1f} % of {r['peak_gflops']:.0f} GFLOP/s)  "
                     f"{peer[0]} {peer[1]} {got[peer]['ms']:8.1f} ms  ratio {ratio:5.2f}",
                     flush=True,
                 )

@@ -41,6 +41,43 @@ func TestDecoderAllocatesNothing(t *testing.T) {
 	}
 }
 
+// TestRowJobHasTheBitsOfAProduct: neither the cut into tasks nor that into parts shows, in both layouts of weights.
+func TestRowJobHasTheBitsOfAProduct(t *testing.T) {
+	one := tensor.NewPool(1)
+	defer one.Close()
+	for _, in := range []int{1, 100, 9001} { // the last: a row of weights is more than a task's least
+		x := randomMatrix(1, in, 1)
+		for _, conv1D := range []bool{false, true} {
+			for _, widths := range [][]int{{1}, {300, 7, 521}, {33, 1000}} {
+				var parts []rowPart
+				var want []*tensor.Matrix
+				for i, n := range widths {
+					l := &linear{conv1D: conv1D, w: &tensor.Param{W: randomMatrix(n, in, uint64(i))}}
+					y := tensor.NewMatrix(1, n)
+					if conv1D {
+						l.w.W = randomMatrix(in, n, uint64(i))
+						one.MatMul(y, x, l.w.W, false)
+					} else {
+						one.MatMulNT(y, x, l.w.W, false)
+					}
+					want = append(want, y)
+					parts = append(parts, rowPart{l, *randomMatrix(1, n, 9)})
+				}
+				for _, workers := range []int{1, 2, 3} {
+					pool := tensor.NewPool(workers)
+					new(rowJob).start(pool, x, parts...)
+					pool.Close()
+					for i := range parts {
+						if !sameBits(parts[i].y.Data, want[i].Data) {
+							t.Errorf("%d inputs, outputs %v, conv1D %v, %d workers: part %d differs", in, widths, conv1D, workers, i)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
 // TestNucleusIsThatOfSorting: what is left out before sorting is never in the nucleus.
 func TestNucleusIsThatOfSorting(t *testing.T) {
 	rng := tensor.NewRNG(1, "nucleus", 0)

@@ -124,8 +124,9 @@ const (
 	mostRowTask  = 1 << 20
 )
 
-// rowStreams is how many rows of a [in, out] matrix are read side by side: as many as a processor fetches ahead by
-// itself. The product stops after each of them and goes on; that cannot be seen in it.
+// rowStreams is how many rows of an [in, out] matrix are read side by side: about as many as a processor fetches ahead by
+// itself (on a Zen 4, 8 to 16 reach about 1.5 times the rate of 1, 4 or 32). The product stops and goes on, which cannot be
+// seen in it.
 const rowStreams = 12
 
 // start runs the job.
@@ -145,7 +146,7 @@ func (j *rowJob) start(pool *tensor.Pool, x *tensor.Matrix, parts ...rowPart) {
 	if pool.Workers() == 1 {
 		j.outputs = all
 	}
-	j.outputs = (j.outputs + 15) &^ 15
+	j.outputs = (max(j.outputs, 1) + 15) &^ 15
 	n := 0
 	for _, p := range parts {
 		n += tasks(p.y.Cols, j.outputs)

@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"reprise/asm"
 	"reprise/model"
@@ -39,7 +40,7 @@ type GenerateResult struct {
 	WeightBytes     int     `json:"weight_bytes"` // read for every token: F32 weights of all products, the head's included
 	DecodeGBs       float64 `json:"decode_gb_per_s"`
 	DecodeShare     float64 `json:"decode_share_of_read"`
-	ReadGBs         float64 `json:"read_gb_per_s"` // of memory, on the same threads
+	ReadGBs         float64 `json:"read_gb_per_s"` // of the same weights, on the same threads: summed, each once
 }
 
 // Generate measures generation on models of random weights: the prompt's pass and the tokens after it.
@@ -87,8 +88,10 @@ func (o *GenerateOptions) measure(ctx context.Context, d *model.Decoder, pool *t
 	defer release()
 	prompt := randomSequences(1, o.PromptTokens, cfg.VocabSize)[0].IDs
 	bytes := 4 * cfg.MatmulParams()
+	weights := newWeightsJob(d.Model, pool)
+	reading := func() float64 { return float64(weights.bytes) / yard.time(len(weights.pieces), weights) }
 	var prefill, decode, peaks, reads, shares, readShares []float64
-	flops, read := yard.GFLOPS(), yard.ReadGBs()
+	flops, read := yard.GFLOPS(), reading()
 	for i := range 1 + o.Repetitions {
 		start := yard.watch.now()
 		first, last, n := 0.0, 0.0, 0
@@ -101,7 +104,7 @@ func (o *GenerateOptions) measure(ctx context.Context, d *model.Decoder, pool *t
 				first = last
 			}
 		}
-		flopsAfter, readAfter := yard.GFLOPS(), yard.ReadGBs()
+		flopsAfter, readAfter := yard.GFLOPS(), reading()
 		if i > 0 {
 			a, b := first-start, (last-first)/float64(n-1)
 			prefill, decode = append(prefill, a), append(decode, b)
@@ -134,3 +137,22 @@ func prefillFlops(cfg model.Config, tokens int) float64 {
 	attention := 4 * float64(cfg.Layers) * float64(cfg.Heads) * float64(cfg.HeadDim) * t
 	return t*(2*float64(cfg.BodyParams())+attention) + 2*float64(cfg.VocabSize)*float64(cfg.HiddenSize)
 }
+
+// weightsJob reads all weights of a model, a piece a task. What a token reads is held against it and not against any other
+// memory: of small models much stays in the caches, of the largest nothing.
+type weightsJob struct {
+	pieces [][]float32
+	bytes  int
+	sums   [][16]float32 // a cache line of results per worker
+}
+
+func newWeightsJob(m *model.Model, pool *tensor.Pool) *weightsJob {
+	j := &weightsJob{sums: make([][16]float32, pool.Workers())}
+	for p := range m.Params() {
+		j.bytes += 4 * len(p.W.Data)
+		j.pieces = slices.AppendSeq(j.pieces, slices.Chunk(p.W.Data, 1<<18))
+	}
+	return j
+}
+
+func (j *weightsJob) Do(worker, task int) { j.sums[worker][0] += asm.Sum(j.pieces[task]) }
