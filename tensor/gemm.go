@@ -88,7 +88,7 @@ func (s *Scratch) blocked(g *gemm, t asm.Tiling) {
 	b := grow(&s.b, bl.size())
 	for j0 := 0; j0 < g.n; j0 += bl.nc {
 		for l0 := 0; l0 < g.k; l0 += bl.kp {
-			p := panels{b: b, j0: j0, j1: min(j0+bl.nc, g.n), l0: l0, l1: min(l0+bl.kp, g.k)}
+			p := packedB{b: b, j0: j0, j1: min(j0+bl.nc, g.n), l0: l0, l1: min(l0+bl.kp, g.k)}
 			s.multiply(g, &bl, &p, 0, g.m, p.j0, p.j1)
 		}
 	}
@@ -133,7 +133,7 @@ func newBlocking(g *gemm, t asm.Tiling) blocking {
 }
 
 // keepPanels makes room for panels that several blocks of A use: about most values
-// of B, but at least one chain of all its columns where packed allows that.
+// of B, but no fewer than kc rows.
 func (bl *blocking) keepPanels(g *gemm, most int) {
 	bl.keep = true
 	bl.nc = even(g.n, max(bl.t.Cols, packed/bl.kc), bl.t.Cols)
@@ -164,16 +164,16 @@ func (bl *blocking) sizeA() int {
 	return (bl.mc + bl.t.Rows - 1) / bl.t.Rows * bl.t.LeadA * bl.kc
 }
 
-// panels are the rows l0 to l1 and columns j0 to j1 of B as panels in b. ready
+// packedB is rows l0 to l1 and columns j0 to j1 of B, as panels in b. ready
 // says that they are packed; otherwise multiply packs them when it meets them.
-type panels struct {
+type packedB struct {
 	b              []float32
 	j0, j1, l0, l1 int
 	ready          bool
 }
 
 // at returns the panels of the kc rows from l on and of the columns from j on.
-func (p *panels) at(bl *blocking, l, j int) []float32 {
+func (p *packedB) at(bl *blocking, l, j int) []float32 {
 	if !bl.keep {
 		return p.b
 	}
@@ -182,7 +182,7 @@ func (p *panels) at(bl *blocking, l, j int) []float32 {
 
 // multiply computes rows i0 to i1 and columns j0 to j1 over the rows of B that p
 // holds. j0 is where a panel begins.
-func (s *Scratch) multiply(g *gemm, bl *blocking, p *panels, i0, i1, j0, j1 int) {
+func (s *Scratch) multiply(g *gemm, bl *blocking, p *packedB, i0, i1, j0, j1 int) {
 	abuf := grow(&s.a, bl.sizeA())
 	for i := i0; i < i1; i += bl.mc {
 		m := min(bl.mc, i1-i)

@@ -30,7 +30,7 @@ type productJob struct {
 
 	// If the parts share packed panels of B:
 	blocking blocking
-	panels   panels
+	part     packedB
 	buf      []float32
 	group    int // columns that one task packs
 }
@@ -40,13 +40,13 @@ func (j *productJob) Do(worker, task int) {
 	s := &j.pool.scratch[worker]
 	n := j.g.n
 	if j.cut.shared {
-		n = j.panels.j1 - j.panels.j0
+		n = j.part.j1 - j.part.j0
 	}
 	across := (n + j.cut.cols - 1) / j.cut.cols
 	i0, j0 := task/across*j.cut.rows, task%across*j.cut.cols
 	i1, j1 := min(i0+j.cut.rows, j.g.m), min(j0+j.cut.cols, n)
 	if j.cut.shared {
-		s.multiply(&j.g, &j.blocking, &j.panels, i0, i1, j.panels.j0+j0, j.panels.j0+j1)
+		s.multiply(&j.g, &j.blocking, &j.part, i0, i1, j.part.j0+j0, j.part.j0+j1)
 		return
 	}
 	s.gemm(j.g.part(i0, i1, j0, j1))
@@ -57,7 +57,7 @@ func (j *productJob) Do(worker, task int) {
 type packJob productJob
 
 func (j *packJob) Do(_, task int) {
-	p, bl := &j.panels, &j.blocking
+	p, bl := &j.part, &j.blocking
 	groups := (p.j1 - p.j0 + j.group - 1) / j.group
 	l, col := p.l0+task/groups*bl.kc, p.j0+task%groups*j.group
 	packB(p.at(bl, l, col), bl.place(), &j.g, bl.t, col, min(j.group, p.j1-col), l, min(bl.kc, p.l1-l))
@@ -103,9 +103,9 @@ func (j *productJob) share() {
 	down := (g.m + j.cut.rows - 1) / j.cut.rows
 	for j0 := 0; j0 < g.n; j0 += bl.nc {
 		for l0 := 0; l0 < g.k; l0 += bl.kp {
-			j.panels = panels{b: b, j0: j0, j1: min(j0+bl.nc, g.n), l0: l0, l1: min(l0+bl.kp, g.k), ready: true}
-			n := j.panels.j1 - j0
-			chunks := (j.panels.l1 - l0 + bl.kc - 1) / bl.kc
+			j.part = packedB{b: b, j0: j0, j1: min(j0+bl.nc, g.n), l0: l0, l1: min(l0+bl.kp, g.k), ready: true}
+			n := j.part.j1 - j0
+			chunks := (j.part.l1 - l0 + bl.kc - 1) / bl.kc
 			j.group = max(1, n*chunks/(4*workers*t.Cols)) * t.Cols
 			j.pool.Run(chunks*((n+j.group-1)/j.group), (*packJob)(j))
 			j.pool.Run(down*((n+j.cut.cols-1)/j.cut.cols), j)

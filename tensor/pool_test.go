@@ -166,6 +166,36 @@ func TestPoolBits(t *testing.T) {
 	}
 }
 
+// TestSharedPanels has products that the workers pack B for in several rounds, of
+// columns (NN, NT) and of k (TN), and parts that begin anywhere.
+func TestSharedPanels(t *testing.T) {
+	const m, n, k = 31, 1600, 1200
+	for _, v := range variants {
+		c, a, b := operands(m, n, k, 1, v.ta, v.tb, uniform(8))
+		w := want(c, a, b, v.ta, v.tb, true)
+		perTier(t, func(t *testing.T) {
+			tile := asm.GEMMTiling()
+			if tile.Rows == 0 {
+				return // the portable code packs nothing
+			}
+			for _, workers := range []int{1, 2, 3, 8} {
+				for _, part := range []cut{{rows: tile.Rows, cols: 3 * tile.Cols}, {rows: m, cols: n}, {rows: 2 * tile.Rows, cols: 11 * tile.Cols}} {
+					p := NewPool(workers)
+					got := clone(c)
+					part.shared = true
+					p.product.g, p.product.cut = product(got, a, b, v.ta, v.tb, true), part
+					p.product.share()
+					if bl := p.product.blocking; bl.kp >= k && bl.nc >= n {
+						t.Errorf("%s: %d×%d of B are packed at once: the test tests less than it says", v.name, bl.kp, bl.nc)
+					}
+					p.Close()
+					same(t, fmt.Sprintf("%s, parts of %d×%d, %d workers", v.name, part.rows, part.cols, workers), got, w)
+				}
+			}
+		})
+	}
+}
+
 // TestNoAllocation checks that launches and products allocate nothing once the
 // buffers have grown.
 func TestNoAllocation(t *testing.T) {
