@@ -5,10 +5,11 @@
 #     go build -o reprise ./cmd/reprise
 #     bench/llm_c.sh llm.c ./reprise [rounds] [seconds]
 #
-# Needs gcc with OpenMP and python3. No time depends on the values of weights and ids, so both are random: the two files that
-# the trainer reads are written here, in its format, beside its binary in a directory of their own. The trainer runs as it is; it says
-# how long each step took, and is stopped after so many seconds (default 100; validation comes first, and takes about as long
-# as two steps). Of its steps the first is left out; medians.
+# Needs gcc with OpenMP and python3. No time depends on the values of weights and ids, so both are random: the files that the
+# trainer reads are written here, in its format, beside its binary in a directory of their own (LLM_C_WORK, by default in
+# llm.c). The trainer runs as it is, with 1 and 2 threads (LLM_C_THREADS="1 2"); it says how long each step took, and is stopped
+# after so many seconds (default 100; validation comes first, and takes about as long as two steps). Of its steps the first is
+# left out; medians.
 set -euo pipefail
 source=$(realpath "$1")
 reprise=$(realpath "$2")
