@@ -22,9 +22,10 @@ const (
 // barrier is the cost of waiting for all workers twice.
 const barrier = 1 << 17
 
-// sharedMargin is by how much sharing must win where A stays in place: parts that
-// pack for themselves have the panels in a near cache when they use them, and wait
-// for nobody.
+// sharedMargin is by how much sharing must win where A stays in place and chains
+// are whole: parts that pack for themselves have the panels in a near cache when
+// they use them, and wait for nobody. Over longer chains narrow parts would read A,
+// which no cache holds, once each.
 const sharedMargin = 1.02
 
 // productJob computes a product, cut into a grid of about equal parts of C.
@@ -176,7 +177,7 @@ func grid(g *gemm, workers int) cut {
 			k := float64(g.k)
 			cost := float64(rounds*k*float64(m*cols+costA*m+sharedCost*cols)) + float64(k*float64(costB*g.n)/float64(workers)) +
 				float64(barrier*math.Ceil(k*float64(g.n)/packed))
-			if costA == readCost {
+			if costA == readCost && g.k <= maxK {
 				cost *= sharedMargin
 			}
 			if cost < least {
