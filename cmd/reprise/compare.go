@@ -23,6 +23,9 @@ type compareCmd struct {
 }
 
 func (c *compareCmd) Run(a *app) error {
+	if c.Time < 0 {
+		return fmt.Errorf("compare: --time %d: want 1 or more rounds, or 0 for none", c.Time)
+	}
 	g, err := compare.ReadGrid(c.Grid)
 	if err != nil {
 		return err

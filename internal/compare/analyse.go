@@ -360,7 +360,7 @@ func (r *Runner) cheaper(m, ref *report.Method) (bool, string) {
 		t, whole := c.Cost.Stage0+c.Cost.Mix+c.Curve[at].Seconds, theirs[i].Cost.Total()
 		if a, b := r.timings[m.Name], r.timings[ref.Name]; a != nil && b != nil {
 			k := a.middle()
-			t, whole = k.Cost.Stage0+k.Cost.Mix+k.Curve[at], b.middle().Cost.Total()
+			t, whole = k.Cost.Stage0+k.Cost.Mix+k.seconds(at, len(c.Curve)), b.middle().Cost.Total()
 		}
 		seconds, ratios = append(seconds, t), append(ratios, t/whole)
 	}

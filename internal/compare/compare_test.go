@@ -283,3 +283,17 @@ func TestMoreSeedsAtTheBestRate(t *testing.T) {
 		}
 	}
 }
+
+// TestClocksOfOtherSeeds: where a seed has another number of evaluations than the run that was timed, no more of its run counts
+// as saved than was.
+func TestClocksOfOtherSeeds(t *testing.T) {
+	k := clock{Curve: []float64{1, 2, 3, 4}}
+	for _, c := range []struct {
+		i, n int
+		want float64
+	}{{0, 4, 1}, {3, 4, 4}, {0, 5, 1}, {1, 5, 2}, {2, 5, 3}, {4, 5, 4}, {0, 3, 2}, {1, 3, 3}, {2, 3, 4}, {0, 8, 1}, {7, 8, 4}, {0, 1, 4}} {
+		if got := k.seconds(c.i, c.n); got != c.want {
+			t.Errorf("evaluation %d of %d: %g, want %g", c.i, c.n, got, c.want)
+		}
+	}
+}

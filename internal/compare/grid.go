@@ -32,7 +32,7 @@ type Grid struct {
 	Seeds   []uint64       `yaml:"seeds"`
 
 	// BestSeeds are run as well, but for each method only at its best learning rate and the next lower one. The best rate is
-	// chosen from Seeds alone.
+	// chosen by the losses of Seeds alone; but a rate at which any seed diverges is not the best.
 	BestSeeds []uint64 `yaml:"best_seeds"`
 
 	Tokens      int     `yaml:"tokens"`       // domain tokens of an epoch; 0: all of the subsample
@@ -116,14 +116,17 @@ func (g *Grid) Validate() error {
 		return field("lrs", "none; half decades are usual: 1e-4, 3e-4, 1e-3")
 	case len(g.Seeds) == 0:
 		return field("seeds", "none")
-	case slices.ContainsFunc(g.BestSeeds, func(seed uint64) bool { return slices.Contains(g.Seeds, seed) }):
-		return field("best_seeds", "a seed is in seeds too")
 	case !(g.Subsample > 0 && g.Subsample <= 1):
 		return field("subsample", "%g, want more than 0 and at most 1", g.Subsample)
 	case !(g.EqualGain > 0 && g.EqualGain <= 1):
 		return field("equal_gain", "%g, want more than 0 and at most 1", g.EqualGain)
 	case g.Tokens < 0 || g.EvalTokens < 0 || g.Extend < 0 || g.Evaluations < 1:
 		return field("tokens, eval_tokens, extend, evaluations", "want 0 or more, evaluations 1 or more")
+	}
+	for i, seed := range g.seeds() {
+		if slices.Contains(g.seeds()[:i], seed) {
+			return field("seeds, best_seeds", "%d is there twice; every seed is run once, in one of the two lists", seed)
+		}
 	}
 	if g.Reference == "" {
 		g.Reference = g.Methods[0].Name

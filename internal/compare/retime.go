@@ -24,6 +24,10 @@ type clock struct {
 	Curve []float64   `json:"curve"` // seconds of training and refreshes at every evaluation
 }
 
+// seconds is the clock at evaluation i of n of another seed's run. That run may have a step more or less, and so another number
+// of evaluations: then at the first one here behind which no smaller share of the run lies.
+func (k clock) seconds(i, n int) float64 { return k.Curve[((i+1)*len(k.Curve)+n-1)/n-1] }
+
 // timing is the contents of a method's file in timings/.
 type timing struct {
 	Method  string  `json:"method"`
@@ -163,6 +167,11 @@ func (r *Runner) timing(m *Method) (*timing, error) {
 	best := bestOf(points)
 	if best < 0 || points[best].LR != t.LR || len(t.Clocks) == 0 {
 		return nil, nil
+	}
+	for _, k := range t.Clocks {
+		if len(k.Curve) == 0 {
+			return nil, fmt.Errorf("compare: %s: a round without a curve; delete the file, and time the comparison again", path)
+		}
 	}
 	if cell := r.cells[r.dir(id{m, t.LR, t.Seed})]; cell == nil || cell.Digest != t.Digest {
 		return nil, nil
