@@ -31,14 +31,3 @@ func SoftmaxGrad(dst, x []float32, max, inv, scale float32) {
 	}
 	softmaxGradTier(dst, x, max, inv, scale)
 }
-
-// SoftmaxBackward computes ds[i] = (p[i] * (dp[i]-d)) * scale, the gradient
-// before a softmax with probabilities p, where d is the dot product of p, dp.
-func SoftmaxBackward(ds, p, dp []float32, d, scale float32) {
-	sameLen("SoftmaxBackward", len(ds), len(p))
-	sameLen("SoftmaxBackward", len(ds), len(dp))
-	for ; len(ds) > chunk; ds, p, dp = ds[chunk:], p[chunk:], dp[chunk:] {
-		softmaxBackwardTier(ds[:chunk], p[:chunk], dp[:chunk], d, scale)
-	}
-	softmaxBackwardTier(ds, p, dp, d, scale)
-}

@@ -85,9 +85,3 @@ func softmaxGradGeneric(dst, x []float32, max, inv, scale float32) {
 		dst[i] = expOne(v-max) * inv * scale
 	}
 }
-
-func softmaxBackwardGeneric(ds, p, dp []float32, d, scale float32) {
-	for i, v := range p {
-		ds[i] = v * (dp[i] - d) * scale
-	}
-}

@@ -64,7 +64,6 @@ var kernelCases = []kernelCase{
 		return nil
 	}, 0},
 	{"SoftmaxGrad", 2, func(s [][]float32) []float64 { SoftmaxGrad(s[0], s[1], 0.5, 0.3, 0.01); return nil }, 0},
-	{"SoftmaxBackward", 3, func(s [][]float32) []float64 { SoftmaxBackward(s[0], s[1], s[2], 0.3, 0.125); return nil }, 0},
 	{"Sigmoid", 2, func(s [][]float32) []float64 { Sigmoid(s[0], s[1]); return nil }, 0},
 	{"Tanh", 2, func(s [][]float32) []float64 { Tanh(s[0], s[1]); return nil }, 0},
 	{"SwiGLU", 3, func(s [][]float32) []float64 { SwiGLU(s[0], s[1], s[2]); return nil }, 0},

@@ -44,10 +44,6 @@ func divTier(dst, x []float32, y float32) { divGeneric(dst, x, y) }
 
 func ropeTier(lo, hi, cos, sin []float32) { ropeGeneric(lo, hi, cos, sin) }
 
-func softmaxBackwardTier(ds, p, dp []float32, d, scale float32) {
-	softmaxBackwardGeneric(ds, p, dp, d, scale)
-}
-
 func sumTier(x []float32, lanes *[32]float32) float32 { return sumGeneric(x, lanes) }
 
 func dotTier(a, b []float32, lanes *[32]float32) float32 { return dotGeneric(a, b, lanes) }

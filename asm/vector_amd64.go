@@ -38,12 +38,6 @@ func ropeAVX512(lo, hi, cos, sin []float32)
 //go:noescape
 func ropeAVX2(lo, hi, cos, sin []float32)
 
-//go:noescape
-func softmaxBackwardAVX512(ds, p, dp []float32, d, scale float32)
-
-//go:noescape
-func softmaxBackwardAVX2(ds, p, dp []float32, d, scale float32)
-
 func addTier(dst, a, b []float32) {
 	switch {
 	case useAVX512:
@@ -107,16 +101,5 @@ func ropeTier(lo, hi, cos, sin []float32) {
 		ropeAVX2(lo, hi, cos, sin)
 	default:
 		ropeGeneric(lo, hi, cos, sin)
-	}
-}
-
-func softmaxBackwardTier(ds, p, dp []float32, d, scale float32) {
-	switch {
-	case useAVX512:
-		softmaxBackwardAVX512(ds, p, dp, d, scale)
-	case useAVX2:
-		softmaxBackwardAVX2(ds, p, dp, d, scale)
-	default:
-		softmaxBackwardGeneric(ds, p, dp, d, scale)
 	}
 }

@@ -20,9 +20,6 @@ func axpyNEON(dst []float32, alpha float32, x []float32)
 //go:noescape
 func ropeNEON(lo, hi, cos, sin []float32)
 
-//go:noescape
-func softmaxBackwardNEON(ds, p, dp []float32, d, scale float32)
-
 func addTier(dst, a, b []float32) {
 	if useNEON {
 		addNEON(dst, a, b)
@@ -69,12 +66,4 @@ func ropeTier(lo, hi, cos, sin []float32) {
 		return
 	}
 	ropeGeneric(lo, hi, cos, sin)
-}
-
-func softmaxBackwardTier(ds, p, dp []float32, d, scale float32) {
-	if useNEON {
-		softmaxBackwardNEON(ds, p, dp, d, scale)
-		return
-	}
-	softmaxBackwardGeneric(ds, p, dp, d, scale)
 }

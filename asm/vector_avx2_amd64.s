@@ -131,27 +131,3 @@ TEXT ·ropeAVX2(SB), NOSPLIT, $0-96
 	EACH8(ROPEBODY)
 	VZEROUPPER
 	RET
-
-// func softmaxBackwardAVX2(ds, p, dp []float32, d, scale float32)
-//
-//	for i := range p { ds[i] = (p[i] * (dp[i]-d)) * scale }
-//
-// DI ds, SI p, BX dp, Y2 d, Y3 scale. Requires equal lengths.
-#define SOFTBACKBODY(LD, ST) \
-	LD(SI, Y0); \
-	LD(BX, Y1); \
-	VSUBPS Y2, Y1, Y1; \
-	VMULPS Y1, Y0, Y0; \
-	VMULPS Y3, Y0, Y0; \
-	ST(Y0, DI)
-
-TEXT ·softmaxBackwardAVX2(SB), NOSPLIT, $0-80
-	MOVQ ds_base+0(FP), DI
-	MOVQ p_base+24(FP), SI
-	MOVQ p_len+32(FP), CX
-	MOVQ dp_base+48(FP), BX
-	VBROADCASTSS d+72(FP), Y2
-	VBROADCASTSS scale+76(FP), Y3
-	EACH8(SOFTBACKBODY)
-	VZEROUPPER
-	RET

@@ -131,27 +131,3 @@ TEXT ·ropeAVX512(SB), NOSPLIT, $0-96
 	EACH16(ROPEBODY)
 	VZEROUPPER
 	RET
-
-// func softmaxBackwardAVX512(ds, p, dp []float32, d, scale float32)
-//
-//	for i := range p { ds[i] = (p[i] * (dp[i]-d)) * scale }
-//
-// DI ds, SI p, BX dp, Z2 d, Z3 scale. Requires equal lengths.
-#define SOFTBACKBODY(LD, ST) \
-	LD(SI, Z0); \
-	LD(BX, Z1); \
-	VSUBPS Z2, Z1, Z1; \
-	VMULPS Z1, Z0, Z0; \
-	VMULPS Z3, Z0, Z0; \
-	ST(Z0, DI)
-
-TEXT ·softmaxBackwardAVX512(SB), NOSPLIT, $0-80
-	MOVQ ds_base+0(FP), DI
-	MOVQ p_base+24(FP), SI
-	MOVQ p_len+32(FP), CX
-	MOVQ dp_base+48(FP), BX
-	VBROADCASTSS d+72(FP), Z2
-	VBROADCASTSS scale+76(FP), Z3
-	EACH16(SOFTBACKBODY)
-	VZEROUPPER
-	RET

@@ -129,28 +129,3 @@ TEXT ·ropeNEON(SB), NOSPLIT, $0-96
 	MOVD sin_base+72(FP), R3
 	EACH4(ROPEBODY)
 	RET
-
-// func softmaxBackwardNEON(ds, p, dp []float32, d, scale float32)
-//
-//	for i := range p { ds[i] = (p[i] * (dp[i]-d)) * scale }
-//
-// R0 ds, R1 p, R2 dp, V2 d, V3 scale. Requires equal lengths.
-#define SOFTBACKBODY(LD, PEEK, ST) \
-	LD(R1, 0); \
-	LD(R2, 1); \
-	FSUB4(2, 1, 1); \
-	FMUL4(1, 0, 0); \
-	FMUL4(3, 0, 0); \
-	ST(0, R0)
-
-TEXT ·softmaxBackwardNEON(SB), NOSPLIT, $0-80
-	MOVD ds_base+0(FP), R0
-	MOVD p_base+24(FP), R1
-	MOVD p_len+32(FP), R9
-	MOVD dp_base+48(FP), R2
-	FMOVS d+72(FP), F2
-	FMOVS scale+76(FP), F3
-	SPLAT4(2)
-	SPLAT4(3)
-	EACH4(SOFTBACKBODY)
-	RET

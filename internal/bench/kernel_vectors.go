@@ -31,7 +31,13 @@ var vectorKernels = []vectorKernel{
 	{"exp-sum", 4, 4, 2, false, func(s [][]float32, _ []uint16) { asm.ExpSum(s[0], s[1], 1, 0) }},
 	{"log-sum-exp", 4, 0, 2, false, func(s [][]float32, _ []uint16) { loss.LogSumExp(s[1], s[0]) }},
 	{"softmax-grad", 4, 4, 2, false, func(s [][]float32, _ []uint16) { asm.SoftmaxGrad(s[0], s[1], 1, 0.1, 0.1) }},
-	{"softmax-backward", 8, 4, 3, false, func(s [][]float32, _ []uint16) { asm.SoftmaxBackward(s[0], s[1], s[2], 0.1, 0.1) }},
+	{"softmax-rows", 4, 4, 1, false, func(s [][]float32, _ []uint16) {
+		var stats [attentionRows]asm.SoftmaxStat
+		asm.SoftmaxRows(s[0], rowsOf(s[0]), 0.1, 0, stats[:])
+	}},
+	{"attention-grad-rows", 8, 8, 2, false, func(s [][]float32, _ []uint16) {
+		asm.AttentionGradRows(s[0], s[1], rowsOf(s[0]), 0.1, attentionStats, attentionDots)
+	}},
 	{"sigmoid", 4, 4, 2, false, func(s [][]float32, _ []uint16) { asm.Sigmoid(s[0], s[1]) }},
 	{"tanh", 4, 4, 2, false, func(s [][]float32, _ []uint16) { asm.Tanh(s[0], s[1]) }},
 	{"swiglu", 8, 4, 3, false, func(s [][]float32, _ []uint16) { asm.SwiGLU(s[0], s[1], s[2]) }},
@@ -54,6 +60,21 @@ var vectorKernels = []vectorKernel{
 	{"f32-from-f16", 2, 4, 1, false, func(s [][]float32, h []uint16) { asm.F32FromF16(s[0], h) }},
 	{"f16-from-f32", 4, 2, 1, false, func(s [][]float32, h []uint16) { asm.F16FromF32(h, s[0]) }},
 }
+
+// attentionRows is how many rows of scores the kernels of attention take in one call.
+const attentionRows = 8
+
+// rowsOf cuts x into rows of scores that count as a whole.
+func rowsOf(x []float32) asm.Rows {
+	n := len(x) / attentionRows
+	return asm.Rows{N: attentionRows, Stride: n, Hi: n}
+}
+
+// Values that keep the scores and their gradients, which every call overwrites, away from subnormals.
+var (
+	attentionStats = slices.Repeat([]asm.SoftmaxStat{{Max: 1, Sum: 1}}, attentionRows)
+	attentionDots  = slices.Repeat([]float32{0.5}, attentionRows)
+)
 
 // benchStep keeps the values of an optimizer step where they are.
 var benchStep = asm.StepCoef{GradScale: 1, VScale: 1, Beta1: 0.9, OneMinusBeta1: 0.1, Beta2: 0.999, OneMinusBeta2: 0.001,
