@@ -284,8 +284,8 @@ TEXT ·gemm6x8AVX2(SB), NOSPLIT, $0-8
 // k-1-l, so that step by step there is one row more or one less. Else they are as
 // the tiles above, but that tiles is not read.
 
-// RUNGSn(OP, end) applies OP to the accumulators of the first R14 rows and goes to
-// the label end.
+// RUNGS(OP, end) applies OP to the accumulators of the first R14 rows, 1 to 6, and
+// goes to the label end or falls through to it; RUNGS8 for tiles of 8 columns.
 #define RUNG(OP, x, y, end) OP(x, y); DECQ R14; JEQ end
 #define RUNGS(OP, end) \
 	RUNG(OP, Y0, Y1, end) \

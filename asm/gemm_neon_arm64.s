@@ -338,8 +338,8 @@ TEXT ·gemm8x4NEON(SB), NOSPLIT, $0-8
 // k-1-l, so that step by step there is one row more or one less. Else they are as
 // the tiles above, but that tiles is not read.
 
-// RUNGSn(OP, end) applies OP to the accumulators of the first R23 rows and goes to
-// the label end.
+// RUNGSn(OP, end), for tiles of n columns, applies OP to the accumulators of the
+// first R23 rows, 1 to 8, and goes to the label end or falls through to it.
 #define RUNG12(OP, x, y, z, end) OP(x, y, z); SUBS $1, R23; BEQ end
 #define RUNGS12(OP, end) \
 	RUNG12(OP, 8, 9, 10, end) \

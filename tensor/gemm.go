@@ -13,10 +13,10 @@ const (
 	// panel of A, read again for every panel of B, then stays in the first-level
 	// cache, which is worth more than C's visits cost.
 	shortK = 256
-	// packed is how much of B is packed at a time where all workers use it, and
+	// thirdLevel is how much of B is packed at a time where all workers use it, and
 	// how much of C may be visited again and again: a part of the third-level
 	// cache.
-	packed = 3 << 19
+	thirdLevel = 3 << 19
 	// blockA and blockB are the parts of packed A and B that meet in the
 	// second-level cache.
 	blockA = 24 << 10
@@ -124,8 +124,8 @@ func newBlocking(g *gemm, t asm.Tiling) blocking {
 		// Panels that stay in the second-level cache are worth more visits of C,
 		// unless those go to memory.
 		most := blockB
-		if g.m*g.n > packed {
-			most = packed
+		if g.m*g.n > thirdLevel {
+			most = thirdLevel
 		}
 		bl.keepPanels(g, most)
 	}
@@ -136,7 +136,7 @@ func newBlocking(g *gemm, t asm.Tiling) blocking {
 // of B, but no fewer than kc rows.
 func (bl *blocking) keepPanels(g *gemm, most int) {
 	bl.keep = true
-	bl.nc = even(g.n, max(bl.t.Cols, packed/bl.kc), bl.t.Cols)
+	bl.nc = even(g.n, max(bl.t.Cols, thirdLevel/bl.kc), bl.t.Cols)
 	bl.nb = min(bl.nb, bl.nc)
 	chunks := (g.k + bl.kc - 1) / bl.kc
 	bl.kp = bl.kc * even(chunks, max(1, most/(bl.kc*bl.nc)), 1)

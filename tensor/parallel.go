@@ -98,7 +98,7 @@ func (j *productJob) share() {
 	if bl.packA {
 		bl.mc = min(bl.mc, even(j.cut.rows, bl.mc, t.Rows))
 	}
-	bl.keepPanels(g, packed)
+	bl.keepPanels(g, thirdLevel)
 	j.blocking = bl
 	// Any worker may get any task: all buffers grow now, not in the middle of a
 	// later step.
@@ -176,7 +176,7 @@ func grid(g *gemm, workers int) cut {
 			}
 			k := float64(g.k)
 			cost := float64(rounds*k*float64(m*cols+costA*m+sharedCost*cols)) + float64(k*float64(costB*g.n)/float64(workers)) +
-				float64(barrier*math.Ceil(k*float64(g.n)/packed))
+				float64(barrier*math.Ceil(k*float64(g.n)/thirdLevel))
 			if costA == readCost && g.k <= maxK {
 				cost *= sharedMargin
 			}

@@ -12,7 +12,7 @@ func (p *Pool) Reserve() {
 	// Bounds of what blocking asks for: its parts are at most one unit longer than they should be.
 	kc := maxK + 16
 	a := blockA*t.LeadA/t.Rows + 2*t.LeadA*kc
-	b := 2*packed + 2*t.Cols*kc
+	b := 2*thirdLevel + 2*t.Cols*kc
 	for w := range p.scratch {
 		grow(&p.scratch[w].a, a)
 		grow(&p.scratch[w].b, b)
