@@ -11,6 +11,7 @@
 # after so many seconds (default 100; validation comes first, and takes about as long as two steps). Of its steps the first is
 # left out; medians.
 set -euo pipefail
+[ $# -ge 2 ] || { echo "usage: bench/llm_c.sh LLM.C-DIRECTORY REPRISE-BINARY [rounds] [seconds]" >&2; exit 2; }
 source=$(realpath "$1")
 reprise=$(realpath "$2")
 rounds=${3:-1}
