@@ -22,6 +22,7 @@ type attention struct {
 	parts []attnPart // of the forward pass, each with every key/value head
 	waves bool       // the backward pass goes in waves
 	tasks []blockTask
+	busy  []int // of longestShare, per worker
 }
 
 // attnBuffers are one worker's. Operands that several products share are packed once.
@@ -32,7 +33,7 @@ type attnBuffers struct {
 }
 
 func newAttention(cfg Config, workers int) *attention {
-	return &attention{cfg: cfg, scale: float32(1 / sqrt(float64(cfg.HeadDim))), workers: make([]attnBuffers, workers)}
+	return &attention{cfg: cfg, scale: float32(1 / sqrt(float64(cfg.HeadDim))), workers: make([]attnBuffers, workers), busy: make([]int, workers)}
 }
 
 // buffer returns rows × keys of a score matrix, growing it where needed.
@@ -234,19 +235,18 @@ func (a *attention) plan(b Batch) {
 // longestShare is the work of the busiest worker, in pairs, when each takes the next segment and key/value head as soon as it
 // is free.
 func (a *attention) longestShare(b Batch) int {
-	var busy [256]int
-	workers := busy[:min(len(a.workers), len(busy))]
+	clear(a.busy)
 	for i := range b.Segments {
 		lo, hi := b.segment(i)
 		for range a.cfg.KVHeads {
 			least := 0
-			for w := range workers {
-				if workers[w] < workers[least] {
+			for w := range a.busy {
+				if a.busy[w] < a.busy[least] {
 					least = w
 				}
 			}
-			workers[least] += (hi - lo) * (hi - lo)
+			a.busy[least] += (hi - lo) * (hi - lo)
 		}
 	}
-	return slices.Max(workers)
+	return slices.Max(a.busy)
 }

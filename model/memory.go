@@ -5,7 +5,7 @@ type Work struct {
 	Tokens     int  // of a batch
 	SeqLen     int  // of a segment; 0: as Tokens
 	StepTokens int  // of all batches up to EndStep; 0: as Tokens
-	Workers    int  // of the pool
+	Workers    int  // of the pool; 0: their buffers of attention are left out
 	Recompute  bool // a recomputing pass
 	Spare      int  // values that Pass.Spare should have, at least
 }
@@ -32,7 +32,8 @@ type Memory struct {
 // Total is the sum.
 func (m Memory) Total() int { return m.Weights + m.Gradients + m.Moments + m.Activations }
 
-// TrainingMemory is what training takes, the loss (package loss knows) and the packing buffers of the workers left out.
+// TrainingMemory is what training within w takes, in bytes, the loss (package loss knows) and the packing buffers of the workers
+// left out.
 func (c Config) TrainingMemory(w Work) Memory {
 	const float = 4
 	w = w.completed()
@@ -69,7 +70,8 @@ func (p *Pass) Borrow(from *Pass, spare int) {
 	p.lender, p.wanted = from.buffers, spare
 }
 
-// InferenceMemory is the bytes that a pass without training takes for a batch of so many tokens, with so many values to spare.
+// InferenceMemory is the bytes that a pass without training takes for a batch of so many tokens, with so many values to spare;
+// the workers' buffers of attention and the rotary tables, both small beside it, are left out.
 func (c Config) InferenceMemory(tokens, spare int) int {
 	b := newBuffers(&c, false, false)
 	b.wanted = spare

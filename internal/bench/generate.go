@@ -74,7 +74,7 @@ func (o *GenerateOptions) validate(cfg model.Config) error {
 	case o.MaxTokens < 2:
 		return fmt.Errorf("bench: --max-tokens %d: want 2 or more; the first is the prompt's", o.MaxTokens)
 	case o.PromptTokens+o.MaxTokens-1 > cfg.MaxPositions:
-		return fmt.Errorf("bench: --prompt-tokens %d and --max-tokens %d: the model has %d positions", o.PromptTokens, o.MaxTokens, cfg.MaxPositions)
+		return fmt.Errorf("bench: --prompt-tokens %d and --max-tokens %d: the model has %d positions; ask for fewer", o.PromptTokens, o.MaxTokens, cfg.MaxPositions)
 	case o.Repetitions < 1:
 		return fmt.Errorf("bench: --repetitions %d: want 1 or more", o.Repetitions)
 	}
