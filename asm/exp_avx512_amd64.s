@@ -59,8 +59,9 @@ TEXT ·softmaxGradAVX512(SB), NOSPLIT, $0-60
 //
 // DI dst, SI x, both moved back by lane elements, so that index AX belongs to
 // lane AX mod 32; CX the elements that remain from AX on; R8 lanes; Z4 max.
-// K6, K7 mask the two halves of the first and the last block; what they hide
-// is not touched. Requires 0 <= lane < 32 and len(dst) = len(x).
+// R9 is the mask of the first and of the last block, of which K7 takes one half
+// after the other; what it hides is not touched. Requires 0 <= lane < 32 and
+// len(dst) = len(x).
 //
 // SUM adds the exponentials to the lanes in registers; PRE may scale an element
 // first.

@@ -177,6 +177,7 @@ func (e *Evaluator) Documents(ctx context.Context, docs []data.Document) (Result
 	return r, nil
 }
 
+// newPass makes the pass that scores, in idle memory if there is any.
 func (e *Evaluator) newPass() {
 	if e.pass != nil {
 		return

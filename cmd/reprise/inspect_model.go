@@ -43,7 +43,7 @@ type modelReportEntry struct {
 
 func (c *inspectModelCmd) Run(a *app) error {
 	if c.Tokens < 1 || c.Tokens > 1<<30 {
-		return fmt.Errorf("inspect: --tokens %d: want 1 or more", c.Tokens)
+		return fmt.Errorf("inspect: --tokens %d: want 1 to %d", c.Tokens, 1<<30)
 	}
 	x, err := checkpoint.Inspect(c.Dir)
 	if err != nil {
