@@ -9,8 +9,8 @@ import (
 )
 
 // Backward continues the gradients of every parameter with those of the last batch, given the gradient of the final
-// hidden states (as Forward returned them; dh is read only). The pass must have been made for training. It uses the
-// activations up: there is one Backward to a Forward.
+// hidden states [tokens, d] (as Forward returned them; dh is read only, but what stands in StateGrad's place is lost). The pass
+// must have been made for training. It uses the activations up: there is one Backward to a Forward.
 //
 // The gradient of the input embedding is kept apart until EndStep.
 func (p *Pass) Backward(dh *tensor.Matrix) {
@@ -68,7 +68,8 @@ func (p *Pass) again(i int) {
 	p.widen(blk, a)
 }
 
-// Spare is memory of the pass that nobody needs between Forward and Backward; with Reserve, as much as was asked for.
+// Spare is memory of the pass that nobody needs between Forward and Backward, valid until the next Forward; with Reserve or
+// Borrow, at least as many values as were asked for.
 func (p *Pass) Spare() []float32 { return p.spare }
 
 // StateGrad is a place for the gradient of the last batch's final hidden states [tokens, d], to be filled between Forward and
