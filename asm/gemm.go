@@ -14,6 +14,7 @@ type Tiling struct {
 	PackA bool // a must be packed with PackTranspose or PackCopy
 	LeadA int  // distance between successive k in a packed panel of a
 	Dots  int  // so many rows of a, or fewer, are better left to DotRows if b is transposed
+	Axpys int  // one row of a and a multiple of so many columns are better left to AxpyRows if b is not
 }
 
 // Width returns the width of the panel that holds cols columns of b.

@@ -6,9 +6,9 @@ package asm
 func GEMMTiling() Tiling {
 	switch {
 	case useAVX512:
-		return Tiling{Rows: 14, Cols: 32, Step: 16, LeadA: 16, Dots: 8}
+		return Tiling{Rows: 14, Cols: 32, Step: 16, LeadA: 16, Dots: 8, Axpys: axpyCols}
 	case useAVX2:
-		return Tiling{Rows: 6, Cols: 16, Step: 8, LeadA: 8, Dots: 8}
+		return Tiling{Rows: 6, Cols: 16, Step: 8, LeadA: 8, Dots: 8, Axpys: axpyCols}
 	}
 	return Tiling{}
 }

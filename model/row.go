@@ -124,11 +124,6 @@ const (
 	mostRowTask  = 1 << 20
 )
 
-// rowStreams is how many rows of an [in, out] matrix are read side by side: about as many as a processor fetches ahead by
-// itself (on a Zen 4, 8 to 16 reach about 1.5 times the rate of 1, 4 or 32). The product stops and goes on, which cannot be
-// seen in it.
-const rowStreams = 12
-
 // start runs the job.
 func (j *rowJob) start(pool *tensor.Pool, x *tensor.Matrix, parts ...rowPart) {
 	j.pool, j.x, j.parts = pool, *x, [3]rowPart{}
@@ -173,9 +168,6 @@ func (j *rowJob) Do(worker, task int) {
 		j.pool.Scratch(worker).MatMulNT(&y, &j.x, &w, false)
 		return
 	}
-	for k := 0; k < j.x.Cols; k += rowStreams {
-		end := min(k+rowStreams, j.x.Cols)
-		x, w := j.x.View(0, 1, k, end), p.l.w.W.View(k, end, lo, hi)
-		j.pool.Scratch(worker).MatMul(&y, &x, &w, k > 0)
-	}
+	w := p.l.w.W.View(0, j.x.Cols, lo, hi)
+	j.pool.Scratch(worker).MatMul(&y, &j.x, &w, false)
 }

@@ -27,8 +27,11 @@ const (
 	// of two apart.
 	packRows = 16
 	// stripeRows is the length of the chains over a b that is not packed: so
-	// many of its rows are walked together.
-	stripeRows = 64
+	// many of its rows are walked together. Of the wide b of one row, which is
+	// read from memory, it is about as many as a processor fetches ahead by itself.
+	stripeRows    = 64
+	oneStripeRows = 12
+	wideStripe    = 256
 )
 
 // Scratch holds the packing buffers of one worker. The zero value is ready; the
@@ -54,6 +57,13 @@ func (s *Scratch) gemm(g gemm) {
 		asm.GEMM(g.m, g.n, g.k, g.a, g.aRow, g.aK, g.b, g.bK, g.bCol, g.c, g.cRow, g.acc)
 	case g.bK == 1 && g.bCol != 1 && g.aK == 1 && g.m <= t.Dots:
 		asm.DotRows(g.m, g.n, g.k, g.a, g.aRow, g.b, g.bCol, g.c, g.cRow, g.acc, grow(&s.a, g.m*g.k))
+	case g.bCol == 1 && g.m == 1 && g.aK == 1 && t.Axpys > 0 && g.n >= t.Axpys:
+		n := g.n / t.Axpys * t.Axpys
+		asm.AxpyRows(g.c[:n], g.a[:g.k], g.b, g.bK, g.acc)
+		if n < g.n {
+			right := g.part(0, 1, n, g.n)
+			s.blocked(&right, t)
+		}
 	case g.bCol == 1 && g.m <= 2*t.Rows && g.n >= t.Cols && !t.PackA:
 		// Few rows: packing B would cost more than it saves. What does not fill
 		// a panel is left to the general case.
@@ -72,8 +82,12 @@ func (s *Scratch) gemm(g gemm) {
 // stripes computes a product straight from A and B, n being a multiple of the
 // tile's columns.
 func stripes(g *gemm, t asm.Tiling) {
-	for l0 := 0; l0 < g.k; l0 += stripeRows {
-		k := min(stripeRows, g.k-l0)
+	most := stripeRows
+	if g.m == 1 && g.n >= wideStripe {
+		most = oneStripeRows
+	}
+	for l0 := 0; l0 < g.k; l0 += most {
+		k := min(most, g.k-l0)
 		for i := 0; i < g.m; {
 			rows := tileRows(g.m-i, t.Rows)
 			asm.GEMMTiles(rows, g.n, k, g.a[i*g.aRow+l0*g.aK:], g.aRow, g.aK, g.b[l0*g.bK:], g.bK, t.Cols, g.c[i*g.cRow:], g.cRow, g.acc || l0 > 0)

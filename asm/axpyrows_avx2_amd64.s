@@ -1,0 +1,82 @@
+//go:build !purego
+
+#include "textflag.h"
+
+// func axpyRowsAVX2(y, a, b *float32, cols, rows, bRow int)
+//
+// As axpyRowsAVX512, with two registers for 16 columns.
+//
+//	DI y                     SI a
+//	R8 b, R12 four rows on   R10 R13 the same, 16 rows later
+//	R9 distance of rows      R11 of three
+//	R15 cols                 DX rows
+//	BX the 8 rows            AX y
+//	Y0 Y1 chains             Y8-Y15 a
+TEXT ·axpyRowsAVX2(SB), NOSPLIT, $0-48
+	MOVQ y+0(FP), AX
+	MOVQ a+8(FP), SI
+	MOVQ b+16(FP), BX
+	MOVQ cols+24(FP), R15
+	MOVQ rows+32(FP), DX
+	MOVQ bRow+40(FP), R9
+	SHLQ $2, R9
+	LEAQ (R9)(R9*2), R11
+
+rows:
+	MOVQ AX, DI
+	MOVQ BX, R8
+	LEAQ (R8)(R9*4), R12
+	LEAQ (R8)(R9*8), BX
+	LEAQ (BX)(R9*8), R10
+	LEAQ (R10)(R9*4), R13
+	VBROADCASTSS 0(SI), Y8
+	VBROADCASTSS 4(SI), Y9
+	VBROADCASTSS 8(SI), Y10
+	VBROADCASTSS 12(SI), Y11
+	VBROADCASTSS 16(SI), Y12
+	VBROADCASTSS 20(SI), Y13
+	VBROADCASTSS 24(SI), Y14
+	VBROADCASTSS 28(SI), Y15
+	MOVQ R15, CX
+
+columns:
+	VMOVUPS 0(DI), Y0
+	VMOVUPS 32(DI), Y1
+	PREFETCHT1 (R10)
+	PREFETCHT1 (R10)(R9*1)
+	PREFETCHT1 (R10)(R9*2)
+	PREFETCHT1 (R10)(R11*1)
+	PREFETCHT1 (R13)
+	PREFETCHT1 (R13)(R9*1)
+	PREFETCHT1 (R13)(R9*2)
+	PREFETCHT1 (R13)(R11*1)
+	VFMADD231PS 0(R8), Y8, Y0
+	VFMADD231PS 32(R8), Y8, Y1
+	VFMADD231PS 0(R8)(R9*1), Y9, Y0
+	VFMADD231PS 32(R8)(R9*1), Y9, Y1
+	VFMADD231PS 0(R8)(R9*2), Y10, Y0
+	VFMADD231PS 32(R8)(R9*2), Y10, Y1
+	VFMADD231PS 0(R8)(R11*1), Y11, Y0
+	VFMADD231PS 32(R8)(R11*1), Y11, Y1
+	VFMADD231PS 0(R12), Y12, Y0
+	VFMADD231PS 32(R12), Y12, Y1
+	VFMADD231PS 0(R12)(R9*1), Y13, Y0
+	VFMADD231PS 32(R12)(R9*1), Y13, Y1
+	VFMADD231PS 0(R12)(R9*2), Y14, Y0
+	VFMADD231PS 32(R12)(R9*2), Y14, Y1
+	VFMADD231PS 0(R12)(R11*1), Y15, Y0
+	VFMADD231PS 32(R12)(R11*1), Y15, Y1
+	VMOVUPS Y0, 0(DI)
+	VMOVUPS Y1, 32(DI)
+	ADDQ $64, DI
+	ADDQ $64, R8
+	ADDQ $64, R12
+	ADDQ $64, R10
+	ADDQ $64, R13
+	SUBQ $16, CX
+	JNE  columns
+	ADDQ $32, SI
+	SUBQ $8, DX
+	JNE  rows
+	VZEROUPPER
+	RET
