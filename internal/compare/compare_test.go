@@ -246,6 +246,12 @@ func TestCostsAreTimedApart(t *testing.T) {
 	if c, err = again.Run(t.Context()); err != nil || c.Methods[0].Timed != 2 {
 		t.Fatalf("a later look at the comparison has lost the timings (%v)", err)
 	}
+	if err := os.Rename(r.timingPath(c.Methods[1].Name), filepath.Join(dir, "aside")); err != nil {
+		t.Fatal(err)
+	}
+	if c, err = again.Run(t.Context()); err != nil || c.Methods[0].Timed != 0 || c.Methods[1].Timed != 0 {
+		t.Errorf("a method without timings is held against others' timings (%v)", err)
+	}
 	r.cells[r.dir(id{&r.grid.Methods[0], 3e-3, 1})].Digest = "other data"
 	if tm, err := r.timing(&r.grid.Methods[0]); tm != nil || err != nil {
 		t.Errorf("timings of other data are used (%v)", err)

@@ -35,7 +35,7 @@ type Runner struct {
 	origin Cell // the base model's own scores
 	cells  map[string]*Cell
 
-	timings map[string]*timing // by method; nil entries: costs are those of the cells
+	timings map[string]*timing // by method; empty: costs are those of the cells
 }
 
 // ErrInterrupted is what Run returns when its context was cancelled.
@@ -130,12 +130,17 @@ func (r *Runner) all(ctx context.Context) (*report.Comparison, error) {
 // conclude writes what follows from the cells and timings that there are.
 func (r *Runner) conclude() (*report.Comparison, error) {
 	var err error
+	whole := true
 	r.timings = map[string]*timing{}
 	for i := range r.grid.Methods {
 		m := &r.grid.Methods[i]
 		if r.timings[m.Name], err = r.timing(m); err != nil {
 			return nil, err
 		}
+		whole = whole && (r.timings[m.Name] != nil || bestOf(r.points(m)) < 0)
+	}
+	if !whole { // costs of timed runs and of cells are not held against each other
+		clear(r.timings)
 	}
 	c := r.analyse()
 	text, err := json.MarshalIndent(c, "", " ")
