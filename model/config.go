@@ -84,6 +84,20 @@ func (c Config) BodyParams() int {
 	return c.Layers * (attention + mlp*c.HiddenSize*c.IntermediateSize)
 }
 
+// CacheBytes is the size of the keys and values that a Decoder reads for a token with n positions before it: of every block
+// those that the token sees, its own included.
+func (c Config) CacheBytes(n int) int {
+	seen := 0
+	for i := range c.Layers {
+		if window := c.window(i); window > 0 {
+			seen += min(n+1, window)
+		} else {
+			seen += n + 1
+		}
+	}
+	return 4 * 2 * c.KVHeads * c.HeadDim * seen
+}
+
 // String names the shape in one line.
 func (c Config) String() string {
 	var b strings.Builder

@@ -125,3 +125,18 @@ func TestNucleusIsThatOfSorting(t *testing.T) {
 		}
 	}
 }
+
+func TestCacheBytesCountsWhatAWindowLeaves(t *testing.T) {
+	cfg := Config{Layers: 2, KVHeads: 3, HeadDim: 8}
+	position := 4 * 2 * cfg.KVHeads * cfg.HeadDim
+	if got, want := cfg.CacheBytes(9), 2*10*position; got != want {
+		t.Errorf("9 positions and the token: %d bytes, want %d", got, want)
+	}
+	cfg.Windows = []int{4, 0}
+	if got, want := cfg.CacheBytes(9), (4+10)*position; got != want {
+		t.Errorf("one block with a window of 4: %d bytes, want %d", got, want)
+	}
+	if got, want := cfg.CacheBytes(2), (3+3)*position; got != want {
+		t.Errorf("inside the window: %d bytes, want %d", got, want)
+	}
+}

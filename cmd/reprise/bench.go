@@ -103,7 +103,8 @@ func (c *benchGenerateCmd) Run(a *app) error {
 			r.PromptTokens, r.PrefillMS, r.PrefillPerSecond, 100*r.PrefillShare, r.NewTokens, r.DecodeMS, r.DecodePerSecond, r.DecodeGBs, 100*r.DecodeShare)
 	}
 	for _, r := range results {
-		a.printf("%s: %.1f MB of weights are read for a token; measured beside it: fma %.1f GFLOP/s, read %.1f GB/s\n", r.Model, float64(r.WeightBytes)/1e6, r.Peak, r.ReadGBs)
+		a.printf("%s: %.1f MB of weights are read for a token and %.1f MB of keys and values; measured beside it: fma %.1f GFLOP/s, read %.1f GB/s\n",
+			r.Model, float64(r.WeightBytes)/1e6, float64(r.CacheBytes)/1e6, r.Peak, r.ReadGBs)
 	}
 	return nil
 }

@@ -38,6 +38,7 @@ type GenerateResult struct {
 	DecodeMS        float64 `json:"decode_ms"` // of a token
 	DecodePerSecond float64 `json:"decode_tokens_per_s"`
 	WeightBytes     int     `json:"weight_bytes"` // read for every token: F32 weights of all products, the head's included
+	CacheBytes      int     `json:"cache_bytes"`  // the same of keys and values, on average
 	DecodeGBs       float64 `json:"decode_gb_per_s"`
 	DecodeShare     float64 `json:"decode_share_of_read"`
 	ReadGBs         float64 `json:"read_gb_per_s"` // of the same weights, on the same threads: summed, each once
@@ -87,7 +88,11 @@ func (o *GenerateOptions) measure(ctx context.Context, d *model.Decoder, pool *t
 	yard, release := NewYardstick(pool)
 	defer release()
 	prompt := randomSequences(1, o.PromptTokens, cfg.VocabSize)[0].IDs
-	bytes := 4 * cfg.MatmulParams()
+	weightBytes, cacheBytes := 4*cfg.MatmulParams(), 0
+	for n := o.PromptTokens; n < o.PromptTokens+o.MaxTokens-1; n++ {
+		cacheBytes += cfg.CacheBytes(n) / (o.MaxTokens - 1)
+	}
+	bytes := weightBytes + cacheBytes
 	weights := newWeightsJob(d.Model, pool)
 	reading := func() float64 { return float64(weights.bytes) / yard.time(len(weights.pieces), weights) }
 	var prefill, decode, peaks, reads, shares, readShares []float64
@@ -120,7 +125,7 @@ func (o *GenerateOptions) measure(ctx context.Context, d *model.Decoder, pool *t
 		Tier: asm.Active().String(), Threads: pool.Workers(), Clock: yard.watch.String(),
 		PromptTokens: o.PromptTokens, NewTokens: o.MaxTokens, Repetitions: o.Repetitions,
 		PrefillMS: median(prefill) / 1e6, PrefillShare: median(shares), Peak: median(peaks),
-		DecodeMS: median(decode) / 1e6, DecodeShare: median(readShares), ReadGBs: median(reads), WeightBytes: bytes,
+		DecodeMS: median(decode) / 1e6, DecodeShare: median(readShares), ReadGBs: median(reads), WeightBytes: weightBytes, CacheBytes: cacheBytes,
 	}
 	r.PrefillPerSecond = 1e3 * float64(o.PromptTokens) / r.PrefillMS
 	r.DecodePerSecond = 1e3 / r.DecodeMS
