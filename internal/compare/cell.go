@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"reprise/checkpoint"
+	"reprise/data"
 	"reprise/eval"
 	"reprise/internal/atomicfile"
 	"reprise/replay"
@@ -283,10 +284,11 @@ func (r *Runner) record(ctx context.Context, kind string, how RecordPlan, seed u
 	source := fmt.Sprintf("%s, %d tokens", text.File, how.MaxSeqLen)
 	all, ok := r.learnt[source]
 	if !ok {
-		var err error
-		if all, err = load(text, r.tok, how.MaxSeqLen, 0, false); err != nil {
+		docs, _, err := data.LoadDocuments(text.File, r.tok, text.options(how.MaxSeqLen, false))
+		if err != nil {
 			return nil, err
 		}
+		all = units(docs, r.grid.Tokens)
 		r.learnt[source] = all
 	}
 	drawn := take(all, 0, seed, "subsample")

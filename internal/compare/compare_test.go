@@ -66,7 +66,7 @@ func TestDocumentsStayWhole(t *testing.T) {
 			docs = append(docs, data.Document{Line: line + 1, IDs: []int32{int32(line), int32(w), 7, int32(line * w)}})
 		}
 	}
-	list := units(docs)
+	list := units(docs, 0)
 	if len(list) != 60 {
 		t.Fatalf("%d documents, want 60", len(list))
 	}
@@ -95,8 +95,27 @@ func TestDocumentsStayWhole(t *testing.T) {
 	for i := range docs {
 		docs[i].Line = 1
 	}
-	if got := units(docs); len(got) != len(docs) {
+	if got := units(docs, 0); len(got) != len(docs) {
 		t.Errorf("one long text: %d documents, want its %d windows", len(got), len(docs))
+	}
+}
+
+// TestLongDocumentsFallIntoWindows: where few tokens are taken, a long document would be all of them.
+func TestLongDocumentsFallIntoWindows(t *testing.T) {
+	var docs []data.Document
+	for line := range 30 {
+		windows := 1
+		if line == 7 {
+			windows = 12
+		}
+		for range windows {
+			docs = append(docs, data.Document{Line: line + 1, IDs: make([]int32, 10)})
+		}
+	}
+	for limit, want := range map[int]int{0: 30, 120 * fewest: 30, 110 * fewest: 29 + 12} {
+		if got := len(units(docs, limit)); got != want {
+			t.Errorf("%d tokens: %d documents, want %d", limit, got, want)
+		}
 	}
 }
 

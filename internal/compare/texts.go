@@ -17,19 +17,25 @@ type unit []data.Document
 // fewest is the number of samples below which the windows of a text are taken as its documents: a book is one sample.
 const fewest = 20
 
-func units(docs []data.Document) []unit {
-	var out []unit
+// units makes documents of windows. Where so many tokens are to be taken (0: all), a sample that would be more than its part
+// among the fewest falls into its windows as well.
+func units(docs []data.Document, limit int) []unit {
+	var samples []unit
 	for i, d := range docs {
 		if i > 0 && d.Line == docs[i-1].Line && d.Source == docs[i-1].Source {
-			out[len(out)-1] = append(out[len(out)-1], d)
+			samples[len(samples)-1] = append(samples[len(samples)-1], d)
 		} else {
-			out = append(out, unit{d})
+			samples = append(samples, unit{d})
 		}
 	}
-	if len(out) < fewest {
-		out = out[:0]
-		for _, d := range docs {
-			out = append(out, unit{d})
+	var out []unit
+	for _, u := range samples {
+		if len(samples) < fewest || limit > 0 && u.tokens() > limit/fewest {
+			for _, d := range u {
+				out = append(out, unit{d})
+			}
+		} else {
+			out = append(out, u)
 		}
 	}
 	return out
@@ -55,13 +61,14 @@ func (u unit) tokens() (n int) {
 	return n
 }
 
-// load reads a file as documents; at most limit tokens of them, taken in a random order that only the file decides.
-func load(t Text, tok *tokenizer.Tokenizer, maxSeqLen, limit int, evaluation bool) ([]unit, error) {
-	docs, _, err := data.LoadDocuments(t.File, tok, t.options(maxSeqLen, evaluation))
+// load reads a text to be measured on as documents; at most limit tokens of them, taken in a random order that only the file
+// decides.
+func load(t Text, tok *tokenizer.Tokenizer, maxSeqLen, limit int) ([]unit, error) {
+	docs, _, err := data.LoadDocuments(t.File, tok, t.options(maxSeqLen, true))
 	if err != nil {
 		return nil, err
 	}
-	return take(units(docs), limit, 0, "texts"), nil
+	return take(units(docs, limit), limit, 0, "texts"), nil
 }
 
 // take draws documents in a seeded order until there are limit tokens; 0: all.
@@ -98,13 +105,13 @@ type held struct {
 
 func (g *Grid) hold(tok *tokenizer.Tokenizer) (*held, error) {
 	h := &held{}
-	domain, err := load(Text{File: g.Domain.Valid, Split: g.Domain.Split}, tok, g.Record.MaxSeqLen, g.EvalTokens, true)
+	domain, err := load(Text{File: g.Domain.Valid, Split: g.Domain.Split}, tok, g.Record.MaxSeqLen, g.EvalTokens)
 	if err != nil {
 		return nil, err
 	}
 	h.choose, h.report = halves(domain)
 	for _, t := range g.General {
-		list, err := load(t, tok, g.Record.MaxSeqLen, g.EvalTokens, true)
+		list, err := load(t, tok, g.Record.MaxSeqLen, g.EvalTokens)
 		if err != nil {
 			return nil, err
 		}
