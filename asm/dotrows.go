@@ -3,11 +3,11 @@ package asm
 import "unsafe"
 
 // dotArgs are the arguments of the assembly behind DotRows and GatherDot, which
-// computes, for a number m of rows of a that is the kernel's:
+// computes, for a number m of rows of a and a width that are the kernel's:
 //
 //	for l := range k {
 //		for i := range m {
-//			for j := range 16 {
+//			for j := range width {
 //				acc[i][j] = fma(a[l*m+i], b[j][l], acc[i][j])
 //			}
 //		}
@@ -38,7 +38,7 @@ type dotArgs struct {
 // Vector lanes run over n, so that every chain keeps its order. tmp holds m*k
 // values and is overwritten; m is at most 8.
 func DotRows(m, n, k int, a []float32, aRow int, b []float32, bRow int, c []float32, cRow int, acc bool, tmp []float32) {
-	most := dotMost()
+	most, width := dotTiling(m)
 	if most == 0 || m == 0 || n == 0 || k == 0 {
 		GEMM(m, n, k, a, aRow, 1, b, 1, bRow, c, cRow, acc)
 		return
@@ -48,22 +48,22 @@ func DotRows(m, n, k int, a []float32, aRow int, b []float32, bRow int, c []floa
 	packDots(tmp, m, k, most, a, aRow)
 	var sums [8][16]float32
 	var t dotArgs
-	for j := 0; j < n; j += 16 {
-		cols := min(16, n-j)
+	for j := 0; j < n; j += width {
+		cols := min(width, n-j)
 		if clear(sums[:m]); acc {
 			for i := range m {
 				copy(sums[i][:cols], c[i*cRow+j:])
 			}
 		}
-		for l := range t.b {
+		for l := range t.b[:width] {
 			t.b[l] = &b[(j+min(l, cols-1))*bRow]
 		}
-		t.fetch(j+16, n, k, b, bRow)
+		t.fetch(j+width, width, n, k, b, bRow)
 		// b is in a near cache when more rows of a than the kernels take read it
 		// again.
 		for i := 0; i < m; i += most {
 			rows := min(most, m-i)
-			t.run(sums[i:i+rows], k, tmp[i*k:][:rows*k])
+			t.run(sums[i:i+rows], width, k, tmp[i*k:][:rows*k])
 		}
 		for i := range m {
 			copy(c[i*cRow+j:][:cols], sums[i][:])
@@ -71,18 +71,18 @@ func DotRows(m, n, k int, a []float32, aRow int, b []float32, bRow int, c []floa
 	}
 }
 
-// fetch points next at the 16 rows of b from j on. Rows without gaps between them
+// fetch points next at so many rows of b from j on. Rows without gaps between them
 // are fetched in the order of memory, for which processors are made.
-func (t *dotArgs) fetch(j, n, k int, b []float32, bRow int) {
-	if bRow == k && j+16 <= n && k >= 16 {
-		t.step = 16 * 64
-		for l := range t.next {
+func (t *dotArgs) fetch(j, width, n, k int, b []float32, bRow int) {
+	if bRow == k && j+width <= n && k >= 16 {
+		t.step = width * 64
+		for l := range t.next[:width] {
 			t.next[l] = &b[j*bRow+l*16]
 		}
 		return
 	}
 	t.step = 64
-	for l := range t.next {
+	for l := range t.next[:width] {
 		t.next[l] = &b[min(j+l, n-1)*bRow]
 	}
 }
@@ -102,16 +102,16 @@ func packDots(dst []float32, m, k, most int, a []float32, aRow int) {
 	}
 }
 
-// run continues the chains in acc over k >= 1 values of the rows in
-// b. It works on a copy of t: storing into the caller's would send acc to the heap.
-func (t dotArgs) run(acc [][16]float32, k int, a []float32) {
+// run continues the chains of acc, the first width of every row, over k >= 1 values
+// of the rows in b. It works on a copy of t: storing into the caller's would send acc to the heap.
+func (t dotArgs) run(acc [][16]float32, width, k int, a []float32) {
 	const step = callWork / 16 // a multiple of every kernel's step in k
 	m := len(acc)
 	t.acc = &acc[0]
 	for l := 0; l < k; l += step {
 		t.a, t.k = &a[l*m], min(step, k-l)
 		for done := dotRowsTier(m, &t); done < t.k; done++ {
-			for j, row := range t.b {
+			for j, row := range t.b[:width] {
 				x := *(*float32)(unsafe.Add(unsafe.Pointer(row), 4*done))
 				for i := range acc {
 					acc[i][j] = FMA(a[(l+done)*m+i], x, acc[i][j])
@@ -119,7 +119,7 @@ func (t dotArgs) run(acc [][16]float32, k int, a []float32) {
 			}
 		}
 		if l+step < k {
-			for j := range t.b {
+			for j := range t.b[:width] {
 				t.b[j] = (*float32)(unsafe.Add(unsafe.Pointer(t.b[j]), 4*step))
 				t.next[j] = (*float32)(unsafe.Add(unsafe.Pointer(t.next[j]), step/16*t.step))
 			}

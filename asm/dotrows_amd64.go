@@ -2,16 +2,18 @@
 
 package asm
 
-// dotMost returns how many rows of a the kernels of dotArgs take on the active
-// tier, 0 if it has none.
-func dotMost() int {
+// dotTiling returns how many of m rows of a a kernel of dotArgs takes on the active
+// tier, at most, and of b; 0 if the tier has none.
+func dotTiling(m int) (most, width int) {
 	switch {
 	case useAVX512:
-		return 8
+		return 8, 16
+	case useAVX2 && m <= 4:
+		return 4, 16
 	case useAVX2:
-		return 4
+		return 8, 8
 	}
-	return 0
+	return 0, 0
 }
 
 // dotRowsTier runs a kernel over the first so many of t.k values and returns how
@@ -62,6 +64,14 @@ func dotRowsAVX2(m int, t *dotArgs) {
 		dot3AVX2(t)
 	case 4:
 		dot4AVX2(t)
+	case 5:
+		dot5AVX2(t)
+	case 6:
+		dot6AVX2(t)
+	case 7:
+		dot7AVX2(t)
+	case 8:
+		dot8AVX2(t)
 	}
 }
 
@@ -100,3 +110,15 @@ func dot3AVX2(t *dotArgs)
 
 //go:noescape
 func dot4AVX2(t *dotArgs)
+
+//go:noescape
+func dot5AVX2(t *dotArgs)
+
+//go:noescape
+func dot6AVX2(t *dotArgs)
+
+//go:noescape
+func dot7AVX2(t *dotArgs)
+
+//go:noescape
+func dot8AVX2(t *dotArgs)

@@ -3,14 +3,16 @@
 #include "go_asm.h"
 #include "textflag.h"
 
-// The kernels of dotArgs, AVX2: dotMAVX2 takes M rows of a, 1 to 4, and k a
+// The kernels of dotArgs, AVX2: dotMAVX2 takes M rows of a, 1 to 8, and k a
 // multiple of 4. 8 rows of b, 4 columns at a time, are transposed in registers, so
-// that lane j of an accumulator is row j of b. A cache line of the first 8 rows is
-// followed by one of the other 8: their chains overlap, and what may meet in a set
-// of the first-level cache is not more than it holds.
+// that lane j of an accumulator is row j of b. Up to 4 rows of a meet 16 rows of b:
+// a cache line of the first 8 is followed by one of the other 8, so that their
+// chains overlap, and what may meet in a set of the first-level cache is not more
+// than it holds. 5 rows and more have chains enough and meet 8.
 //
 //	Y0-Y3    columns of b             Y4-Y7    scratch
-//	Y8-Y15   accumulators: rows 0-7 and 8-15 of b for the first row of a, ...
+//	Y8-Y15   accumulators: rows 0-7 and 8-15 of b for the first row of a, ...;
+//	         from 5 rows of a on one for each
 //	AX       t                        SI       a
 //	DX       offset in the rows of b  CX       k
 //	R8-R13 BX DI  8 rows of b         R14      scratch
@@ -27,6 +29,17 @@
 #define FMAA4(at, col) FMAA3(at, col); VBROADCASTSS (at+12)(SI), Y7; VFMADD231PS Y7, col, Y14
 #define FMAB4(at, col) FMAB3(at, col); VBROADCASTSS (at+12)(SI), Y7; VFMADD231PS Y7, col, Y15
 
+// FMAn adds a column for 5 rows and more.
+#define FMA4(at, col) \
+	VBROADCASTSS (at+0)(SI), Y4; VFMADD231PS Y4, col, Y8; \
+	VBROADCASTSS (at+4)(SI), Y5; VFMADD231PS Y5, col, Y9; \
+	VBROADCASTSS (at+8)(SI), Y6; VFMADD231PS Y6, col, Y10; \
+	VBROADCASTSS (at+12)(SI), Y7; VFMADD231PS Y7, col, Y11
+#define FMA5(at, col) FMA4(at, col); VBROADCASTSS (at+16)(SI), Y4; VFMADD231PS Y4, col, Y12
+#define FMA6(at, col) FMA5(at, col); VBROADCASTSS (at+20)(SI), Y5; VFMADD231PS Y5, col, Y13
+#define FMA7(at, col) FMA6(at, col); VBROADCASTSS (at+24)(SI), Y6; VFMADD231PS Y6, col, Y14
+#define FMA8(at, col) FMA7(at, col); VBROADCASTSS (at+28)(SI), Y7; VFMADD231PS Y7, col, Y15
+
 // GETn and PUTn move the accumulators.
 #define GET1 VMOVUPS 0(R8), Y8; VMOVUPS 32(R8), Y9
 #define GET2 GET1; VMOVUPS 64(R8), Y10; VMOVUPS 96(R8), Y11
@@ -37,6 +50,16 @@
 #define PUT2 PUT1; VMOVUPS Y10, 64(R8); VMOVUPS Y11, 96(R8)
 #define PUT3 PUT2; VMOVUPS Y12, 128(R8); VMOVUPS Y13, 160(R8)
 #define PUT4 PUT3; VMOVUPS Y14, 192(R8); VMOVUPS Y15, 224(R8)
+
+#define GET5 VMOVUPS 0(R8), Y8; VMOVUPS 64(R8), Y9; VMOVUPS 128(R8), Y10; VMOVUPS 192(R8), Y11; VMOVUPS 256(R8), Y12
+#define GET6 GET5; VMOVUPS 320(R8), Y13
+#define GET7 GET6; VMOVUPS 384(R8), Y14
+#define GET8 GET7; VMOVUPS 448(R8), Y15
+
+#define PUT5 VMOVUPS Y8, 0(R8); VMOVUPS Y9, 64(R8); VMOVUPS Y10, 128(R8); VMOVUPS Y11, 192(R8); VMOVUPS Y12, 256(R8)
+#define PUT6 PUT5; VMOVUPS Y13, 320(R8)
+#define PUT7 PUT6; VMOVUPS Y14, 384(R8)
+#define PUT8 PUT7; VMOVUPS Y15, 448(R8)
 
 // ROWS points at 8 rows of b.
 #define ROWS(off) \
@@ -90,44 +113,79 @@
 	FOUR(M, 32, FMA); \
 	FOUR(M, 48, FMA)
 
+// BEGIN loads the arguments, NEXT goes on to the next 16 columns.
+#define BEGIN \
+	MOVQ t+0(FP), AX;         \
+	MOVQ dotArgs_acc(AX), R8; \
+	MOVQ dotArgs_a(AX), SI;   \
+	MOVQ dotArgs_k(AX), CX;   \
+	XORQ DX, DX;              \
+	XORQ R15, R15
+
+#define NEXT(M) \
+	ADDQ $64, DX;               \
+	ADDQ dotArgs_step(AX), R15; \
+	ADDQ $(64*M), SI
+
+// KERNEL is for up to 4 rows of a, MANY for more.
 #define KERNEL(M, GET, FMAA, FMAB, PUT) \
-	MOVQ t+0(FP), AX;            \
-	MOVQ dotArgs_acc(AX), R8;    \
-	MOVQ dotArgs_a(AX), SI;      \
-	MOVQ dotArgs_k(AX), CX;      \
-	XORQ DX, DX;                 \
-	XORQ R15, R15;               \
-	GET;                         \
-	SUBQ $16, CX;                \
-	JLT  tail;                   \
-	loop:                        \
-	ROWS(0);                     \
-	FETCH(0);                    \
-	SIXTEEN(M, FMAA);            \
-	ROWS(64);                    \
-	FETCH(64);                   \
-	SIXTEEN(M, FMAB);            \
-	ADDQ $64, DX;                \
-	ADDQ dotArgs_step(AX), R15;  \
-	ADDQ $(64*M), SI;            \
-	SUBQ $16, CX;                \
-	JGE  loop;                   \
-	tail:                        \
-	ADDQ $16, CX;                \
-	JEQ  done;                   \
-	four:                        \
-	ROWS(0);                     \
-	FOUR(M, 0, FMAA);            \
-	ROWS(64);                    \
-	FOUR(M, 0, FMAB);            \
-	ADDQ $16, DX;                \
-	ADDQ $(16*M), SI;            \
-	SUBQ $4, CX;                 \
-	JNE  four;                   \
-	done:                        \
-	MOVQ dotArgs_acc(AX), R8;    \
-	PUT;                         \
-	VZEROUPPER;                  \
+	BEGIN;            \
+	GET;              \
+	SUBQ $16, CX;     \
+	JLT  tail;        \
+	loop:             \
+	ROWS(0);          \
+	FETCH(0);         \
+	SIXTEEN(M, FMAA); \
+	ROWS(64);         \
+	FETCH(64);        \
+	SIXTEEN(M, FMAB); \
+	NEXT(M);          \
+	SUBQ $16, CX;     \
+	JGE  loop;        \
+	tail:             \
+	ADDQ $16, CX;     \
+	JEQ  done;        \
+	four:             \
+	ROWS(0);          \
+	FOUR(M, 0, FMAA); \
+	ROWS(64);         \
+	FOUR(M, 0, FMAB); \
+	ADDQ $16, DX;     \
+	ADDQ $(16*M), SI; \
+	SUBQ $4, CX;      \
+	JNE  four;        \
+	done:             \
+	MOVQ dotArgs_acc(AX), R8; \
+	PUT;              \
+	VZEROUPPER;       \
+	RET
+
+#define MANY(M, GET, FMA, PUT) \
+	BEGIN;            \
+	GET;              \
+	ROWS(0);          \
+	SUBQ $16, CX;     \
+	JLT  tail;        \
+	loop:             \
+	FETCH(0);         \
+	SIXTEEN(M, FMA);  \
+	NEXT(M);          \
+	SUBQ $16, CX;     \
+	JGE  loop;        \
+	tail:             \
+	ADDQ $16, CX;     \
+	JEQ  done;        \
+	four:             \
+	FOUR(M, 0, FMA);  \
+	ADDQ $16, DX;     \
+	ADDQ $(16*M), SI; \
+	SUBQ $4, CX;      \
+	JNE  four;        \
+	done:             \
+	MOVQ dotArgs_acc(AX), R8; \
+	PUT;              \
+	VZEROUPPER;       \
 	RET
 
 // func dot1AVX2(t *dotArgs)
@@ -145,3 +203,19 @@ TEXT ·dot3AVX2(SB), NOSPLIT, $0-8
 // func dot4AVX2(t *dotArgs)
 TEXT ·dot4AVX2(SB), NOSPLIT, $0-8
 	KERNEL(4, GET4, FMAA4, FMAB4, PUT4)
+
+// func dot5AVX2(t *dotArgs)
+TEXT ·dot5AVX2(SB), NOSPLIT, $0-8
+	MANY(5, GET5, FMA5, PUT5)
+
+// func dot6AVX2(t *dotArgs)
+TEXT ·dot6AVX2(SB), NOSPLIT, $0-8
+	MANY(6, GET6, FMA6, PUT6)
+
+// func dot7AVX2(t *dotArgs)
+TEXT ·dot7AVX2(SB), NOSPLIT, $0-8
+	MANY(7, GET7, FMA7, PUT7)
+
+// func dot8AVX2(t *dotArgs)
+TEXT ·dot8AVX2(SB), NOSPLIT, $0-8
+	MANY(8, GET8, FMA8, PUT8)

@@ -2,6 +2,6 @@
 
 package asm
 
-func dotMost() int { return 0 }
+func dotTiling(m int) (most, width int) { return 0, 0 }
 
 func dotRowsTier(m int, t *dotArgs) int { return 0 }

@@ -39,7 +39,7 @@ func gatherDotTier(dst, h, w []float32, stride int, ids []int32) {
 			}
 		}
 		var acc [1][16]float32
-		t.run(acc[:], len(h), h)
+		t.run(acc[:], 16, len(h), h)
 		copy(dst, acc[0][:m])
 		dst, ids = dst[m:], ids[m:]
 	}
