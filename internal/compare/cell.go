@@ -288,7 +288,7 @@ func (r *Runner) record(ctx context.Context, kind string, how RecordPlan, seed u
 		if err != nil {
 			return nil, err
 		}
-		all = units(docs, r.grid.Tokens)
+		all = take(units(docs, r.grid.Tokens), 0, 0, "texts")
 		r.learnt[source] = all
 	}
 	drawn := take(all, 0, seed, "subsample")
