@@ -43,6 +43,21 @@ func (a *app) pool() *tensor.Pool {
 
 func (a *app) printf(format string, args ...any) { fmt.Fprintf(a.stdout, format, args...) }
 
+// output remembers the first error of writing, which nobody looks at where lines are printed: behind a full disk a command has
+// not done what it says.
+type output struct {
+	io.Writer
+	err error
+}
+
+func (o *output) Write(b []byte) (int, error) {
+	n, err := o.Writer.Write(b)
+	if o.err == nil {
+		o.err = err
+	}
+	return n, err
+}
+
 // note writes to the side channel, so that --json output stays clean.
 func (a *app) note(format string, args ...any) { fmt.Fprintf(a.stderr, format+"\n", args...) }
 
@@ -106,8 +121,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "reprise: %v\n", err)
 		return exitUsage
 	}
-	a := &app{ctx: ctx, stdout: stdout, stderr: stderr, threads: c.Threads}
+	out := &output{Writer: stdout}
+	a := &app{ctx: ctx, stdout: out, stderr: stderr, threads: c.Threads}
 	err = k.Run(a)
+	if err == nil && out.err != nil {
+		err = fmt.Errorf("printing the result: %w", out.err)
+	}
 	if a.pool_ != nil {
 		a.pool_.Close()
 	}

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -32,4 +34,29 @@ func TestScripts(t *testing.T) {
 			return tiny.Write(e.WorkDir)
 		},
 	})
+}
+
+// noSpace is a standard output on a full disk.
+type noSpace struct{}
+
+func (noSpace) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
+
+// TestOutputThatCannotBeWritten: a result that nobody can read is a failure, printed as lines or as JSON.
+func TestOutputThatCannotBeWritten(t *testing.T) {
+	dir := t.TempDir()
+	if err := tiny.Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	base := filepath.Join(dir, "base")
+	for _, args := range [][]string{
+		{"tokenize", "--model", base, "--text", "the red lamp"},
+		{"eval", "--model", base, "--data", "a=" + filepath.Join(dir, "general.txt")},
+		{"eval", "--model", base, "--data", "a=" + filepath.Join(dir, "general.txt"), "--json"},
+		{"generate", "--model", base, "--prompt", "the red", "--max-tokens", "2"},
+	} {
+		var stderr strings.Builder
+		if code := run(t.Context(), args, noSpace{}, &stderr); code != exitFailed || strings.Count(stderr.String(), "no space left") != 1 {
+			t.Errorf("%v: exit code %d: %s", args, code, stderr.String())
+		}
+	}
 }
