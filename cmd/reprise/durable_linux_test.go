@@ -7,9 +7,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"reprise/internal/tiny"
 	"reprise/replay"
@@ -176,4 +178,42 @@ func TestFullDisk(t *testing.T) {
 	if err := replay.Verify(out); err != nil {
 		t.Error(err)
 	}
+}
+
+// A command that waits for its input does not look at Ctrl-C; a second one ends it all the same.
+func TestSecondInterruptEndsTheProcess(t *testing.T) {
+	dir := t.TempDir()
+	if err := tiny.Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	fifo := filepath.Join(dir, "text.jsonl")
+	if err := syscall.Mkfifo(fifo, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("reprise", "tokenize", "--model", filepath.Join(dir, "base"), "--jsonl", fifo)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	f, err := os.OpenFile(fifo, os.O_WRONLY, 0) // returns when the command reads
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	// Two signals at once may count as one, so they are sent until the command has seen two.
+	for limit := time.Now().Add(10 * time.Second); time.Now().Before(limit); runtime.Gosched() {
+		select {
+		case err := <-ended:
+			if status := cmd.ProcessState.Sys().(syscall.WaitStatus); !status.Signaled() || status.Signal() != syscall.SIGINT {
+				t.Errorf("ended with %v", err)
+			}
+			return
+		default:
+			cmd.Process.Signal(os.Interrupt)
+		}
+	}
+	t.Error("no number of interrupts ends a command that waits")
+	cmd.Process.Kill()
+	<-ended
 }

@@ -91,9 +91,17 @@ The usual way, with a model in Hugging Face format and a JSONL file of prompts a
 The same inputs give the same bits on every processor and with any number of threads.`
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interruptible()
 	defer stop()
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// interruptible is a context that the first Ctrl-C ends, so that work is saved. The second one ends the process: not every
+// command looks at the context all the time.
+func interruptible() (ctx context.Context, stop func()) {
+	ctx, stop = signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
 }
 
 // run is main without the process: it returns the exit code.
