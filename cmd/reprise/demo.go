@@ -12,14 +12,19 @@ import (
 )
 
 type demoCmd struct {
-	Keep    string    `help:"Keep the demo's files (model, records) in this directory." placeholder:"DIR"`
-	Sweep   []float64 `help:"Instead: train every arm with each of these learning rates and print a table (the source of the demo's rates)." placeholder:"LR,…"`
-	Rebuild string    `help:"Instead: train the embedded base model again from nothing in DIR, to the same SHA-256; goes on where an earlier attempt stopped." placeholder:"DIR"`
+	Keep    string    `help:"Keep the demo's files (model, records) in this directory." placeholder:"DIR" xor:"keep"`
+	Sweep   []float64 `help:"Instead: train every arm with each of these learning rates and print a table (the source of the demo's rates)." placeholder:"LR,…" xor:"instead"`
+	Rebuild string    `help:"Instead: train the embedded base model again from nothing in DIR, to the same SHA-256; goes on where an earlier attempt stopped." placeholder:"DIR" xor:"instead,keep"`
 }
 
 func (c *demoCmd) Run(a *app) error {
 	if c.Rebuild != "" {
 		return c.rebuild(a)
+	}
+	for _, lr := range c.Sweep {
+		if !(lr > 0 && lr < 10) {
+			return fmt.Errorf("demo: --sweep %g: want learning rates of more than 0 and less than 10", lr)
+		}
 	}
 	dir := c.Keep
 	if dir == "" {
@@ -112,9 +117,12 @@ func (c *demoCmd) sweep(a *app, d *demo.Demo) error {
 		for _, lr := range c.Sweep {
 			arm.LR = lr
 			o, err := c.train(a, d, arm)
-			if err != nil {
+			if train.Diverged(err) { // which is a result of a sweep
 				a.printf("%s  lr %.1e: %v\n", arm.Key, lr, err)
 				continue
+			}
+			if err != nil {
+				return err
 			}
 			o.Arm.Name = fmt.Sprintf("lr %.1e  %.24s", lr, arm.Name)
 			row(a, d, o)
