@@ -36,6 +36,9 @@ func openSource(record, text string, r Recipe, base *checkpoint.Loaded, tok *tok
 		return s, s.checkRecord(record, r.KL, base, tok)
 	}
 	limit := r.seqLen(base.Model.Config)
+	if most := base.Model.Config.MaxPositions; limit > most {
+		return nil, fmt.Errorf("train: max_seq_len: %d, want 2 to the model's %d", limit, most)
+	}
 	docs, _, err := data.LoadDocuments(text, tok, data.Options{MaxSeqLen: limit})
 	if err != nil {
 		return nil, err

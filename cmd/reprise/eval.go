@@ -31,6 +31,9 @@ func (c *evalCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	if n, most := c.MaxSeqLen, m.Config.MaxPositions; n != 0 && (n < 2 || n > most) {
+		return fmt.Errorf("eval: --max-seq-len %d: want 2 to the model's %d", n, most)
+	}
 	e := &eval.Evaluator{Model: m, Pool: a.pool(), Tokenizer: tok, MaxSeqLen: c.MaxSeqLen}
 	if c.Base != "" {
 		base, baseTok, err := load(c.Base)
