@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"reprise/checkpoint"
+	"reprise/optim"
 	"reprise/train"
 )
 
@@ -158,7 +159,43 @@ func (f *recipeFlags) recipe(path string) (train.Recipe, error) {
 		}
 	}
 	f.apply(&r)
-	return r, nil
+	return r, f.idle(r)
+}
+
+// idle is an error that names a flag which was given and which the recipe has no use for. A key of a file may lie idle:
+// files are shared between runs.
+func (f *recipeFlags) idle(r train.Recipe) error {
+	moclip := r.Name == optim.MoClip
+	subsets := r.Loss == "replay"
+	for _, c := range []struct {
+		given, used   bool
+		flag, without string
+	}{
+		{f.Tail != nil, subsets, "tail", "--loss replay"},
+		{f.TailN != nil, subsets && r.Tail == "sampled", "tail-n", "--loss replay and --tail sampled"},
+		{f.Proposal != nil, subsets && r.Tail == "sampled", "proposal", "--loss replay and --tail sampled"},
+		{f.ReplayMix != nil, r.Mix != "", "replay-mix", "--mix"},
+		{f.RefreshCheckEvery != nil, r.Refresh.RhoAbove > 0, "refresh-check-every", "--refresh-rho-above"},
+		{f.MaxSeqLen != nil, r.Data != "" || r.Mix != "" || len(r.Eval.Data) > 0, "max-seq-len", "--data, --mix or --eval-data: a record's sequences are as long as it was made"},
+		{f.Tau != nil, r.Record.Out != "", "tau", "--record-out: a record was made with its own"},
+		{f.KMin != nil, r.Record.Out != "", "k-min", "--record-out: a record was made with its own"},
+		{f.KMax != nil, r.Record.Out != "", "k-max", "--record-out: a record was made with its own"},
+		{len(f.Always) > 0, r.Record.Out != "", "always", "--record-out: a record was made with its own"},
+		{f.Delta != nil, moclip, "delta", "--optimizer moclip"},
+		{f.Scope != nil, moclip, "scope", "--optimizer moclip"},
+		{f.Overshoot != nil, moclip, "overshoot", "--optimizer moclip"},
+		{f.VFrom != nil, moclip, "v-from", "--optimizer moclip"},
+		{f.CapStart != nil, moclip, "cap-start", "--optimizer moclip"},
+		{f.Cap1D != nil, moclip, "cap-1d", "--optimizer moclip"},
+		{f.KeepNorm != nil, moclip, "keep-norm", "--optimizer moclip"},
+		{f.Gamma != nil, r.Name == optim.AdaTAM, "gamma", "--optimizer adatam"},
+		{f.Fraction != nil, r.Name == optim.MoFO, "fraction", "--optimizer mofo"},
+	} {
+		if c.given && !c.used {
+			return fmt.Errorf("train: --%s has no effect without %s", c.flag, c.without)
+		}
+	}
+	return nil
 }
 
 func (c *trainCmd) Run(a *app) error {
