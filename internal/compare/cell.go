@@ -67,8 +67,11 @@ type id struct {
 
 func (c id) String() string { return fmt.Sprintf("%s, lr %.3g, seed %d", c.method.Name, c.lr, c.seed) }
 
+// lrName is how cells of a learning rate are called in files.
+func lrName(lr float64) string { return fmt.Sprintf("lr-%.3g", lr) }
+
 func (r *Runner) dir(c id) string {
-	return filepath.Join(r.grid.Out, "cells", c.method.Name, fmt.Sprintf("lr-%.3g", c.lr), fmt.Sprintf("seed-%d", c.seed))
+	return filepath.Join(r.grid.Out, "cells", c.method.Name, lrName(c.lr), fmt.Sprintf("seed-%d", c.seed))
 }
 
 // plan is a cell's recipe and its records.

@@ -147,6 +147,14 @@ func (g *Grid) Validate() error {
 		m.LRs = slices.Clone(m.LRs)
 		slices.Sort(m.LRs)
 		m.LRs = slices.Compact(m.LRs)
+		for k, lr := range m.LRs {
+			if !(lr > 0 && lr < 10) {
+				return field("lrs", "%g of %s, want more than 0 and less than 10", lr, m.Name)
+			}
+			if k > 0 && lrName(lr) == lrName(m.LRs[k-1]) {
+				return field("lrs", "%g and %g of %s differ too little; three digits tell rates apart", m.LRs[k-1], lr, m.Name)
+			}
+		}
 		if _, err := g.recipe(m); err != nil {
 			return err
 		}
