@@ -128,7 +128,7 @@ func (c *comparer) drift() *Drift {
 		}
 	}
 	d.DeltaRMS = math.Sqrt(squares / n)
-	d.PPLRatio = asm.Exp64((now - base) / n)
+	d.PPLRatio = finiteExp((now - base) / n)
 	var spread float64
 	for _, kl := range a.kl {
 		spread += float64((kl - d.MeanKL) * (kl - d.MeanKL))

@@ -168,7 +168,10 @@ func (e *Evaluator) Documents(ctx context.Context, docs []data.Document) (Result
 		return Result{}, fmt.Errorf("no token to score")
 	}
 	mean := sum / float64(tokens)
-	ppl := asm.Exp64(mean)
+	if math.IsNaN(mean) || math.IsInf(mean, 0) {
+		return Result{}, fmt.Errorf("the loss is %g: the model's weights have grown beyond all measure; train with a lower learning rate", mean)
+	}
+	ppl := finiteExp(mean)
 	r := Result{Loss: &mean, Perplexity: &ppl, Tokens: tokens, Total: len(docs)}
 	if bytes > 0 {
 		bpb := textSum / math.Ln2 / float64(bytes)
@@ -176,6 +179,9 @@ func (e *Evaluator) Documents(ctx context.Context, docs []data.Document) (Result
 	}
 	return r, nil
 }
+
+// finiteExp is e^x, and the greatest number where that is greater: JSON has no infinity, and a diverged model has results too.
+func finiteExp(x float64) float64 { return min(asm.Exp64(x), math.MaxFloat64) }
 
 // newPass makes the pass that scores, in idle memory if there is any.
 func (e *Evaluator) newPass() {

@@ -327,3 +327,31 @@ func TestMatch(t *testing.T) {
 		t.Errorf("a long prompt: %d truncated, %v", r.Truncated, err)
 	}
 }
+
+// TestDivergedModel: the perplexity of a ruined model lies beyond all numbers, and JSON has none for it; a loss that is no
+// number is an error.
+func TestDivergedModel(t *testing.T) {
+	b := newBench(t)
+	e := &Evaluator{Model: b.now, Base: b.base, Pool: b.pool, Tokenizer: b.tok}
+	path := b.write(t, "text.txt", "the red lamp sings and the river runs")
+	for p := range b.now.Params() {
+		for i := range p.W.Data {
+			p.W.Data[i] *= 3000
+		}
+	}
+	r, err := e.Run(t.Context(), Set{Name: "x", Path: path, Task: Loss})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := json.Marshal(r); err != nil || *r.Loss < 1000 {
+		t.Errorf("loss %g: %v", *r.Loss, err)
+	}
+	for p := range b.now.Params() {
+		for i := range p.W.Data {
+			p.W.Data[i] = float32(math.NaN())
+		}
+	}
+	if _, err := e.Run(t.Context(), Set{Name: "x", Path: path, Task: Loss}); err == nil || !strings.Contains(err.Error(), "the loss is NaN") {
+		t.Errorf("a model of no numbers: %v", err)
+	}
+}
