@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"time"
@@ -216,9 +217,12 @@ func (r *Runner) train(ctx context.Context, c id, p *plan, out string) (*Cell, e
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
+	// Of a diverged run nothing is kept but the reason: what it measured may be no number.
+	diverged := func(why string) *Cell {
+		return &Cell{Method: c.method.Name, LR: c.lr, Seed: c.seed, Digest: p.digest, Failed: why, Steps: run.Steps}
+	}
 	if train.Diverged(err) {
-		cell.Failed = err.Error()
-		return cell, nil
+		return diverged(err.Error()), nil
 	}
 	if err != nil {
 		return nil, err
@@ -236,6 +240,9 @@ func (r *Runner) train(ctx context.Context, c id, p *plan, out string) (*Cell, e
 	}
 	if err := r.measure(ctx, e, cell); err != nil {
 		return nil, err
+	}
+	if x := cell.Choose + cell.Report + r.forget(cell); math.IsNaN(x) || math.IsInf(x, 0) { // the last step ruined it
+		return diverged(fmt.Sprintf("the trained model's losses are %g", x)), nil
 	}
 	return cell, nil
 }

@@ -229,6 +229,7 @@ func TestDivergedCellIsAResult(t *testing.T) {
 		g.LRs = []float64{3e-3, 9}
 		g.Recipe["max_grad_norm"], g.Recipe["schedule"], g.Recipe["epochs"] = 0, "constant", 20
 		g.Methods[0].Recipe["weight_decay"] = 90
+		g.Evaluations = 1000 // so that the ruined model is measured before the next step shows it
 	})
 	c, err := r.Run(t.Context())
 	if err != nil {
