@@ -150,6 +150,9 @@ func (r *Runner) analyse() *report.Comparison {
 		return c
 	}
 	c.AtGain = g.EqualGain * reference.LRs[reference.Best].Gain.Mean
+	if c.AtGain <= 0 {
+		c.Warnings = append(c.Warnings, fmt.Sprintf("%s, the reference, learns nothing (gain %.4f nats): there is no equal gain to compare forgetting at, and no target to reach", g.Reference, c.AtGain/g.EqualGain))
+	}
 	for i := range c.Methods {
 		m := &c.Methods[i]
 		if m.Best < 0 {
@@ -161,7 +164,7 @@ func (r *Runner) analyse() *report.Comparison {
 				f = append(f, x)
 			}
 		}
-		if len(f) == len(g.seeds()) {
+		if len(f) == len(g.seeds()) && c.AtGain > 0 {
 			s := spread(f)
 			m.AtEqual = &s
 		}
@@ -346,21 +349,32 @@ func topGain(points []report.LRPoint, seed uint64) float64 {
 	return top
 }
 
-// cheaper compares the time to the reference's best domain loss, Stage 0 and all records counted in; m.Target is set.
+// cheaper compares the time to the reference's best domain loss, Stage 0 and all records counted in; m.Target is set. Both clocks
+// stop where a run first reaches it: the reference's curve may have dipped below its end before.
 func (r *Runner) cheaper(m, ref *report.Method) (bool, string) {
+	if ref.LRs[ref.Best].Gain.Mean <= 0 {
+		return false, ref.Name + " learns nothing: there is no target"
+	}
 	ours, theirs := r.best(m), r.best(ref)
+	timed := r.timings[m.Name] != nil && r.timings[ref.Name] != nil
+	until := func(method *report.Method, c *Cell, target float64) (seconds float64, reached bool) {
+		at := slices.IndexFunc(c.Curve, func(p Point) bool { return p.Loss <= target })
+		if at < 0 {
+			return 0, false
+		}
+		if timed {
+			k := r.timings[method.Name].middle()
+			return k.Cost.Stage0 + k.Cost.Mix + k.seconds(at, len(c.Curve)), true
+		}
+		return c.Cost.Stage0 + c.Cost.Mix + c.Curve[at].Seconds, true
+	}
 	var ratios, seconds []float64
 	for i := range min(len(ours), len(theirs)) {
 		target := theirs[i].Choose
-		c := ours[i]
-		at := slices.IndexFunc(c.Curve, func(p Point) bool { return p.Loss <= target })
-		if at < 0 {
-			return false, fmt.Sprintf("seed %d never reaches %s's best domain loss of %.4f (ends at %.4f)", c.Seed, ref.Name, target, c.Choose)
-		}
-		t, whole := c.Cost.Stage0+c.Cost.Mix+c.Curve[at].Seconds, theirs[i].Cost.Total()
-		if a, b := r.timings[m.Name], r.timings[ref.Name]; a != nil && b != nil {
-			k := a.middle()
-			t, whole = k.Cost.Stage0+k.Cost.Mix+k.seconds(at, len(c.Curve)), b.middle().Cost.Total()
+		t, reached := until(m, ours[i], target)
+		whole, measured := until(ref, theirs[i], target)
+		if !reached || !measured {
+			return false, fmt.Sprintf("seed %d never reaches %s's best domain loss of %.4f (ends at %.4f)", ours[i].Seed, ref.Name, target, ours[i].Choose)
 		}
 		seconds, ratios = append(seconds, t), append(ratios, t/whole)
 	}

@@ -2,6 +2,7 @@ package compare
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"math"
 	"os"
@@ -321,5 +322,90 @@ func TestClocksOfOtherSeeds(t *testing.T) {
 		if got := k.seconds(c.i, c.n); got != c.want {
 			t.Errorf("evaluation %d of %d: %g, want %g", c.i, c.n, got, c.want)
 		}
+	}
+}
+
+// TestRateThatFailsAnotherSeed: where one of best_seeds diverges at the best rate, that rate is not the best, and the seeds are
+// run at the one that takes its place and the one below.
+func TestRateThatFailsAnotherSeed(t *testing.T) {
+	dir := t.TempDir()
+	r := runner(t, dir, func(g *Grid) {
+		g.Methods, g.LRs, g.BestSeeds, g.MixingBase = g.Methods[:1], []float64{1e-4, 1e-3, 3e-3}, []uint64{7}, ""
+	})
+	m := &r.grid.Methods[0]
+	c := id{m, 3e-3, 7} // the cell that diverged
+	p, err := r.plan(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(Cell{Method: m.Name, LR: c.lr, Seed: c.seed, Digest: p.digest, Failed: "diverged"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(r.dir(c), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(r.dir(c), "result.json"), text, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	result, err := r.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := result.Methods[0]; got.Best != 1 || len(got.LRs[0].Seeds) != 2 || len(got.LRs[1].Seeds) != 2 {
+		t.Errorf("best rate %d; %d and %d seeds at the two lower rates, want 1, 2 and 2", got.Best, len(got.LRs[0].Seeds), len(got.LRs[1].Seeds))
+	}
+}
+
+// TestTimeToTarget: the reference's clock stops where it first reaches its last loss, as the others' clocks do; a run like it
+// is not cheaper.
+func TestTimeToTarget(t *testing.T) {
+	same := func() *Cell {
+		return &Cell{Seed: 1, Choose: 1.1, Cost: report.Cost{Train: 20}, Curve: []Point{{Step: 1, Seconds: 10, Loss: 1}, {Step: 2, Seconds: 20, Loss: 1.1}}}
+	}
+	r := &Runner{grid: &Grid{Seeds: []uint64{1}}, cells: map[string]*Cell{}}
+	point := report.LRPoint{LR: 1e-3, Gain: report.Spread{Mean: 1, N: 1}}
+	a, b := &report.Method{Name: "a", LRs: []report.LRPoint{point}}, &report.Method{Name: "b", LRs: []report.LRPoint{point}}
+	for _, m := range []*report.Method{a, b} {
+		r.cells[r.dir(id{&Method{Name: m.Name}, 1e-3, 1})] = same()
+	}
+	if cheaper, why := r.cheaper(a, b); cheaper || !strings.HasPrefix(why, "1.00 ") {
+		t.Errorf("the same run: %s", why)
+	}
+}
+
+// TestReferenceThatLearnsNothing: forgetting is not compared at a gain that is a loss.
+func TestReferenceThatLearnsNothing(t *testing.T) {
+	g := &Grid{Reference: "a", Seeds: []uint64{1}, EqualGain: 0.9, Methods: []Method{{Name: "a", LRs: []float64{1e-3}}, {Name: "b", LRs: []float64{1e-3}}}}
+	r := runner(t, t.TempDir(), func(*Grid) {})
+	r.grid = g
+	r.origin = Cell{Report: 1, Sums: []float64{1}, Counts: []int{1}}
+	for i, loss := range []float64{1.5, 0.5} {
+		m := &g.Methods[i]
+		r.cells[r.dir(id{m, 1e-3, 1})] = &Cell{Seed: 1, Choose: loss, Report: loss, Sums: []float64{loss}, Counts: []int{1}, Curve: []Point{{1, 1, loss}}, LossShare: 1}
+	}
+	c := r.analyse()
+	if !slices.ContainsFunc(c.Warnings, func(w string) bool { return strings.HasPrefix(w, "a, the reference, learns nothing") }) {
+		t.Errorf("warnings %q", c.Warnings)
+	}
+	for _, m := range c.Methods {
+		if m.AtEqual != nil {
+			t.Errorf("%s: forgetting at a gain of %g", m.Name, c.AtGain)
+		}
+		if v := m.Verdict; v != nil && (v.Cheaper || !strings.Contains(v.TimeToTarget, "no target")) {
+			t.Errorf("%s: %s", m.Name, v.TimeToTarget)
+		}
+	}
+}
+
+// TestLearningRatesEnd: the grid is not extended to rates that training refuses.
+func TestLearningRatesEnd(t *testing.T) {
+	m := &Method{Name: "m", LRs: []float64{1, 3}}
+	r := &Runner{grid: &Grid{Seeds: []uint64{1}}, cells: map[string]*Cell{}}
+	for i, lr := range m.LRs {
+		r.cells[r.dir(id{m, lr, 1})] = &Cell{Choose: 2 - float64(i)}
+	}
+	if lr, ok := r.beyond(m); ok {
+		t.Errorf("extended to %g", lr)
 	}
 }

@@ -46,6 +46,9 @@ type Grid struct {
 	KeepWeights bool    `yaml:"keep_weights"` // keep every cell's final model
 }
 
+// maxLR is the learning rate that training refuses, and everything above it.
+const maxLR = 10.0
+
 // Domain is the text to learn, and what it is measured on.
 type Domain struct {
 	Name  string `yaml:"name"`
@@ -148,8 +151,8 @@ func (g *Grid) Validate() error {
 		slices.Sort(m.LRs)
 		m.LRs = slices.Compact(m.LRs)
 		for k, lr := range m.LRs {
-			if !(lr > 0 && lr < 10) {
-				return field("lrs", "%g of %s, want more than 0 and less than 10", lr, m.Name)
+			if !(lr > 0 && lr < maxLR) {
+				return field("lrs", "%g of %s, want more than 0 and less than %g", lr, m.Name, maxLR)
 			}
 			if k > 0 && lrName(lr) == lrName(m.LRs[k-1]) {
 				return field("lrs", "%g and %g of %s differ too little; three digits tell rates apart", m.LRs[k-1], lr, m.Name)

@@ -111,18 +111,25 @@ func (r *Runner) all(ctx context.Context) (*report.Comparison, error) {
 			return nil, err
 		}
 	}
-	todo = todo[:0]
-	for _, seed := range r.grid.BestSeeds {
-		for i := range r.grid.Methods {
-			m := &r.grid.Methods[i]
-			best := bestOf(r.points(m))
-			for k := max(0, best-1); k <= best; k++ {
-				todo = append(todo, id{m, m.LRs[k], seed})
+	for { // until no seed of BestSeeds diverges and thereby makes another rate the best
+		todo = todo[:0]
+		for _, seed := range r.grid.BestSeeds {
+			for i := range r.grid.Methods {
+				m := &r.grid.Methods[i]
+				best := bestOf(r.points(m))
+				for k := max(0, best-1); k <= best; k++ {
+					if c := (id{m, m.LRs[k], seed}); r.cells[r.dir(c)] == nil {
+						todo = append(todo, c)
+					}
+				}
 			}
 		}
-	}
-	if err := r.runAll(ctx, todo); err != nil {
-		return nil, err
+		if len(todo) == 0 {
+			break
+		}
+		if err := r.runAll(ctx, todo); err != nil {
+			return nil, err
+		}
 	}
 	return r.conclude()
 }
@@ -250,7 +257,8 @@ func (r *Runner) beyond(m *Method) (float64, bool) {
 	case 0:
 		return half(m.LRs[0], -1), true
 	case len(points) - 1:
-		return half(m.LRs[best], 1), true
+		lr := half(m.LRs[best], 1)
+		return lr, lr < maxLR
 	}
 	return 0, false
 }
