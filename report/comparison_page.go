@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Page is the comparison as one HTML file.
@@ -80,7 +81,7 @@ func (c *Comparison) pareto() string {
 			ys.add(m.LRs[m.Best].Forget.Mean * 1.15)
 		}
 	}
-	x, y := xs.linear(64, 866), ys.linear(500, 34)
+	x, y := xs.linear(64, min(866, v.w-24-c.nameWidth())), ys.linear(500, 34)
 	v.frame(x, y, "gain: fall of the domain's loss (nats per token)", "forgetting: rise of the general loss (nats per token)")
 	v.el(`<clipPath id="inside"><rect x="%.0f" y="%.0f" width="%.0f" height="%.0f"/></clipPath>`, x.a, y.b, x.b-x.a, y.a-y.b)
 	if c.AtGain > 0 {
@@ -93,7 +94,8 @@ func (c *Comparison) pareto() string {
 		v.el(`<g class="series">`)
 		if m.Best >= 0 {
 			p := &m.LRs[m.Best]
-			v.el(`<path d="M%.1f %.1fL%.1f %.1fH%.1f" fill="none" stroke="%s" stroke-width=".8" stroke-opacity=".55"/>`, x.at(p.Gain.Mean), y.at(p.Forget.Mean), x.b+8, labels[i], x.b+16, colour(i))
+			from := min(max(x.at(p.Gain.Mean), x.a), x.b) // a model that got worse lies left of the plot
+			v.el(`<path d="M%.1f %.1fL%.1f %.1fH%.1f" fill="none" stroke="%s" stroke-width=".8" stroke-opacity=".55"/>`, from, y.at(p.Forget.Mean), x.b+8, labels[i], x.b+16, colour(i))
 			v.text(x.b+20, labels[i]+4, "start", "", "%s", m.Name)
 		}
 		v.el(`<g clip-path="url(#inside)">`)
@@ -129,6 +131,15 @@ func (c *Comparison) pareto() string {
 	return v.svg("Forgetting over gain for every method")
 }
 
+// nameWidth is the room that the longest name of a method takes in a drawing.
+func (c *Comparison) nameWidth() float64 {
+	most := 0
+	for _, m := range c.Methods {
+		most = max(most, utf8.RuneCountInString(m.Name))
+	}
+	return min(480, 7.3*float64(most)) // the mean width of a character in the widest of the fonts
+}
+
 // labelPlaces are the heights of the methods' names beside the plot.
 func (c *Comparison) labelPlaces(y scale) []float64 {
 	at := make([]float64, len(c.Methods))
@@ -159,15 +170,15 @@ func (c *Comparison) equalGain() string {
 		}
 	}
 	bottom := 16 + row*float64(len(order))
-	x := xs.linear(230, 1000)
+	x := xs.linear(max(230, c.nameWidth()+20), 1000)
 	v.frame(x, scale{a: bottom, b: 12, lo: 0, hi: 0}, "forgetting at equal gain (nats per token)", "")
 	for k, i := range order {
 		m := &c.Methods[i]
 		at := 16 + row*(float64(k)+0.5)
 		v.el(`<g class="series">`)
-		v.text(216, at+4, "end", "", "%s", m.Name)
+		v.text(x.a-14, at+4, "end", "", "%s", m.Name)
 		if m.AtEqual == nil {
-			v.text(x.a+8, at+4, "start", "note", "%s", notReached(m))
+			v.text(x.a+8, at+4, "start", "note", "%s", c.notReached(m))
 		} else {
 			s := m.AtEqual
 			v.el(`<line class="whisker" stroke="%s" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f"/>`, colour(i), x.at(s.Mean-s.SD), at, x.at(s.Mean+s.SD), at)
@@ -179,11 +190,23 @@ func (c *Comparison) equalGain() string {
 	return v.svg("Forgetting at equal gain")
 }
 
-func notReached(m *Method) string {
+func (c *Comparison) notReached(m *Method) string {
 	if m.Best < 0 {
 		return "diverged at every learning rate"
 	}
-	return fmt.Sprintf("never gains so much (at best %.3f)", m.LRs[m.Best].Gain.Mean)
+	top := math.Inf(-1)
+	for _, p := range m.LRs {
+		if p.Gain.N > 0 {
+			top = max(top, p.Gain.Mean)
+		}
+	}
+	switch {
+	case c.AtGain <= 0:
+		return "the reference gains nothing"
+	case top >= c.AtGain:
+		return fmt.Sprintf("not every seed gains so much (on average %.3f)", top)
+	}
+	return fmt.Sprintf("never gains so much (at best %.3f)", top)
 }
 
 // costs draws stacked bars.
@@ -197,7 +220,7 @@ func (c *Comparison) costs() string {
 		xs.add(m.Cost.Total() * 1.08)
 	}
 	bottom := 40 + row*float64(len(order))
-	x := scale{lo: 0, hi: max(1e-9, xs.hi), a: 230, b: 1000}
+	x := scale{lo: 0, hi: max(1e-9, xs.hi), a: max(230, c.nameWidth()+20), b: 1000}
 	parts := []struct {
 		name, fill string
 		of         func(Cost) float64
@@ -217,7 +240,7 @@ func (c *Comparison) costs() string {
 	for k, i := range order {
 		m := &c.Methods[i]
 		top := 40 + row*float64(k) + 6
-		v.text(216, top+13, "end", "", "%s", m.Name)
+		v.text(x.a-14, top+13, "end", "", "%s", m.Name)
 		at := 0.0
 		for _, p := range parts {
 			if s := p.of(m.Cost); s > 0 {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -51,6 +52,7 @@ func wellFormed(t *testing.T, page []byte) {
 
 func TestComparisonPage(t *testing.T) {
 	c := sample()
+	c.AtGain = 1.2
 	page := c.Page()
 	wellFormed(t, page)
 	for _, want := range []string{"A &lt;b&gt;title", "d &amp; d", "never gains so much", "diverged at every learning rate", "a &lt; b", ">edge<", "<svg"} {
@@ -76,6 +78,11 @@ func TestRunPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	wellFormed(t, page)
+	t.Chdir(dir)
+	here, err := Page(".")
+	if err != nil || !strings.Contains(string(here), filepath.Base(dir)) {
+		t.Errorf("the page of the directory itself does not name it (%v)", err)
+	}
 	for _, want := range []string{"no full cross-entropy", "x&lt;y", "mind &lt;this&gt;", "made anew before step 2", "φ (degrees)"} {
 		if !strings.Contains(string(page), want) {
 			t.Errorf("the page lacks %q", want)
@@ -117,6 +124,41 @@ func TestTicks(t *testing.T) {
 	for x, want := range map[float64]string{0: "0", 0.0003: "0.0003", 0.00002: "2e-5", 0.001: "0.001", 1e6: "1e6", 12.3456789: "12.35", -0.5: "-0.5"} {
 		if got := number(x); got != want {
 			t.Errorf("number %g: %q, want %q", x, got, want)
+		}
+	}
+}
+
+// TestNamesFit: long names of methods, and one that got worse than the base model, stay inside the drawings.
+func TestNamesFit(t *testing.T) {
+	c := sample()
+	c.AtGain = 0.9
+	c.Methods[0].Name = "replay-moclip-tail-frequency-128-wide"
+	c.Methods[1].LRs[0].Gain.Mean, c.Methods[1].LRs[0].Forget.Mean = -2, 0.5
+	page := string(c.Page())
+	const perCharacter = 7
+	for _, m := range regexp.MustCompile(`<text x="([-0-9.]+)" y="[^"]*" text-anchor="(start|end)" class="">([^<]*)<`).FindAllStringSubmatch(page, -1) {
+		x, err := strconv.ParseFloat(m[1], 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if width := perCharacter * float64(len(m[3])); m[2] == "end" && x < width || m[2] == "start" && x+width > 1040 {
+			t.Errorf("%q at %g (%s) is cut off", m[3], x, m[2])
+		}
+	}
+	for _, m := range regexp.MustCompile(`<path d="M([-0-9.]+) [^"]*H[^"]*" fill="none"`).FindAllStringSubmatch(page, -1) {
+		if x, _ := strconv.ParseFloat(m[1], 64); x < 64 {
+			t.Errorf("a line to a name begins at %g, outside the axes", x)
+		}
+	}
+}
+
+// TestWhyNotReached: a method that gains enough on average, but not with every seed, is not said to gain too little.
+func TestWhyNotReached(t *testing.T) {
+	c := sample()
+	for gain, want := range map[float64]string{0.9: "not every seed gains so much (on average 1.000)", 1.1: "never gains so much (at best 1.000)", -0.1: "the reference gains nothing"} {
+		c.AtGain = gain
+		if got := c.notReached(&c.Methods[1]); got != want {
+			t.Errorf("at %g: %q, want %q", gain, got, want)
 		}
 	}
 }

@@ -153,7 +153,11 @@ func smooth(c curve, n int) curve {
 
 func (r *run) page() []byte {
 	var d doc
-	name := filepath.Base(filepath.Dir(filepath.Clean(r.dir))) + "/" + filepath.Base(r.dir)
+	dir := r.dir
+	if whole, err := filepath.Abs(dir); err == nil { // "." has a name too
+		dir = whole
+	}
+	name := filepath.Base(filepath.Dir(dir)) + "/" + filepath.Base(dir)
 	last := r.events[len(r.events)-1]
 	var train, kl, rho, p95, lr, norm curve
 	loss := "loss_full"
