@@ -3,6 +3,7 @@ package train
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"math"
 	"os"
 
@@ -95,7 +96,11 @@ func ReadRecipe(path string) (Recipe, error) {
 	if err != nil {
 		return r, fmt.Errorf("train: reading the recipe: %w", err)
 	}
-	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(&r); err != nil {
+	err = yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(&r)
+	if err == io.EOF {
+		return r, fmt.Errorf("train: %s holds no key of a recipe; write for example model: DIR and replay: FILE", path)
+	}
+	if err != nil {
 		return r, fmt.Errorf("train: %s: %s", path, yaml.FormatError(err, false, true))
 	}
 	return r, nil

@@ -65,7 +65,7 @@ func (c *compareCmd) Run(a *app) error {
 // comparisonTable is a comparison as text, a method a line.
 func comparisonTable(c *report.Comparison) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "base: domain %.4f, general %v; %d steps, %d tokens, %d seeds; f %.2f, head's share %.2f, %d epochs\n",
+	fmt.Fprintf(&b, "base: domain %.4f, general %.4f; %d steps, %d tokens, %d seeds; f %.2f, head's share %.2f, %d epochs\n",
 		c.BaseDomain, c.BaseGeneral, c.Steps, c.Tokens, len(c.Seeds), c.LossShare, c.HeadShare, c.Epochs)
 	fmt.Fprintf(&b, "%-24s %9s  %16s %16s %16s %8s %7s %9s %9s %8s\n", "method", "best lr", "domain loss", "forgetting", "F at equal gain", "KL", "rho", "seconds", "to target", "ceiling")
 	for _, m := range c.Methods {

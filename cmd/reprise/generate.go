@@ -22,6 +22,9 @@ func (c *generateCmd) Run(a *app) error {
 	if c.MaxTokens < 1 {
 		return fmt.Errorf("generate: --max-tokens %d: want 1 or more", c.MaxTokens)
 	}
+	if !utf8.ValidString(c.Prompt) {
+		return fmt.Errorf("generate: --prompt %q is not UTF-8", c.Prompt)
+	}
 	s := model.Sampling{Temperature: c.Temperature, TopP: c.TopP, Seed: c.Seed}
 	if err := checkSampling("generate", s); err != nil {
 		return err

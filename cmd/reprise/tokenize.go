@@ -2,12 +2,14 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
+	"unicode/utf8"
 
 	"reprise/tokenizer"
 )
@@ -30,6 +32,9 @@ func (c *tokenizeEncodeCmd) Run(a *app) error {
 		return err
 	}
 	if c.JSONL == "" {
+		if !utf8.ValidString(c.Text) {
+			return fmt.Errorf("tokenize: --text %q is not UTF-8", c.Text)
+		}
 		for _, id := range tok.Encode(c.Text, true) {
 			a.printf("%d\t%q\n", id, tok.Piece(id))
 		}
@@ -110,6 +115,12 @@ func jsonLines(a *app, path string, each func(line []byte) (any, error)) error {
 	out.SetEscapeHTML(false)
 	for n := 1; ; n++ {
 		line, readErr := in.ReadBytes('\n')
+		if n == 1 {
+			line = bytes.TrimPrefix(line, []byte("\xef\xbb\xbf")) // a byte order mark
+		}
+		if !utf8.Valid(line) { // what encoding/json would make of it is another text
+			return fmt.Errorf("tokenize: %s: line %d is not UTF-8; convert the file", path, n)
+		}
 		if strings.TrimSpace(string(line)) != "" {
 			v, err := each(line)
 			if err != nil {

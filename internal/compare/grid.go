@@ -3,6 +3,7 @@ package compare
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"slices"
@@ -93,7 +94,11 @@ func ReadGrid(path string) (*Grid, error) {
 	if err != nil {
 		return nil, fmt.Errorf("compare: reading the grid: %w", err)
 	}
-	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(g); err != nil {
+	err = yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(g)
+	if err == io.EOF {
+		return nil, fmt.Errorf("compare: %s holds no key of a grid; examples/compare/tiny.yaml shows them", path)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("compare: %s: %s", path, yaml.FormatError(err, false, true))
 	}
 	return g, nil
