@@ -338,14 +338,20 @@ func Segments(tok *tokenizer.Tokenizer, segments []Segment, maxSeqLen int) (d Do
 		add(bos, false)
 	}
 	for _, s := range segments {
+		rest := len(s.Text) // bytes not yet accounted for
 		for _, id := range tok.Encode(s.Text, false) {
 			if len(d.IDs) == maxSeqLen {
 				return d, true
 			}
 			add(id, s.Label)
+			size := min(pieceBytes(tok, id), rest)
+			rest -= size
+			if d.Target[len(d.IDs)-1] {
+				d.Bytes += size
+			}
 		}
 		if s.Label {
-			d.Bytes += len(s.Text)
+			d.Bytes += rest // what the tokenizer's normaliser took away
 		}
 	}
 	if end, ok := tok.EOS(); ok {

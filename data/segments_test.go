@@ -55,7 +55,12 @@ func TestSegments(t *testing.T) {
 		}
 	}
 	long := `{"segments":[{"text":"` + strings.Repeat("the red lamp ", 40) + `","label":true}]}`
-	if docs, stats, err := load(long); err != nil || stats.Truncated != 1 || len(docs[0].IDs) != 64 {
-		t.Errorf("a long sample: %v, %+v", err, stats)
+	docs, stats, err := load(long)
+	if err != nil || stats.Truncated != 1 || len(docs[0].IDs) != 64 {
+		t.Fatalf("a long sample: %v, %+v", err, stats)
+	}
+	// Bytes are those of the ids with loss: the first id has nothing before it, and what was cut off is not scored.
+	if scored := tok.Decode(docs[0].IDs[1:], false); docs[0].Bytes != len(scored) {
+		t.Errorf("a long sample: %d bytes, want the %d of %q", docs[0].Bytes, len(scored), scored)
 	}
 }
