@@ -67,6 +67,14 @@ func (c *evalCmd) Run(a *app) error {
 
 // describe is a result in one line for people.
 func describe(r eval.Result) string {
+	s := describeTask(r)
+	if r.Truncated > 0 {
+		s += fmt.Sprintf(" (%d samples cut to the longest sequence)", r.Truncated)
+	}
+	return s
+}
+
+func describeTask(r eval.Result) string {
 	switch r.Task {
 	case eval.Choice:
 		return fmt.Sprintf("%-12s choice      %d of %d right (%.1f %%; chance %.1f %%), per byte %d, choice loss %.4f",

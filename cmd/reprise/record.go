@@ -90,9 +90,12 @@ func (c *recordRunCmd) job(a *app, part shard) (replay.Job, error) {
 	if limit == 0 {
 		limit = min(512, base.Model.Config.MaxPositions)
 	}
-	docs, _, err := data.LoadDocuments(c.Data, tok, data.Options{MaxSeqLen: limit})
+	docs, stats, err := data.LoadDocuments(c.Data, tok, data.Options{MaxSeqLen: limit})
 	if err != nil {
 		return replay.Job{}, err
+	}
+	if stats.Truncated > 0 {
+		a.note("%d of %d samples are cut to %d tokens (--max-seq-len); look at them with: reprise inspect data", stats.Truncated, stats.Documents, limit)
 	}
 	return replay.Job{
 		Model: base.Model, ModelFingerprint: base.Fingerprint, Tokenizer: tok, Pool: a.pool(), Rule: rule,
