@@ -182,6 +182,10 @@ func TestDirectory(t *testing.T) {
 	if rows, err := Rows(dir); err != nil || len(rows) != 1 || rows[0].Completion != "f" {
 		t.Errorf("rows of valid: %+v, %v", rows, err)
 	}
+	put("train-00001-of-00002.jsonl.gz", "the copy that gzip --keep leaves is not read")
+	if _, err := load(false); err == nil || !strings.Contains(err.Error(), "train-00001-of-00002.jsonl and train-00001-of-00002.jsonl.gz hold the same") {
+		t.Errorf("a file and its compressed copy: %v", err)
+	}
 	put("train.txt", "x")
 	if _, err := load(false); err == nil || !strings.Contains(err.Error(), "two formats") {
 		t.Errorf("two formats: %v", err)

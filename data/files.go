@@ -51,6 +51,14 @@ func Files(path string, evaluation bool) ([]string, error) {
 			if i := slices.IndexFunc(files, func(f string) bool { return baseFormat(f) != first }); i >= 0 {
 				return nil, fmt.Errorf("the part %s is there in two formats, %s and %s; give the file instead of the directory", part, filepath.Base(files[0]), filepath.Base(files[i]))
 			}
+			seen := map[string]string{} // so would a file beside its compressed copy
+			for _, f := range files {
+				name := uncompressed(f)
+				if twin := seen[name]; twin != "" {
+					return nil, fmt.Errorf("%s and %s hold the same part twice; give one of them instead of the directory", filepath.Base(twin), filepath.Base(f))
+				}
+				seen[name] = f
+			}
 			return files, nil
 		}
 	}
@@ -58,13 +66,16 @@ func Files(path string, evaluation bool) ([]string, error) {
 }
 
 // baseFormat is the ending of a name without its compression.
-func baseFormat(path string) string {
+func baseFormat(path string) string { return filepath.Ext(uncompressed(path)) }
+
+// uncompressed is a name in lower case without the ending of its compression.
+func uncompressed(path string) string {
 	name := strings.ToLower(path)
 	switch filepath.Ext(name) {
 	case ".gz", ".bz2", ".zst":
 		name = strings.TrimSuffix(name, filepath.Ext(name))
 	}
-	return filepath.Ext(name)
+	return name
 }
 
 // EachText calls use for every text of a file or directory (its training part), whatever its shape: for what is counted and
