@@ -65,10 +65,10 @@ func TestComparisonPage(t *testing.T) {
 
 func TestRunPage(t *testing.T) {
 	dir := t.TempDir()
-	lines := `{"step":0,"steps":3,"rho":0.04,"rho_p95":0.2,"eval":[{"name":"x<y","task":"loss","loss":2}]}
+	lines := `{"step":0,"steps":3,"rho":0.04,"rho_p95":0.2,"eval":[{"name":"x<y","task":"loss","loss":2},{"name":"quiz","task":"choice","correct":1,"total":4}]}
 {"step":1,"steps":3,"loss_replay":3,"lr":0.1,"grad_norm":2,"tokens":10,"seconds":0.5,"kl":0.1}
 {"step":2,"steps":3,"loss_replay":2.5,"lr":0.1,"grad_norm":1,"tokens":10,"seconds":1,"refreshed":"domain-000001.replay","warning":"mind <this>"}
-{"step":3,"steps":3,"loss_replay":2,"tokens":10,"seconds":2,"rho":0.3,"groups":[{"name":"mlp","phi":[40,50,60,70,80],"capped":0.5,"update_rms":0.4,"weight_norm":3}],"eval":[{"name":"x<y","task":"loss","loss":1}]}
+{"step":3,"steps":3,"loss_replay":2,"tokens":10,"seconds":2,"rho":0.3,"groups":[{"name":"mlp","phi":[40,50,60,70,80],"capped":0.5,"update_rms":0.4,"weight_norm":3}],"eval":[{"name":"x<y","task":"loss","loss":1},{"name":"quiz","task":"choice","correct":3,"total":4}]}
 `
 	if err := os.WriteFile(filepath.Join(dir, MetricsFile), []byte(lines), 0o666); err != nil {
 		t.Fatal(err)
@@ -83,7 +83,7 @@ func TestRunPage(t *testing.T) {
 	if err != nil || !strings.Contains(string(here), filepath.Base(dir)) {
 		t.Errorf("the page of the directory itself does not name it (%v)", err)
 	}
-	for _, want := range []string{"no full cross-entropy", "x&lt;y", "mind &lt;this&gt;", "made anew before step 2", "φ (degrees)"} {
+	for _, want := range []string{"no full cross-entropy", "x&lt;y", "mind &lt;this&gt;", "made anew before step 2", "φ (degrees)", "25.0 → 75.0 %", "quiz, choice"} {
 		if !strings.Contains(string(page), want) {
 			t.Errorf("the page lacks %q", want)
 		}

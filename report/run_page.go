@@ -27,9 +27,11 @@ type event struct {
 	Refreshed  string   `json:"refreshed"`
 	Warning    string   `json:"warning"`
 	Eval       []struct {
-		Name string   `json:"name"`
-		Task string   `json:"task"`
-		Loss *float64 `json:"loss"`
+		Name    string   `json:"name"`
+		Task    string   `json:"task"`
+		Loss    *float64 `json:"loss"`
+		Correct *int     `json:"correct"` // of tasks choice and match
+		Total   int      `json:"total"`
 	} `json:"eval"`
 	Groups []struct {
 		Name      string    `json:"name"`
@@ -161,7 +163,7 @@ func (r *run) page() []byte {
 	last := r.events[len(r.events)-1]
 	var train, kl, rho, p95, lr, norm curve
 	loss := "loss_full"
-	evals := newFamily()
+	evals, answers := newFamily(), newFamily()
 	var refreshed []int
 	var warnings []string
 	tokens := 0
@@ -197,6 +199,9 @@ func (r *run) page() []byte {
 			if s.Loss != nil {
 				evals.get(s.Name).add(e.Step, *s.Loss)
 			}
+			if s.Correct != nil && s.Total > 0 {
+				answers.get(s.Name+", "+s.Task).add(e.Step, 100*float64(*s.Correct)/float64(s.Total))
+			}
 		}
 	}
 	d.add("<h1>%s</h1>", html.EscapeString("Run "+name))
@@ -206,6 +211,9 @@ func (r *run) page() []byte {
 	}
 	for _, c := range evals.curves {
 		facts = append(facts, fmt.Sprintf("%.4f → %.4f", c.y[0], c.y[len(c.y)-1]), c.name+", loss_full")
+	}
+	for _, c := range answers.curves {
+		facts = append(facts, fmt.Sprintf("%.1f → %.1f %%", c.y[0], c.y[len(c.y)-1]), c.name+", right")
 	}
 	if n := len(rho.y); n > 0 {
 		facts = append(facts, fmt.Sprintf("%.3f → %.3f", rho.y[0], rho.y[n-1]), "ρ")
@@ -231,6 +239,10 @@ func (r *run) page() []byte {
 	if len(evals.curves) > 0 {
 		d.heading("Held-out text", "Full cross-entropy, whatever the training loss was.")
 		d.card(plot(1040, 360, "loss_full (nats per token)", evals.curves, refreshed) + legend(names(evals.curves)))
+	}
+	if len(answers.curves) > 0 {
+		d.heading("Answers", "Share of the questions answered right: multiple choice by log-likelihood, exact match of greedy completions.")
+		d.card(plot(1040, 300, "right (%)", answers.curves, refreshed) + legend(names(answers.curves)))
 	}
 	if len(rho.y) > 0 {
 		d.heading("How stale the record is", "ρ: probability that the model gives to ids which the record does not hold, measured exactly on a sample. full − replay = −log(1 − ρ). Dashed lines: the record was made anew.")
