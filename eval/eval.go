@@ -45,6 +45,24 @@ func ParseSet(s string) (Set, error) {
 	return set, nil
 }
 
+// ParseSets reads sets. Two of one name and task are refused: their results could not be told apart.
+func ParseSets(list []string) ([]Set, error) {
+	var sets []Set
+	for _, text := range list {
+		s, err := ParseSet(text)
+		if err != nil {
+			return nil, err
+		}
+		for _, other := range sets {
+			if other.Name == s.Name && other.Task == s.Task {
+				return nil, fmt.Errorf("eval: data %q: the name %s is taken by %s; every set of a task has a name of its own", text, s.Name, other.Path)
+			}
+		}
+		sets = append(sets, s)
+	}
+	return sets, nil
+}
+
 // Result is what one set gave. Fields that do not belong to its task are left out of JSON.
 type Result struct {
 	Name string `json:"name"`

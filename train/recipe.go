@@ -177,10 +177,8 @@ func (r Recipe) Validate() error {
 	if err := r.Config.Validate(); err != nil {
 		return err
 	}
-	for _, s := range r.Eval.Data {
-		if _, err := eval.ParseSet(s); err != nil {
-			return fmt.Errorf("train: eval.data: %w", err)
-		}
+	if _, err := eval.ParseSets(r.Eval.Data); err != nil {
+		return fmt.Errorf("train: eval.data: %w", err)
 	}
 	return optim.Schedule{Kind: r.Schedule, Peak: r.LR, Final: r.FinalLRRatio}.Validate()
 }

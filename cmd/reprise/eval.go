@@ -19,13 +19,9 @@ type evalCmd struct {
 }
 
 func (c *evalCmd) Run(a *app) error {
-	var sets []eval.Set
-	for _, d := range c.Data {
-		s, err := eval.ParseSet(d)
-		if err != nil {
-			return err
-		}
-		sets = append(sets, s)
+	sets, err := eval.ParseSets(c.Data)
+	if err != nil {
+		return err
 	}
 	m, tok, err := load(c.Model)
 	if err != nil {
