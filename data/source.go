@@ -201,6 +201,12 @@ func lines(r io.Reader, use func(line int, b []byte) error) error {
 	sc := bufio.NewScanner(r)
 	sc.Buffer(make([]byte, 1<<16), maxLineBytes)
 	n, found := 0, false
+	bad := func(err error) error {
+		if cut := sc.Err(); cut != nil { // a line that ends where reading failed is not to blame
+			return fmt.Errorf("after line %d: %w: the file is cut off or damaged", n-1, cut)
+		}
+		return fmt.Errorf("line %d: %w", n, err)
+	}
 	for sc.Scan() {
 		n++
 		b := sc.Bytes()
@@ -212,16 +218,16 @@ func lines(r io.Reader, use func(line int, b []byte) error) error {
 		}
 		found = true
 		if err := checkUTF8(b); err != nil {
-			return fmt.Errorf("line %d: %w", n, err)
+			return bad(err)
 		}
 		if err := use(n, b); err != nil {
-			return fmt.Errorf("line %d: %w", n, err)
+			return bad(err)
 		}
 	}
 	if err := sc.Err(); errors.Is(err, bufio.ErrTooLong) {
 		return fmt.Errorf("line %d: longer than %d MiB; JSON Lines want one object a line", n+1, maxLineBytes>>20)
 	} else if err != nil {
-		return fmt.Errorf("after line %d: %w", n, err)
+		return fmt.Errorf("after line %d: %w: the file is cut off or damaged", n, err)
 	}
 	if !found {
 		return errEmpty
