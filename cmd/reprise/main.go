@@ -25,6 +25,9 @@ const (
 	exitInterrupted = 130
 )
 
+// maxThreads is beyond the cores of any machine; every worker has memory of its own.
+const maxThreads = 1024
+
 // app is what every command gets.
 type app struct {
 	ctx            context.Context
@@ -127,6 +130,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	if err := asm.Err(); err != nil {
 		fmt.Fprintf(stderr, "reprise: %v\n", err)
+		return exitUsage
+	}
+	if c.Threads < 0 || c.Threads > maxThreads {
+		fmt.Fprintf(stderr, "reprise: --threads %d: want 1 to %d, or 0 for the physical cores\n", c.Threads, maxThreads)
 		return exitUsage
 	}
 	out := &output{Writer: stdout}
