@@ -26,6 +26,9 @@ func Page(dir string) ([]byte, error) {
 		if err := json.Unmarshal(text, &c); err != nil {
 			return nil, fmt.Errorf("report: %s: %w", filepath.Join(dir, ResultsFile), err)
 		}
+		if err := c.check(); err != nil {
+			return nil, fmt.Errorf("report: %s: %w; it is written by: reprise compare", filepath.Join(dir, ResultsFile), err)
+		}
 		return c.Page(), nil
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
@@ -39,6 +42,19 @@ func Page(dir string) ([]byte, error) {
 		return nil, err
 	}
 	return r.page(), nil
+}
+
+// check refuses a file that is no comparison: its name is a usual one.
+func (c *Comparison) check() error {
+	if len(c.Methods) == 0 {
+		return errors.New("methods: none")
+	}
+	for _, m := range c.Methods {
+		if m.Best < -1 || m.Best >= len(m.LRs) {
+			return fmt.Errorf("methods: %s: best: %d, want -1 to %d", m.Name, m.Best, len(m.LRs)-1)
+		}
+	}
+	return nil
 }
 
 // style is the look of every page. Colours of series are told apart in both themes and by most colour-blind eyes together

@@ -63,6 +63,19 @@ func TestComparisonPage(t *testing.T) {
 	wellFormed(t, (&Comparison{}).Page()) // nothing run yet
 }
 
+// TestResultsOfAnotherProgram: results.json is a usual name.
+func TestResultsOfAnotherProgram(t *testing.T) {
+	dir := t.TempDir()
+	for text, want := range map[string]string{`{"results":{"arc":0.3}}`: "methods: none", `{"methods":[{"name":"a","best":3}]}`: "methods: a: best: 3", `[]`: "results.json"} {
+		if err := os.WriteFile(filepath.Join(dir, ResultsFile), []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Page(dir); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want an error with %q", text, err, want)
+		}
+	}
+}
+
 func TestRunPage(t *testing.T) {
 	dir := t.TempDir()
 	lines := `{"step":0,"steps":3,"rho":0.04,"rho_p95":0.2,"eval":[{"name":"x<y","task":"loss","loss":2},{"name":"quiz","task":"choice","correct":1,"total":4}]}
