@@ -138,15 +138,21 @@ func (r *Runner) all(ctx context.Context) (*report.Comparison, error) {
 func (r *Runner) conclude() (*report.Comparison, error) {
 	var err error
 	whole := true
+	machine := ""
 	r.timings = map[string]*timing{}
 	for i := range r.grid.Methods {
 		m := &r.grid.Methods[i]
 		if r.timings[m.Name], err = r.timing(m); err != nil {
 			return nil, err
 		}
-		whole = whole && (r.timings[m.Name] != nil || bestOf(r.points(m)) < 0)
+		t := r.timings[m.Name]
+		whole = whole && (t != nil || bestOf(r.points(m)) < 0)
+		if t != nil {
+			whole = whole && (machine == "" || machine == t.Machine)
+			machine = t.Machine
+		}
 	}
-	if !whole { // costs of timed runs and of cells are not held against each other
+	if !whole { // costs of timed runs and of cells, or of two machines, are not held against each other
 		clear(r.timings)
 	}
 	c := r.analyse()
