@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"iter"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -75,7 +76,7 @@ func Inspect(dir string) (*Inspected, error) {
 func openDir(dir string) (_ *Source, outline *model.Model, config []byte, err error) {
 	config, err = readLimited(filepath.Join(dir, "config.json"), maxConfig)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, nil, noModel(dir, err)
 	}
 	cfg, err := model.ParseConfig(config)
 	if err != nil {
@@ -95,6 +96,18 @@ func openDir(dir string) (_ *Source, outline *model.Model, config []byte, err er
 		return nil, nil, nil, err
 	}
 	return src, outline, config, nil
+}
+
+// noModel adds to the error of a directory without config.json what was probably meant.
+func noModel(dir string, err error) error {
+	trained := filepath.Join(dir, "final")
+	if _, e := os.Stat(filepath.Join(trained, "config.json")); e == nil {
+		return fmt.Errorf("%w: %s is the directory of a run; its model is %s", err, dir, trained)
+	}
+	if info, e := os.Stat(dir); e == nil && !info.IsDir() {
+		return fmt.Errorf("%w: %s is a file; give the directory of a model", err, dir)
+	}
+	return fmt.Errorf("%w: give the directory of a model, with config.json, safetensors and tokenizer.json", err)
 }
 
 // match holds what is stored against the parameters of m.

@@ -130,7 +130,7 @@ func finished(path string, h *Header) (bool, Summary, error) {
 	}
 	r, err := Open(path)
 	if err != nil {
-		return false, Summary{}, fmt.Errorf("%w; delete it, or choose another --out", err)
+		return false, Summary{}, fmt.Errorf("%w; what is there is not overwritten: choose another --out, or move it away", err)
 	}
 	defer r.Close()
 	have := r.Header()

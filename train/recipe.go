@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
 
@@ -95,6 +96,9 @@ func ReadRecipe(path string) (Recipe, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return r, fmt.Errorf("train: reading the recipe: %w", err)
+	}
+	if !utf8.Valid(text) {
+		return r, fmt.Errorf("train: %s is no YAML file of a recipe: its bytes are not UTF-8", path)
 	}
 	err = yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(&r)
 	if err == io.EOF {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
 
@@ -93,6 +94,9 @@ func ReadGrid(path string) (*Grid, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("compare: reading the grid: %w", err)
+	}
+	if !utf8.Valid(text) {
+		return nil, fmt.Errorf("compare: %s is no YAML file of a grid: its bytes are not UTF-8", path)
 	}
 	err = yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(g)
 	if err == io.EOF {
