@@ -1,5 +1,7 @@
 package report
 
+import "fmt"
+
 // Comparison is what `reprise compare` found: the contents of results.json, and what its page shows. Losses are full
 // cross-entropy in nats per token on held-out text.
 type Comparison struct {
@@ -32,6 +34,14 @@ type Spread struct {
 	Mean float64 `json:"mean"`
 	SD   float64 `json:"sd"`
 	N    int     `json:"n"`
+}
+
+// String is the mean, with the deviation where there is one: of a single seed nothing deviates.
+func (s Spread) String() string {
+	if s.N < 2 {
+		return fmt.Sprintf("%.4f", s.Mean)
+	}
+	return fmt.Sprintf("%.4f ± %.4f", s.Mean, s.SD)
 }
 
 // Method is one line of the comparison.

@@ -182,7 +182,7 @@ func (c *Comparison) equalGain() string {
 		} else {
 			s := m.AtEqual
 			v.el(`<line class="whisker" stroke="%s" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f"/>`, colour(i), x.at(s.Mean-s.SD), at, x.at(s.Mean+s.SD), at)
-			v.mark(i, x.at(s.Mean), at, 1.3, fmt.Sprintf("%s: %.4f ± %.4f", m.Name, s.Mean, s.SD))
+			v.mark(i, x.at(s.Mean), at, 1.3, fmt.Sprintf("%s: %s", m.Name, s))
 			v.text(x.at(s.Mean+s.SD)+12, at+4, "start", "tick", "%.3f", s.Mean)
 		}
 		v.el("</g>")
@@ -294,7 +294,7 @@ func (c *Comparison) rates() string {
 				if k == m.Best {
 					size = 1.45
 				}
-				v.mark(i, x.at(p.LR), y.at(p.Choose.Mean), size, fmt.Sprintf("%s, lr %s: %.4f ± %.4f", m.Name, number(p.LR), p.Choose.Mean, p.Choose.SD))
+				v.mark(i, x.at(p.LR), y.at(p.Choose.Mean), size, fmt.Sprintf("%s, lr %s: %s", m.Name, number(p.LR), p.Choose))
 			}
 		}
 		v.el("</g>")

@@ -126,7 +126,7 @@ func (d *doc) facts(pairs ...string) {
 // key is the marker of a series with its name.
 func key(i int, name string) string {
 	return fmt.Sprintf(`<span class="key"><svg viewBox="-7 -7 14 14" aria-hidden="true"><path d="%s" fill="%s"/></svg>%s</span>`,
-		shapes[i%len(shapes)], colour(i), html.EscapeString(name))
+		shape(i), colour(i), html.EscapeString(name))
 }
 
 // legend lists series by name.

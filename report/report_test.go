@@ -175,3 +175,36 @@ func TestWhyNotReached(t *testing.T) {
 		}
 	}
 }
+
+// TestSeriesAreToldApart: ten series differ in their markers, and thirty in marker or colour.
+func TestSeriesAreToldApart(t *testing.T) {
+	looks := map[string]int{}
+	for i := range 30 {
+		mark := regexp.MustCompile(`d="([^"]*)" fill="([^"]*)"`).FindStringSubmatch(key(i, "x"))
+		if i < 10 {
+			mark[2] = "" // for an eye that sees no colours
+		}
+		look := mark[1] + mark[2]
+		if k, ok := looks[look]; ok {
+			t.Errorf("series %d looks like series %d", i, k)
+		}
+		looks[look] = i
+	}
+}
+
+// TestOneSeed: no deviation is shown where there is none.
+func TestOneSeed(t *testing.T) {
+	c := sample()
+	for i := range c.Methods {
+		for k := range c.Methods[i].LRs {
+			p := &c.Methods[i].LRs[k]
+			for _, s := range []*Spread{&p.Choose, &p.Loss, &p.Gain, &p.Forget, &p.KL} {
+				s.N, s.SD = min(s.N, 1), 0
+			}
+		}
+	}
+	*c.Methods[0].AtEqual = Spread{Mean: 0.3, N: 1}
+	if page := string(c.Page()); strings.Contains(page, "± 0.0000") || strings.Contains(page, "±0.000") {
+		t.Error("a deviation of one seed")
+	}
+}

@@ -175,21 +175,26 @@ func (c *canvas) frame(x, y scale, xTitle, yTitle string) {
 	c.text(left, top-12, "start", "title", "%s", yTitle)
 }
 
-// shapes are the outlines of markers around (0, 0).
+// shapes are the outlines of markers around (0, 0). There are as many as colours, so that the series of one page differ in
+// their markers too: no ten colours are told apart by every eye.
 var shapes = []string{
 	"M0 -4.6A4.6 4.6 0 1 1 0 4.6A4.6 4.6 0 1 1 0 -4.6Z", "M-4.2 -4.2H4.2V4.2H-4.2Z", "M0 -5.4L5 3.8H-5Z",
 	"M0 -5.6L5.6 0L0 5.6L-5.6 0Z", "M0 5.4L5 -3.8H-5Z", "M-1.7 -5H1.7V-1.7H5V1.7H1.7V5H-1.7V1.7H-5V-1.7H-1.7Z",
+	"M-5.4 0L3.8 -5V5Z", "M0 -2.4L2.6 -5L5 -2.6L2.4 0L5 2.6L2.6 5L0 2.4L-2.6 5L-5 2.6L-2.4 0L-5 -2.6L-2.6 -5Z",
+	"M5.4 0L-3.8 5V-5Z", "M-4.6 -4.8H4.6L-4.6 4.8H4.6Z",
 }
 
-// colours is the number of series colours in the style sheet; series beyond it take the next marker.
+// colours is the number of series colours in the style sheet; series beyond it begin with the first colour and the next marker.
 const colours = 10
 
 func colour(i int) string { return fmt.Sprintf("var(--c%d)", i%colours) }
 
+func shape(i int) string { return shapes[(i+i/colours)%len(shapes)] }
+
 // mark draws series i's marker with a tooltip.
 func (c *canvas) mark(i int, x, y, size float64, tip string) {
 	c.el(`<path d="%s" transform="translate(%.1f %.1f) scale(%.2f)" fill="%s" class="mark"><title>%s</title></path>`,
-		shapes[i%len(shapes)], x, y, size, colour(i), html.EscapeString(tip))
+		shape(i), x, y, size, colour(i), html.EscapeString(tip))
 }
 
 // line draws a polyline through points that are finite; a gap breaks it.

@@ -80,7 +80,7 @@ func comparisonTable(c *report.Comparison) string {
 		}
 		equal, target, rho, ceiling := "not reached", "no", "", ""
 		if m.AtEqual != nil {
-			equal = plusMinus(*m.AtEqual)
+			equal = m.AtEqual.String()
 		}
 		if m.Target != nil {
 			target = fmt.Sprintf("%.1f", m.Target.Mean)
@@ -91,7 +91,7 @@ func comparisonTable(c *report.Comparison) string {
 		if m.Ceiling != nil {
 			ceiling = fmt.Sprintf("%.0f %%", 100**m.Ceiling)
 		}
-		fmt.Fprintf(&b, "%-24s %9.3g%s %16s %16s %16s %8.4f %7s %9.1f %9s %8s\n", m.Name, p.LR, edge, plusMinus(p.Loss), plusMinus(p.Forget), equal,
+		fmt.Fprintf(&b, "%-24s %9.3g%s %16s %16s %16s %8.4f %7s %9.1f %9s %8s\n", m.Name, p.LR, edge, p.Loss.String(), p.Forget.String(), equal,
 			p.KL.Mean, rho, m.Cost.Total(), target, ceiling)
 	}
 	fmt.Fprintf(&b, "seconds: Stage 0, records of mixed text and refreshes counted in. F at equal gain: at %.4f nats, %.0f %% of %s's. *: on the edge of the grid\n",
@@ -106,13 +106,6 @@ func comparisonTable(c *report.Comparison) string {
 		fmt.Fprintf(&b, "warning: %s\n", w)
 	}
 	return b.String()
-}
-
-func plusMinus(s report.Spread) string {
-	if s.N < 2 {
-		return fmt.Sprintf("%.4f", s.Mean)
-	}
-	return fmt.Sprintf("%.4f ± %.4f", s.Mean, s.SD)
 }
 
 func yesNo(b bool) string {
