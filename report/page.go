@@ -66,7 +66,7 @@ const style = `
 --c0:#6aa6ea;--c1:#f2915c;--c2:#58c99a;--c3:#c391e6;--c4:#e2b84a;--c5:#f07aa8;--c6:#8fd0f0;--c7:#c0ad94;--c8:#b0d05c;--c9:#a0a4ff}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--bg);color:var(--ink);font:15px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans","DejaVu Sans",sans-serif}
-small{font-size:11.5px;padding-left:21px}main{max-width:1180px;margin:0 auto;padding:36px 28px 72px}
+small{font-size:11.5px;padding-left:21px;display:inline-block}main{max-width:1180px;margin:0 auto;padding:36px 28px 72px}
 h1{font-size:28px;line-height:1.2;margin:0 0 6px;letter-spacing:-.01em}h2{font-size:19px;margin:44px 0 4px}
 p{margin:6px 0 12px;max-width:78ch}.soft{color:var(--soft)}
 .facts{display:flex;flex-wrap:wrap;gap:10px;margin:20px 0 8px}
@@ -82,7 +82,7 @@ svg .whisker{stroke-width:1.6}svg .note{fill:var(--soft);font-size:12px;font-sty
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:13px}
 th{font-weight:600;text-align:right;color:var(--soft);font-size:12.5px;padding:6px 7px;border-bottom:1px solid var(--line);vertical-align:bottom}
 td{text-align:right;padding:5px 7px;border-bottom:1px solid var(--line);white-space:nowrap}
-td:first-child,th:first-child,td.l,th.l{text-align:left}td.l{white-space:normal}tr:last-child td{border-bottom:0}
+td:first-child,th:first-child,td.l,th.l{text-align:left}td:first-child,td.l{white-space:normal}tr:last-child td{border-bottom:0}
 .yes{color:var(--good);font-weight:650}.no{color:var(--bad)}.warn{border-left:4px solid var(--c4)}
 .key{display:inline-flex;align-items:center;gap:7px}.key svg{width:14px;height:14px;flex:none}
 ul.legend{list-style:none;display:flex;flex-wrap:wrap;gap:4px 18px;margin:10px 0 0;padding:0;font-size:13px}
