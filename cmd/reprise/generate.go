@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"unicode/utf8"
 
 	"reprise/model"
@@ -74,6 +75,9 @@ func (c *generateCmd) Run(a *app) error {
 		a.printf("%s", text[shown:])
 	}
 	a.printf("\n")
+	if made := len(ids) - len(prompt); made < c.MaxTokens && (made == 0 || !slices.Contains(stop, ids[len(ids)-1])) {
+		a.note("cut off after %d tokens: the model has %d positions", made, m.Config.MaxPositions)
+	}
 	return nil
 }
 
