@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -56,5 +57,17 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 		if code := run(t.Context(), args, noSpace{}, &stderr); code != exitFailed || strings.Count(stderr.String(), "no space left") != 1 {
 			t.Errorf("%v: exit code %d: %s", args, code, stderr.String())
 		}
+	}
+}
+
+// TestTimeLeft: what was done before a job was resumed took no time of this one.
+func TestTimeLeft(t *testing.T) {
+	var out strings.Builder
+	p := newProgress(&out, "training", false)
+	p.show(26, 62, 100, "")
+	p.since, p.last = p.since.Add(-10*time.Second), p.last.Add(-time.Minute)
+	p.show(36, 62, 1000, "") // ten steps in ten seconds
+	if lines := strings.Split(out.String(), "\n"); strings.Contains(lines[0], "left") || !strings.HasSuffix(lines[1], ", 26s left") {
+		t.Errorf("%q", lines)
 	}
 }

@@ -20,6 +20,9 @@ type progress struct {
 	bar          *progressbar.ProgressBar
 	start        time.Time
 	last         time.Time
+
+	first int       // units that were through when they were first told: a resumed job does not begin with none
+	since time.Time // and when
 }
 
 func newProgress(out io.Writer, what string, quiet bool) *progress {
@@ -48,13 +51,20 @@ func (p *progress) show(done, total, tokens int, remark string) {
 	}
 	seconds := time.Since(p.start).Seconds()
 	rate := float64(tokens) / max(seconds, 1e-9)
+	left := ""
+	if p.since.IsZero() {
+		p.first, p.since = done, time.Now()
+	} else if done > p.first {
+		each := time.Since(p.since).Seconds() / float64(done-p.first)
+		left = ", " + time.Duration(each*float64(total-done)*float64(time.Second)).Round(time.Second).String() + " left"
+	}
 	if p.live {
 		if p.bar == nil {
 			p.bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(p.out), progressbar.OptionSetDescription(p.what),
-				progressbar.OptionShowCount(), progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(100*time.Millisecond),
+				progressbar.OptionShowCount(), progressbar.OptionSetPredictTime(false), progressbar.OptionThrottle(100*time.Millisecond),
 				progressbar.OptionFullWidth())
 		}
-		p.bar.Describe(fmt.Sprintf("%s %s %.0f tok/s", p.what, remark, rate))
+		p.bar.Describe(fmt.Sprintf("%s %s %.0f tok/s%s", p.what, remark, rate, left))
 		_ = p.bar.Set(done)
 		return
 	}
@@ -63,8 +73,7 @@ func (p *progress) show(done, total, tokens int, remark string) {
 	}
 	if now := time.Now(); done == total || now.Sub(p.last) >= plainEvery {
 		p.last = now
-		left := time.Duration(seconds / float64(max(done, 1)) * float64(total-done) * float64(time.Second)).Round(time.Second)
-		fmt.Fprintf(p.out, "%s %d/%d %s %.0f tok/s, %s left\n", p.what, done, total, remark, rate, left)
+		fmt.Fprintf(p.out, "%s %d/%d %s %.0f tok/s%s\n", p.what, done, total, remark, rate, left)
 	}
 }
 
