@@ -46,6 +46,9 @@ func New(g *Grid, pool *tensor.Pool, say func(format string, args ...any)) (*Run
 	if err := g.Validate(); err != nil {
 		return nil, err
 	}
+	if err := g.findTexts(); err != nil {
+		return nil, err
+	}
 	r := &Runner{grid: g, pool: pool, say: say, learnt: map[string][]unit{}, records: map[string]*record{}, cells: map[string]*Cell{}}
 	var err error
 	if r.base, err = checkpoint.Load(g.Base); err != nil {

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"os"
 
 	"reprise/data"
 	"reprise/tensor"
@@ -101,6 +102,22 @@ func halves(list []unit) (choose, report []unit) {
 type held struct {
 	choose, report []unit   // of the domain
 	general        [][]unit // the reported half of every general text
+}
+
+// findTexts is an error where a text to train on is missing. Some are read only hours after the start.
+func (g *Grid) findTexts() error {
+	texts := map[string]string{"domain: train": g.Domain.Train}
+	for i := range g.Methods {
+		if g.mixes(&g.Methods[i]) {
+			texts["mix: file"] = g.Mix.File
+		}
+	}
+	for field, path := range texts {
+		if _, err := os.Stat(path); err != nil {
+			return fmt.Errorf("compare: %s: %w", field, err)
+		}
+	}
+	return nil
 }
 
 func (g *Grid) hold(tok *tokenizer.Tokenizer) (*held, error) {
