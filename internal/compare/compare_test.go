@@ -421,3 +421,13 @@ func TestLearningRatesEnd(t *testing.T) {
 		t.Errorf("extended to %g", lr)
 	}
 }
+
+// TestSequencesBeyondTheModel: they are refused before anything is scored; learned positions end there.
+func TestSequencesBeyondTheModel(t *testing.T) {
+	r := runner(t, t.TempDir(), func(*Grid) {})
+	g := *r.grid
+	g.Record.MaxSeqLen = 65
+	if _, err := New(&g, r.pool, t.Logf); err == nil || !strings.Contains(err.Error(), "max_seq_len: 65, want 2 to the model's 64") {
+		t.Error(err)
+	}
+}

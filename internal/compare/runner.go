@@ -54,6 +54,15 @@ func New(g *Grid, pool *tensor.Pool, say func(format string, args ...any)) (*Run
 	if r.base, err = checkpoint.Load(g.Base); err != nil {
 		return nil, err
 	}
+	for i := range g.Methods {
+		how, err := g.recordPlan(&g.Methods[i])
+		if most := r.base.Model.Config.MaxPositions; err == nil && (how.MaxSeqLen < 2 || how.MaxSeqLen > most) {
+			err = fmt.Errorf("compare: record: max_seq_len: %d, want 2 to the model's %d", how.MaxSeqLen, most)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
 	if r.tok, err = tokenizer.Load(g.Base); err != nil {
 		return nil, err
 	}
