@@ -306,7 +306,12 @@ func (r *Runner) verdict(c *report.Comparison, m, ref *report.Method) *report.Ve
 	v.Less = true
 	for _, name := range []string{c.Reference, c.Mixing} {
 		other := r.byName(c, name)
-		if name == "" || other == nil || other.Best < 0 || other == m {
+		if name == "" || other == nil || other == m {
+			continue
+		}
+		if other.Best < 0 { // one that has to be beaten cannot be left out
+			v.Less = false
+			v.ForgetWhy += "against " + name + ": it has no result. "
 			continue
 		}
 		less, why := r.lessForgetting(m, other)

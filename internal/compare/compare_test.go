@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"reprise/data"
+	"reprise/eval"
 	"reprise/internal/tiny"
 	"reprise/report"
 	"reprise/tensor"
@@ -429,5 +430,29 @@ func TestSequencesBeyondTheModel(t *testing.T) {
 	g.Record.MaxSeqLen = 65
 	if _, err := New(&g, r.pool, t.Logf); err == nil || !strings.Contains(err.Error(), "max_seq_len: 65, want 2 to the model's 64") {
 		t.Error(err)
+	}
+}
+
+// TestRivalWithoutResult: less forgetting than both baselines is not shown by one of them.
+func TestRivalWithoutResult(t *testing.T) {
+	g := &Grid{Reference: "a", MixingBase: "mix", Seeds: []uint64{1, 2}, EqualGain: 0.9,
+		Methods: []Method{{Name: "a", LRs: []float64{1e-3}}, {Name: "mix", LRs: []float64{1e-3}}, {Name: "b", LRs: []float64{1e-3}}}}
+	r := runner(t, t.TempDir(), func(*Grid) {})
+	r.grid = g
+	r.origin = Cell{Report: 2, Sums: []float64{2}, Counts: []int{1}, General: []General{{Loss: 1}}}
+	for i, c := range []Cell{{General: []General{{Loss: 2}}}, {Failed: "diverged"}, {General: []General{{Loss: 1.1}}}} {
+		for _, seed := range g.Seeds {
+			cell := c
+			cell.Seed, cell.Choose, cell.Report, cell.Sums, cell.Counts, cell.LossShare = seed, 1, 1, []float64{1}, []int{1}, 1
+			cell.Curve = []Point{{1, 1, 1}}
+			for k := range cell.General {
+				cell.General[k].Drift = &eval.Drift{}
+			}
+			r.cells[r.dir(id{&g.Methods[i], 1e-3, seed})] = &cell
+		}
+	}
+	g.General = []Text{{Name: "general"}}
+	if v := r.analyse().Methods[2].Verdict; v.Less || !strings.Contains(v.ForgetWhy, "against mix: it has no result") {
+		t.Errorf("less forgetting %v: %s", v.Less, v.ForgetWhy)
 	}
 }
