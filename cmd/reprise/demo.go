@@ -12,7 +12,7 @@ import (
 )
 
 type demoCmd struct {
-	Keep    string    `help:"Keep the demo's files (model, records) in this directory." placeholder:"DIR" xor:"keep"`
+	Keep    string    `help:"Keep the demo's files (model, records) in this directory, which must not exist or be empty." placeholder:"DIR" xor:"keep"`
 	Sweep   []float64 `help:"Instead: train every arm with each of these learning rates and print a table (the source of the demo's rates)." placeholder:"LR,…" xor:"instead"`
 	Rebuild string    `help:"Instead: train the embedded base model again from nothing in DIR, to the same SHA-256; goes on where an earlier attempt stopped." placeholder:"DIR" xor:"instead,keep"`
 }
@@ -27,6 +27,9 @@ func (c *demoCmd) Run(a *app) error {
 		}
 	}
 	dir := c.Keep
+	if entries, err := os.ReadDir(dir); dir != "" && err == nil && len(entries) > 0 {
+		return fmt.Errorf("demo: --keep %s: the directory is not empty; choose another name or remove it", dir)
+	}
 	if dir == "" {
 		tmp, err := os.MkdirTemp("", "reprise-demo-")
 		if err != nil {

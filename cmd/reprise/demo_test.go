@@ -1,7 +1,10 @@
 package main
 
 import (
+	"context"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -24,5 +27,28 @@ func TestSweepThatFails(t *testing.T) {
 	}
 	if code := run(t.Context(), []string{"demo", "--sweep=1e-3", "--rebuild", "x"}, io.Discard, &stderr); code != exitUsage {
 		t.Errorf("two tasks at once: exit code %d", code)
+	}
+}
+
+// TestDemoKeepsOffOthersFiles: the directory of --keep may be anybody's.
+func TestDemoKeepsOffOthersFiles(t *testing.T) {
+	dir := t.TempDir()
+	own := filepath.Join(dir, "base", "config.json")
+	if err := os.MkdirAll(filepath.Dir(own), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(own, []byte("own"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel() // the files were written before anything looked at the context
+	var stderr strings.Builder
+	code := run(ctx, []string{"demo", "--keep", dir}, io.Discard, &stderr)
+	if text, err := os.ReadFile(own); err != nil || string(text) != "own" || code != exitFailed {
+		t.Errorf("exit code %d, the file is %.20q now: %s", code, text, stderr.String())
+	}
+	// A rebuild would replace base at its end.
+	if code := run(t.Context(), []string{"demo", "--rebuild", dir}, io.Discard, &stderr); code != exitFailed || !strings.Contains(stderr.String(), "comes from no rebuild") {
+		t.Errorf("exit code %d: %s", code, stderr.String())
 	}
 }

@@ -83,6 +83,9 @@ func lessons(dir string) []train.Recipe {
 // Rebuild trains the base model from nothing in dir: text, tokenizer, fresh weights, three runs. What is there already is
 // kept, so that an interrupted rebuild goes on. The result, dir/base, has the bytes of the embedded files.
 func Rebuild(ctx context.Context, dir string, pool *tensor.Pool, event func(train.Event)) (sha string, err error) {
+	if all := lessons(dir); exists(filepath.Join(dir, "base")) && !exists(filepath.Join(all[len(all)-1].Out, "final")) {
+		return "", fmt.Errorf("demo: %s is there already and comes from no rebuild; choose another directory", filepath.Join(dir, "base"))
+	}
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return "", fmt.Errorf("demo: %w", err)
 	}
