@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"reprise/checkpoint"
 	"reprise/data"
@@ -69,6 +70,11 @@ func (r *Run) planRecording() (h replay.Header, err error) {
 		Tau: rule.Tau, KMin: rule.KMin, KMax: rule.KMax, Always: rule.Always, VocabSize: cfg.VocabSize,
 		MaxSeqLen: r.Recipe.seqLen(cfg), Seed: r.Recipe.Seed, DataDigest: data.Digest(r.domain.packed), Sequences: len(r.domain.packed),
 	}
+	if dir := filepath.Dir(plan.Out); dir != filepath.Clean(r.Recipe.Out) { // which is made below
+		if _, err := os.Stat(dir); err != nil { // better said now than after an epoch
+			return h, fmt.Errorf("train: record.out: %w", err)
+		}
+	}
 	if _, err := os.Stat(plan.Out); !errors.Is(err, fs.ErrNotExist) {
 		r.recorded = true
 		return h, r.checkFinished(plan.Out, h)
@@ -102,7 +108,7 @@ func isF32(dtype string) bool {
 func (r *Run) checkFinished(path string, want replay.Header) error {
 	have, err := replay.Open(path)
 	if err != nil {
-		return fmt.Errorf("%w; delete it, or choose another record.out", err)
+		return fmt.Errorf("%w; what is there is not overwritten: choose another record.out, or move it away", err)
 	}
 	defer have.Close()
 	h := have.Header()
