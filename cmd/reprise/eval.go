@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"strings"
 
 	"reprise/checkpoint"
 	"reprise/eval"
@@ -22,6 +24,15 @@ func (c *evalCmd) Run(a *app) error {
 	sets, err := eval.ParseSets(c.Data)
 	if err != nil {
 		return err
+	}
+	for _, s := range sets { // a slip in the last one is told before the first one is measured
+		if _, err := os.Stat(s.Path); err != nil {
+			hint := ""
+			if i := strings.LastIndexByte(s.Path, ':'); i > 1 {
+				hint = fmt.Sprintf("; if %s is meant as the task: known are loss, choice, match", s.Path[i:])
+			}
+			return fmt.Errorf("eval: %s: %w%s", s.Name, err, hint)
+		}
 	}
 	m, tok, err := load(c.Model)
 	if err != nil {
