@@ -107,13 +107,30 @@ func interruptible() (ctx context.Context, stop func()) {
 	return ctx, stop
 }
 
+// printHelp prints a command's help and, below it, that of the command which it stands for when none of its own is named.
+func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
+	if err := kong.DefaultHelpPrinter(options, ctx); err != nil {
+		return err
+	}
+	node := ctx.Selected()
+	if node == nil || node.DefaultCmd == nil {
+		return nil
+	}
+	below, err := kong.Trace(ctx.Kong, []string{node.Name, node.DefaultCmd.Name})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(ctx.Stdout, "\nThe default, which need not be named:\n\n")
+	return kong.DefaultHelpPrinter(options, below)
+}
+
 // run is main without the process: it returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var c cli
 	code := -1
 	parser, err := kong.New(&c, kong.Name("reprise"), kong.Description(about), kong.UsageOnError(),
 		kong.Writers(stdout, stderr), kong.Exit(func(status int) { code = status }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Help(printHelp))
 	if err != nil {
 		panic(err)
 	}
