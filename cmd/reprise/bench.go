@@ -54,7 +54,7 @@ type benchStepCmd struct {
 
 func (c *benchStepCmd) Run(a *app) error {
 	if c.Loss == "full" && c.Tail != "none" {
-		return fmt.Errorf("bench: --tail %s has no effect without --loss replay", c.Tail)
+		a.note("notice: --tail %s has no effect without --loss replay", c.Tail)
 	}
 	r, err := bench.Step(a.ctx, a.pool(), bench.StepOptions{
 		Model: c.Model, Loss: c.Loss, Tail: c.Tail, Optimizer: c.Optimizer,

@@ -38,8 +38,11 @@ func (c *evalCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	if n, most := c.MaxSeqLen, m.Config.MaxPositions; n != 0 && (n < 2 || n > most) {
+	switch n, most := c.MaxSeqLen, m.Config.MaxPositions; {
+	case n < 0 || n == 1:
 		return fmt.Errorf("eval: --max-seq-len %d: want 2 to the model's %d", n, most)
+	case n > most:
+		a.note("notice: --max-seq-len %d: the model has %d positions, so that sequences are no longer than these", n, most)
 	}
 	e := &eval.Evaluator{Model: m, Pool: a.pool(), Tokenizer: tok, MaxSeqLen: c.MaxSeqLen}
 	if c.Base != "" {

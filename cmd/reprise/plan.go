@@ -17,7 +17,7 @@ type planCmd struct {
 }
 
 func (c *planCmd) Run(a *app) error {
-	r, err := c.recipe(c.Recipe)
+	r, err := c.recipe(a, c.Recipe)
 	if err != nil {
 		return err
 	}

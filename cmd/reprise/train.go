@@ -150,7 +150,7 @@ func (f *recipeFlags) apply(r *train.Recipe) {
 }
 
 // recipe is the recipe of a file, or the defaults where none is named, with the flags laid over it.
-func (f *recipeFlags) recipe(path string) (train.Recipe, error) {
+func (f *recipeFlags) recipe(a *app, path string) (train.Recipe, error) {
 	r := train.DefaultRecipe()
 	if path != "" {
 		var err error
@@ -159,12 +159,15 @@ func (f *recipeFlags) recipe(path string) (train.Recipe, error) {
 		}
 	}
 	f.apply(&r)
-	return r, f.idle(r)
+	for _, text := range f.idle(r) {
+		a.note("notice: %s", text)
+	}
+	return r, nil
 }
 
-// idle is an error that names a flag which was given and which the recipe has no use for. A key of a file may lie idle:
-// files are shared between runs.
-func (f *recipeFlags) idle(r train.Recipe) error {
+// idle names the flags that were given and that the recipe has no use for: more often a misunderstanding than not. Keys of a
+// file may lie idle; files are shared between runs.
+func (f *recipeFlags) idle(r train.Recipe) (texts []string) {
 	moclip := r.Name == optim.MoClip
 	subsets := r.Loss == "replay"
 	for _, c := range []struct {
@@ -192,14 +195,14 @@ func (f *recipeFlags) idle(r train.Recipe) error {
 		{f.Fraction != nil, r.Name == optim.MoFO, "fraction", "--optimizer mofo"},
 	} {
 		if c.given && !c.used {
-			return fmt.Errorf("train: --%s has no effect without %s", c.flag, c.without)
+			texts = append(texts, fmt.Sprintf("--%s has no effect without %s", c.flag, c.without))
 		}
 	}
-	return nil
+	return texts
 }
 
 func (c *trainCmd) Run(a *app) error {
-	r, err := c.recipe(c.Recipe)
+	r, err := c.recipe(a, c.Recipe)
 	if err != nil {
 		return err
 	}
