@@ -345,7 +345,10 @@ func (c *Comparison) verdicts() string {
 			continue
 		}
 		agree := "all seeds agree"
-		if !v.SeedsAgree {
+		switch {
+		case len(c.Seeds) == 1:
+			agree = "one seed only"
+		case !v.SeedsAgree:
 			agree = "seeds disagree"
 		}
 		fmt.Fprintf(&b, `<tr><td>%s</td><td class="l">%s %+.4f [%+.4f, %+.4f], %s</td><td class="l">%s %s</td><td class="l">%s %s</td></tr>`,

@@ -204,7 +204,12 @@ func TestOneSeed(t *testing.T) {
 		}
 	}
 	*c.Methods[0].AtEqual = Spread{Mean: 0.3, N: 1}
-	if page := string(c.Page()); strings.Contains(page, "± 0.0000") || strings.Contains(page, "±0.000") {
+	c.Seeds = c.Seeds[:1]
+	page := string(c.Page())
+	if strings.Contains(page, "± 0.0000") || strings.Contains(page, "±0.000") {
 		t.Error("a deviation of one seed")
+	}
+	if !strings.Contains(page, "one seed only") || strings.Contains(page, "], all seeds agree") || strings.Contains(page, "], seeds disagree") {
+		t.Error("one seed agrees with itself")
 	}
 }
