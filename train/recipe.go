@@ -1,17 +1,14 @@
 package train
 
 import (
-	"bytes"
+	"errors"
 	"fmt"
-	"io"
 	"math"
 	"os"
-	"unicode/utf8"
-
-	"github.com/goccy/go-yaml"
 
 	"reprise/checkpoint"
 	"reprise/eval"
+	"reprise/internal/yamlfile"
 	"reprise/model"
 	"reprise/optim"
 )
@@ -97,15 +94,12 @@ func ReadRecipe(path string) (Recipe, error) {
 	if err != nil {
 		return r, fmt.Errorf("train: reading the recipe: %w", err)
 	}
-	if !utf8.Valid(text) {
-		return r, fmt.Errorf("train: %s is no YAML file of a recipe: its bytes are not UTF-8", path)
-	}
-	err = yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(&r)
-	if err == io.EOF {
-		return r, fmt.Errorf("train: %s holds no key of a recipe; write for example model: DIR and replay: FILE", path)
+	err = yamlfile.Decode(text, &r)
+	if errors.Is(err, yamlfile.ErrEmpty) {
+		err = fmt.Errorf("%w of a recipe; write for example model: DIR and replay: FILE", err)
 	}
 	if err != nil {
-		return r, fmt.Errorf("train: %s: %s", path, yaml.FormatError(err, false, true))
+		return r, fmt.Errorf("train: %s: %w", path, err)
 	}
 	return r, nil
 }

@@ -1,18 +1,17 @@
 package compare
 
 import (
-	"bytes"
+	"errors"
 	"fmt"
-	"io"
 	"math"
 	"os"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
 
 	"reprise/data"
+	"reprise/internal/yamlfile"
 	"reprise/replay"
 	"reprise/train"
 )
@@ -95,15 +94,12 @@ func ReadGrid(path string) (*Grid, error) {
 	if err != nil {
 		return nil, fmt.Errorf("compare: reading the grid: %w", err)
 	}
-	if !utf8.Valid(text) {
-		return nil, fmt.Errorf("compare: %s is no YAML file of a grid: its bytes are not UTF-8", path)
-	}
-	err = yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(g)
-	if err == io.EOF {
-		return nil, fmt.Errorf("compare: %s holds no key of a grid; examples/compare/tiny.yaml shows them", path)
+	err = yamlfile.Decode(text, g)
+	if errors.Is(err, yamlfile.ErrEmpty) {
+		err = fmt.Errorf("%w of a grid; examples/compare/tiny.yaml shows them", err)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("compare: %s: %s", path, yaml.FormatError(err, false, true))
+		return nil, fmt.Errorf("compare: %s: %w", path, err)
 	}
 	return g, nil
 }
@@ -253,10 +249,7 @@ func overlay(to any, keys map[string]any) error {
 	if err != nil {
 		return err
 	}
-	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(to); err != nil {
-		return fmt.Errorf("%s", yaml.FormatError(err, false, true))
-	}
-	return nil
+	return yamlfile.Decode(text, to)
 }
 
 // mixes says whether a method trains on general text too: where replay_mix is written down.
