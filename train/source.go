@@ -64,6 +64,10 @@ func (s *source) checkRecord(path string, kl float64, base *checkpoint.Loaded, t
 		return fmt.Errorf("train: %s: the record was made with another base model (weights %.12s…, the model has %.12s…); record again with: reprise record", path, h.BaseModel, base.Fingerprint)
 	case h.VocabSize != base.Model.Config.VocabSize:
 		return fmt.Errorf("train: %s: the record has a vocabulary of %d, the model %d", path, h.VocabSize, base.Model.Config.VocabSize)
+	case h.MaxSeqLen > base.Model.Config.MaxPositions:
+		return fmt.Errorf("train: %s: the record has sequences of up to %d tokens, the model takes %d (max_position_embeddings in its config.json)", path, h.MaxSeqLen, base.Model.Config.MaxPositions)
+	case h.CrossDocument:
+		return fmt.Errorf("train: %s: the record was made with attention across documents, which is not supported; record again with: reprise record", path)
 	case h.Shards > 1:
 		return fmt.Errorf("train: %s is one shard of %d, counted from 0 it is number %d; join them all first with: reprise record merge", path, h.Shards, h.Shard)
 	case s.len() == 0:

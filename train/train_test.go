@@ -252,6 +252,9 @@ func TestTrainingErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.write(t, "cut.replay", string(record[:len(record)-9]))
+	// The same weights with a config.json that has fewer positions than the record's sequences.
+	w.short(t)
+	w.crossing(t, "crossing.replay")
 	w.write(t, "empty.jsonl", "")
 	if err := os.MkdirAll(w.path("full"), 0o777); err != nil {
 		t.Fatal(err)
@@ -272,6 +275,9 @@ func TestTrainingErrors(t *testing.T) {
 		"kl and refresh":       {func(r *Recipe) { r.KL, r.Refresh.EveryEpochs = 1, 1 }, "kl"},
 		"refresh, loss full":   {func(r *Recipe) { r.Loss, r.Refresh.EveryEpochs = "full", 1 }, "refresh"},
 		"refresh without out":  {func(r *Recipe) { r.Out, r.Refresh.RhoAbove = "", 0.1 }, "refresh"},
+		"a record too long":    {func(r *Recipe) { r.Model = w.path("short") }, "up to 48 tokens, the model takes 40"},
+		"text too long":        {func(r *Recipe) { r.Loss, r.Replay, r.Data, r.MaxSeqLen = "full", "", w.path("general.txt"), 65 }, "max_seq_len: 65, want 2 to the model's 64"},
+		"crossing documents":   {func(r *Recipe) { r.Replay = w.path("crossing.replay") }, "attention across documents"},
 		"a missing eval file":  {func(r *Recipe) { r.Eval.Data = []string{"x=" + w.path("none.txt")} }, "none.txt"},
 	} {
 		r := w.recipe("run-" + strings.ReplaceAll(name, " ", "-"))
@@ -287,6 +293,43 @@ func TestTrainingErrors(t *testing.T) {
 	}
 	if text, err := os.ReadFile(w.path("full/note.txt")); err != nil || string(text) != "mine" {
 		t.Error("a file in the refused directory was touched")
+	}
+}
+
+// short writes the base model with fewer positions than the record's sequences have tokens.
+func (w *workshop) short(t *testing.T) {
+	t.Helper()
+	if err := os.CopyFS(w.path("short"), os.DirFS(w.path("base"))); err != nil {
+		t.Fatal(err)
+	}
+	w.write(t, "short/config.json", strings.Replace(tiny.Config, `"max_position_embeddings":64`, `"max_position_embeddings":40`, 1))
+}
+
+// crossing writes the record again with a header that says that attention crosses documents.
+func (w *workshop) crossing(t *testing.T, name string) {
+	t.Helper()
+	from, err := replay.Open(w.path("domain.replay"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer from.Close()
+	h := from.Header()
+	h.CrossDocument = true
+	to, err := replay.Create(w.path(name), h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range from.Len() {
+		var s replay.Sequence
+		if err := from.Sequence(i, &s); err != nil {
+			t.Fatal(err)
+		}
+		if err := to.Append(i, s.Sequence, &s.Subsets); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := to.Close(); err != nil {
+		t.Fatal(err)
 	}
 }
 
