@@ -175,3 +175,20 @@ func TestOnTheFlyRefuses(t *testing.T) {
 		t.Error("a file that was in the way was changed")
 	}
 }
+
+// A plan takes steps of the run and writes nothing, its record included.
+func TestPlanOfARunThatRecords(t *testing.T) {
+	w := newWorkshop(t)
+	plan, err := NewPlan(t.Context(), w.recording("run", "fly.replay"), w.pool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if plan.Probe == nil || plan.Probe.Measured == 0 {
+		t.Errorf("nothing was measured: %+v", plan)
+	}
+	for _, name := range []string{"run", "fly.replay"} {
+		if _, err := os.Stat(w.path(name)); !os.IsNotExist(err) {
+			t.Errorf("%s was written", name)
+		}
+	}
+}

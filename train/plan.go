@@ -55,7 +55,7 @@ func NewPlan(ctx context.Context, r Recipe, pool *tensor.Pool) (*Plan, error) {
 	if !p.Fits {
 		return p, nil
 	}
-	r.Out, r.Refresh = "", RefreshPlan{}
+	r.Out, r.Refresh, r.Record = "", RefreshPlan{}, RecordPlan{}
 	run, err := Open(r, pool, false)
 	if err != nil {
 		return nil, err
