@@ -146,6 +146,13 @@ func TestOnTheFly(t *testing.T) {
 	}
 }
 
+// The record may lie in the run directory, which is made later.
+func TestOnTheFlyInTheRunDirectory(t *testing.T) {
+	w := newWorkshop(t)
+	w.run(t, w.recording("run", "run/fly.replay"), w.pool, false)
+	readRecord(t, w.path("run/fly.replay"))
+}
+
 func TestOnTheFlyRefuses(t *testing.T) {
 	w := newWorkshop(t)
 	w.write(t, "mine", "text")
@@ -159,6 +166,7 @@ func TestOnTheFlyRefuses(t *testing.T) {
 		{func(r *Recipe) { r.Record.Out = w.path("mine") }, "not overwritten: choose another record.out"},
 		{func(r *Recipe) { r.Record.Out = w.path("nowhere/mine") }, "record.out: stat"},
 		{func(r *Recipe) { r.Record.Out = w.path("domain.replay") }, "exists and is not this run's"},
+		{func(r *Recipe) { r.Record.Out = w.path("none/r.replay") }, "record.out: stat"},
 		{func(r *Recipe) { r.Record.Tau = 2 }, "tau: 2"},
 		{func(r *Recipe) { r.DType = "bf16" }, "give dtype: f32"},
 	} {
