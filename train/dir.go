@@ -42,9 +42,9 @@ type runMeta struct {
 	Angles     angleLog  `json:"angles,omitempty"`     // since the last evaluation
 }
 
-// digest names everything that decides the bits of a run: the recipe without what cannot be seen in them, the base model,
-// and the data.
-func (r *Run) digest() string {
+// newDigest names everything that decides the bits of a run: the recipe without what cannot be seen in them, the base model,
+// and the data, with its recorded subsets where the loss or the anchor reads them.
+func (r *Run) newDigest() string {
 	c := r.Recipe
 	c.Model, c.Out, c.Replay, c.Data, c.Mix = "", "", "", "", ""
 	c.Init, c.Tokenizer, c.DType = "", "", ""
@@ -54,9 +54,16 @@ func (r *Run) digest() string {
 	if err != nil {
 		panic(err) // a struct of numbers and strings
 	}
-	fmt.Fprintf(h, "%s\n%s\n%d\n%x\n", text, r.Base.Fingerprint, r.Steps, r.domain.digest())
-	if r.mix != nil {
-		fmt.Fprintf(h, "%x\n", r.mix.digest())
+	fmt.Fprintf(h, "%s\n%s\n%d\n", text, r.Base.Fingerprint, r.Steps)
+	for _, s := range []*source{r.domain, r.mix} {
+		if s == nil {
+			continue
+		}
+		fmt.Fprintf(h, "%x\n", s.digest())
+		if c.Loss == "replay" || c.KL > 0 {
+			made := s.record.Header()
+			fmt.Fprintf(h, "%g %d %d %v %s %s\n", made.Tau, made.KMin, made.KMax, made.Always, made.BaseModel, made.MovedTo)
+		}
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }
@@ -95,7 +102,7 @@ func (r *Run) prepareDir(resume bool) error {
 	about, err := json.MarshalIndent(map[string]any{
 		"go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH, "tier": asm.Active().String(),
 		"workers": r.pool.Workers(), "base_model": r.Base.Fingerprint, "tokenizer": r.Tokenizer.Fingerprint(),
-		"digest": r.digest(), "steps": r.Steps,
+		"digest": r.digest, "steps": r.Steps,
 	}, "", "  ")
 	if err != nil {
 		return err
@@ -131,7 +138,7 @@ func (r *Run) save() (string, error) {
 	}
 	s := r.state()
 	meta := runMeta{
-		Digest: r.digest(), Seconds: r.seconds, Record: r.record, Refreshing: r.refreshing,
+		Digest: r.digest, Seconds: r.seconds, Record: r.record, Refreshing: r.refreshing,
 		Similarity: r.stepper.Optimizer.Similarity(), Angles: r.angles,
 	}
 	if !math.IsInf(r.best, 1) {
@@ -158,8 +165,8 @@ func (r *Run) resume() error {
 		if len(broken) > 0 {
 			return fmt.Errorf("train: %s holds no whole checkpoint: %w", r.Recipe.Out, errors.Join(broken...))
 		}
-		if _, err := os.Stat(r.path(runFile)); err != nil {
-			return fmt.Errorf("train: %s is not a run directory (no %s)", r.Recipe.Out, runFile)
+		if err := r.checkBegun(); err != nil {
+			return err
 		}
 		return r.trimMetrics()
 	}
@@ -171,8 +178,8 @@ func (r *Run) resume() error {
 	if err := json.Unmarshal(s.Meta, &meta); err != nil {
 		return fmt.Errorf("train: %s: %w", dir, err)
 	}
-	if meta.Digest != r.digest() {
-		return fmt.Errorf("train: %s belongs to another recipe, base model or data; see %s, or choose another --out", dir, r.path(recipeFile))
+	if meta.Digest != r.digest {
+		return r.another(dir)
 	}
 	r.done, r.seconds = s.Step, meta.Seconds
 	if meta.Best != nil {
@@ -190,6 +197,27 @@ func (r *Run) resume() error {
 		}
 	}
 	return r.trimMetrics()
+}
+
+// another is the error of a run directory, or a checkpoint, that this run cannot go on with.
+func (r *Run) another(dir string) error {
+	return fmt.Errorf("train: %s belongs to another recipe, base model, data or record; see %s, or choose another --out", dir, r.path(recipeFile))
+}
+
+// checkBegun makes sure that a directory without checkpoints is one that this run began.
+func (r *Run) checkBegun() error {
+	text, err := os.ReadFile(r.path(runFile))
+	if err != nil {
+		return fmt.Errorf("train: %s is not a run directory (no %s)", r.Recipe.Out, runFile)
+	}
+	var about struct{ Digest string }
+	if err := json.Unmarshal(text, &about); err != nil {
+		return fmt.Errorf("train: %s: %w", r.path(runFile), err)
+	}
+	if about.Digest != r.digest {
+		return r.another(r.Recipe.Out)
+	}
+	return nil
 }
 
 // trimMetrics drops the lines of steps after the checkpoint, which will be taken again.

@@ -52,6 +52,7 @@ type Run struct {
 	Steps     int // of the whole run
 
 	pool     *tensor.Pool
+	digest   string // of everything that decides the result
 	domain   *source
 	mix      *source // nil without mixing
 	perBatch int     // sequences of a batch from domain; the rest comes from mix
@@ -162,6 +163,7 @@ func open(r Recipe, base *checkpoint.Loaded, tok *tokenizer.Tokenizer, pool *ten
 	if err != nil {
 		return nil, err
 	}
+	run.digest = run.newDigest()
 	if err := run.prepareDir(resume); err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -48,6 +49,11 @@ func (w *workshop) write(t *testing.T, name, text string) {
 
 func (w *workshop) record(t *testing.T, base, out string) {
 	t.Helper()
+	w.recordBy(t, base, out, replay.Rule{Tau: 0.9, KMin: 2, KMax: 12})
+}
+
+func (w *workshop) recordBy(t *testing.T, base, out string, rule replay.Rule) {
+	t.Helper()
 	loaded, err := checkpoint.Load(w.path(base))
 	if err != nil {
 		t.Fatal(err)
@@ -62,7 +68,7 @@ func (w *workshop) record(t *testing.T, base, out string) {
 	}
 	_, err = replay.Record(t.Context(), replay.Job{
 		Model: loaded.Model, ModelFingerprint: loaded.Fingerprint, Tokenizer: tok, Pool: w.pool,
-		Rule: replay.Rule{Tau: 0.9, KMin: 2, KMax: 12}, Documents: docs, Out: w.path(out), MaxSeqLen: tiny.MaxSeqLen, Seed: 1,
+		Rule: rule, Documents: docs, Out: w.path(out), MaxSeqLen: tiny.MaxSeqLen, Seed: 1,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -234,6 +240,40 @@ func TestKilledRunResumesFromItsCheckpoint(t *testing.T) {
 	}
 	if got := w.run(t, r, w.pool, true); got != want {
 		t.Errorf("resumed from a checkpoint before a damaged one: %s, want %s", got, want)
+	}
+}
+
+// TestResumeRefusesAnotherRun: a directory goes on with what it was begun with, and with nothing else that decides the bits,
+// be there a checkpoint or not.
+func TestResumeRefusesAnotherRun(t *testing.T) {
+	w := newWorkshop(t)
+	w.recordBy(t, "base", "coarse.replay", replay.Rule{Tau: 0.5, KMin: 1, KMax: 3})
+	for _, saved := range []bool{true, false} {
+		r := w.recipe(fmt.Sprintf("saved %v", saved))
+		run, err := Open(r, w.pool, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if saved {
+			if _, err := run.save(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for name, c := range map[string]struct {
+			change  func(*Recipe)
+			refused bool
+		}{
+			"the same":                       {func(*Recipe) {}, false},
+			"other micro-batches":            {func(r *Recipe) { r.MicroBatchSize, r.Save.Every = 2, 1 }, false},
+			"another learning rate":          {func(r *Recipe) { r.LR = 2e-3 }, true},
+			"other subsets of the same data": {func(r *Recipe) { r.Replay = w.path("coarse.replay") }, true},
+		} {
+			r := r
+			c.change(&r)
+			if _, err := Open(r, w.pool, true); c.refused != (err != nil && strings.Contains(err.Error(), "belongs to another recipe")) {
+				t.Errorf("saved %v, %s: error %v", saved, name, err)
+			}
+		}
 	}
 }
 
