@@ -40,6 +40,10 @@ type runMeta struct {
 	Refreshing float64   `json:"refresh_seconds,omitempty"`
 	Similarity []float64 `json:"similarity,omitempty"` // AdaTAM's state
 	Angles     angleLog  `json:"angles,omitempty"`     // since the last evaluation
+
+	// Last is the event of the last step, without what is measured after a checkpoint: a run that is interrupted meanwhile
+	// has not reported it.
+	Last *Event `json:"last,omitempty"`
 }
 
 // newDigest names everything that decides the bits of a run: the recipe without what cannot be seen in them, the base model,
@@ -144,6 +148,9 @@ func (r *Run) save() (string, error) {
 	if !math.IsInf(r.best, 1) {
 		meta.Best = &r.best
 	}
+	if r.done > 0 {
+		meta.Last = &r.last
+	}
 	var err error
 	if s.Meta, err = json.Marshal(meta); err != nil {
 		return "", err
@@ -196,6 +203,10 @@ func (r *Run) resume() error {
 			return err
 		}
 	}
+	if meta.Last != nil {
+		r.last, r.untold = *meta.Last, true
+		r.last.Checkpoint = dir
+	}
 	return r.trimMetrics()
 }
 
@@ -220,7 +231,8 @@ func (r *Run) checkBegun() error {
 	return nil
 }
 
-// trimMetrics drops the lines of steps after the checkpoint, which will be taken again.
+// trimMetrics drops the lines of steps after the checkpoint, which will be taken again, and takes up what that of the
+// checkpoint's own step says: it was measured when the checkpoint had been written.
 func (r *Run) trimMetrics() error {
 	text, err := os.ReadFile(r.path(metricsFile))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -236,6 +248,12 @@ func (r *Run) trimMetrics() error {
 		var e Event
 		if json.Unmarshal(lines.Bytes(), &e) == nil && (e.Step < r.done || e.Step == r.done && e.Step > 0) {
 			keep.Write(append(lines.Bytes(), '\n'))
+			if e.Step == r.done {
+				r.untold = false
+				if loss, ok := e.deciding(); ok {
+					r.best = min(r.best, loss)
+				}
+			}
 		}
 	}
 	return atomicfile.WriteFile(r.path(metricsFile), keep.Bytes())

@@ -70,6 +70,8 @@ type Run struct {
 	resumed   bool      // the run goes on with what is in its directory
 
 	done       int // steps taken
+	last       Event
+	untold     bool // last was not reported before the run was interrupted
 	seconds    float64
 	refreshing float64 // seconds spent on records
 	best       float64 // lowest loss of the first evaluation set
@@ -221,6 +223,11 @@ func (r *Run) loop(ctx context.Context, yield func(Event) bool) error {
 			return errStopped
 		}
 	}
+	if r.untold {
+		if err := r.conclude(ctx, yield); err != nil {
+			return err
+		}
+	}
 	batch := make([]*replay.Sequence, 0, r.Recipe.GlobalBatchSize)
 	for r.done < r.Steps {
 		if ctx.Err() != nil {
@@ -249,26 +256,36 @@ func (r *Run) loop(ctx context.Context, yield func(Event) bool) error {
 		if r.measures(r.done) {
 			e.Groups = r.angles.groups(r.stepper, e.LR) // before saving: the next evaluation counts from here
 		}
+		r.last = e
 		if every := r.Recipe.Save.Every; last || every > 0 && r.done%every == 0 {
-			if e.Checkpoint, err = r.save(); err != nil {
+			if r.last.Checkpoint, err = r.save(); err != nil {
 				return err
 			}
 		}
-		if r.measures(r.done) {
-			if err := r.measure(ctx, &e); err != nil {
-				if ctx.Err() != nil {
-					_, err = r.save()
-					return errors.Join(ErrInterrupted, err)
-				}
-				return err
-			}
-		}
-		if !r.report(e, yield) {
-			_, err := r.save()
-			return errors.Join(errStopped, err)
+		if err := r.conclude(ctx, yield); err != nil {
+			return err
 		}
 	}
 	return r.finish()
+}
+
+// conclude measures what is due after the last step, and reports the step.
+func (r *Run) conclude(ctx context.Context, yield func(Event) bool) error {
+	e := r.last
+	if r.measures(r.done) {
+		if err := r.measure(ctx, &e); err != nil {
+			if ctx.Err() != nil {
+				_, err = r.save()
+				return errors.Join(ErrInterrupted, err)
+			}
+			return err
+		}
+	}
+	if !r.report(e, yield) {
+		_, err := r.save()
+		return errors.Join(errStopped, err)
+	}
+	return nil
 }
 
 // measures says whether the run evaluates after a step.
@@ -354,11 +371,19 @@ func (r *Run) measure(ctx context.Context, e *Event) error {
 				"the record is stale. Train with --tail sampled, or make the record anew with --refresh-rho-above", rho)
 		}
 	}
-	if len(e.Eval) > 0 && e.Eval[0].Loss != nil && *e.Eval[0].Loss < r.best && r.Recipe.Out != "" && r.done > 0 {
-		r.best = *e.Eval[0].Loss
+	if loss, ok := e.deciding(); ok && loss < r.best && r.Recipe.Out != "" && r.done > 0 {
+		r.best = loss
 		return r.saveModel("best")
 	}
 	return nil
+}
+
+// deciding is the loss that best/ follows, if the event has one.
+func (e *Event) deciding() (loss float64, ok bool) {
+	if len(e.Eval) == 0 || e.Eval[0].Loss == nil {
+		return 0, false
+	}
+	return *e.Eval[0].Loss, true
 }
 
 // finish writes the trained model.

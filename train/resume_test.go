@@ -1,0 +1,116 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"testing"
+
+	"reprise/checkpoint"
+)
+
+// hooked is a context that calls a function whenever it is asked for its error.
+type hooked struct {
+	context.Context
+	hook func() error
+}
+
+func (c hooked) Err() error { return c.hook() }
+
+// evaluated is a run that saves and evaluates at every third step. Its rate is so high that the losses go up and down.
+func (w *workshop) evaluated(out string) Recipe {
+	r := w.recipe(out)
+	r.Save.Every, r.Eval.Every, r.MaxSteps, r.LR = 3, 3, 10, 0.05
+	r.Eval.Data = []string{"general=" + w.path("general.txt")}
+	return r
+}
+
+// same compares metrics and models of a resumed run with those of one that was left alone.
+func (w *workshop) same(t *testing.T, name, whole, resumed string) {
+	t.Helper()
+	if a, b := w.metrics(t, whole), w.metrics(t, resumed); !slices.Equal(a, b) {
+		t.Errorf("%s: metrics differ:\n%v\n%v", name, a, b)
+	}
+	for _, model := range []string{"best", "final"} {
+		a, errA := checkpoint.Load(w.path(whole + "/" + model))
+		b, errB := checkpoint.Load(w.path(resumed + "/" + model))
+		if errA != nil || errB != nil || a.Fingerprint != b.Fingerprint {
+			t.Errorf("%s: %s/ differs (%v, %v)", name, model, errA, errB)
+		}
+	}
+}
+
+// A process that is killed between two steps, or while it evaluates, goes on from its last checkpoint; what that lacks of
+// the evaluation, which follows the saving, is made up for.
+func TestKilledRunEvaluatesAndSelectsAsOneThatWasNot(t *testing.T) {
+	w := newWorkshop(t)
+	r := w.evaluated("whole")
+	run, err := Open(r, w.pool, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	killed := map[string]bool{}
+	kill := func(name string) { // what is in the directory now is all that a killed process leaves
+		if !killed[name] {
+			killed[name] = true
+			if err := os.CopyFS(w.path(name), os.DirFS(r.Out)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	told := 0
+	ctx := hooked{t.Context(), func() error {
+		if run.done > told {
+			kill(fmt.Sprint("evaluating ", run.done))
+		}
+		return nil
+	}}
+	for step := range run.Events(ctx) {
+		told = step
+		if step >= 3 {
+			kill(fmt.Sprint("after ", step))
+		}
+	}
+	if err := run.Err(); err != nil {
+		t.Fatal(err)
+	}
+	if len(killed) != 12 { // 8 steps, 4 evaluations
+		t.Fatalf("killed at %v", killed)
+	}
+	for name := range killed {
+		again := r
+		again.Out = w.path(name)
+		w.run(t, again, w.pool, true)
+		w.same(t, name, "whole", name)
+	}
+}
+
+// An interruption during an evaluation, the last one too, leaves it to the resumed run.
+func TestInterruptedEvaluationIsMadeAfterResume(t *testing.T) {
+	w := newWorkshop(t)
+	r := w.evaluated("whole")
+	w.run(t, r, w.pool, false)
+	for _, at := range []int{3, 10} {
+		again := r
+		again.Out = w.path(fmt.Sprint("interrupted ", at))
+		run, err := Open(again, w.pool, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx := hooked{t.Context(), func() error {
+			if run.done == at {
+				return context.Canceled
+			}
+			return nil
+		}}
+		for range run.Events(ctx) {
+		}
+		if !errors.Is(run.Err(), ErrInterrupted) {
+			t.Fatalf("interrupted at %d: %v", at, run.Err())
+		}
+		w.run(t, again, w.pool, true)
+		w.same(t, again.Out, "whole", fmt.Sprint("interrupted ", at))
+	}
+}
