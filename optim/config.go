@@ -24,7 +24,7 @@ type Config struct {
 	Name        string  `yaml:"optimizer" json:"optimizer"`         // one of Names
 	Beta1       float64 `yaml:"beta1" json:"beta1"`                 // decay of the first moment
 	Beta2       float64 `yaml:"beta2" json:"beta2"`                 // decay of the second moment
-	Eps         float64 `yaml:"eps" json:"eps"`                     // added to √v̂ where that divides; AdaTAM: also to the damping of the gradient
+	Eps         float64 `yaml:"eps" json:"eps"`                     // added to √v̂ where that divides, and then more than 0; AdaTAM: also to the damping of the gradient
 	A           float64 `yaml:"a" json:"a"`                         // atan2 methods: the step is lr·a·atan2(…); 1.27 ≈ 4/π makes it lr at |m̂| = √v̂
 	B           float64 `yaml:"b" json:"b"`                         // atan2 methods: atan2(m̂, b·√v̂)
 	WeightDecay float64 `yaml:"weight_decay" json:"weight_decay"`   // θ ← θ − lr·wd·θ
@@ -65,6 +65,10 @@ func (c Config) Validate() error {
 		}
 		return fmt.Errorf("optim: %s: %g, want %g to %g", field, x, lo, hi)
 	}
+	leastEps := 0.0
+	if c.adam() {
+		leastEps = 1e-30 // a weight whose gradients were all zero would become 0/0
+	}
 	for _, err := range []error{
 		oneOf("optimizer", c.Name, Names...),
 		oneOf("decay", c.Decay, "all", "matrices", "none"),
@@ -72,7 +76,7 @@ func (c Config) Validate() error {
 		oneOf("overshoot", c.Overshoot, "rotate", "project"),
 		oneOf("v_from", c.VFrom, "clipped", "raw"),
 		within("beta1", c.Beta1, 0, 0.99999), within("beta2", c.Beta2, 0, 0.9999999),
-		within("eps", c.Eps, 0, 1), within("a", c.A, 1e-3, 1e3), within("b", c.B, 1e-3, 1e3),
+		within("eps", c.Eps, leastEps, 1), within("a", c.A, 1e-3, 1e3), within("b", c.B, 1e-3, 1e3),
 		within("weight_decay", c.WeightDecay, 0, 100), within("max_grad_norm", c.MaxGradNorm, 0, math.MaxFloat32),
 		within("delta", c.Delta, 0.1, 180), within("cap_start", float64(c.CapStart), 0, 1e9),
 		within("gamma", c.Gamma, 0, 1), within("fraction", c.Fraction, 0, 1),

@@ -24,7 +24,6 @@ func (o *Optimizer) cap(s moments, clip float64, dims int) (grad, mix float32, s
 	if o.Steps < c.capStart() || !c.Cap1D && dims < 2 || cos >= cosD {
 		return float32(clip), 0, seen
 	}
-	seen.Capped = true
 	sin := math.Sqrt((1 - cos) * (1 + cos))
 	ratio := clip * g / m // |g|/|m| after clipping
 	var a, b float64      // g' = a·clip·g + b·ratio·m, in units in which |g| = |m| = 1
@@ -48,7 +47,12 @@ func (o *Optimizer) cap(s moments, clip float64, dims int) (grad, mix float32, s
 			a, b = a*near, b*near
 		}
 	}
-	return float32(a * clip), float32(b * ratio), seen
+	grad, mix = float32(a*clip), float32(b*ratio)
+	if math.IsInf(float64(mix), 0) { // m has faded to the smallest numbers there are, and has no direction left
+		return float32(clip), 0, seen
+	}
+	seen.Capped = true
+	return grad, mix, seen
 }
 
 // degrees is the angle of a cosine, by bisection on our own cosine: it is logged, and must have the same bits everywhere.

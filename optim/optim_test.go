@@ -78,6 +78,42 @@ func TestCapLeavesAlone(t *testing.T) {
 	}
 }
 
+// TestCapOfAVanishingMomentum: where the momentum has faded to the smallest float32 numbers, |g|/|m| is beyond float32; the
+// gradient stays as it is, as with no momentum at all.
+func TestCapOfAVanishingMomentum(t *testing.T) {
+	pool := tensor.NewPool(1)
+	defer pool.Close()
+	params := toy(1)
+	c := DefaultConfig(MoClip)
+	c.Delta, c.CapStart = 60, 1
+	o, err := New(c, params)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fillGrads(params, 1)
+	for i := range params {
+		m, _ := o.Moments(i)
+		for k := range m.Data {
+			m.Data[k] = math.SmallestNonzeroFloat32
+		}
+	}
+	var stats Stats
+	if err := o.Step(pool, 1e-3, &stats); err != nil {
+		t.Fatal(err)
+	}
+	for i, p := range params {
+		m, _ := o.Moments(i)
+		for k, x := range m.Data {
+			if want := 0.1 * stats.Clip * float64(p.G.Data[k]); !(math.Abs(float64(x)-want) <= 1e-6*math.Abs(want)) {
+				t.Fatalf("%s: momentum %g, want %g", p.Name, x, want)
+			}
+		}
+		if stats.Tensors[i].Capped {
+			t.Errorf("%s: counted as capped", p.Name)
+		}
+	}
+}
+
 // toy is a set of parameters with fixed pseudo-random gradients.
 func toy(seed uint64) []*tensor.Param {
 	var params []*tensor.Param
@@ -228,6 +264,33 @@ func TestSchedules(t *testing.T) {
 			if got := c.s.At(step); math.Abs(got-want) > 1e-12 {
 				t.Errorf("%+v at step %d: %g, want %g", c.s, step, got, want)
 			}
+		}
+	}
+}
+
+// A weight whose gradient is always zero stays what it is, decay apart, with the least eps that an optimizer takes.
+func TestZeroGradientMovesNothing(t *testing.T) {
+	pool := tensor.NewPool(1)
+	defer pool.Close()
+	for _, name := range Names {
+		params := toy(1)
+		before := slices.Clone(params[0].W.Data)
+		c := DefaultConfig(name)
+		c.WeightDecay, c.Eps = 0, 0
+		for c.Validate() != nil && c.Eps < 1e-20 {
+			c.Eps = max(1e-40, 10*c.Eps)
+		}
+		o, err := New(c, params)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			if err := o.Step(pool, 0.1, new(Stats)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !slices.Equal(params[0].W.Data, before) {
+			t.Errorf("%s, eps %g: weight 0 went from %g to %g", name, c.Eps, before[0], params[0].W.Data[0])
 		}
 	}
 }
