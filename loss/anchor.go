@@ -1,6 +1,8 @@
 package loss
 
 import (
+	"math"
+
 	"reprise/asm"
 )
 
@@ -12,7 +14,8 @@ import (
 //	KL = Σ_{j∈S} b_j·(log b_j − log p_j) + r·(log r − log p_R)
 //	∂KL/∂z_j = p_j·T − b_j for j ∈ S,  p_j·(T − r/p_R) elsewhere,  T = Σ b_j + r (1 but for the record's rounding)
 //
-// Where p_R is 0, because there is no tail or S_t holds all of it, the rest is left out and b is scaled to the sum 1.
+// Where p_R is 0, because there is no tail or S_t holds all of it, or so small that r/p_R is no float32, the rest is left out
+// and b is scaled to the sum 1.
 type Anchor struct {
 	Lambda  float32
 	LogProb []float32 // log b, laid out as Subsets.IDs
@@ -30,14 +33,15 @@ func (a *Anchor) position(i, lo, hi int, b, z []float32, logZ float64, outside f
 		sum += float64(p)
 		kl += float64(float64(p) * (float64(logB[k]) - (float64(z[k]) - logZ)))
 	}
-	if r := a.Rest[i]; outside > 0 {
-		total, ratio = float32(sum+float64(r)), r/outside
+	r := a.Rest[i]
+	if ratio = r / outside; outside > 0 && !math.IsInf(float64(ratio), 0) {
+		total = float32(sum + float64(r))
 		if r > 0 {
 			kl += float64(float64(r) * asm.Log64(float64(ratio)))
 		}
 	} else {
 		asm.Scale(b, float32(1/sum), b)
-		total = 1
+		total, ratio = 1, 0
 		kl = kl/sum - asm.Log64(sum)
 	}
 	a.KL[i] = kl

@@ -202,3 +202,41 @@ func TestAnchorBits(t *testing.T) {
 		}
 	}
 }
+
+// TestAnchorOfAVanishingRest: where the model leaves so little outside the subset that r/p_R is beyond float32, the anchor
+// leaves the rest out, as where nothing is left. The logits of ten ids lie 87.2 above the one outside.
+func TestAnchorOfAVanishingRest(t *testing.T) {
+	pool := tensor.NewPool(1)
+	defer pool.Close()
+	const inside, d = 10, 4
+	head := &tensor.Param{Name: "head", W: tensor.NewMatrix(inside+1, d), G: tensor.NewMatrix(inside+1, d)}
+	h, dh := tensor.NewMatrix(1, d), tensor.NewMatrix(1, d)
+	h.Row(0)[0], head.W.Row(inside)[0] = 1, -87.2
+	s := &Subsets{Rows: []int32{0}, Offsets: []int32{0, inside}, Gold: []int32{3}, Seqs: []int32{0}}
+	s.Anchor = &Anchor{Lambda: 1, Rest: []float32{0.5}, KL: make([]float64, 1)}
+	for id := range int32(inside) {
+		s.IDs = append(s.IDs, id)
+		s.Anchor.LogProb = append(s.Anchor.LogProb, float32(math.Log(0.5/inside)))
+	}
+	losses := make([]float64, 1)
+	for name, run := range map[string]func(){
+		"full": func() {
+			new(Full).Run(pool, head, h, dh, Targets{Rows: s.Rows, Gold: s.Gold, Base: s}, 1, losses)
+		},
+		"replay": func() {
+			new(Replay).Run(pool, head, h, dh, s, []Tail{{IDs: []int32{inside}, Offset: []float32{0}}}, 1, losses)
+		},
+	} {
+		clear(head.G.Data)
+		run()
+		for _, x := range slices.Concat(dh.Row(0), head.G.Data) {
+			if math.IsNaN(float64(x)) || math.IsInf(float64(x), 0) {
+				t.Fatalf("%s: a gradient is %g", name, x)
+			}
+		}
+		// The subset's own distribution is the base model's.
+		if math.Abs(s.Anchor.KL[0]) > 1e-6 {
+			t.Errorf("%s: KL %g, want 0", name, s.Anchor.KL[0])
+		}
+	}
+}
