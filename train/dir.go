@@ -162,7 +162,8 @@ func (r *Run) save() (string, error) {
 	return dir, checkpoint.Prune(r.Recipe.Out, r.Recipe.Save.KeepLast)
 }
 
-// resume goes on from the newest whole checkpoint; without one, from the start.
+// resume goes on from the newest whole checkpoint; without one, from the start. What a killed process left half written is
+// removed when it is clear that the directory is this run's.
 func (r *Run) resume() error {
 	dir, broken, err := checkpoint.Latest(r.Recipe.Out)
 	if err != nil {
@@ -175,7 +176,7 @@ func (r *Run) resume() error {
 		if err := r.checkBegun(); err != nil {
 			return err
 		}
-		return r.trimMetrics()
+		return r.tidy()
 	}
 	s := r.state()
 	if err := checkpoint.RestoreState(dir, s); err != nil {
@@ -207,7 +208,12 @@ func (r *Run) resume() error {
 		r.last, r.untold = *meta.Last, true
 		r.last.Checkpoint = dir
 	}
-	return r.trimMetrics()
+	return r.tidy()
+}
+
+// tidy makes the directory what it was at the checkpoint, but for best/.
+func (r *Run) tidy() error {
+	return errors.Join(r.trimMetrics(), atomicfile.Sweep(r.Recipe.Out, ""))
 }
 
 // another is the error of a run directory, or a checkpoint, that this run cannot go on with.

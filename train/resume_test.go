@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -80,10 +81,16 @@ func TestKilledRunEvaluatesAndSelectsAsOneThatWasNot(t *testing.T) {
 		t.Fatalf("killed at %v", killed)
 	}
 	for name := range killed {
+		if err := os.Mkdir(w.path(name+"/.best.tmp-abc"), 0o777); err != nil { // and what it was writing
+			t.Fatal(err)
+		}
 		again := r
 		again.Out = w.path(name)
 		w.run(t, again, w.pool, true)
 		w.same(t, name, "whole", name)
+		if left, _ := filepath.Glob(w.path(name + "/.*")); len(left) > 0 {
+			t.Errorf("%s: %v is left", name, left)
+		}
 	}
 }
 
