@@ -80,6 +80,12 @@ func (s *source) digest() [32]byte {
 	return data.Digest(s.packed)
 }
 
+// begun says whether there is something in the run directory.
+func (r *Run) begun() bool {
+	entries, err := os.ReadDir(r.Recipe.Out)
+	return err == nil && len(entries) > 0
+}
+
 // prepareDir creates the run directory, or with resume loads its newest checkpoint. A run without Out keeps nothing.
 func (r *Run) prepareDir(resume bool) error {
 	out := r.Recipe.Out

@@ -146,6 +146,18 @@ func TestOnTheFly(t *testing.T) {
 	}
 }
 
+// A record that another run has made is not taken for this one's, also where --resume is given to begin with.
+func TestOnTheFlyOfAnotherRun(t *testing.T) {
+	w := newWorkshop(t)
+	w.run(t, w.recording("run", "fly.replay"), w.pool, true)
+	other := w.recording("other", "fly.replay")
+	other.LR *= 2
+	if _, err := Open(other, w.pool, true); err == nil || !strings.Contains(err.Error(), "is not this run's") {
+		t.Errorf("error %v", err)
+	}
+	w.run(t, w.recording("run", "fly.replay"), w.pool, true) // which is over: nothing to do
+}
+
 // The record may lie in the run directory, which is made later.
 func TestOnTheFlyInTheRunDirectory(t *testing.T) {
 	w := newWorkshop(t)

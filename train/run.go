@@ -160,7 +160,7 @@ func open(r Recipe, base *checkpoint.Loaded, tok *tokenizer.Tokenizer, pool *ten
 		return nil, err
 	}
 	run.eval.Idle = run.stepper.pass
-	run.resumed = resume
+	run.resumed = resume && run.begun()
 	header, err := run.planRecording()
 	if err != nil {
 		return nil, err
