@@ -275,7 +275,7 @@ func (r *Run) trimMetrics() error {
 func (r *Run) report(e Event, yield func(Event) bool) bool {
 	if r.Recipe.Out != "" {
 		if err := appendLine(r.path(metricsFile), e); err != nil {
-			e.Warning = err.Error()
+			e.warn(err.Error())
 		}
 	}
 	return yield(e)

@@ -367,8 +367,8 @@ func (r *Run) measure(ctx context.Context, e *Event) error {
 		rho, p95 := r.probe.measure(r.stepper)
 		e.Rho, e.RhoP95 = &rho, &p95
 		if rho > 0.2 && r.Recipe.Tail == "none" {
-			e.Warning = fmt.Sprintf("rho is %.2f: the model now gives that much probability to ids which the record does not hold; "+
-				"the record is stale. Train with --tail sampled, or make the record anew with --refresh-rho-above", rho)
+			e.warn(fmt.Sprintf("rho is %.2f: the model now gives that much probability to ids which the record does not hold; "+
+				"the record is stale. Train with --tail sampled, or make the record anew with --refresh-rho-above", rho))
 		}
 	}
 	if loss, ok := e.deciding(); ok && loss < r.best && r.Recipe.Out != "" && r.done > 0 {
@@ -376,6 +376,14 @@ func (r *Run) measure(ctx context.Context, e *Event) error {
 		return r.saveModel("best")
 	}
 	return nil
+}
+
+// warn adds a warning to those that the event has.
+func (e *Event) warn(text string) {
+	if e.Warning != "" {
+		text = e.Warning + "; " + text
+	}
+	e.Warning = text
 }
 
 // deciding is the loss that best/ follows, if the event has one.

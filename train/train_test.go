@@ -373,6 +373,25 @@ func (w *workshop) crossing(t *testing.T, name string) {
 	}
 }
 
+// TestBareLossWarns of both of its dangers, in one event where both are seen at once.
+func TestBareLossWarns(t *testing.T) {
+	w := newWorkshop(t)
+	w.recordBy(t, "base", "coarse.replay", replay.Rule{Tau: 0.1, KMin: 1, KMax: 1})
+	r := w.recipe("")
+	r.Replay, r.Tail, r.MaxSteps, r.Out = w.path("coarse.replay"), "none", 1, ""
+	run, err := Open(r, w.pool, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for step, e := range run.Events(t.Context()) {
+		for text, want := range map[string]bool{"gold_outside is": step == 0, "rho is": true} {
+			if strings.Contains(e.Warning, text) != want {
+				t.Errorf("step %d: warning %q; %q in it: %v", step, e.Warning, text, !want)
+			}
+		}
+	}
+}
+
 // TestLossThatIsNotANumberStops: the run says at which step, and the checkpoint before it is whole.
 func TestLossThatIsNotANumberStops(t *testing.T) {
 	w := newWorkshop(t)
