@@ -138,7 +138,7 @@ func (m *Model) outlineGPT2() {
 }
 
 func (m *Model) param(name string, shape ...int) *tensor.Param {
-	p := &tensor.Param{Name: name, Shape: shape, Decay: len(shape) > 1}
+	p := &tensor.Param{Name: name, Shape: shape}
 	m.params = append(m.params, p)
 	return p
 }

@@ -14,11 +14,10 @@ type Matrix struct {
 
 // Param is a trained tensor: weights W and their gradient G (nil until
 // somebody trains). A one-dimensional tensor of n values is a 1×n matrix; Shape
-// is the shape in the file. Decay says whether weight decay applies.
+// is the shape in the file.
 type Param struct {
 	Name  string
 	W, G  *Matrix
-	Decay bool
 	Shape []int
 }
 

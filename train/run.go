@@ -136,8 +136,7 @@ func open(r Recipe, base *checkpoint.Loaded, tok *tokenizer.Tokenizer, pool *ten
 			return nil, fmt.Errorf("train: global_batch_size: 1 leaves no room for mix; want 2 or more")
 		}
 	}
-	perEpoch := (run.domain.len() + run.perBatch - 1) / run.perBatch
-	run.Steps = perEpoch * r.Epochs
+	run.Steps = run.stepsPerEpoch() * r.Epochs
 	if r.MaxSteps > 0 {
 		run.Steps = min(run.Steps, r.MaxSteps)
 	}
@@ -341,7 +340,7 @@ func (r *Run) gather(batch *[]*replay.Sequence) error {
 		}
 		return nil
 	}
-	per := (r.domain.len() + r.perBatch - 1) / r.perBatch
+	per := r.stepsPerEpoch()
 	epoch, within := r.done/per, r.done%per
 	n := min(r.perBatch, r.domain.len()-within*r.perBatch) // the last batch of an epoch may be short
 	if err := take(r.domain, epoch*r.domain.len()+within*r.perBatch, n); err != nil {
