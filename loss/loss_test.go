@@ -210,7 +210,7 @@ func TestWhatTruncationDoes(t *testing.T) {
 	}
 }
 
-// TestGoldOutside: a position whose subset is its gold id alone has loss 0 and no gradient without a tail.
+// TestSingletonSubset: a position whose subset is its gold id alone has loss 0 and no gradient without a tail.
 func TestSingletonSubset(t *testing.T) {
 	p := newProblem(t, 6, 50, 8, 1)
 	losses, dh := p.replay(p.subsets(1, 2), nil, 1)

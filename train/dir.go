@@ -195,6 +195,9 @@ func (r *Run) resume() error {
 	if meta.Digest != r.digest {
 		return r.another(dir)
 	}
+	if len(broken) > 0 {
+		r.notice = fmt.Sprintf("going on from %s: %v", dir, errors.Join(broken...))
+	}
 	r.done, r.seconds = s.Step, meta.Seconds
 	if meta.Best != nil {
 		r.best = *meta.Best
@@ -273,6 +276,10 @@ func (r *Run) trimMetrics() error {
 
 // report appends an event to metrics.jsonl and hands it on; false says that nobody listens any more.
 func (r *Run) report(e Event, yield func(Event) bool) bool {
+	if r.notice != "" {
+		e.warn(r.notice)
+		r.notice = ""
+	}
 	if r.Recipe.Out != "" {
 		if err := appendLine(r.path(metricsFile), e); err != nil {
 			e.warn(err.Error())

@@ -71,7 +71,8 @@ type Run struct {
 
 	done       int // steps taken
 	last       Event
-	untold     bool // last was not reported before the run was interrupted
+	untold     bool   // last was not reported before the run was interrupted
+	notice     string // of resuming, for the next event
 	seconds    float64
 	refreshing float64 // seconds spent on records
 	best       float64 // lowest loss of the first evaluation set

@@ -241,6 +241,9 @@ func TestKilledRunResumesFromItsCheckpoint(t *testing.T) {
 	if got := w.run(t, r, w.pool, true); got != want {
 		t.Errorf("resumed from a checkpoint before a damaged one: %s, want %s", got, want)
 	}
+	if lines := w.metrics(t, "killed"); !strings.Contains(lines[0], "going on from ") || !strings.Contains(lines[0], "step-000004") {
+		t.Errorf("nothing is said of the damaged checkpoint: %s", lines[0])
+	}
 }
 
 // TestResumeRefusesAnotherRun: a directory goes on with what it was begun with, and with nothing else that decides the bits,
