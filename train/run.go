@@ -215,7 +215,10 @@ var errStopped = errors.New("train: the consumer of the events stopped")
 
 func (r *Run) loop(ctx context.Context, yield func(Event) bool) error {
 	if r.done == 0 {
-		e := Event{Steps: r.Steps, Warning: r.warnRecord()}
+		e := Event{Steps: r.Steps}
+		for _, text := range r.warnings() {
+			e.warn(text)
+		}
 		if err := r.measure(ctx, &e); err != nil {
 			return err
 		}

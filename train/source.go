@@ -2,6 +2,7 @@ package train
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"reprise/checkpoint"
@@ -177,17 +178,24 @@ func (p *rhoProbe) measure(s *Stepper) (mean, p95 float64) {
 	return mean / float64(len(all)), all[(len(all)-1)*95/100]
 }
 
-// warnRecord says what a record's summary bodes for the bare loss.
-func (r *Run) warnRecord() string {
+// warnings says what the recipe and the record bode, before the first step.
+func (r *Run) warnings() (list []string) {
+	if r.mix != nil {
+		k := r.Recipe.GlobalBatchSize - r.perBatch
+		if share := float64(k) / float64(r.Recipe.GlobalBatchSize); math.Abs(share/r.Recipe.ReplayMix-1) > 0.1 {
+			list = append(list, fmt.Sprintf("replay_mix: %g of global_batch_size %d is rounded to %d, a share of %.3g",
+				r.Recipe.ReplayMix, r.Recipe.GlobalBatchSize, k, share))
+		}
+	}
 	if r.recording != nil && r.Steps > r.stepsPerEpoch() {
-		return fmt.Sprintf("the record fits the base model and the model at step %d, the end of the first epoch, but not final/; with epochs: 1 it fits final/", r.stepsPerEpoch())
+		list = append(list, fmt.Sprintf("the record fits the base model and the model at step %d, the end of the first epoch, but not final/; with epochs: 1 it fits final/", r.stepsPerEpoch()))
 	}
 	if r.Recipe.Loss != "replay" || r.Recipe.Tail != "none" {
-		return ""
+		return list
 	}
 	if outside := r.domain.record.Summary().GoldOutside; outside > 0.05 {
-		return fmt.Sprintf("gold_outside is %.1f %%: the base model did not expect that share of the data, and the bare loss (tail: none) "+
-			"can then end worse than the base model; --tail sampled is the remedy", 100*outside)
+		list = append(list, fmt.Sprintf("gold_outside is %.1f %%: the base model did not expect that share of the data, and the bare loss (tail: none) "+
+			"can then end worse than the base model; --tail sampled is the remedy", 100*outside))
 	}
-	return ""
+	return list
 }

@@ -395,6 +395,24 @@ func TestBareLossWarns(t *testing.T) {
 	}
 }
 
+// TestRoundedMixWarns: a batch holds whole sequences, and a share that those cannot have is named.
+func TestRoundedMixWarns(t *testing.T) {
+	w := newWorkshop(t)
+	for share, want := range map[float64]string{0.01: "replay_mix: 0.01 of global_batch_size 6 is rounded to 1, a share of 0.167", 0.33: ""} {
+		r := w.recipe("")
+		r.Mix, r.ReplayMix, r.MaxSteps, r.Out = r.Replay, share, 1, ""
+		run, err := Open(r, w.pool, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for step, e := range run.Events(t.Context()) {
+			if step == 0 && e.Warning != want {
+				t.Errorf("replay_mix %g: warning %q, want %q", share, e.Warning, want)
+			}
+		}
+	}
+}
+
 // TestLossThatIsNotANumberStops: the run says at which step, and the checkpoint before it is whole.
 func TestLossThatIsNotANumberStops(t *testing.T) {
 	w := newWorkshop(t)
