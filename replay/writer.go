@@ -12,6 +12,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"reprise/data"
+	"reprise/internal/atomicfile"
 )
 
 // emitter writes the bytes of a record in order: header, sequences, end.
@@ -150,7 +151,7 @@ func openLocked(path string, flag int) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := lock(f); err != nil {
+	if err := atomicfile.Lock(f); err != nil {
 		f.Close()
 		return nil, fmt.Errorf("%s: another process is recording into it; let it finish, or choose another name", path)
 	}

@@ -168,8 +168,8 @@ func (r *Run) save() (string, error) {
 	return dir, checkpoint.Prune(r.Recipe.Out, r.Recipe.Save.KeepLast)
 }
 
-// resume goes on from the newest whole checkpoint; without one, from the start. What a killed process left half written is
-// removed when it is clear that the directory is this run's.
+// resume goes on from the newest whole checkpoint; without one, from the start. The directory stays as it is until the run
+// begins.
 func (r *Run) resume() error {
 	dir, broken, err := checkpoint.Latest(r.Recipe.Out)
 	if err != nil {
@@ -179,10 +179,7 @@ func (r *Run) resume() error {
 		if len(broken) > 0 {
 			return fmt.Errorf("train: %s holds no whole checkpoint: %w", r.Recipe.Out, errors.Join(broken...))
 		}
-		if err := r.checkBegun(); err != nil {
-			return err
-		}
-		return r.tidy()
+		return r.checkBegun()
 	}
 	s := r.state()
 	if err := checkpoint.RestoreState(dir, s); err != nil {
@@ -217,12 +214,28 @@ func (r *Run) resume() error {
 		r.last, r.untold = *meta.Last, true
 		r.last.Checkpoint = dir
 	}
-	return r.tidy()
+	return nil
 }
 
-// tidy makes the directory what it was at the checkpoint, but for best/.
-func (r *Run) tidy() error {
-	return errors.Join(r.trimMetrics(), atomicfile.Sweep(r.Recipe.Out, ""))
+// takeDir keeps other processes out of the run directory, and makes it what it was at the checkpoint but for best/: what a
+// killed process left half written is removed.
+func (r *Run) takeDir() (release func(), err error) {
+	if r.Recipe.Out == "" {
+		return func() {}, nil
+	}
+	dir, err := os.Open(r.Recipe.Out)
+	if err != nil {
+		return nil, fmt.Errorf("train: %w", err)
+	}
+	if atomicfile.Lock(dir) != nil {
+		dir.Close()
+		return nil, fmt.Errorf("train: another process is training in %s; let it finish, or choose another --out", r.Recipe.Out)
+	}
+	if err := errors.Join(r.trimMetrics(), atomicfile.Sweep(r.Recipe.Out, "")); err != nil {
+		dir.Close()
+		return nil, err
+	}
+	return func() { dir.Close() }, nil
 }
 
 // another is the error of a run directory, or a checkpoint, that this run cannot go on with.

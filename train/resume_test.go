@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"reprise/checkpoint"
@@ -120,4 +121,40 @@ func TestInterruptedEvaluationIsMadeAfterResume(t *testing.T) {
 		w.run(t, again, w.pool, true)
 		w.same(t, again.Out, "whole", fmt.Sprint("interrupted ", at))
 	}
+}
+
+// Two processes do not train in one directory: the second leaves alone what the first is writing.
+func TestOneRunToADirectory(t *testing.T) {
+	w := newWorkshop(t)
+	r := w.evaluated("run")
+	run, err := Open(r, w.pool, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writing := w.path("run/.best.tmp-abc")
+	for step := range run.Events(t.Context()) {
+		if step != 4 {
+			continue
+		}
+		if err := os.Mkdir(writing, 0o777); err != nil {
+			t.Fatal(err)
+		}
+		other, err := Open(r, w.pool, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for step := range other.Events(t.Context()) {
+			t.Fatalf("the second run came to step %d", step)
+		}
+		if err := other.Err(); err == nil || !strings.Contains(err.Error(), "another process is training in") {
+			t.Errorf("the second run: %v", err)
+		}
+		if _, err := os.Stat(writing); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := run.Err(); err != nil {
+		t.Fatal(err)
+	}
+	w.run(t, r, w.pool, true) // the directory is free again
 }

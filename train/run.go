@@ -214,6 +214,11 @@ func (r *Run) Err() error { return r.err }
 var errStopped = errors.New("train: the consumer of the events stopped")
 
 func (r *Run) loop(ctx context.Context, yield func(Event) bool) error {
+	release, err := r.takeDir()
+	if err != nil {
+		return err
+	}
+	defer release()
 	if r.done == 0 {
 		e := Event{Steps: r.Steps}
 		for _, text := range r.warnings() {
