@@ -311,8 +311,13 @@ TEXT ·gemm6x8AVX2(SB), NOSPLIT, $0-8
 #define UP(LOADB, STEP) LOADB; STEP; NEXT; JEQ store
 #define DOWN(label, LOADB, STEP) label: LOADB; STEP; NEXT
 
-// FROM goes to the step of a falling triangle of n rows if CX is n.
-#define FROM(n, label) CMPQ CX, $n; JEQ label
+// FALL goes to the step of a falling triangle of CX rows.
+#define FALL \
+	CMPQ CX, $5; JEQ from5; \
+	CMPQ CX, $4; JEQ from4; \
+	CMPQ CX, $3; JEQ from3; \
+	CMPQ CX, $2; JEQ from2; \
+	CMPQ CX, $1; JEQ from1
 
 #define OPEN(CLEAR, RUNGS, LOADROW) \
 	ARGS                     \
@@ -372,11 +377,7 @@ TEXT ·fall16AVX2(SB), NOSPLIT, $0-8
 	OPEN(EACH6(ZEROROW), RUNGS, LOADROW)
 
 steps:
-	FROM(5, from5)
-	FROM(4, from4)
-	FROM(3, from3)
-	FROM(2, from2)
-	FROM(1, from1)
+	FALL
 	DOWN(from6, LOADB16, STEP6)
 	DOWN(from5, LOADB16, STEP5)
 	DOWN(from4, LOADB16, STEP4)
@@ -390,11 +391,7 @@ TEXT ·fall8AVX2(SB), NOSPLIT, $0-8
 	OPEN(SOLE6(ZEROROW8), RUNGS8, LOADROW8)
 
 steps:
-	FROM(5, from5)
-	FROM(4, from4)
-	FROM(3, from3)
-	FROM(2, from2)
-	FROM(1, from1)
+	FALL
 	DOWN(from6, LOADB8, PACE6)
 	DOWN(from5, LOADB8, PACE5)
 	DOWN(from4, LOADB8, PACE4)

@@ -379,8 +379,21 @@ TEXT ·gemm14x16AVX512(SB), NOSPLIT, $0-8
 #define UP(LOADB, STEP) LOADB; STEP; NEXT; JEQ store
 #define DOWN(label, LOADB, STEP) label: LOADB; STEP; NEXT
 
-// FROM goes to the step of a falling triangle of n rows if CX is n.
-#define FROM(n, label) CMPQ CX, $n; JEQ label
+// FALL goes to the step of a falling triangle of CX rows.
+#define FALL \
+	CMPQ CX, $13; JEQ from13; \
+	CMPQ CX, $12; JEQ from12; \
+	CMPQ CX, $11; JEQ from11; \
+	CMPQ CX, $10; JEQ from10; \
+	CMPQ CX, $9; JEQ from9; \
+	CMPQ CX, $8; JEQ from8; \
+	CMPQ CX, $7; JEQ from7; \
+	CMPQ CX, $6; JEQ from6; \
+	CMPQ CX, $5; JEQ from5; \
+	CMPQ CX, $4; JEQ from4; \
+	CMPQ CX, $3; JEQ from3; \
+	CMPQ CX, $2; JEQ from2; \
+	CMPQ CX, $1; JEQ from1
 
 #define OPEN(CLEAR, RUNGS, LOADROW) \
 	ARGS                     \
@@ -449,19 +462,7 @@ TEXT ·fall32AVX512(SB), NOSPLIT, $0-8
 	OPEN(EACH14(ZEROROW), RUNGS, LOADROW)
 
 steps:
-	FROM(13, from13)
-	FROM(12, from12)
-	FROM(11, from11)
-	FROM(10, from10)
-	FROM(9, from9)
-	FROM(8, from8)
-	FROM(7, from7)
-	FROM(6, from6)
-	FROM(5, from5)
-	FROM(4, from4)
-	FROM(3, from3)
-	FROM(2, from2)
-	FROM(1, from1)
+	FALL
 	DOWN(from14, LOADB32, STEP14)
 	DOWN(from13, LOADB32, STEP13)
 	DOWN(from12, LOADB32, STEP12)
@@ -483,19 +484,7 @@ TEXT ·fall16AVX512(SB), NOSPLIT, $0-8
 	OPEN(SOLE14(ZEROROW16), RUNGS16, LOADROW16)
 
 steps:
-	FROM(13, from13)
-	FROM(12, from12)
-	FROM(11, from11)
-	FROM(10, from10)
-	FROM(9, from9)
-	FROM(8, from8)
-	FROM(7, from7)
-	FROM(6, from6)
-	FROM(5, from5)
-	FROM(4, from4)
-	FROM(3, from3)
-	FROM(2, from2)
-	FROM(1, from1)
+	FALL
 	DOWN(from14, LOADB16, PACE14)
 	DOWN(from13, LOADB16, PACE13)
 	DOWN(from12, LOADB16, PACE12)

@@ -377,8 +377,15 @@ TEXT ·gemm8x4NEON(SB), NOSPLIT, $0-8
 #define UP(LOADB, STEP) LOADB; STEP; NEXT; BEQ store
 #define DOWN(label, LOADB, STEP) label: LOADB; STEP; NEXT
 
-// FROM goes to the step of a falling triangle of n rows if R7 is n.
-#define FROM(n, label) CMP $n, R7; BEQ label
+// FALL goes to the step of a falling triangle of R7 rows.
+#define FALL \
+	CMP $7, R7; BEQ from7; \
+	CMP $6, R7; BEQ from6; \
+	CMP $5, R7; BEQ from5; \
+	CMP $4, R7; BEQ from4; \
+	CMP $3, R7; BEQ from3; \
+	CMP $2, R7; BEQ from2; \
+	CMP $1, R7; BEQ from1
 
 #define OPEN(CLEAR, RUNGS, LOADROW) \
 	ARGS                  \
@@ -448,13 +455,7 @@ TEXT ·fall12NEON(SB), NOSPLIT, $0-8
 	OPEN(EACH8(ZERO12), RUNGS12, LOAD12)
 
 steps:
-	FROM(7, from7)
-	FROM(6, from6)
-	FROM(5, from5)
-	FROM(4, from4)
-	FROM(3, from3)
-	FROM(2, from2)
-	FROM(1, from1)
+	FALL
 	DOWN(from8, LOADB12, STEP8)
 	DOWN(from7, LOADB12, STEP7)
 	DOWN(from6, LOADB12, STEP6)
@@ -470,13 +471,7 @@ TEXT ·fall8NEON(SB), NOSPLIT, $0-8
 	OPEN(PAIR8(ZERO8), RUNGS8, LOAD8)
 
 steps:
-	FROM(7, from7)
-	FROM(6, from6)
-	FROM(5, from5)
-	FROM(4, from4)
-	FROM(3, from3)
-	FROM(2, from2)
-	FROM(1, from1)
+	FALL
 	DOWN(from8, LOADB8, PACE8)
 	DOWN(from7, LOADB8, PACE7)
 	DOWN(from6, LOADB8, PACE6)
@@ -492,13 +487,7 @@ TEXT ·fall4NEON(SB), NOSPLIT, $0-8
 	OPEN(SOLE8(ZEROV), RUNGS4, LOAD4)
 
 steps:
-	FROM(7, from7)
-	FROM(6, from6)
-	FROM(5, from5)
-	FROM(4, from4)
-	FROM(3, from3)
-	FROM(2, from2)
-	FROM(1, from1)
+	FALL
 	DOWN(from8, LOADB4, WALK8)
 	DOWN(from7, LOADB4, WALK7)
 	DOWN(from6, LOADB4, WALK6)
