@@ -78,6 +78,19 @@ func TestRowJobHasTheBitsOfAProduct(t *testing.T) {
 	}
 }
 
+// TestLowTemperatures: the lower, the more surely the most probable id is chosen, down to the smallest number there is.
+func TestLowTemperatures(t *testing.T) {
+	logits := []float32{-30, 2, 40, 39.5, -3e4, 12}
+	for _, temperature := range []float64{1e-3, 1e-25, 1e-31, 1e-38, 1e-39, 1e-45, math.SmallestNonzeroFloat64} {
+		for _, top := range []float64{1, 0.9} {
+			s := newSampler(Sampling{Temperature: temperature, TopP: top}, len(logits))
+			if id := s.pick(logits, 0); id != 2 {
+				t.Errorf("temperature %g, top-p %g: id %d, want 2", temperature, top, id)
+			}
+		}
+	}
+}
+
 // TestNucleusIsThatOfSorting: what is left out before sorting is never in the nucleus.
 func TestNucleusIsThatOfSorting(t *testing.T) {
 	rng := tensor.NewRNG(1, "nucleus", 0)

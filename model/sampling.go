@@ -11,7 +11,7 @@ import (
 
 // Sampling says how the next token is chosen.
 type Sampling struct {
-	Temperature float64 // 0: the most probable id, ties to the smaller one
+	Temperature float64 // 0, or below 1e-30: the most probable id, ties to the smaller one
 	TopP        float64 // keep the smallest set of most probable ids whose mass reaches this; 0 or 1: all
 	Seed        uint64  // stream of the draws: the same seed gives the same text
 }
@@ -40,7 +40,7 @@ func Argmax(x []float32) int32 {
 
 // pick chooses the id of step i.
 func (s *sampler) pick(logits []float32, step uint64) int32 {
-	if s.Temperature <= 0 {
+	if s.Temperature < 1e-30 { // logits divided by it would leave float32
 		return Argmax(logits)
 	}
 	asm.Scale(s.p, float32(1/s.Temperature), logits)
