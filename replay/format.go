@@ -26,6 +26,7 @@ const (
 	maxVocab     = 1 << 24
 	maxTokens    = 1 << 20 // of a sequence
 	maxIDs       = 1 << 20 // of a position
+	maxAlways    = 1024    // ids that are recorded at every position
 )
 
 var (
@@ -90,8 +91,8 @@ func (h *Header) validate() error {
 		return bad("k_min, k_max", "%d and %d, want 1 <= k_min <= k_max <= %d", h.KMin, h.KMax, maxIDs)
 	case h.VocabSize < 1 || h.VocabSize > maxVocab:
 		return bad("vocabulary size", "%d, want 1 to %d", h.VocabSize, maxVocab)
-	case len(h.Always) > 1024:
-		return bad("always", "%d ids, want at most 1024", len(h.Always))
+	case len(h.Always) > maxAlways:
+		return bad("always", "%d ids, want at most %d", len(h.Always), maxAlways)
 	case h.MaxSeqLen < 2 || h.MaxSeqLen > maxTokens:
 		return bad("max_seq_len", "%d, want 2 to %d", h.MaxSeqLen, maxTokens)
 	case h.Sequences < 0 || h.Sequences > maxSequences:

@@ -27,6 +27,10 @@ func (r Rule) Validate(vocab int) error {
 		return fmt.Errorf("replay: k_min: %d, want 1 or more", r.KMin)
 	case r.KMax < r.KMin:
 		return fmt.Errorf("replay: k_max: %d, want k_min (%d) or more", r.KMax, r.KMin)
+	case r.KMax > maxIDs:
+		return fmt.Errorf("replay: k_max: %d, want at most %d", r.KMax, maxIDs)
+	case len(r.Always) > maxAlways:
+		return fmt.Errorf("replay: always: %d ids, want at most %d", len(r.Always), maxAlways)
 	}
 	for _, id := range r.Always {
 		if id < 0 || int(id) >= vocab {
