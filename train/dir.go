@@ -32,8 +32,9 @@ const (
 // runMeta is what a checkpoint keeps beside weights and moments. The order of the data and every random draw follow from
 // the recipe and the number of steps taken, so there is no further state.
 type runMeta struct {
-	Digest  string   `json:"digest"` // of everything that decides the result
-	Best    *float64 `json:"best"`   // lowest loss of the first evaluation set
+	Digest  string   `json:"digest"`            // of everything that decides the result
+	Best    *float64 `json:"best"`              // lowest loss of the first evaluation set
+	BestOf  string   `json:"best_of,omitempty"` // its name; a resumed run may have another
 	Seconds float64  `json:"seconds"`
 
 	Record     int       `json:"record,omitempty"` // step before which the record was last made anew
@@ -152,7 +153,7 @@ func (r *Run) save() (string, error) {
 		Similarity: r.stepper.Optimizer.Similarity(), Angles: r.angles,
 	}
 	if !math.IsInf(r.best, 1) {
-		meta.Best = &r.best
+		meta.Best, meta.BestOf = &r.best, r.bestOf()
 	}
 	if r.done > 0 {
 		meta.Last = &r.last
@@ -196,7 +197,7 @@ func (r *Run) resume() error {
 		r.notice = fmt.Sprintf("going on from %s: %v", dir, errors.Join(broken...))
 	}
 	r.done, r.seconds = s.Step, meta.Seconds
-	if meta.Best != nil {
+	if meta.Best != nil && meta.BestOf == r.bestOf() {
 		r.best = *meta.Best
 	}
 	r.refreshing, r.angles = meta.Refreshing, meta.Angles
@@ -278,7 +279,7 @@ func (r *Run) trimMetrics() error {
 			keep.Write(append(lines.Bytes(), '\n'))
 			if e.Step == r.done {
 				r.untold = false
-				if loss, ok := e.deciding(); ok {
+				if loss, ok := r.deciding(&e); ok {
 					r.best = min(r.best, loss)
 				}
 			}

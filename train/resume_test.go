@@ -123,6 +123,30 @@ func TestInterruptedEvaluationIsMadeAfterResume(t *testing.T) {
 	}
 }
 
+// best/ of a run that goes on with another first evaluation set follows that one, whatever the losses of the other were.
+func TestBestFollowsTheSetOfTheResumedRun(t *testing.T) {
+	w := newWorkshop(t)
+	r := w.evaluated("run")
+	r.Eval.Data = []string{"domain=" + w.path("domain.jsonl")}
+	run, err := Open(r, w.pool, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run.best = 0 // nothing will be better
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	for step := range run.Events(ctx) {
+		if step == 3 {
+			cancel()
+		}
+	}
+	r.Eval.Data = []string{"general=" + w.path("general.txt"), r.Eval.Data[0]}
+	w.run(t, r, w.pool, true)
+	if _, err := checkpoint.Load(w.path("run/best")); err != nil {
+		t.Errorf("no best model: %v", err)
+	}
+}
+
 // Two processes do not train in one directory: the second leaves alone what the first is writing.
 func TestOneRunToADirectory(t *testing.T) {
 	w := newWorkshop(t)

@@ -379,7 +379,7 @@ func (r *Run) measure(ctx context.Context, e *Event) error {
 				"the record is stale. Train with --tail sampled, or make the record anew with --refresh-rho-above", rho))
 		}
 	}
-	if loss, ok := e.deciding(); ok && loss < r.best && r.Recipe.Out != "" && r.done > 0 {
+	if loss, ok := r.deciding(e); ok && loss < r.best && r.Recipe.Out != "" && r.done > 0 {
 		r.best = loss
 		return r.saveModel("best")
 	}
@@ -395,11 +395,19 @@ func (e *Event) warn(text string) {
 }
 
 // deciding is the loss that best/ follows, if the event has one.
-func (e *Event) deciding() (loss float64, ok bool) {
-	if len(e.Eval) == 0 || e.Eval[0].Loss == nil {
+func (r *Run) deciding(e *Event) (loss float64, ok bool) {
+	if len(e.Eval) == 0 || e.Eval[0].Name != r.bestOf() || e.Eval[0].Loss == nil {
 		return 0, false
 	}
 	return *e.Eval[0].Loss, true
+}
+
+// bestOf names the evaluation set that best/ follows.
+func (r *Run) bestOf() string {
+	if len(r.sets) == 0 {
+		return ""
+	}
+	return r.sets[0].Name
 }
 
 // finish writes the trained model.
