@@ -194,6 +194,18 @@ func TestBitsDoNotDependOnWorkersOrPauses(t *testing.T) {
 	}
 }
 
+// What is MoClip's alone cannot be seen in the others.
+func TestOptionsOfMoClipAreItsOwn(t *testing.T) {
+	for _, name := range Names {
+		c := DefaultConfig(name)
+		want := train(t, c, 1, 4, 0)
+		c.Delta, c.Scope, c.Overshoot, c.VFrom, c.CapStart, c.Cap1D, c.KeepNorm = 60, "global", "project", "raw", 2, false, false
+		if same := slices.Equal(train(t, c, 1, 4, 0), want); same == (name == MoClip) {
+			t.Errorf("%s: the same bits: %v", name, same)
+		}
+	}
+}
+
 func TestDecayAndClipping(t *testing.T) {
 	pool := tensor.NewPool(1)
 	defer pool.Close()

@@ -190,15 +190,15 @@ func (o *Optimizer) Step(pool *tensor.Pool, lr float64, stats *Stats) error {
 		c := &o.coef[i]
 		raw := float32(stats.Clip)
 		c.GradScale, c.MomMix, c.VScale = raw, 0, raw
-		s := per[i]
-		if o.Config.Scope == "global" {
-			s = all
-		}
 		if o.Config.Name == AdaTAM {
-			c.OneMinusBeta1 = float32(o.damping(i, s))
+			c.OneMinusBeta1 = float32(o.damping(i, per[i]))
 		}
 		if o.Config.Name != MoClip {
 			continue
+		}
+		s := per[i]
+		if o.Config.Scope == "global" {
+			s = all
 		}
 		grad, mix, angle := o.cap(s, stats.Clip, len(p.Shape))
 		stats.Tensors[i] = angle
