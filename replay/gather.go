@@ -80,7 +80,14 @@ func Gather(path string, h Header, keep int) (g *Gatherer, err error) {
 	if err := h.validate(); err != nil {
 		return fail(err)
 	}
-	f, err := openLocked(path, os.O_CREATE)
+	flag := 0
+	if keep == 0 {
+		flag = os.O_CREATE
+	}
+	f, err := openLocked(path, flag)
+	if errors.Is(err, os.ErrNotExist) && keep > 0 {
+		return fail(lost(0, keep, err))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("replay: collecting a record: %w", err)
 	}
@@ -111,7 +118,7 @@ func (g *Gatherer) keep(n int) error {
 	}
 	h, head, err := parseHeader(front)
 	if err != nil {
-		return err
+		return lost(0, n, err)
 	}
 	if d := h.difference(&g.e.h, false); d != "" {
 		return fmt.Errorf("it belongs to another recording (%s)", d)
@@ -132,12 +139,17 @@ func (g *Gatherer) keep(n int) error {
 			}
 		}
 		if err != nil {
-			return fmt.Errorf("it holds %d of the %d sequences that the steps so far saw (%w); train again from the start", g.have, n, err)
+			return lost(g.have, n, err)
 		}
 	}
 	g.e.off = in.at
 	_, err = g.file.Seek(in.at, io.SeekStart)
 	return errors.Join(g.file.Truncate(in.at), err)
+}
+
+// lost is the error of a file that does not hold what it should.
+func lost(have, want int, err error) error {
+	return fmt.Errorf("it holds %d of the %d sequences that the steps so far saw (%w); train again from the start, or go on without a record", have, want, err)
 }
 
 // Put adds sequence i of the recording; a second time is an error.

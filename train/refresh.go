@@ -88,7 +88,7 @@ func (r *Run) useRecords(step int) error {
 	for kind, s := range r.sources() {
 		fresh, err := replay.Open(r.recordPath(kind, step))
 		if err != nil {
-			return err
+			return fmt.Errorf("%w; the run made this record before step %d and needs it: put it back, or train again from the start", err, step+1)
 		}
 		if fresh.Header().DataDigest != s.record.Header().DataDigest {
 			return fmt.Errorf("train: %s holds other sequences than the run's record; choose another --out", r.recordPath(kind, step))

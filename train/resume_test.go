@@ -147,6 +147,47 @@ func TestBestFollowsTheSetOfTheResumedRun(t *testing.T) {
 	}
 }
 
+// What a resumed run needs beside its checkpoint, and does not find, is named with what can be done.
+func TestResumeMissesARecord(t *testing.T) {
+	w := newWorkshop(t)
+	fly := w.recording("fly", "fly.replay")
+	fresh := w.recipe("fresh")
+	fresh.Refresh.EveryEpochs = 1
+	for _, c := range []struct {
+		r    Recipe
+		stop int
+		file string
+		want string
+	}{
+		{fly, 2, unsortedFile, "it holds 0 of the 12 sequences that the steps so far saw"},
+		{fresh, 7, "domain-000006.replay", "the run made this record before step 7 and needs it"},
+	} {
+		run, err := Open(c.r, w.pool, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		for step := range run.Events(ctx) {
+			if step == c.stop {
+				cancel()
+			}
+		}
+		path := filepath.Join(c.r.Out, c.file)
+		for _, damage := range []func() error{func() error { return os.Truncate(path, 5) }, func() error { return os.Remove(path) }} {
+			if err := damage(); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := Open(c.r, w.pool, true); err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), path) {
+				t.Errorf("%s: %v, want an error with %q", c.file, err, c.want)
+			}
+		}
+		if _, err := os.Stat(path); err == nil {
+			t.Errorf("%s was made", path)
+		}
+	}
+}
+
 // Two processes do not train in one directory: the second leaves alone what the first is writing.
 func TestOneRunToADirectory(t *testing.T) {
 	w := newWorkshop(t)
