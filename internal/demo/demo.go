@@ -56,7 +56,7 @@ var Arms = []Arm{
 	{"a", "full cross-entropy + AdamW", func(r *train.Recipe) { r.Loss, r.Config = "full", optim.DefaultConfig(optim.AdamW) }, false, 6e-4},
 	{"b", "replay + MoClip, bare loss", func(r *train.Recipe) { r.Tail = "none" }, false, 6e-4},
 	{"c", "replay + MoClip, sampled tail (default)", func(*train.Recipe) {}, false, 6e-4},
-	{"d", "the default with 20 % general text", func(*train.Recipe) {}, true, 1e-3},
+	{"d", "the default with 25 % general text", func(*train.Recipe) {}, true, 1e-3},
 }
 
 // Score is what one model knows.
@@ -174,7 +174,7 @@ func (d *Demo) Train(ctx context.Context, arm Arm, step func(train.Event)) (Outc
 				return out, err
 			}
 		}
-		r.Mix, r.ReplayMix = d.path("general.replay"), 0.2
+		r.Mix, r.ReplayMix = d.path("general.replay"), 0.25
 		out.Seconds += d.MixStage0
 	}
 	run, err := train.Open(r, d.pool, false)
