@@ -20,19 +20,12 @@ const (
 
 // Page makes the page of a directory, of a comparison or of a run.
 func Page(dir string) ([]byte, error) {
-	text, err := os.ReadFile(filepath.Join(dir, ResultsFile))
+	c, err := readComparison(dir)
 	if err == nil {
-		var c Comparison
-		if err := json.Unmarshal(text, &c); err != nil {
-			return nil, fmt.Errorf("report: %s: %w", filepath.Join(dir, ResultsFile), err)
-		}
-		if err := c.check(); err != nil {
-			return nil, fmt.Errorf("report: %s: %w; it is written by: reprise compare", filepath.Join(dir, ResultsFile), err)
-		}
 		return c.Page(), nil
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("report: %w", err)
+		return nil, err
 	}
 	r, err := readRun(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -42,6 +35,50 @@ func Page(dir string) ([]byte, error) {
 		return nil, err
 	}
 	return r.page(), nil
+}
+
+// Drawing is a picture as a file of its own.
+type Drawing struct {
+	Name string // of the file
+	SVG  []byte
+}
+
+// Drawings makes the pictures of a comparison's page that say themselves which method is which.
+func Drawings(dir string) ([]Drawing, error) {
+	c, err := readComparison(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("report: %s is not a comparison (%s); only those have drawings of their own", dir, ResultsFile)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return []Drawing{
+		{"pareto.svg", standalone(c.pareto())},
+		{"equal-gain.svg", standalone(c.equalGain())},
+		{"cost.svg", standalone(c.costs())},
+	}, nil
+}
+
+// standalone gives a picture of a page what it needs outside of one.
+func standalone(svg string) []byte {
+	svg = strings.Replace(svg, "<svg ", `<svg xmlns="http://www.w3.org/2000/svg" `, 1)
+	return []byte(strings.Replace(svg, "\n", "\n<style>"+themes+"svg{font-family:sans-serif;background:var(--card)}"+drawingStyle+"</style>\n", 1))
+}
+
+func readComparison(dir string) (*Comparison, error) {
+	path := filepath.Join(dir, ResultsFile)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("report: %w", err)
+	}
+	var c Comparison
+	if err := json.Unmarshal(text, &c); err != nil {
+		return nil, fmt.Errorf("report: %s: %w", path, err)
+	}
+	if err := c.check(); err != nil {
+		return nil, fmt.Errorf("report: %s: %w; it is written by: reprise compare", path, err)
+	}
+	return &c, nil
 }
 
 // check refuses a file that is no comparison: its name is a usual one.
@@ -57,13 +94,25 @@ func (c *Comparison) check() error {
 	return nil
 }
 
-// style is the look of every page. Colours of series are told apart in both themes and by most colour-blind eyes together
-// with their markers.
-const style = `
+// themes are the colours, light and dark. Those of series are told apart in both and by most colour-blind eyes together with
+// their markers.
+const themes = `
 :root{--bg:#fbfbf9;--card:#fff;--ink:#1b1e23;--soft:#5d6570;--line:#e3e4e0;--accent:#0b6e99;--good:#1a7f4b;--bad:#b3402a;
 --c0:#2563a8;--c1:#d1571f;--c2:#1d8a60;--c3:#8a4fb0;--c4:#b8860b;--c5:#c2326f;--c6:#4a9ec9;--c7:#7a6a55;--c8:#6b8e23;--c9:#5b5fc7}
 @media (prefers-color-scheme:dark){:root{--bg:#14171b;--card:#1c2026;--ink:#e8eaed;--soft:#9aa3ae;--line:#31363e;--accent:#63b7dd;--good:#5cc98f;--bad:#f08a73;
 --c0:#6aa6ea;--c1:#f2915c;--c2:#58c99a;--c3:#c391e6;--c4:#e2b84a;--c5:#f07aa8;--c6:#8fd0f0;--c7:#c0ad94;--c8:#b0d05c;--c9:#a0a4ff}}
+`
+
+// drawingStyle is the look of drawings.
+const drawingStyle = `
+svg text{fill:var(--ink);font-size:12.5px}svg .tick{fill:var(--soft);font-size:11.5px;font-variant-numeric:tabular-nums}svg .title{fill:var(--soft);font-size:12.5px}
+svg .grid{stroke:var(--line);stroke-width:1}svg .axis{stroke:var(--soft);stroke-width:1}svg .mark{stroke:var(--card);stroke-width:1}
+svg .whisker{stroke-width:1.6}svg .note{fill:var(--soft);font-size:12px;font-style:italic}svg .ref{stroke:var(--soft);stroke-dasharray:4 4}
+.series{transition:opacity .12s}svg:has(.series:hover) .series:not(:hover){opacity:.16}
+`
+
+// style is the look of every page.
+const style = themes + drawingStyle + `
 *{box-sizing:border-box}
 body{margin:0;background:var(--bg);color:var(--ink);font:15px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans","DejaVu Sans",sans-serif}
 small{font-size:11.5px;padding-left:21px;display:inline-block}main{max-width:1180px;margin:0 auto;padding:36px 28px 72px}
@@ -75,10 +124,6 @@ p{margin:6px 0 12px;max-width:78ch}.soft{color:var(--soft)}
 .card{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:14px 16px;margin:12px 0;overflow-x:auto}
 .two{display:grid;grid-template-columns:repeat(auto-fit,minmax(430px,1fr));gap:14px}.two .card{margin:0}
 svg{display:block;width:100%;height:auto;font-family:inherit}
-svg text{fill:var(--ink);font-size:12.5px}svg .tick{fill:var(--soft);font-size:11.5px;font-variant-numeric:tabular-nums}svg .title{fill:var(--soft);font-size:12.5px}
-svg .grid{stroke:var(--line);stroke-width:1}svg .axis{stroke:var(--soft);stroke-width:1}svg .mark{stroke:var(--card);stroke-width:1}
-svg .whisker{stroke-width:1.6}svg .note{fill:var(--soft);font-size:12px;font-style:italic}svg .ref{stroke:var(--soft);stroke-dasharray:4 4}
-.series{transition:opacity .12s}svg:has(.series:hover) .series:not(:hover){opacity:.16}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:13px}
 th{font-weight:600;text-align:right;color:var(--soft);font-size:12.5px;padding:6px 7px;border-bottom:1px solid var(--line);vertical-align:bottom}
 td{text-align:right;padding:5px 7px;border-bottom:1px solid var(--line);white-space:nowrap}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -118,6 +119,7 @@ func yesNo(b bool) string {
 type reportCmd struct {
 	Dir string `arg:"" help:"Run directory, or directory of a comparison."`
 	Out string `help:"File to write; default: report.html in the directory." placeholder:"FILE"`
+	SVG string `name:"svg" help:"Also write the drawings of a comparison into this directory, each as a file." placeholder:"DIR"`
 }
 
 func (c *reportCmd) Run(a *app) error {
@@ -133,5 +135,22 @@ func (c *reportCmd) Run(a *app) error {
 		return err
 	}
 	a.printf("%s\n", out)
+	if c.SVG == "" {
+		return nil
+	}
+	drawings, err := report.Drawings(c.Dir)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(c.SVG, 0o777); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	for _, d := range drawings {
+		path := filepath.Join(c.SVG, d.Name)
+		if err := atomicfile.WriteFile(path, d.SVG); err != nil {
+			return err
+		}
+		a.printf("%s\n", path)
+	}
 	return nil
 }
