@@ -64,7 +64,8 @@ TEXT ·softmaxGradAVX2(SB), NOSPLIT, $0-60
 // Requires 0 <= lane < 32 and len(dst) = len(x).
 //
 // SUM adds the exponentials to the lanes in registers; PRE may scale an element
-// first.
+// first. No lane is ever -0, so ZERO leaves those untouched that it hides.
+#define ZERO(y) VANDPS Y15, y, y
 #define UNSCALED(x)
 #define SCALED(x) VMULPS x, Y6, x
 

@@ -207,6 +207,26 @@ func checkTiers(t *testing.T, c kernelCase, n, offset int, wild bool, r *rand.Ra
 	compareTiers(t, c, buf, view, r, wild)
 }
 
+// TestUnderflowKeepsItsSign: products that underflow leave -0 in a lane, which those that a tail hides must keep.
+func TestUnderflowKeepsItsSign(t *testing.T) {
+	for n := 1; n <= 70; n++ {
+		a, b, ones := make([]float32, n), make([]float32, n), make([]float32, n)
+		for i := range a {
+			a[i], b[i], ones[i] = 1e-30, -1e-30, 1
+		}
+		var want []float32
+		onTiers(func(tier Tier) {
+			var lanes [2][32]float32
+			got := []float32{Dot(a, b), rmsDotTier(a, b, ones, 1, &lanes[0]), layerDotTier(a, b, ones, 0, 1, &lanes[1])}
+			if tier == Generic {
+				want = got
+			} else if i := differ(got, want); i >= 0 {
+				t.Errorf("%v, n=%d: sum %d: got %x, portable %x", tier, n, i, got[i], want[i])
+			}
+		})
+	}
+}
+
 // TestAlignments runs every kernel at every distance of its slices from a cache
 // line, and with slices at distances that differ.
 func TestAlignments(t *testing.T) {

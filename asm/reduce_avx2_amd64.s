@@ -34,6 +34,7 @@ TEXT ·sumAVX2(SB), NOSPLIT, $0-36
 #define DOTBODY(LD, acc, KEEP) \
 	LD(SI, Y0); \
 	LD(BX, Y1); \
+	KEEP(Y1); \
 	VFMADD231PS Y1, Y0, acc
 
 TEXT ·dotAVX2(SB), NOSPLIT, $0-60
@@ -67,8 +68,8 @@ TEXT ·dotAVX2(SB), NOSPLIT, $0-60
 	KEEP(Y0); \
 	VMAXPS acc, Y0, acc
 
-#undef ZERO
-#define ZERO LOWEST
+#undef NEGZERO
+#define NEGZERO LOWEST
 
 TEXT ·maxAVX2(SB), NOSPLIT, $0-37
 	MOVQ x_base+0(FP), SI

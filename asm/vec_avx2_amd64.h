@@ -39,11 +39,13 @@ done:
 
 // Reductions: lanes 0 to 7 live in Y8, 8 to 15 in Y9, 16 to 23 in Y10, 24 to
 // 31 in Y11. A body is a macro BODY(LD, acc, KEEP) for 8 elements; KEEP(y) sets
-// what is masked to +0, which leaves a lane untouched: no lane is ever -0.
+// what is masked to -0. Added to a lane, or as the product with a masked load, it
+// leaves the lane untouched, where +0 would turn the -0 of an underflow.
 #define PLAIN(y)
-#define ZERO(y) VANDPS Y15, y, y
+#define NEGZERO(y) VBLENDVPS Y15, y, Y14, y
 
-// EACH32 runs BODY over CX elements, 32 at a time. Clobbers AX, CX, R12, R13, Y15.
+// EACH32 runs BODY over CX elements, 32 at a time. Clobbers AX, CX, R12, R13, Y14,
+// Y15.
 #define EACH32(BODY) \
 	XORQ AX, AX; \
 	SUBQ $32, CX; \
@@ -63,17 +65,19 @@ tail: \
 	ADDQ $32, CX; \
 	JZ done; \
 	TAILMASK; \
+	VPCMPEQD Y14, Y14, Y14; \
+	VPSLLD $31, Y14, Y14; \
 	VMOVUPS 0(R12), Y15; \
-	BODY(LOADK, Y8, ZERO); \
+	BODY(LOADK, Y8, NEGZERO); \
 	ADDQ $8, AX; \
 	VMOVUPS 32(R12), Y15; \
-	BODY(LOADK, Y9, ZERO); \
+	BODY(LOADK, Y9, NEGZERO); \
 	ADDQ $8, AX; \
 	VMOVUPS 64(R12), Y15; \
-	BODY(LOADK, Y10, ZERO); \
+	BODY(LOADK, Y10, NEGZERO); \
 	ADDQ $8, AX; \
 	VMOVUPS 96(R12), Y15; \
-	BODY(LOADK, Y11, ZERO); \
+	BODY(LOADK, Y11, NEGZERO); \
 done:
 
 #define LOADLANES(p) \
