@@ -71,6 +71,9 @@ func (j *packJob) Do(_, task int) {
 
 // gemm computes a product over the workers.
 func (p *Pool) gemm(g gemm) {
+	if g.m == 0 || g.n == 0 {
+		return // nothing to cut
+	}
 	if p.busy.Load() {
 		p.scratch[p.self()].gemm(g)
 		return

@@ -3,6 +3,7 @@ package tensor
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -163,6 +164,31 @@ func TestPoolBits(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestEmptyProducts: a product without rows, columns or chains computes what there is, however large its operands are.
+func TestEmptyProducts(t *testing.T) {
+	const long = 1100 // more multiply-adds than one worker does alone
+	for _, workers := range workerCounts {
+		p := NewPool(workers)
+		for _, d := range [][3]int{{long, 0, long}, {0, long, long}, {0, 0, long}, {long, long, 0}} {
+			for _, v := range variants {
+				c, a, b := operands(d[0], d[1], d[2], 0, v.ta, v.tb, func() float32 { return 1 })
+				switch v.name {
+				case "NN":
+					p.MatMul(c, a, b, false)
+				case "NT":
+					p.MatMulNT(c, a, b, false)
+				case "TN":
+					p.MatMulTN(c, a, b, false)
+				}
+				if slices.ContainsFunc(c.Data, func(x float32) bool { return math.Float32bits(x) != 0 }) {
+					t.Errorf("%s %v with %d workers: a sum of nothing is not +0", v.name, d, workers)
+				}
+			}
+		}
+		p.Close()
 	}
 }
 
