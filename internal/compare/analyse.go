@@ -260,7 +260,7 @@ func (r *Runner) body() float64 {
 }
 
 func (r *Runner) headShare() float64 {
-	head := float64(r.base.Model.Config.VocabSize) * float64(r.base.Model.Head().W.Cols)
+	head := float64(r.base.Model.Config.VocabSize * r.base.Model.Head().W.Cols)
 	return head / (head + r.body())
 }
 

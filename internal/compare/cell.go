@@ -302,7 +302,7 @@ func (r *Runner) record(ctx context.Context, kind string, how RecordPlan, seed u
 		r.learnt[source] = all
 	}
 	drawn := take(all, 0, seed, "subsample")
-	drawn = drawn[:max(1, int(r.grid.Subsample*float64(len(drawn))+0.5))]
+	drawn = drawn[:max(1, int(float64(r.grid.Subsample*float64(len(drawn)))+0.5))]
 	n := 0
 	for i, u := range drawn {
 		if limit > 0 && n >= limit {

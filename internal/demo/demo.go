@@ -264,7 +264,7 @@ func CopyAccuracy(ctx context.Context, m *model.Model, tok *tokenizer.Tokenizer,
 func (d *Demo) Ceiling(ids float64) (ceiling, f, headShare float64) {
 	c := d.base.Model.Config
 	f = float64(d.Record.Positions) / float64(d.Record.Tokens)
-	attention := float64(2*c.Layers*c.Heads*c.HeadDim) * seqLen / 2
+	attention := float64(c.Layers * c.Heads * c.HeadDim * seqLen)
 	body := float64(c.BodyParams()) + attention
 	full := float64(c.VocabSize * c.HiddenSize)
 	e := float64(3 * epochs) // a step is three forward passes' work

@@ -184,7 +184,7 @@ func newVectors(purpose string) *vectors {
 		rng := tensor.NewRNG(1, "doctor/"+purpose, uint64(i))
 		v.in[i] = make([]float32, length)
 		for k := range v.in[i] {
-			v.in[i][k] = float32(20*rng.Float64() - 10)
+			v.in[i][k] = float32(float64(20*rng.Float64()) - 10)
 			if k%97 == 13*i && purpose != "reductions" {
 				v.in[i][k] = odd[rng.Intn(len(odd))]
 			}
