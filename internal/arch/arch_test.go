@@ -122,19 +122,59 @@ func TestImportsPointDownwards(t *testing.T) {
 
 func TestNoTranscendentalFunctionsOfMath(t *testing.T) {
 	eachFile(t, func(_, path string, f *ast.File, fset *token.FileSet) {
-		imported := slices.ContainsFunc(f.Imports, func(s *ast.ImportSpec) bool { return s.Path.Value == `"math"` })
-		if !imported {
-			return
-		}
-		ast.Inspect(f, func(n ast.Node) bool {
-			sel, ok := n.(*ast.SelectorExpr)
-			if !ok {
-				return true
-			}
-			if x, ok := sel.X.(*ast.Ident); ok && x.Name == "math" && slices.Contains(transcendental, sel.Sel.Name) {
-				t.Errorf("%s: math.%s: its bits differ between platforms; use package asm", fset.Position(n.Pos()), sel.Sel.Name)
-			}
-			return true
+		eachPlatformDependent(f, func(n ast.Node, what string) {
+			t.Errorf("%s: %s: its bits differ between platforms; use packages asm and tensor", fset.Position(n.Pos()), what)
 		})
 	})
+}
+
+// eachPlatformDependent finds in a file what computes other bits elsewhere: transcendental functions of math, by whatever name
+// it is imported, and packages that call them.
+func eachPlatformDependent(f *ast.File, use func(n ast.Node, what string)) {
+	math := ""
+	for _, spec := range f.Imports {
+		switch name, _ := strconv.Unquote(spec.Path.Value); name {
+		case "math":
+			if math = "math"; spec.Name != nil {
+				math = spec.Name.Name
+			}
+			if math == "." {
+				use(spec, `import . "math"`)
+			}
+		case "math/cmplx", "math/rand", "math/rand/v2":
+			use(spec, name)
+		}
+	}
+	ast.Inspect(f, func(n ast.Node) bool {
+		if sel, ok := n.(*ast.SelectorExpr); ok && math != "" {
+			if x, ok := sel.X.(*ast.Ident); ok && x.Name == math && slices.Contains(transcendental, sel.Sel.Name) {
+				use(n, "math."+sel.Sel.Name)
+			}
+		}
+		return true
+	})
+}
+
+// TestPlatformDependentIsFound: the test above sees through names of imports, and lets pass what is exact.
+func TestPlatformDependentIsFound(t *testing.T) {
+	for source, want := range map[string]int{
+		`import "math"; var x = math.Exp(1) + math.Sqrt(2)`:    1,
+		`import m "math"; var x = m.Log(2) * m.Floor(2)`:       1,
+		`import . "math"; var x = Exp(1)`:                      1,
+		`import "math/rand/v2"; var x = rand.NormFloat64()`:    1,
+		`import "math/cmplx"; var x = cmplx.Exp(1)`:            1,
+		`import "math/bits"; var x = bits.Len(3)`:              0,
+		`import math "example/asm"; var x = math.Exp(1)`:       0,
+		`import "math"; var y = math.Pow(2, 3) - math.Cos(.5)`: 2,
+	} {
+		f, err := parser.ParseFile(token.NewFileSet(), "x.go", "package x; "+source, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := 0
+		eachPlatformDependent(f, func(ast.Node, string) { found++ })
+		if found != want {
+			t.Errorf("%s: %d places found, want %d", source, found, want)
+		}
+	}
 }
