@@ -1,6 +1,8 @@
 package tensor
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path"
 	"runtime"
@@ -101,6 +103,9 @@ func linuxCores(cpus, status string) int {
 			}
 			for cpu := lo; cpu <= hi; cpu++ {
 				siblings, err := os.ReadFile(cpus + "/cpu" + strconv.Itoa(cpu) + "/topology/thread_siblings_list")
+				if errors.Is(err, fs.ErrNotExist) {
+					continue // offline, as where a core's second thread is switched off
+				}
 				if err != nil {
 					return 0
 				}
