@@ -102,9 +102,8 @@ func (p *Plan) plan(r Recipe) error {
 // probeTime takes steps and keeps the time: the first, which allocates, is not counted if there are more.
 func (r *Run) probeTime(ctx context.Context) (*ProbedTime, error) {
 	batch := make([]*replay.Sequence, 0, r.Recipe.GlobalBatchSize)
-	var ms []float64
-	tokens := 0
-	for start := time.Now(); r.done < min(r.Steps, 1+probeSteps) && (len(ms) < 2 || time.Since(start) < probeTime); {
+	var steps []probedStep
+	for start := time.Now(); r.done < min(r.Steps, 1+probeSteps) && (len(steps) < 2 || time.Since(start) < probeTime); {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -113,15 +112,35 @@ func (r *Run) probeTime(ctx context.Context) (*ProbedTime, error) {
 		if err != nil {
 			return nil, err
 		}
-		ms = append(ms, 1e3*time.Since(began).Seconds())
-		tokens = e.Tokens
+		steps = append(steps, probedStep{ms: 1e3 * time.Since(began).Seconds(), tokens: e.Tokens, sequences: len(batch)})
 	}
-	if len(ms) > 1 {
-		ms = ms[1:]
+	if len(steps) > 1 {
+		steps = steps[1:]
 	}
-	slices.Sort(ms)
-	median := ms[len(ms)/2]
+	return probed(steps, r.Steps, r.sequences()), nil
+}
+
+// probedStep is the time that a step took, and what it computed.
+type probedStep struct {
+	ms                float64
+	tokens, sequences int
+}
+
+// probed concludes from some steps on a run of so many steps and sequences. The last batch of an epoch may be short: what the
+// run takes follows from the time of a sequence, not of a step.
+func probed(measured []probedStep, steps, sequences int) *ProbedTime {
+	median := func(of func(s probedStep) float64) float64 {
+		var v []float64
+		for _, s := range measured {
+			v = append(v, of(s))
+		}
+		slices.Sort(v)
+		return v[len(v)/2]
+	}
 	return &ProbedTime{
-		Steps: r.Steps, Measured: len(ms), StepMS: median, PerSecond: 1e3 * float64(tokens) / median, Seconds: median * float64(r.Steps) / 1e3,
-	}, nil
+		Steps: steps, Measured: len(measured),
+		StepMS:    median(func(s probedStep) float64 { return s.ms }),
+		PerSecond: median(func(s probedStep) float64 { return 1e3 * float64(s.tokens) / s.ms }),
+		Seconds:   float64(sequences) / 1e3 * median(func(s probedStep) float64 { return s.ms / float64(s.sequences) }),
+	}
 }

@@ -24,6 +24,13 @@ func (r *Run) newProbe() (err error) {
 // stepsPerEpoch is how many steps go once over the domain.
 func (r *Run) stepsPerEpoch() int { return (r.domain.len() + r.perBatch - 1) / r.perBatch }
 
+// sequences is how many sequences all steps take, those of mix included.
+func (r *Run) sequences() int {
+	per := r.stepsPerEpoch()
+	domain := r.Steps/per*r.domain.len() + min(r.Steps%per*r.perBatch, r.domain.len())
+	return domain + r.Steps*(r.Recipe.GlobalBatchSize-r.perBatch)
+}
+
 // due says whether the plan asks for a new record before the next step.
 func (r *Run) due() bool {
 	plan := r.Recipe.Refresh
