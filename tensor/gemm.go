@@ -153,7 +153,7 @@ func (bl *blocking) keepPanels(g *gemm, most int) {
 	bl.nc = even(g.n, max(bl.t.Cols, thirdLevel/bl.kc), bl.t.Cols)
 	bl.nb = min(bl.nb, bl.nc)
 	chunks := (g.k + bl.kc - 1) / bl.kc
-	bl.kp = bl.kc * even(chunks, max(1, most/(bl.kc*bl.nc)), 1)
+	bl.kp = bl.kc * even(chunks, max(1, most/bl.chunk()), 1)
 }
 
 // place is the distance between panels of B.

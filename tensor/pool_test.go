@@ -338,3 +338,39 @@ func TestReserve(t *testing.T) {
 		}
 	}
 }
+
+// TestReserveBoundsPanels: the panels of products too large for a test fit into what Reserve takes too, those of one column
+// over long chains among them.
+func TestReserveBoundsPanels(t *testing.T) {
+	perTier(t, func(t *testing.T) {
+		tile := asm.GEMMTiling()
+		if tile.Rows == 0 {
+			return // the portable code packs nothing
+		}
+		p := NewPool(2)
+		defer p.Close()
+		p.Reserve()
+		lengths := []int{1, 31, 129, 3073, 1 << 20, 1 << 26}
+		for _, m := range lengths {
+			for _, n := range lengths {
+				for _, k := range lengths {
+					for _, v := range variants {
+						g := gemm{m: m, n: n, k: k, aRow: k, aK: 1, bK: n, bCol: 1}
+						if v.ta {
+							g.aRow, g.aK = 1, m
+						}
+						if v.tb {
+							g.bK, g.bCol = 1, k
+						}
+						own := newBlocking(&g, tile)
+						shared := own
+						shared.keepPanels(&g, thirdLevel)
+						if own.size() > cap(p.scratch[0].b) || own.sizeA() > cap(p.scratch[0].a) || shared.size() > cap(p.product.buf) {
+							t.Fatalf("%s %d×%d×%d: panels of %d, %d and shared %d values", v.name, m, n, k, own.sizeA(), own.size(), shared.size())
+						}
+					}
+				}
+			}
+		}
+	})
+}
