@@ -2,6 +2,7 @@ package bench
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"sync/atomic"
 
@@ -268,7 +269,14 @@ func launchCase() kernelCase {
 
 type meetJob struct{ waiting atomic.Int64 }
 
+// patience is how often a worker looks for the others before it lets one run in its place: more often than a hand-off takes.
+const patience = 1 << 14
+
 func (j *meetJob) Do(worker, task int) {
-	for j.waiting.Add(-1); j.waiting.Load() > 0; {
+	j.waiting.Add(-1)
+	for looks := 0; j.waiting.Load() > 0; looks++ {
+		if looks >= patience { // more workers than processors
+			runtime.Gosched()
+		}
 	}
 }

@@ -2,10 +2,14 @@ package bench
 
 import (
 	"context"
+	"os"
+	"os/exec"
 	"slices"
 	"testing"
+	"time"
 
 	"reprise/asm"
+	"reprise/tensor"
 )
 
 // TestKernelsMeasure runs a few kernels of every kind once. What they measure is not looked at, only that it is there.
@@ -36,6 +40,33 @@ func TestKernelsMeasure(t *testing.T) {
 	cancel()
 	if _, err := MeasureKernels(ctx, KernelOptions{Tiers: []asm.Tier{asm.Generic}, Threads: []int{1}, Filter: "add", Repeat: 1}, func(KernelResult) {}); err == nil {
 		t.Error("a cancelled measurement has no error")
+	}
+}
+
+// TestWorkersMeetOnOneProcessor: workers that wait for each other let each other run. The process that this is tried in has one
+// processor and takes nobody's away.
+func TestWorkersMeetOnOneProcessor(t *testing.T) {
+	const workers = 5
+	if os.Getenv("BENCH_TEST") == "meet" {
+		pool := tensor.NewPool(workers)
+		defer pool.Close()
+		var j meetJob
+		for range 3 {
+			j.waiting.Store(workers)
+			pool.Run(workers, &j)
+		}
+		return
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	c := exec.CommandContext(ctx, self, "-test.run=^TestWorkersMeetOnOneProcessor$")
+	c.Env = append(os.Environ(), "BENCH_TEST=meet", "GOMAXPROCS=1", "GODEBUG=asyncpreemptoff=1")
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Errorf("%v: %v\n%s", c, err, out)
 	}
 }
 
