@@ -48,7 +48,7 @@ var vectorKernels = []vectorKernel{
 	{"rms-norm-backward", 16, 4, 4, false, func(s [][]float32, _ []uint16) { asm.RMSNormBackward(s[0], s[1], s[2], s[3], 1e-3) }},
 	{"layer-norm", 12, 4, 4, false, func(s [][]float32, _ []uint16) { asm.LayerNorm(s[0], s[1], s[2], s[3], 1e-5) }},
 	{"layer-norm-backward", 16, 4, 4, false, func(s [][]float32, _ []uint16) { asm.LayerNormBackward(s[0], s[1], s[2], s[3], 0.1, 1e-3) }},
-	{"rope", 6, 4, 2, false, func(s [][]float32, _ []uint16) {
+	{"rope", 8, 4, 2, false, func(s [][]float32, _ []uint16) {
 		h := len(s[0]) / 2
 		asm.RoPE(s[0], s[1][:h], s[1][h:2*h])
 	}},

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -67,6 +68,16 @@ func TestWorkersMeetOnOneProcessor(t *testing.T) {
 	c.Env = append(os.Environ(), "BENCH_TEST=meet", "GOMAXPROCS=1", "GODEBUG=asyncpreemptoff=1")
 	if out, err := c.CombinedOutput(); err != nil {
 		t.Errorf("%v: %v\n%s", c, err, out)
+	}
+}
+
+// TestVectorKernelsCountWholeSlices: what a kernel of float32 reads and writes are whole slices, a value of each per element.
+func TestVectorKernelsCountWholeSlices(t *testing.T) {
+	for _, k := range vectorKernels {
+		half := strings.HasSuffix(k.name, "16") || strings.Contains(k.name, "16-")
+		if reads, writes := int(k.reads), int(k.writes); !half && (reads%4 != 0 || writes%4 != 0 || reads+writes < 4*k.slices) && k.name != "log-sum-exp" {
+			t.Errorf("%s reads %d and writes %d bytes an element, with %d slices", k.name, reads, writes, k.slices)
+		}
 	}
 }
 
