@@ -39,7 +39,7 @@ func (w Rows) args(op string, s []float32, stats []SoftmaxStat, scale float32) r
 
 // split returns the first rows, so many that the scheduler need not wait for long, and how many those are.
 func (w Rows) split() (first Rows, n int) {
-	n = max(1, min(w.N, 4*chunk/max(w.Hi, w.Hi+(w.N-1)*w.HiStep)))
+	n = min(w.N, max(1, 4*chunk/max(1, w.Hi, w.Hi+(w.N-1)*w.HiStep)))
 	first = w
 	first.N = n
 	return first, n

@@ -6,6 +6,23 @@ import (
 	"testing"
 )
 
+// TestNoRows: rows that are not there are refused, before anything is computed.
+func TestNoRows(t *testing.T) {
+	onTiers(func(tier Tier) {
+		for _, n := range []int{0, -1} {
+			s := []float32{1, 2, 3, 4}
+			func() {
+				defer func() {
+					if v := recover(); v == nil || !slices.Equal(s, []float32{1, 2, 3, 4}) {
+						t.Errorf("%v: %d rows: recovered %v, scores %v", tier, n, v, s)
+					}
+				}()
+				SoftmaxRows(s, Rows{N: n, Stride: 2, Hi: 2}, 1, 0, make([]SoftmaxStat, 2))
+			}()
+		}
+	})
+}
+
 // TestRowsInSeveralCalls: rows too long for one call of the assembly have the bits of each row alone.
 func TestRowsInSeveralCalls(t *testing.T) {
 	rows := Rows{N: 5, Stride: 40_000, Lo: 3, Hi: 39_990, LoStep: 1, HiStep: 2}
