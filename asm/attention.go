@@ -81,7 +81,8 @@ func AttentionGradRows(s, g []float32, rows Rows, scale float32, stats []Softmax
 		first, n := rows.split()
 		first.args("AttentionGradRows", g, stats, scale)
 		t := first.args("AttentionGradRows", s, stats, scale)
-		t.g, t.dots = &g[rows.Lo], &dots[:n][0]
+		_ = dots[n-1]
+		t.g, t.dots = &g[rows.Lo], &dots[0]
 		attentionGradRowsTier(&t)
 		if n == rows.N {
 			return

@@ -23,6 +23,18 @@ func TestNoRows(t *testing.T) {
 	})
 }
 
+// TestTooFewDots: dot products behind the length of their slice are not read, even within its capacity.
+func TestTooFewDots(t *testing.T) {
+	onTiers(func(tier Tier) {
+		defer func() {
+			if recover() == nil {
+				t.Errorf("%v: two rows take one dot product", tier)
+			}
+		}()
+		AttentionGradRows(make([]float32, 4), make([]float32, 4), Rows{N: 2, Stride: 2, Hi: 2}, 1, make([]SoftmaxStat, 2), make([]float32, 1, 2))
+	})
+}
+
 // TestRowsInSeveralCalls: rows too long for one call of the assembly have the bits of each row alone.
 func TestRowsInSeveralCalls(t *testing.T) {
 	rows := Rows{N: 5, Stride: 40_000, Lo: 3, Hi: 39_990, LoStep: 1, HiStep: 2}
