@@ -79,6 +79,11 @@ func (p *Plan) plan(r Recipe) error {
 		return fmt.Errorf("train: %s: %w", path, err)
 	}
 	seqLen, sequences, ids := r.seqLen(cfg), math.MaxInt, 0
+	if r.Data != "" {
+		if seqLen, err = r.textLen(cfg); err != nil {
+			return err
+		}
+	}
 	for _, record := range []string{r.Replay, r.Mix} {
 		reader, err := replay.Open(record)
 		if record == "" || err != nil && record == r.Mix { // mix may be text

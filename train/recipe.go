@@ -189,6 +189,15 @@ func (r Recipe) seqLen(cfg model.Config) int {
 	return min(512, cfg.MaxPositions)
 }
 
+// textLen is seqLen where there is text to pack.
+func (r Recipe) textLen(cfg model.Config) (int, error) {
+	n := r.seqLen(cfg)
+	if n > cfg.MaxPositions {
+		return n, fmt.Errorf("train: max_seq_len: %d, want 2 to the model's %d", n, cfg.MaxPositions)
+	}
+	return n, nil
+}
+
 // mixed is how many sequences of a batch come from mix.
 func (r Recipe) mixed() int {
 	n := int(math.Round(r.ReplayMix * float64(r.GlobalBatchSize)))

@@ -36,9 +36,9 @@ func openSource(record, text string, r Recipe, base *checkpoint.Loaded, tok *tok
 		s.record = reader
 		return s, s.checkRecord(record, r.KL, base, tok)
 	}
-	limit := r.seqLen(base.Model.Config)
-	if most := base.Model.Config.MaxPositions; limit > most {
-		return nil, fmt.Errorf("train: max_seq_len: %d, want 2 to the model's %d", limit, most)
+	limit, err := r.textLen(base.Model.Config)
+	if err != nil {
+		return nil, err
 	}
 	docs, _, err := data.LoadDocuments(text, tok, data.Options{MaxSeqLen: limit})
 	if err != nil {
