@@ -68,7 +68,11 @@ func (c *benchStepCmd) Run(a *app) error {
 	}
 	a.printf("%s, loss %s, %s, %d tokens in sequences of %d; %s, %d threads; medians of %d\n", r.Model, r.Loss, r.Optimizer, r.Tokens, r.Tokens/r.Sequences, r.Tier, r.Threads, r.Repetitions)
 	a.printf("step       %8.1f ms, %.0f tokens/s\n", r.MS, r.PerSecond)
-	a.printf("MFU        %8.1f %% of %.1f GFLOP/s, the peak of fused multiply-adds measured between the steps\n", 100*r.MFU, r.Peak)
+	counted := ""
+	if r.Loss == "replay" {
+		counted = "; counts the whole head, most of which this loss leaves out"
+	}
+	a.printf("MFU        %8.1f %% of %.1f GFLOP/s, the peak of fused multiply-adds measured between the steps%s\n", 100*r.MFU, r.Peak, counted)
 	p := r.Parts
 	a.printf("parts      forward %.1f, backward %.1f, head %.1f, attention %.1f, optimizer %.1f, other %.1f ms\n", p.Forward, p.Backward, p.Head, p.Attention, p.Optimizer, p.Other)
 	a.printf("memory     %8.0f MB at most (%.0f planned)\n", r.PeakRSS, r.Planned)
