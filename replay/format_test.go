@@ -237,6 +237,23 @@ func TestHostile(t *testing.T) {
 	t.Logf("%d of 200000 altered payloads were still sound", accepted)
 }
 
+// A file has no log-probability above 0, not even one that a recorder's rounding gives and the writer takes for 0.
+func TestLogProbabilitiesOfAFile(t *testing.T) {
+	r := tiny()
+	r.subs[0].LogProb[0] = maxLogProb / 2
+	var c codec
+	var s Sequence
+	p := c.encode(nil, &r.seqs[0], &r.subs[0])
+	if err := c.decode(p, &r.h, &s); err != nil || s.Subsets.LogProb[0] != 0 {
+		t.Fatalf("log-probability %g, %v; want 0", s.Subsets.LogProb[0], err)
+	}
+	first := len(p) - 2*(len(r.subs[0].IDs)+len(r.subs[0].Pos))
+	le.PutUint16(p[first:], 0x1000) // 2⁻¹¹
+	if err := c.decode(p, &r.h, &s); err == nil {
+		t.Errorf("a file's log-probability of %g is accepted", s.Subsets.LogProb[0])
+	}
+}
+
 // The same for whole files: every section altered, its checksum made good again.
 func TestHostileFiles(t *testing.T) {
 	r := invent(11, 3, 12, 500)

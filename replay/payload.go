@@ -337,6 +337,9 @@ func (c *codec) decode(payload []byte, h *Header, s *Sequence) error {
 		return errPayload
 	}
 	u.LogProb = c.halves(u.LogProb, cur.take(2*int(ids)))
+	if asm.Max(u.LogProb) > 0 { // stricter than check, which writers pass what is yet to be rounded
+		return errPayload
+	}
 	u.Mass = c.halves(u.Mass, cur.take(2*positions))
 	for p, m := range u.Mass {
 		u.Mass[p] = 1 - m
