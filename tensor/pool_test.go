@@ -141,6 +141,18 @@ func TestPoolPanic(t *testing.T) {
 	}
 }
 
+// multiply computes the product of a variant.
+func multiply(p *Pool, variant string, c, a, b *Matrix, acc bool) {
+	switch variant {
+	case "NN":
+		p.MatMul(c, a, b, acc)
+	case "NT":
+		p.MatMulNT(c, a, b, acc)
+	case "TN":
+		p.MatMulTN(c, a, b, acc)
+	}
+}
+
 // TestPoolBits checks that the number of workers cannot be seen in a product.
 func TestPoolBits(t *testing.T) {
 	for _, v := range variants {
@@ -151,14 +163,7 @@ func TestPoolBits(t *testing.T) {
 				for _, workers := range workerCounts {
 					p := NewPool(workers)
 					got := clone(c)
-					switch v.name {
-					case "NN":
-						p.MatMul(got, a, b, true)
-					case "NT":
-						p.MatMulNT(got, a, b, true)
-					case "TN":
-						p.MatMulTN(got, a, b, true)
-					}
+					multiply(p, v.name, got, a, b, true)
 					p.Close()
 					same(t, fmt.Sprintf("%s %v with %d workers", v.name, d, workers), got, w)
 				}
@@ -175,14 +180,7 @@ func TestEmptyProducts(t *testing.T) {
 		for _, d := range [][3]int{{long, 0, long}, {0, long, long}, {0, 0, long}, {long, long, 0}} {
 			for _, v := range variants {
 				c, a, b := operands(d[0], d[1], d[2], 0, v.ta, v.tb, func() float32 { return 1 })
-				switch v.name {
-				case "NN":
-					p.MatMul(c, a, b, false)
-				case "NT":
-					p.MatMulNT(c, a, b, false)
-				case "TN":
-					p.MatMulTN(c, a, b, false)
-				}
+				multiply(p, v.name, c, a, b, false)
 				if slices.ContainsFunc(c.Data, func(x float32) bool { return math.Float32bits(x) != 0 }) {
 					t.Errorf("%s %v with %d workers: a sum of nothing is not +0", v.name, d, workers)
 				}
