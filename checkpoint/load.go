@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io/fs"
 	"iter"
 	"os"
 	"path/filepath"
@@ -72,7 +74,7 @@ func Inspect(dir string) (*Inspected, error) {
 	return x, nil
 }
 
-// openDir reads a directory's config and the headers of its weights, which must belong together.
+// openDir reads a directory's configs and the headers of its weights, which must belong together.
 func openDir(dir string) (_ *Source, outline *model.Model, config []byte, err error) {
 	config, err = readLimited(filepath.Join(dir, "config.json"), maxConfig)
 	if err != nil {
@@ -81,6 +83,14 @@ func openDir(dir string) (_ *Source, outline *model.Model, config []byte, err er
 	cfg, err := model.ParseConfig(config)
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("checkpoint: %s: %w", dir, err)
+	}
+	generation, err := readLimited(filepath.Join(dir, "generation_config.json"), maxConfig)
+	if err == nil {
+		if err := cfg.ReadGeneration(generation); err != nil {
+			return nil, nil, nil, fmt.Errorf("checkpoint: %s: %w", dir, err)
+		}
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, nil, err
 	}
 	src, err := OpenSource(dir)
 	if err != nil {

@@ -283,6 +283,23 @@ func TestLoadRefusesAnOversizedConfig(t *testing.T) {
 	}
 }
 
+func TestLoadReadsEndIDsOfTheGenerationConfig(t *testing.T) {
+	dir, _ := saveTiny(t, SaveOptions{})
+	path := filepath.Join(dir, "generation_config.json")
+	if err := os.WriteFile(path, []byte(`{"eos_token_id": [2, 5]}`), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if got := mustLoad(t, dir).Model.Config.EOS; !cmp.Equal(got, []int32{2, 5}) {
+		t.Errorf("end ids %v", got)
+	}
+	if err := os.WriteFile(path, []byte(`{"eos_token_id": [2, 7]}`), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(dir); err == nil || !strings.Contains(err.Error(), dir+": model: generation_config.json: eos_token_id: 7 is outside") {
+		t.Error(err)
+	}
+}
+
 func TestLoadSaysWhatIsNotThere(t *testing.T) {
 	dir := t.TempDir()
 	if _, err := Load(dir); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "config.json") {

@@ -21,7 +21,7 @@ type Config struct {
 	TieEmbeddings    bool    // the head is the embedding
 	InitRange        float64 // standard deviation of fresh weights
 	BOS              []int32 // begin-of-text ids; may be empty
-	EOS              []int32 // end-of-text ids; may be empty
+	EOS              []int32 // end-of-text ids, those of generation_config.json too; may be empty
 
 	// Parts.
 	LayerNorm        bool        // LayerNorm with gain and bias; otherwise RMSNorm

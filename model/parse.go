@@ -76,6 +76,24 @@ func parseConfig(text []byte) (Config, error) {
 	return c, c.check()
 }
 
+// ReadGeneration adds the end ids of a generation_config.json to those of the config: transformers stops at the former, and
+// some models list only there what ends a turn. Errors name the file and the field.
+func (c *Config) ReadGeneration(generationJSON []byte) error {
+	f, err := newFields(generationJSON)
+	if err != nil {
+		return fmt.Errorf("model: generation_config.json: %w", err)
+	}
+	for _, id := range f.ids("eos_token_id", c.VocabSize) {
+		if !slices.Contains(c.EOS, id) {
+			c.EOS = append(c.EOS, id)
+		}
+	}
+	if *f.err != nil {
+		return fmt.Errorf("model: generation_config.json: %w", *f.err)
+	}
+	return nil
+}
+
 // readLlama reads the fields that llama, mistral, qwen2 and qwen3 share.
 func (c *Config) readLlama(f fields, fam family) {
 	c.HiddenSize = f.int("hidden_size", required, 1, maxWidth)

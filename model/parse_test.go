@@ -118,6 +118,26 @@ func TestParseConfigRope(t *testing.T) {
 	}
 }
 
+// What ends a turn stands in generation_config.json alone in some models (Llama 3's first release).
+func TestReadGeneration(t *testing.T) {
+	for text, want := range map[string][]int32{
+		`{"eos_token_id": [7, 9], "temperature": 0.6}`: {7, 9}, `{"eos_token_id": 8}`: {7, 8}, `{"eos_token_id": null}`: {7}, `{}`: {7},
+	} {
+		c := with(t, "llama", obj{"eos_token_id": 7})
+		if err := c.ReadGeneration([]byte(text)); err != nil || !slices.Equal(c.EOS, want) {
+			t.Errorf("%s: %v %v, want %v", text, c.EOS, err, want)
+		}
+	}
+	for text, want := range map[string]string{
+		`{"eos_token_id": [7, 50]}`: "eos_token_id: 50 is outside the vocabulary of 50", `{"eos_token_id": "x"}`: `eos_token_id: "x", want an id`, `[`: "want a JSON object",
+	} {
+		c := with(t, "llama", nil)
+		if err := c.ReadGeneration([]byte(text)); err == nil || !strings.HasPrefix(err.Error(), "model: generation_config.json: "+want) {
+			t.Errorf("%s: %v, want %s", text, err, want)
+		}
+	}
+}
+
 func TestParseConfigRefuses(t *testing.T) {
 	for _, c := range []struct {
 		base    string

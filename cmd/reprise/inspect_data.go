@@ -108,23 +108,29 @@ func (c *inspectDataCmd) Run(a *app) error {
 	return err
 }
 
-// readLimits reads how long a sequence may be, and which ids stop generation, from a model directory's config.json.
+// readLimits reads how long a sequence may be, and which ids stop generation, from a model directory's config.json and
+// generation_config.json.
 func readLimits(dir string) (maxSeqLen int, stops []int32, err error) {
 	var c struct {
 		MaxPositions int             `json:"max_position_embeddings"`
 		Positions    int             `json:"n_positions"`
 		EOS          json.RawMessage `json:"eos_token_id"`
 	}
-	text, err := os.ReadFile(filepath.Join(dir, "config.json"))
-	if err != nil { // a tokenizer alone will do
-		return 512, nil, nil
-	}
-	if err := json.Unmarshal(text, &c); err != nil {
-		return 0, nil, fmt.Errorf("inspect: %s: %w", filepath.Join(dir, "config.json"), err)
-	}
-	var one int32
-	if json.Unmarshal(c.EOS, &stops) != nil && json.Unmarshal(c.EOS, &one) == nil && string(c.EOS) != "null" {
-		stops = []int32{one}
+	for _, name := range []string{"generation_config.json", "config.json"} {
+		c.EOS = nil
+		text, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil { // a tokenizer alone will do
+			continue
+		}
+		if err := json.Unmarshal(text, &c); err != nil {
+			return 0, nil, fmt.Errorf("inspect: %s: %w", filepath.Join(dir, name), err)
+		}
+		var list []int32
+		var one int32
+		if json.Unmarshal(c.EOS, &list) != nil && json.Unmarshal(c.EOS, &one) == nil && string(c.EOS) != "null" {
+			list = []int32{one}
+		}
+		stops = append(stops, list...)
 	}
 	maxSeqLen = 512
 	if n := max(c.MaxPositions, c.Positions); n > 1 {
