@@ -413,6 +413,21 @@ func TestSaveKeepsTheTypeOfEveryTensor(t *testing.T) {
 	wantSame(t, contents(t, again), before)
 }
 
+// Old files of gpt2 hold masks beside the weights, which are more than a small model's weights.
+func TestDTypeIsThatOfTheWeights(t *testing.T) {
+	dir, m := saveTiny(t, SaveOptions{})
+	rewrite(t, dir, m, func(l map[string]Tensor) {
+		l["model.layers.0.attn.bias"] = Tensor{Name: "model.layers.0.attn.bias", DType: "BOOL", Shape: []int{64, 64}, Raw: make([]byte, 64*64)}
+	})
+	x, err := Inspect(dir)
+	if err != nil || x.DType != F32 {
+		t.Fatal(x, err)
+	}
+	if l := mustLoad(t, dir); l.DType != F32 {
+		t.Errorf("dtype %s", l.DType)
+	}
+}
+
 func TestSaveRefuses(t *testing.T) {
 	dir, m := saveTiny(t, SaveOptions{})
 	before := contents(t, dir)

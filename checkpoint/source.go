@@ -184,12 +184,14 @@ func (s *Source) ReadFloat32(name string, dst []float32) error {
 	return f.ReadFloat32(name, dst)
 }
 
-// DType is the type that most elements have.
+// DType is the type that most weights have.
 func (s *Source) DType() DType {
 	count := map[DType]int{}
 	for _, f := range s.files {
 		for _, t := range f.tensors {
-			count[t.DType] += t.Len()
+			if !isBuffer(t.Name) {
+				count[t.DType] += t.Len()
+			}
 		}
 	}
 	best := F32
