@@ -164,8 +164,15 @@ func (f fields) refuse() {
 // both in rope_parameters.
 func (c *Config) readRope(f fields) {
 	c.RopeTheta = f.float("rope_theta", 10000, 1, 1e12)
-	old := c.readScaling(f.object("rope_scaling"))
+	scaling := f.object("rope_scaling")
+	old := c.readScaling(scaling)
 	c.RopeScaling = old
+	if inner := scaling.float("rope_theta", c.RopeTheta, 1, 1e12); inner != c.RopeTheta {
+		if !f.null("rope_theta") { // transformers 4 takes the outer one, 5 the inner
+			scaling.fail("rope_theta", "%g differs from rope_theta %g beside rope_scaling; keep one", inner, c.RopeTheta)
+		}
+		c.RopeTheta = inner
+	}
 	if p := f.object("rope_parameters"); len(p.raw) > 0 {
 		c.RopeScaling = c.readScaling(p)
 		c.RopeTheta = p.float("rope_theta", c.RopeTheta, 1, 1e12)

@@ -107,6 +107,9 @@ func TestParseConfigRope(t *testing.T) {
 	if c := with(t, "llama", obj{"rope_parameters": both, "rope_theta": drop{}}); c.RopeScaling != want || c.RopeTheta != 5e5 {
 		t.Errorf("rope_parameters: %+v", c)
 	}
+	if c := with(t, "llama", obj{"rope_scaling": both, "rope_theta": drop{}}); c.RopeScaling != want || c.RopeTheta != 5e5 {
+		t.Errorf("rope_theta in rope_scaling: %+v", c)
+	}
 	linear := obj{"type": "linear", "factor": 2.5}
 	if c := with(t, "llama", obj{"rope_scaling": linear}); c.RopeScaling != (RopeScaling{Kind: "linear", Factor: 2.5}) {
 		t.Errorf("linear: %+v", c.RopeScaling)
@@ -193,6 +196,7 @@ func TestParseConfigRefuses(t *testing.T) {
 		{"llama", obj{"rope_parameters": obj{"full_attention": obj{}}}, "rope_parameters.full_attention: is not supported"},
 		{"llama", obj{"rope_parameters": obj{"partial_rotary_factor": 0.25}}, "rope_parameters.partial_rotary_factor: 0.25 is not supported"},
 		{"llama", obj{"rope_scaling": obj{"type": "linear", "factor": 2}, "rope_parameters": obj{"rope_theta": 1e4}}, "rope_scaling: says something else"},
+		{"llama", obj{"rope_scaling": obj{"type": "linear", "factor": 2, "rope_theta": 5e5}}, "rope_scaling.rope_theta: 500000 differs from rope_theta 10000"},
 		{"llama", obj{"rope_scaling": 2}, `rope_scaling: 2: want a JSON object`},
 		{"llama", obj{"model_type": "qwen2", "use_sliding_window": true, "layer_types": []string{"full_attention"}}, "layer_types: 1 entries for 2 layers"},
 		{"llama", obj{"model_type": "qwen2", "use_sliding_window": true, "layer_types": []string{"full_attention", "chunked"}}, `layer_types: "chunked"`},
