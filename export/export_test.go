@@ -316,18 +316,20 @@ func TestWhatLlamaCppCannotDo(t *testing.T) {
 		"qwen2":  {Type: "Sequence", PreTokenizers: []step{split, byteLevel}},
 		"smollm": {Type: "Sequence", PreTokenizers: []step{{Type: "Digits", IndividualDigits: true}, {Type: "ByteLevel", AddPrefixSpace: &no, UseRegex: &yes}}},
 	} {
-		if got, err := preName(&tokenizerFile{PreTokenizer: s}); got != want || err != nil {
+		if got, err := preName(&tokenizerFile{PreTokenizer: s}, false); got != want || err != nil {
 			t.Errorf("%s: %s %v", want, got, err)
 		}
 	}
 	for want, s := range map[string]step{
-		"add_prefix_space has no equal":       {Type: "ByteLevel"},
 		"Punctuation as it is set has no":     {Type: "Punctuation"},
 		"the pattern \"\" has no name in lla": byteLevel,
 	} {
-		if got, err := preName(&tokenizerFile{PreTokenizer: s}); err == nil || !strings.Contains(err.Error(), want) {
+		if got, err := preName(&tokenizerFile{PreTokenizer: s}, false); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %s %v", want, got, err)
 		}
+	}
+	if got, err := preName(&tokenizerFile{PreTokenizer: step{Type: "ByteLevel"}}, true); err == nil || !strings.Contains(err.Error(), "add_prefix_space has no equal") {
+		t.Errorf("a space in front: %s %v", got, err)
 	}
 	// Merges that scores cannot express: a split that is none, and one apart from the others of its piece.
 	base := testdata.Path(t, "models", "stories260K")

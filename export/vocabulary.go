@@ -97,7 +97,7 @@ func (e *exporter) vocabulary(dir string) error {
 	}
 	pieces, kinds := e.pieces(tok, &file)
 	if tok.ByteLevel() {
-		pre, err := preName(&file)
+		pre, err := preName(&file, tok.PrefixSpace())
 		if err != nil {
 			return fmt.Errorf("tokenizer.json: %w", err)
 		}
@@ -213,13 +213,14 @@ const (
 	qwen2Pattern  = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 )
 
-// preName is llama.cpp's name for how a text is cut into words before the merges.
-func preName(file *tokenizerFile) (string, error) {
+// preName is llama.cpp's name for how a text is cut into words before the merges. prefixSpace says that a space is put in front.
+func preName(file *tokenizerFile, prefixSpace bool) (string, error) {
+	if prefixSpace {
+		return "", fmt.Errorf("pre_tokenizer: add_prefix_space has no equal in llama.cpp")
+	}
 	var parts []string
 	for _, s := range file.PreTokenizer.flat() {
 		switch {
-		case s.Type == "ByteLevel" && (s.AddPrefixSpace == nil || *s.AddPrefixSpace):
-			return "", fmt.Errorf("pre_tokenizer: add_prefix_space has no equal in llama.cpp")
 		case s.Type == "ByteLevel" && (s.UseRegex == nil || *s.UseRegex):
 			parts = append(parts, "gpt2")
 		case s.Type == "ByteLevel":

@@ -13,10 +13,16 @@ import (
 // the file and the field.
 func Parse(tokenizerJSON, tokenizerConfigJSON []byte) (*Tokenizer, error) {
 	t := &Tokenizer{fingerprint: fingerprint(tokenizerJSON)}
-	if err := t.parse(tokenizerJSON); err != nil {
+	var config tokenizerConfig
+	if len(tokenizerConfigJSON) > 0 {
+		if err := json.Unmarshal(tokenizerConfigJSON, &config); err != nil {
+			return nil, fmt.Errorf("tokenizer_config.json: %w", err)
+		}
+	}
+	if err := t.parse(tokenizerJSON, config.AddPrefixSpace); err != nil {
 		return nil, fmt.Errorf("tokenizer.json: %w", err)
 	}
-	if err := t.parseConfig(tokenizerConfigJSON); err != nil {
+	if err := t.parseConfig(config); err != nil {
 		return nil, fmt.Errorf("tokenizer_config.json: %w", err)
 	}
 	if err := t.parseChat(tokenizerConfigJSON, nil); err != nil {
@@ -93,7 +99,7 @@ func unsupported(typ, known string) error {
 	return fmt.Errorf("type %q is not supported; known are %s", typ, known)
 }
 
-func (t *Tokenizer) parse(data []byte) error {
+func (t *Tokenizer) parse(data []byte, prefixSpace *bool) error {
 	var file struct {
 		AddedTokens   []addedToken    `json:"added_tokens"`
 		Normalizer    json.RawMessage `json:"normalizer"`
@@ -113,11 +119,11 @@ func (t *Tokenizer) parse(data []byte) error {
 		return fmt.Errorf("normalizer: %w", err)
 	}
 	t.normalizer, t.inside.normalizer = norm.steps, norm.inside
-	var pre preParser
+	pre := preParser{prefixSpace: prefixSpace}
 	if err := pre.parse(file.PreTokenizer); err != nil {
 		return fmt.Errorf("pre_tokenizer: %w", err)
 	}
-	t.pre, t.inside.pre = pre.steps, pre.inside
+	t.pre, t.inside.pre, t.prefixSpace = pre.steps, pre.inside, pre.prefixed
 	if err := t.parseModel(file.Model, pre.byteLevel, file.AddedTokens); err != nil {
 		return fmt.Errorf("model: %w", err)
 	}
@@ -255,6 +261,8 @@ const maxPreSteps = 12
 type preParser struct {
 	steps, inside preTokenizer // inside: for what goes on with a text
 	byteLevel     bool         // ByteLevel has been read: nothing may follow
+	prefixed      bool         // with add_prefix_space
+	prefixSpace   *bool        // add_prefix_space of tokenizer_config.json, which goes before that of a ByteLevel by itself
 }
 
 func (p *preParser) add(step preStep) {
@@ -278,6 +286,7 @@ func (p *preParser) parse(raw json.RawMessage) error {
 		if err := fill(raw, typ, &c); err != nil {
 			return err
 		}
+		p.prefixSpace = nil
 		for i, raw := range c.PreTokenizers {
 			if err := p.parse(raw); err != nil {
 				return fmt.Errorf("pretokenizers[%d]: %w", i, err)
@@ -292,6 +301,10 @@ func (p *preParser) parse(raw json.RawMessage) error {
 		if err := fill(raw, typ, &c); err != nil {
 			return err
 		}
+		if p.prefixSpace != nil {
+			c.AddPrefixSpace = *p.prefixSpace
+		}
+		p.prefixed = c.AddPrefixSpace
 		if first := len(p.steps) == 0; c.AddPrefixSpace && first {
 			p.steps = append(p.steps, prefixSpace)
 		} else if c.AddPrefixSpace {

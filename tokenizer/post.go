@@ -106,19 +106,17 @@ var (
 	eosNames = []string{"</s>", "<|end_of_text|>", "<eos>", "<|endoftext|>", "<|im_end|>"}
 )
 
+// tokenizerConfig is what of a tokenizer_config.json decides ids.
+type tokenizerConfig struct {
+	BOS            json.RawMessage `json:"bos_token"`
+	EOS            json.RawMessage `json:"eos_token"`
+	AddBOS         *bool           `json:"add_bos_token"`
+	AddEOS         *bool           `json:"add_eos_token"`
+	AddPrefixSpace *bool           `json:"add_prefix_space"`
+}
+
 // parseConfig finds the ids that begin and end a document.
-func (t *Tokenizer) parseConfig(data []byte) error {
-	var c struct {
-		BOS    json.RawMessage `json:"bos_token"`
-		EOS    json.RawMessage `json:"eos_token"`
-		AddBOS *bool           `json:"add_bos_token"`
-		AddEOS *bool           `json:"add_eos_token"`
-	}
-	if len(data) > 0 {
-		if err := json.Unmarshal(data, &c); err != nil {
-			return err
-		}
-	}
+func (t *Tokenizer) parseConfig(c tokenizerConfig) error {
 	var err error
 	if t.bos, err = t.configToken("bos_token", c.BOS, bosNames, t.prefix); err != nil {
 		return err

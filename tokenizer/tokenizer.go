@@ -33,6 +33,7 @@ type Tokenizer struct {
 
 	bos, eos    int32 // -1: none
 	addsBOS     bool
+	prefixSpace bool   // byte-level: a space is put in front of a text
 	seam        string // what is put between prompt and completion
 	chat        chat
 	chatOnce    sync.Once
@@ -102,6 +103,9 @@ func (t *Tokenizer) AddsBOS() bool { return t.addsBOS }
 
 // ByteLevel reports whether pieces are rows of bytes (GPT-2's form); false is SentencePiece's form.
 func (t *Tokenizer) ByteLevel() bool { return t.model.byteLevel }
+
+// PrefixSpace reports whether a space is put in front of a text that does not begin with one. Only for ByteLevel.
+func (t *Tokenizer) PrefixSpace() bool { return t.prefixSpace }
 
 // Piece is the piece of an id as tokenizer.json writes it, "" if no piece has that id.
 func (t *Tokenizer) Piece(id int32) string {

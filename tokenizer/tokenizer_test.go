@@ -91,6 +91,35 @@ func parse(t testing.TB, data, config []byte) *Tokenizer {
 	return tok
 }
 
+// transformers sets add_prefix_space of a ByteLevel that stands by itself to what tokenizer_config.json says, and leaves those
+// inside a Sequence alone.
+func TestPrefixSpaceOfTheConfig(t *testing.T) {
+	data, err := Train(slices.Values([]string{"a b a b c a"}), TrainOptions{VocabSize: 258})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pre := `"pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": `
+	with := []byte(strings.Replace(string(data), pre+"false", pre+"true", 1))
+	var file object
+	if err := json.Unmarshal(data, &file); err != nil {
+		t.Fatal(err)
+	}
+	file["pre_tokenizer"] = object{"type": "Sequence", "pretokenizers": []any{file["pre_tokenizer"]}}
+	for _, c := range []struct {
+		data   []byte
+		config string
+		want   string
+	}{
+		{data, `{}`, "a"}, {data, `{"add_prefix_space": null}`, "a"}, {data, `{"add_prefix_space": true}`, " a"}, {data, `{"add_prefix_space": false}`, "a"},
+		{with, `{}`, " a"}, {with, `{"add_prefix_space": false}`, "a"}, {marshal(t, file), `{"add_prefix_space": true}`, "a"},
+	} {
+		tok := parse(t, c.data, []byte(c.config))
+		if got := tok.Decode(tok.Encode("a", true), false); got != c.want || tok.PrefixSpace() != (c.want == " a") {
+			t.Errorf("%s: %q, want %q; PrefixSpace %v", c.config, got, c.want, tok.PrefixSpace())
+		}
+	}
+}
+
 func TestRoundTrip(t *testing.T) {
 	bytes, sentence := byteLevel(t), sentencePiece(t, nil)
 	rapid.Check(t, func(t *rapid.T) {
