@@ -138,11 +138,14 @@ func orderedValue(d *json.Decoder) (jinja.Value, error) {
 // want it.
 type chat struct {
 	source    string
-	variables map[string]jinja.Value // the special tokens by their names in tokenizer_config.json
+	variables map[string]jinja.Value // the special tokens by specialNames
 	template  *jinja.Template
 	err       error
 	ending    string // what follows the text of a last assistant turn
 }
+
+// specialNames are the special tokens in tokenizer_config.json that a template may write.
+var specialNames = []string{"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"}
 
 // parseChat finds the template: a file of its own (nil if there is none) goes before tokenizer_config.json, where it is a
 // text or a list of named ones, of which "default" is taken.
@@ -154,7 +157,7 @@ func (t *Tokenizer) parseChat(config, file []byte) error {
 		}
 	}
 	t.chat.variables = map[string]jinja.Value{}
-	for _, name := range []string{"bos_token", "eos_token", "unk_token", "pad_token"} {
+	for _, name := range specialNames {
 		var plain string
 		var added struct{ Content string }
 		if json.Unmarshal(c[name], &plain) == nil && plain != "" {

@@ -12,21 +12,26 @@ import (
 // Parse reads a tokenizer from the bytes of tokenizer.json and of tokenizer_config.json (nil if there is none). Errors name
 // the file and the field.
 func Parse(tokenizerJSON, tokenizerConfigJSON []byte) (*Tokenizer, error) {
+	return parseWith(tokenizerJSON, tokenizerConfigJSON, "tokenizer_config.json")
+}
+
+// parseWith is Parse for a configuration that comes from the files that are named.
+func parseWith(tokenizerJSON, configJSON []byte, configName string) (*Tokenizer, error) {
 	t := &Tokenizer{fingerprint: fingerprint(tokenizerJSON)}
 	var config tokenizerConfig
-	if len(tokenizerConfigJSON) > 0 {
-		if err := json.Unmarshal(tokenizerConfigJSON, &config); err != nil {
-			return nil, fmt.Errorf("tokenizer_config.json: %w", err)
+	if len(configJSON) > 0 {
+		if err := json.Unmarshal(configJSON, &config); err != nil {
+			return nil, fmt.Errorf("%s: %w", configName, err)
 		}
 	}
 	if err := t.parse(tokenizerJSON, config.AddPrefixSpace); err != nil {
 		return nil, fmt.Errorf("tokenizer.json: %w", err)
 	}
 	if err := t.parseConfig(config); err != nil {
-		return nil, fmt.Errorf("tokenizer_config.json: %w", err)
+		return nil, fmt.Errorf("%s: %w", configName, err)
 	}
-	if err := t.parseChat(tokenizerConfigJSON, nil); err != nil {
-		return nil, fmt.Errorf("tokenizer_config.json: %w", err)
+	if err := t.parseChat(configJSON, nil); err != nil {
+		return nil, fmt.Errorf("%s: %w", configName, err)
 	}
 	t.seam = " "
 	if !t.model.byteLevel {

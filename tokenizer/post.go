@@ -3,6 +3,7 @@ package tokenizer
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -108,15 +109,85 @@ var (
 
 // tokenizerConfig is what of a tokenizer_config.json decides ids.
 type tokenizerConfig struct {
-	BOS            json.RawMessage `json:"bos_token"`
-	EOS            json.RawMessage `json:"eos_token"`
-	AddBOS         *bool           `json:"add_bos_token"`
-	AddEOS         *bool           `json:"add_eos_token"`
-	AddPrefixSpace *bool           `json:"add_prefix_space"`
+	BOS            json.RawMessage            `json:"bos_token"`
+	EOS            json.RawMessage            `json:"eos_token"`
+	AddBOS         *bool                      `json:"add_bos_token"`
+	AddEOS         *bool                      `json:"add_eos_token"`
+	AddPrefixSpace *bool                      `json:"add_prefix_space"`
+	Special        []json.RawMessage          `json:"additional_special_tokens"`
+	Added          map[string]json.RawMessage `json:"added_tokens_decoder"`
+}
+
+// withSpecialTokensMap puts the special tokens of a special_tokens_map.json into a tokenizer_config.json (either may be
+// empty). Configurations without an added_tokens_decoder, as were written before 2023, leave them to that file. name is for errors.
+func withSpecialTokensMap(config, special []byte) (merged []byte, name string, err error) {
+	name = "tokenizer_config.json"
+	fields, named := map[string]json.RawMessage{}, map[string]json.RawMessage{}
+	if len(config) > 0 {
+		if err := json.Unmarshal(config, &fields); err != nil {
+			return nil, "", fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	if len(special) == 0 || fields["added_tokens_decoder"] != nil {
+		return config, name, nil
+	}
+	if err := json.Unmarshal(special, &named); err != nil {
+		return nil, "", fmt.Errorf("special_tokens_map.json: %w", err)
+	}
+	for _, token := range append([]string{"additional_special_tokens"}, specialNames...) {
+		if named[token] != nil {
+			fields[token] = named[token]
+		}
+	}
+	merged, err = json.Marshal(fields)
+	return merged, name + " with special_tokens_map.json", err
+}
+
+// checkAdded refuses an added token of another file that tokenizer.json does not have: its text would become other ids.
+func (t *Tokenizer) checkAdded(content string) error {
+	if _, ok := t.ids[content]; !ok && content != "" {
+		return fmt.Errorf("%q is not in tokenizer.json; write that anew with transformers: AutoTokenizer.from_pretrained(dir).save_pretrained(dir)", strings.ToValidUTF8(content, "?"))
+	}
+	return nil
+}
+
+// checkAddedFile looks for the tokens of an added_tokens.json, {"content": id}.
+func (t *Tokenizer) checkAddedFile(data []byte) error {
+	if len(data) == 0 {
+		return nil
+	}
+	var added map[string]int64
+	if err := json.Unmarshal(data, &added); err != nil {
+		return err
+	}
+	for _, content := range slices.Sorted(maps.Keys(added)) {
+		if err := t.checkAdded(content); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // parseConfig finds the ids that begin and end a document.
 func (t *Tokenizer) parseConfig(c tokenizerConfig) error {
+	for i, raw := range c.Special {
+		content, err := tokenText(raw)
+		if err == nil {
+			err = t.checkAdded(content)
+		}
+		if err != nil {
+			return fmt.Errorf("additional_special_tokens[%d]: %w", i, err)
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(c.Added)) {
+		content, err := tokenText(c.Added[id])
+		if err == nil {
+			err = t.checkAdded(content)
+		}
+		if err != nil {
+			return fmt.Errorf("added_tokens_decoder: %s: %w", id, err)
+		}
+	}
 	var err error
 	if t.bos, err = t.configToken("bos_token", c.BOS, bosNames, t.prefix); err != nil {
 		return err
@@ -143,8 +214,8 @@ func (t *Tokenizer) parseConfig(c tokenizerConfig) error {
 	return nil
 }
 
-// configToken resolves a token of the configuration: a string, {"content": string} or null for none. Where the field is
-// absent, the first id of fallback or the first special token with one of the names.
+// configToken resolves a token of the configuration; null and "" are none. Where the field is absent, the first id of fallback
+// or the first special token with one of the names.
 func (t *Tokenizer) configToken(field string, raw json.RawMessage, names []string, fallback []int32) (int32, error) {
 	if len(raw) == 0 {
 		if len(fallback) > 0 {
@@ -157,22 +228,27 @@ func (t *Tokenizer) configToken(field string, raw json.RawMessage, names []strin
 		}
 		return -1, nil
 	}
-	if isNull(raw) {
-		return -1, nil
-	}
-	var content string
-	if raw[0] == '{' {
-		var c struct{ Content string }
-		if err := json.Unmarshal(raw, &c); err != nil {
-			return -1, fmt.Errorf("%s: %w", field, err)
-		}
-		content = c.Content
-	} else if err := json.Unmarshal(raw, &content); err != nil {
+	content, err := tokenText(raw)
+	if err != nil {
 		return -1, fmt.Errorf("%s: %w", field, err)
+	}
+	if content == "" {
+		return -1, nil
 	}
 	id, ok := t.ids[content]
 	if !ok {
 		return -1, fmt.Errorf("%s: %q is neither in vocab nor in added_tokens of tokenizer.json", field, strings.ToValidUTF8(content, "?"))
 	}
 	return id, nil
+}
+
+// tokenText reads a token of the configuration: a string, {"content": string}, or null for none, which is "".
+func tokenText(raw json.RawMessage) (content string, err error) {
+	if len(raw) > 0 && raw[0] == '{' {
+		var c struct{ Content string }
+		err = json.Unmarshal(raw, &c)
+		return c.Content, err
+	}
+	err = json.Unmarshal(raw, &content)
+	return content, err
 }

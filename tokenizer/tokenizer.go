@@ -41,8 +41,9 @@ type Tokenizer struct {
 	encoders    sync.Pool // *encoder
 }
 
-// Load reads a tokenizer from the path of a tokenizer.json, or of a model directory that holds one. A tokenizer_config.json
-// and a chat_template.jinja beside it are read too if present. Errors name the file and the field.
+// Load reads a tokenizer from the path of a tokenizer.json, or of a model directory that holds one. A tokenizer_config.json,
+// a special_tokens_map.json, an added_tokens.json and a chat_template.jinja beside it are read too if present. Errors name
+// the file and the field.
 func Load(path string) (*Tokenizer, error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		path = filepath.Join(path, "tokenizer.json")
@@ -54,22 +55,37 @@ func Load(path string) (*Tokenizer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("tokenizer: reading: %w", err)
 	}
-	config, err := os.ReadFile(filepath.Join(filepath.Dir(path), "tokenizer_config.json"))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("tokenizer: reading: %w", err)
+	beside := map[string][]byte{}
+	for _, name := range []string{"tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja"} {
+		text, err := os.ReadFile(filepath.Join(filepath.Dir(path), name))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("tokenizer: reading: %w", err)
+		}
+		beside[name] = text
 	}
-	template, err := os.ReadFile(filepath.Join(filepath.Dir(path), "chat_template.jinja"))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("tokenizer: reading: %w", err)
-	}
-	t, err := Parse(data, config)
-	if err == nil && template != nil {
-		err = t.parseChat(config, template)
-	}
+	t, err := parseFiles(data, beside)
 	if err != nil {
 		return nil, fmt.Errorf("tokenizer: %s: %w", filepath.Dir(path), err)
 	}
 	return t, nil
+}
+
+func parseFiles(tokenizerJSON []byte, beside map[string][]byte) (*Tokenizer, error) {
+	config, configName, err := withSpecialTokensMap(beside["tokenizer_config.json"], beside["special_tokens_map.json"])
+	if err != nil {
+		return nil, err
+	}
+	t, err := parseWith(tokenizerJSON, config, configName)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.checkAddedFile(beside["added_tokens.json"]); err != nil {
+		return nil, fmt.Errorf("added_tokens.json: %w", err)
+	}
+	if template := beside["chat_template.jinja"]; template != nil {
+		err = t.parseChat(config, template)
+	}
+	return t, err
 }
 
 // VocabSize is the largest id plus one, added tokens included. A model's embedding may have more rows.

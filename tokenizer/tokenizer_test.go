@@ -369,3 +369,48 @@ func TestLoad(t *testing.T) {
 		t.Errorf("unknown end: %v", err)
 	}
 }
+
+// Files of all ages: what stands beside tokenizer.json is read as transformers reads it.
+func TestLoadReadsWhatIsBeside(t *testing.T) {
+	for _, c := range []struct {
+		config, special, added string
+		eos                    int32
+		want                   string // of the error
+	}{
+		{eos: 2},
+		{special: `{"eos_token": "<unk>"}`, eos: 0},
+		{config: `{"eos_token": "</s>"}`, special: `{"eos_token": {"content": "<unk>"}}`, eos: 0},
+		{config: `{"eos_token": "</s>", "added_tokens_decoder": {"2": {"content": "</s>"}}}`, special: `{"eos_token": "<unk>"}`, eos: 2},
+		{config: `{"eos_token": ""}`, eos: -1},
+		{config: `{"eos_token": {"content": ""}, "additional_special_tokens": ["<s>", {"content": "</s>"}]}`, added: `{"</s>": 2, "ab": 264}`, eos: -1},
+		{special: `{"eos_token": "<none>"}`, want: `tokenizer_config.json with special_tokens_map.json: eos_token: "<none>" is neither`},
+		{special: `[]`, want: `special_tokens_map.json: json`},
+		{config: `{"added_tokens_decoder": {"268": {"content": "<|im_end|>"}}}`, want: `tokenizer_config.json: added_tokens_decoder: 268: "<|im_end|>" is not in tokenizer.json; write that anew`},
+		{config: `{"additional_special_tokens": ["<a>"]}`, want: `tokenizer_config.json: additional_special_tokens[0]: "<a>" is not in`},
+		{added: `{"<pad>": 268, "<b>": 269}`, want: `added_tokens.json: "<b>" is not in tokenizer.json; write that anew`},
+	} {
+		dir := t.TempDir()
+		for name, data := range map[string]string{"tokenizer.json": string(marshal(t, sentencePieceSpec())), "tokenizer_config.json": c.config, "special_tokens_map.json": c.special, "added_tokens.json": c.added} {
+			if data == "" {
+				continue
+			}
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(data), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		tok, err := Load(dir)
+		if c.want != "" {
+			if err == nil || !strings.HasPrefix(err.Error(), "tokenizer: "+dir+": "+c.want) {
+				t.Errorf("%+v: %v", c, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%+v: %v", c, err)
+			continue
+		}
+		if id, ok := tok.EOS(); ok != (c.eos >= 0) || ok && id != c.eos {
+			t.Errorf("%+v: EOS %d %v", c, id, ok)
+		}
+	}
+}
