@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -303,6 +304,35 @@ func TestSentencePiece(t *testing.T) {
 	}
 	if _, ok := f.tensors["output.weight"]; ok {
 		t.Error("a tied head was written")
+	}
+}
+
+// Hermes and others have several templates; llama.cpp's converter names them as here.
+func TestChatTemplates(t *testing.T) {
+	for _, c := range []struct {
+		config, jinja string
+		want          []pair
+	}{
+		{"", "", nil},
+		{`{"chat_template": null}`, "", nil},
+		{`{"chat_template": "a"}`, "", []pair{{"tokenizer.chat_template", "a"}}},
+		{`{"chat_template": "a"}`, "b", []pair{{"tokenizer.chat_template", "b"}}},
+		{`{"chat_template": [{"name": "default", "template": "a"}, {"name": "tool_use", "template": "b"}]}`, "", []pair{
+			{"tokenizer.chat_template", "a"}, {"tokenizer.chat_template.tool_use", "b"}, {"tokenizer.chat_templates", []string{"tool_use"}},
+		}},
+	} {
+		dir := t.TempDir()
+		for name, text := range map[string]string{"tokenizer_config.json": c.config, "chat_template.jinja": c.jinja} {
+			if text != "" {
+				if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		var e exporter
+		if err := e.chatTemplate(dir); err != nil || !reflect.DeepEqual(e.metadata, c.want) {
+			t.Errorf("%s: %v %v, want %v", c.config, e.metadata, err, c.want)
+		}
 	}
 }
 

@@ -188,21 +188,45 @@ func (e *exporter) special(tok *tokenizer.Tokenizer) {
 	e.set("tokenizer.ggml.add_eos_token", false)
 }
 
-// chatTemplate takes along the template of tokenizer_config.json or chat_template.jinja, if there is one.
+// chatTemplate takes along the template of chat_template.jinja or else of tokenizer_config.json, if there is one. Of a list of
+// named ones the default has no name in the file.
 func (e *exporter) chatTemplate(dir string) error {
-	var config struct {
-		Template any `json:"chat_template"`
-	}
-	if text, err := os.ReadFile(filepath.Join(dir, "tokenizer_config.json")); err == nil {
-		if err := json.Unmarshal(text, &config); err != nil {
-			return fmt.Errorf("tokenizer_config.json: %w", err)
-		}
-	}
+	const key = "tokenizer.chat_template"
 	if text, err := os.ReadFile(filepath.Join(dir, "chat_template.jinja")); err == nil {
-		config.Template = string(text)
+		e.set(key, string(text))
+		return nil
 	}
-	if template, ok := config.Template.(string); ok {
-		e.set("tokenizer.chat_template", template)
+	var config struct {
+		Template json.RawMessage `json:"chat_template"`
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "tokenizer_config.json"))
+	if err != nil { // the tokenizer has been loaded without
+		return nil
+	}
+	if err := json.Unmarshal(text, &config); err != nil {
+		return fmt.Errorf("tokenizer_config.json: %w", err)
+	}
+	var one *string
+	var named []struct{ Name, Template string }
+	switch {
+	case len(config.Template) == 0:
+	case json.Unmarshal(config.Template, &one) == nil:
+		if one != nil {
+			e.set(key, *one)
+		}
+	case json.Unmarshal(config.Template, &named) == nil:
+		var others []string
+		for _, n := range named {
+			if n.Name == "default" {
+				e.set(key, n.Template)
+			} else {
+				e.set(key+"."+n.Name, n.Template)
+				others = append(others, n.Name)
+			}
+		}
+		if others != nil {
+			e.set("tokenizer.chat_templates", others)
+		}
 	}
 	return nil
 }
