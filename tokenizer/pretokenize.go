@@ -33,16 +33,6 @@ type matcher struct {
 	class   func(rune) bool
 }
 
-// newRegexp compiles a pattern as the reference reads it: Oniguruma's Ruby syntax, whose ^ and $ stand at every line.
-func newRegexp(pattern string) (*regexp2.Regexp, error) {
-	// No limit on the stack: a match must not fail after loading, and what a match needs is bounded by the text.
-	re, err := regexp2.Compile(pattern, regexp2.Multiline, regexp2.OptionMaxBacktrackingStackSize(-1))
-	if err != nil {
-		return nil, fmt.Errorf("regex %q: %w", pattern, err)
-	}
-	return re, nil
-}
-
 // segments emits the whole text in order as matches and what lies between them, none of them empty.
 func (m matcher) segments(text string, emit func(part string, match bool)) {
 	switch {
