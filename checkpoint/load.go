@@ -33,8 +33,8 @@ type Loaded struct {
 // Load reads a Hugging Face directory: config.json and the weights, from model.safetensors or from shards.
 //
 // Every parameter that the config implies must be there with its shape, and nothing else may be: only the buffers that old
-// versions of transformers stored and a tied lm_head.weight that equals the embedding are passed over. A weight that is
-// not finite is an error. Names may lack the prefix "model." or "transformer.", as in files of a bare decoder.
+// versions of transformers stored and a tied lm_head.weight that equals the embedding are passed over; it may also stand in
+// place of the embedding. A weight that is not finite is an error. Names may lack the prefix "model." or "transformer.", as in files of a bare decoder.
 func Load(dir string) (*Loaded, error) {
 	src, outline, config, err := openDir(dir)
 	if err != nil {
@@ -65,10 +65,11 @@ func Inspect(dir string) (*Inspected, error) {
 	defer src.Close()
 	x := &Inspected{Config: outline.Config, DType: src.DType(), Files: len(src.files)}
 	for p := range outline.Params() {
-		t, err := src.Info(p.Name)
+		t, err := src.Info(src.storedName(outline, p))
 		if err != nil {
 			return nil, err
 		}
+		t.Name = p.Name
 		x.Tensors = append(x.Tensors, t)
 	}
 	return x, nil
@@ -126,7 +127,7 @@ func (s *Source) match(m *model.Model) error {
 	var missing []string
 	for p := range m.Params() {
 		wanted[p.Name] = p
-		if s.owner[p.Name] == nil {
+		if s.owner[s.storedName(m, p)] == nil {
 			missing = append(missing, p.Name)
 		}
 	}
@@ -146,7 +147,7 @@ func (s *Source) match(m *model.Model) error {
 			s.path, quote(extra[0]), t.Shape, m.Config.ModelType, more(extra))
 	}
 	for p := range m.Params() {
-		if _, err := s.weights(p.Name, p.Shape); err != nil {
+		if _, err := s.weights(s.storedName(m, p), p.Shape); err != nil {
 			return err
 		}
 	}
@@ -169,18 +170,27 @@ func (s *Source) weights(name string, shape []int) (Info, error) {
 // fill reads every parameter of m.
 func (s *Source) fill(m *model.Model) error {
 	for p := range m.Params() {
-		if err := s.readParam(p.Name, p); err != nil {
+		if err := s.readParam(s.storedName(m, p), p); err != nil {
 			return err
 		}
 	}
-	if m.Config.TieEmbeddings && s.owner[tiedHead] != nil {
+	if m.Config.TieEmbeddings && s.owner[tiedHead] != nil && s.owner[m.Head().Name] != nil {
 		return s.checkTied(m.Head())
 	}
 	return nil
 }
 
-// tiedHead may be stored although config.json ties it to the embedding.
+// tiedHead may be stored although config.json ties it to the embedding, and even in place of it: safetensors keeps one name
+// of a matrix that has two.
 const tiedHead = "lm_head.weight"
+
+// storedName is the name under which a parameter of m is stored.
+func (s *Source) storedName(m *model.Model, p *tensor.Param) string {
+	if p == m.Head() && s.owner[p.Name] == nil && s.owner[tiedHead] != nil {
+		return tiedHead
+	}
+	return p.Name
+}
 
 // isBuffer recognises what old versions of transformers stored beside the weights: masks and rotary frequencies, which
 // follow from the config.

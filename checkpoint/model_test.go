@@ -263,6 +263,24 @@ func TestTiedHead(t *testing.T) {
 	}
 	wantSame(t, contents(t, again), plain) // the copy is dropped
 
+	// safetensors.save_model keeps the one of the two names that sorts first.
+	rewrite(t, dir, m, func(l map[string]Tensor) {
+		delete(l, m.Head().Name)
+		l[tiedHead] = head
+	})
+	only := mustLoad(t, dir)
+	if only.Fingerprint != base.Fingerprint {
+		t.Error("the embedding stored as the head is another one")
+	}
+	if x, err := Inspect(dir); err != nil || x.Tensors[0].Name != m.Head().Name {
+		t.Errorf("%v %v", x, err)
+	}
+	again = filepath.Join(t.TempDir(), "again")
+	if err := SaveModel(again, only.Model, SaveOptions{SourceDir: dir}); err != nil {
+		t.Fatal(err)
+	}
+	wantSame(t, contents(t, again), plain)
+
 	other := make([]float32, 28)
 	head.Values, head.Data = nil, other
 	rewrite(t, dir, m, func(l map[string]Tensor) { l[tiedHead] = head })
