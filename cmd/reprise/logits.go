@@ -44,9 +44,13 @@ func readIDs(path string, cfg model.Config) ([][]int32, error) {
 	if err != nil {
 		return nil, fmt.Errorf("inspect: %w", err)
 	}
-	var seqs [][]int32
-	if err := json.Unmarshal(text, &seqs); err != nil {
+	var lists []idList
+	if err := json.Unmarshal(text, &lists); err != nil {
 		return nil, fmt.Errorf("inspect: %s: %w; want [[ids…], …]", path, err)
+	}
+	seqs := make([][]int32, len(lists))
+	for i := range lists {
+		seqs[i] = lists[i]
 	}
 	if len(seqs) == 0 || len(seqs[0]) == 0 {
 		return nil, fmt.Errorf("inspect: %s holds no ids", path)
@@ -65,4 +69,25 @@ func readIDs(path string, cfg model.Config) ([][]int32, error) {
 		}
 	}
 	return seqs, nil
+}
+
+// idList is a list of ids. encoding/json would take a null among them for id 0.
+type idList []int32
+
+func (l *idList) UnmarshalJSON(text []byte) error {
+	var ids []*int32
+	if err := json.Unmarshal(text, &ids); err != nil {
+		return err
+	}
+	if ids == nil { // null
+		return nil
+	}
+	*l = make(idList, len(ids))
+	for i, id := range ids {
+		if id == nil {
+			return fmt.Errorf("null at place %d of a list of ids", i)
+		}
+		(*l)[i] = *id
+	}
+	return nil
 }

@@ -75,7 +75,7 @@ func (c *tokenizeDecodeCmd) Run(a *app) error {
 		return tok.Decode(ids, c.SkipSpecial), nil
 	}
 	if c.JSONL == "" {
-		var ids []int32
+		var ids idList
 		list := strings.Join(strings.FieldsFunc(c.IDs, func(r rune) bool { return strings.ContainsRune(" ,[]\t\n", r) }), ",")
 		if err := json.Unmarshal([]byte("["+list+"]"), &ids); err != nil {
 			return fmt.Errorf("tokenize: --ids %q: want numbers, separated by spaces or commas", c.IDs)
@@ -89,7 +89,7 @@ func (c *tokenizeDecodeCmd) Run(a *app) error {
 	}
 	return jsonLines(a, c.JSONL, func(line []byte) (any, error) {
 		var row struct {
-			IDs []int32 `json:"ids"`
+			IDs idList `json:"ids"`
 		}
 		if err := json.Unmarshal(line, &row); err != nil {
 			return nil, err
