@@ -307,6 +307,34 @@ func TestSentencePiece(t *testing.T) {
 	}
 }
 
+// llama.cpp (node-llama-cpp 3.22.1) gives such words other ids in just these two cases.
+func TestIgnoredMerges(t *testing.T) {
+	for _, c := range []struct {
+		ignore bool
+		pre    string
+		extra  string // a piece
+		notes  int
+	}{
+		{false, "llama-bpe", "Ġxy", 1}, {true, "gpt-2", "Ġxy", 1}, {true, "llama-bpe", "Ġxy", 0}, {false, "qwen2", "Ġxy", 0},
+		{false, "llama-bpe", "abc", 0}, {true, "gpt-2", "abc", 0}, {true, "gpt-2", "abb", 1},
+	} {
+		var file tokenizerFile
+		file.Model.IgnoreMerges = c.ignore
+		file.Model.Merges = []merge{{"b", "c"}, {"a", "b"}, {"a", "bc"}, {"ab", "c"}}
+		file.Model.Vocab = map[string]int32{"a": 0, "b": 1, "c": 2, "bc": 3, "ab": 4, c.extra: 5, "<|end|>": 6}
+		if err := json.Unmarshal([]byte(`{"added_tokens": [{"id": 6, "content": "<|end|>"}]}`), &file); err != nil {
+			t.Fatal(err)
+		}
+		var e exporter
+		if e.noteIgnoredMerges(&file, c.pre); len(e.notes) != c.notes {
+			t.Errorf("%+v: %q", c, e.notes)
+		}
+		if c.notes > 0 && !strings.Contains(e.notes[0], "one of 1 pieces") {
+			t.Error(e.notes[0])
+		}
+	}
+}
+
 // Hermes and others have several templates; llama.cpp's converter names them as here.
 func TestChatTemplates(t *testing.T) {
 	for _, c := range []struct {

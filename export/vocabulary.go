@@ -31,8 +31,10 @@ type tokenizerFile struct {
 	Normalizer   step `json:"normalizer"`
 	PreTokenizer step `json:"pre_tokenizer"`
 	Model        struct {
-		Merges   []merge `json:"merges"`
-		UnkToken string  `json:"unk_token"`
+		Merges       []merge          `json:"merges"`
+		UnkToken     string           `json:"unk_token"`
+		IgnoreMerges bool             `json:"ignore_merges"`
+		Vocab        map[string]int32 `json:"vocab"`
 	} `json:"model"`
 }
 
@@ -110,6 +112,7 @@ func (e *exporter) vocabulary(dir string) error {
 		e.set("tokenizer.ggml.tokens", pieces)
 		e.set("tokenizer.ggml.token_type", kinds)
 		e.set("tokenizer.ggml.merges", merges)
+		e.noteIgnoredMerges(&file, pre)
 		for _, n := range file.Normalizer.flat() {
 			e.notes = append(e.notes, fmt.Sprintf("llama.cpp does not apply the tokenizer's normalizer %s", n.Type))
 		}
@@ -263,6 +266,50 @@ func preName(file *tokenizerFile, prefixSpace bool) (string, error) {
 		return name, nil
 	}
 	return "", fmt.Errorf("pre_tokenizer: the pattern %q has no name in llama.cpp; known are those of GPT-2, Llama 3, Qwen 2 and SmolLM", strings.Join(parts, " "))
+}
+
+// noteIgnoredMerges looks for words that llama.cpp would give other ids: under the name of Llama 3's pattern it takes a word
+// that is a piece as that piece, under the others it merges whatever the file says.
+func (e *exporter) noteIgnoredMerges(file *tokenizerFile, pre string) {
+	if file.Model.IgnoreMerges == (pre == "llama-bpe") {
+		return
+	}
+	ranks := make(map[merge]int, len(file.Model.Merges))
+	for rank, m := range file.Model.Merges {
+		ranks[m] = rank
+	}
+	added := map[string]bool{} // they are found before any word is
+	for _, a := range file.AddedTokens {
+		added[a.Content] = true
+	}
+	apart := 0
+	for piece := range file.Model.Vocab {
+		if !added[piece] && !mergesToOne(strings.Split(piece, ""), ranks) {
+			apart++
+		}
+	}
+	if apart > 0 {
+		e.notes = append(e.notes, fmt.Sprintf("ignore_merges is %t in tokenizer.json, but not for llama.cpp with a pre-tokenizer of this kind: "+
+			"words that are one of %d pieces which the merges do not lead to become other ids there", file.Model.IgnoreMerges, apart))
+	}
+}
+
+// mergesToOne says whether the merges, lowest rank first, make one piece of the symbols, which it overwrites.
+func mergesToOne(symbols []string, ranks map[merge]int) bool {
+	for len(symbols) > 1 {
+		best, at := len(ranks), -1
+		for i := range symbols[1:] {
+			if rank, ok := ranks[merge{symbols[i], symbols[i+1]}]; ok && (at < 0 || rank < best) {
+				best, at = rank, i
+			}
+		}
+		if at < 0 {
+			return false
+		}
+		symbols[at] += symbols[at+1]
+		symbols = slices.Delete(symbols, at+1, at+2)
+	}
+	return true
 }
 
 // prefixSpace says whether a space is put in front of a text.
