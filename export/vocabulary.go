@@ -25,8 +25,9 @@ const (
 // tokenizerFile is what of a tokenizer.json package tokenizer does not tell. The file has passed its checks.
 type tokenizerFile struct {
 	AddedTokens []struct {
-		ID      int32  `json:"id"`
-		Content string `json:"content"`
+		ID         int32  `json:"id"`
+		Content    string `json:"content"`
+		Normalized bool   `json:"normalized"`
 	} `json:"added_tokens"`
 	Normalizer   step `json:"normalizer"`
 	PreTokenizer step `json:"pre_tokenizer"`
@@ -49,8 +50,11 @@ type step struct {
 	PrependScheme    string `json:"prepend_scheme"`
 	Behavior         string `json:"behavior"`
 	Invert           bool   `json:"invert"`
+	Split            *bool  `json:"split"`
+	Prepend          string `json:"prepend"`
+	Content          string `json:"content"`
 	Pattern          struct {
-		Regex string
+		Regex, String string
 	} `json:"pattern"`
 }
 
@@ -117,6 +121,9 @@ func (e *exporter) vocabulary(dir string) error {
 			e.notes = append(e.notes, fmt.Sprintf("llama.cpp does not apply the tokenizer's normalizer %s", n.Type))
 		}
 	} else {
+		if err := e.noteSentencePiece(&file); err != nil {
+			return fmt.Errorf("tokenizer.json: %w", err)
+		}
 		scores, err := scores(tok, &file, pieces, kinds)
 		if err != nil {
 			return fmt.Errorf("tokenizer.json: %w", err)
@@ -266,6 +273,44 @@ func preName(file *tokenizerFile, prefixSpace bool) (string, error) {
 		return name, nil
 	}
 	return "", fmt.Errorf("pre_tokenizer: the pattern %q has no name in llama.cpp; known are those of GPT-2, Llama 3, Qwen 2 and SmolLM", strings.Join(parts, " "))
+}
+
+// noteSentencePiece says what llama.cpp does otherwise than a tokenizer of SentencePiece's form: it writes spaces as "▁", puts
+// one in front of a text and behind every special token, and that is all. A pre-tokenizer that it has no equal of is an error.
+func (e *exporter) noteSentencePiece(file *tokenizerFile) error {
+	note := func(format string, args ...any) { e.notes = append(e.notes, fmt.Sprintf(format, args...)) }
+	normalizers := file.Normalizer.flat()
+	for _, n := range normalizers {
+		known := n.Type == "Prepend" && n.Prepend == "▁" || n.Type == "Replace" && n.Pattern.String == " " && n.Content == "▁"
+		if !known {
+			note("llama.cpp does not apply the tokenizer's normalizer %s", n.Type)
+		}
+	}
+	for _, a := range file.AddedTokens {
+		if a.Normalized && len(normalizers) > 0 {
+			note("%q in a text is looked for after the normalizer, in llama.cpp before it", a.Content)
+			break
+		}
+	}
+	for _, s := range file.PreTokenizer.flat() {
+		if s.Type != "Metaspace" {
+			return fmt.Errorf("pre_tokenizer: %s has no equal in llama.cpp", s.Type)
+		}
+		if s.PrependScheme == "first" {
+			note("llama.cpp puts a space also behind special tokens, and in front of texts that begin with one")
+		} else if prefixSpace(file) {
+			note("llama.cpp puts a space also in front of texts that begin with one")
+		}
+		if s.Split == nil || *s.Split {
+			for _, m := range file.Model.Merges {
+				if strings.HasPrefix(m[1], "▁") {
+					note("llama.cpp also merges over spaces, as in %q", m[0]+m[1])
+					break
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // noteIgnoredMerges looks for words that llama.cpp would give other ids: under the name of Llama 3's pattern it takes a word
