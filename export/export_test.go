@@ -116,10 +116,22 @@ func (s stored) row(r int) []float32 {
 // exported writes a model with a small tokenizer and reads the file again.
 func exported(t *testing.T, config string, opt Options) (*model.Model, file, []string) {
 	t.Helper()
+	return exportedWith(t, config, trained(t), opt)
+}
+
+// trained is a small tokenizer.json.
+func trained(t *testing.T) []byte {
+	t.Helper()
 	tok, err := tokenizer.Train(slices.Values([]string{"a river and a lamp"}), tokenizer.TrainOptions{VocabSize: 270, Special: []string{"<|endoftext|>"}})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return tok
+}
+
+// exportedWith is exported with a tokenizer of one's own.
+func exportedWith(t *testing.T, config string, tok []byte, opt Options) (*model.Model, file, []string) {
+	t.Helper()
 	cfg, err := model.ParseConfig([]byte(config))
 	if err != nil {
 		t.Fatal(err)
@@ -377,6 +389,16 @@ func TestIgnoredMerges(t *testing.T) {
 		}
 		if c.notes > 0 && !strings.Contains(e.notes[0], "one of 1 pieces") {
 			t.Error(e.notes[0])
+		}
+	}
+}
+
+func TestAddedTokensThatStripAreNoted(t *testing.T) {
+	for field, want := range map[string]int{"lstrip": 1, "rstrip": 1, "single_word": 1, "x": 0} {
+		tok := strings.Replace(string(trained(t)), `"`+field+`": false`, `"`+field+`": true`, 1)
+		_, _, notes := exportedWith(t, llamaConfig, []byte(tok), Options{})
+		if len(notes) != want || want > 0 && !strings.Contains(notes[0], `"<|endoftext|>"`) {
+			t.Errorf("%s: notes %q", field, notes)
 		}
 	}
 }

@@ -28,6 +28,9 @@ type tokenizerFile struct {
 		ID         int32  `json:"id"`
 		Content    string `json:"content"`
 		Normalized bool   `json:"normalized"`
+		LStrip     bool   `json:"lstrip"`
+		RStrip     bool   `json:"rstrip"`
+		SingleWord bool   `json:"single_word"`
 	} `json:"added_tokens"`
 	Normalizer   step `json:"normalizer"`
 	PreTokenizer step `json:"pre_tokenizer"`
@@ -100,6 +103,12 @@ func (e *exporter) vocabulary(dir string) error {
 	var file tokenizerFile
 	if err := json.Unmarshal(text, &file); err != nil {
 		return fmt.Errorf("tokenizer.json: %w", err)
+	}
+	for _, a := range file.AddedTokens {
+		if a.LStrip || a.RStrip || a.SingleWord {
+			e.notes = append(e.notes, fmt.Sprintf("llama.cpp does not look at what stands around %q: lstrip, rstrip and single_word are not in the file", a.Content))
+			break
+		}
 	}
 	pieces, kinds := e.pieces(tok, &file)
 	if tok.ByteLevel() {
