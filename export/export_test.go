@@ -222,6 +222,18 @@ func TestLayoutOfLlama(t *testing.T) {
 	}
 }
 
+// llama.cpp knows the ends of turns of some models by their text; others it has to be told.
+func TestEndIDs(t *testing.T) {
+	for eos, want := range map[string][2]any{
+		"0": {uint32(0), nil}, "[0, 5]": {uint32(0), uint32(5)}, "[5, 7]": {uint32(0), uint32(5)}, "null": {uint32(0), nil},
+	} {
+		_, f, _ := exported(t, strings.Replace(llamaConfig, `"eos_token_id":0`, `"eos_token_id":`+eos, 1), Options{})
+		if got := [2]any{f.metadata["tokenizer.ggml.eos_token_id"], f.metadata["tokenizer.ggml.eot_token_id"]}; got != want {
+			t.Errorf("%s: %v, want %v", eos, got, want)
+		}
+	}
+}
+
 func TestLayoutOfGPT2(t *testing.T) {
 	m, f, notes := exported(t, gpt2Config, Options{Type: BF16})
 	w := params(m)

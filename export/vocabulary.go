@@ -186,22 +186,28 @@ func isByte(piece string) bool {
 	return n == 1 && err == nil && len(piece) == 6
 }
 
-// special writes the ids with a meaning.
+// special writes the ids with a meaning. llama.cpp stops at two of them: the end of a text and the end of a turn.
 func (e *exporter) special(tok *tokenizer.Tokenizer) {
-	id := func(key string, id int32, known bool, config []int32) bool {
-		if !known && len(config) > 0 {
-			id, known = config[0], true
-		}
-		if known {
-			e.set("tokenizer.ggml."+key, uint32(id))
-		}
-		return known
+	begins, ends := slices.Clone(e.cfg.BOS), slices.Clone(e.cfg.EOS)
+	if id, ok := tok.BOS(); ok {
+		begins = slices.Insert(begins, 0, id)
 	}
-	bos, ok := tok.BOS()
-	id("bos_token_id", bos, ok, e.cfg.BOS)
-	eos, ok := tok.EOS()
-	if !id("eos_token_id", eos, ok, e.cfg.EOS) {
+	if id, ok := tok.EOS(); ok {
+		ends = slices.Insert(ends, 0, id)
+	}
+	if id, ok := tok.EndOfTurn(); ok {
+		ends = slices.Insert(ends, min(1, len(ends)), id)
+	}
+	if len(begins) > 0 {
+		e.set("tokenizer.ggml.bos_token_id", uint32(begins[0]))
+	}
+	if len(ends) > 0 {
+		e.set("tokenizer.ggml.eos_token_id", uint32(ends[0]))
+	} else {
 		e.notes = append(e.notes, "neither tokenizer nor config.json names an end id; llama.cpp will assume one of its own")
+	}
+	if i := slices.IndexFunc(ends, func(id int32) bool { return id != ends[0] }); i > 0 {
+		e.set("tokenizer.ggml.eot_token_id", uint32(ends[i]))
 	}
 	e.set("tokenizer.ggml.add_bos_token", tok.AddsBOS())
 	e.set("tokenizer.ggml.add_eos_token", false)
