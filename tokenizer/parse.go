@@ -3,6 +3,7 @@ package tokenizer
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"unicode"
@@ -112,6 +113,9 @@ func (t *Tokenizer) parse(data []byte, prefixSpace *bool) error {
 		PostProcessor json.RawMessage `json:"post_processor"`
 		Decoder       json.RawMessage `json:"decoder"`
 		Model         json.RawMessage `json:"model"`
+	}
+	if bytes.HasPrefix(data, []byte("version https://git-lfs")) {
+		return errors.New("this is a Git LFS pointer, not the tokenizer itself; fetch it with: git lfs pull")
 	}
 	if err := checkDepth(data); err != nil {
 		return err

@@ -120,6 +120,7 @@ func TestParseMemory(t *testing.T) {
 		"one normalizer often": file(ab, "", "", `, "normalizer": {"type": "Sequence", "normalizers": [`+entry(`{"type":"Strip"}`, n)+`]}`),
 		"regexes":              file(ab, "", "", `, "decoder": {"type": "Sequence", "decoders": [`+entry(`{"type":"Replace","pattern":{"Regex":"(?i:\\p{L}|%x)"},"content":""}`, n)+`]}`),
 		"one regex":            file(ab, "", "", `, "pre_tokenizer": {"type": "Split", "behavior": "Isolated", "pattern": {"Regex": "`+strings.Repeat(`(?i:[^\\p{L}k])`, 1000)+`"}}`),
+		"rewritten regex":      file(ab, "", "", `, "pre_tokenizer": {"type": "Split", "behavior": "Isolated", "pattern": {"Regex": "`+strings.Repeat(`\\b`, 45)+`"}}`),
 		"template":             file(ab, "", "", `, "post_processor": {"type": "TemplateProcessing", "special_tokens": {"a": {"id": "a", "ids": [`+entry("0", n/2)+`]}}, "single": [`+entry(`{"SpecialToken":{"id":"a"}}`, n/2)+`]}`),
 		"decoders":             file(ab, "", "", `, "decoder": {"type": "Sequence", "decoders": [`+entry(`{"type":"Fuse"}`, n)+`]}`),
 	} {

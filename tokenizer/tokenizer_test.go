@@ -348,6 +348,12 @@ func TestLoad(t *testing.T) {
 		t.Errorf("no file: %v", err)
 	}
 	path := filepath.Join(dir, "tokenizer.json")
+	if err := os.WriteFile(path, []byte("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(dir); err == nil || !strings.Contains(err.Error(), "tokenizer.json: this is a Git LFS pointer") || !strings.Contains(err.Error(), "git lfs pull") {
+		t.Errorf("a pointer: %v", err)
+	}
 	for name, data := range map[string]string{"tokenizer.json": string(marshal(t, sentencePieceSpec())), "tokenizer_config.json": `{"eos_token": "<unk>"}`} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(data), 0o600); err != nil {
 			t.Fatal(err)
