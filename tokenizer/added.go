@@ -94,7 +94,7 @@ func (s *addedSet) split(text string, emit func(part string, id int32, first boo
 			if tok == nil {
 				break
 			}
-			from = end
+			from = end // what a token strips behind it may begin another one all the same
 			if tok.SingleWord && (endsInWord(text[:start]) || beginsWithWord(text[end:])) {
 				continue
 			}
@@ -108,7 +108,7 @@ func (s *addedSet) split(text string, emit func(part string, id int32, first boo
 				emit(text[done:start], -1, done == 0)
 			}
 			emit(text[start:end], tok.ID, start == 0)
-			done, from = end, end
+			done = end
 		}
 	}
 	if done < len(text) {

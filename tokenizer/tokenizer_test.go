@@ -260,6 +260,7 @@ func TestAddedTokens(t *testing.T) {
 		add(272, "[W]", "single_word")
 		add(273, "[N]", "normalized")
 		add(274, "[L][R]", "")
+		add(275, " x", "")
 	})
 	const a, b, sp = 260, 261, 3 + ' '
 	for text, want := range map[string][]int32{
@@ -267,6 +268,7 @@ func TestAddedTokens(t *testing.T) {
 		"a [R] b":       {a, sp, 271, b},
 		"a [L][R] b":    {a, sp, 274, sp, b}, // the longest
 		"[R]  [L]":      {271, 270},
+		"[R]  xa":       {271, 275, a}, // the second space belongs to both (ids of @huggingface/tokenizers 0.2.0)
 		"a[W]":          {a, 3 + '[', 3 + 'w', 3 + ']'},
 		"[W] [W].":      {272, sp, 272, 3 + '.'},
 		"[n][N]":        {273, 273}, // found after the normalizer
