@@ -354,6 +354,16 @@ func TestIndex(t *testing.T) {
 	if !strings.HasPrefix(string(text), "{\n  \"metadata\": {\n    \"total_size\": 1264\n  },\n  \"weight_map\": {\n    "+first) {
 		t.Errorf("index begins with %.150s", text)
 	}
+	here := strings.ReplaceAll(string(text), `"model-`, `"./model-`)
+	if err := os.WriteFile(index, []byte(here), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	base := mustLoad(t, dir)
+	again := filepath.Join(t.TempDir(), "again")
+	if err := SaveModel(again, base.Model, SaveOptions{SourceDir: dir}); err != nil {
+		t.Fatal(err)
+	}
+	wantSame(t, contents(t, again), contents(t, dir))
 	for _, c := range []struct{ from, to, want string }{
 		{first, `"lm_head.weight": "../model.safetensors"`, "leaves the model's directory"},
 		{first, `"lm_head.weight": "/etc/passwd"`, "leaves the model's directory"},

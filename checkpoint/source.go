@@ -129,6 +129,7 @@ func parseIndex(text []byte) (map[string]string, error) {
 			if _, dup := layout[name]; dup {
 				return fmt.Errorf("weight_map: %s is listed twice", quote(name))
 			}
+			shard = strings.TrimPrefix(shard, "./")
 			if !fs.ValidPath(shard) || shard == "." || strings.ContainsAny(shard, `\:`) || !filepath.IsLocal(filepath.FromSlash(shard)) {
 				return fmt.Errorf("weight_map: %s: the path %s leaves the model's directory", quote(name), quote(shard))
 			}
