@@ -153,24 +153,22 @@ func (e *exporter) vocabulary(dir string) error {
 
 // pieces lists the vocabulary with the kind of every token; rows of the embedding that no token has are unused.
 func (e *exporter) pieces(tok *tokenizer.Tokenizer, file *tokenizerFile) ([]string, []int32) {
-	added := map[int32]string{}
+	added := map[int32]bool{}
 	for _, a := range file.AddedTokens {
-		added[a.ID] = a.Content
+		added[a.ID] = true
 	}
 	pieces, kinds := make([]string, e.cfg.VocabSize), make([]int32, e.cfg.VocabSize)
 	for id := range int32(e.cfg.VocabSize) {
-		piece := tok.Piece(id)
-		content, isAdded := added[id]
-		kind := int32(normalToken)
+		piece, kind := tok.Piece(id), int32(normalToken)
 		switch {
-		case piece == "" && !isAdded:
+		case piece == "":
 			piece, kind = fmt.Sprintf("[PAD%d]", id), unusedToken
 		case !tok.ByteLevel() && piece == file.Model.UnkToken:
 			kind = unknownToken
 		case tok.IsSpecial(id):
-			piece, kind = content, controlToken
-		case isAdded:
-			piece, kind = content, userToken
+			kind = controlToken
+		case added[id]:
+			kind = userToken
 		case !tok.ByteLevel() && isByte(piece):
 			kind = byteToken
 		}

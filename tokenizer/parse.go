@@ -25,7 +25,7 @@ func parseWith(tokenizerJSON, configJSON []byte, configName string) (*Tokenizer,
 			return nil, fmt.Errorf("%s: %w", configName, err)
 		}
 	}
-	if err := t.parse(tokenizerJSON, config.AddPrefixSpace); err != nil {
+	if err := t.parse(tokenizerJSON, config); err != nil {
 		return nil, fmt.Errorf("tokenizer.json: %w", err)
 	}
 	if err := t.parseConfig(config); err != nil {
@@ -105,7 +105,7 @@ func unsupported(typ, known string) error {
 	return fmt.Errorf("type %q is not supported; known are %s", typ, known)
 }
 
-func (t *Tokenizer) parse(data []byte, prefixSpace *bool) error {
+func (t *Tokenizer) parse(data []byte, config tokenizerConfig) error {
 	var file struct {
 		AddedTokens   []addedToken    `json:"added_tokens"`
 		Normalizer    json.RawMessage `json:"normalizer"`
@@ -128,7 +128,7 @@ func (t *Tokenizer) parse(data []byte, prefixSpace *bool) error {
 		return fmt.Errorf("normalizer: %w", err)
 	}
 	t.normalizer, t.inside.normalizer = norm.steps, norm.inside
-	pre := preParser{prefixSpace: prefixSpace}
+	pre := preParser{prefixSpace: config.AddPrefixSpace}
 	if err := pre.parse(file.PreTokenizer); err != nil {
 		return fmt.Errorf("pre_tokenizer: %w", err)
 	}
@@ -136,7 +136,7 @@ func (t *Tokenizer) parse(data []byte, prefixSpace *bool) error {
 	if err := t.parseModel(file.Model, pre.byteLevel, file.AddedTokens); err != nil {
 		return fmt.Errorf("model: %w", err)
 	}
-	if err := t.parseAdded(file.AddedTokens); err != nil {
+	if err := t.parseAdded(t.withNamed(file.AddedTokens, config)); err != nil {
 		return fmt.Errorf("added_tokens: %w", err)
 	}
 	if err := t.parsePost(file.PostProcessor); err != nil {

@@ -111,11 +111,50 @@ var (
 type tokenizerConfig struct {
 	BOS            json.RawMessage            `json:"bos_token"`
 	EOS            json.RawMessage            `json:"eos_token"`
+	Unk            json.RawMessage            `json:"unk_token"`
+	Sep            json.RawMessage            `json:"sep_token"`
+	Pad            json.RawMessage            `json:"pad_token"`
+	Cls            json.RawMessage            `json:"cls_token"`
+	Mask           json.RawMessage            `json:"mask_token"`
+	Special        []json.RawMessage          `json:"additional_special_tokens"`
+	Added          map[string]json.RawMessage `json:"added_tokens_decoder"`
 	AddBOS         *bool                      `json:"add_bos_token"`
 	AddEOS         *bool                      `json:"add_eos_token"`
 	AddPrefixSpace *bool                      `json:"add_prefix_space"`
-	Special        []json.RawMessage          `json:"additional_special_tokens"`
-	Added          map[string]json.RawMessage `json:"added_tokens_decoder"`
+}
+
+// withNamed completes the added tokens by those that the configuration names, as transformers does: a token of the vocabulary
+// becomes one, and those with a role are special. What is in no list is left to checkAdded.
+func (t *Tokenizer) withNamed(added []addedToken, c tokenizerConfig) []addedToken {
+	place := map[string]int{}
+	for i, a := range added {
+		place[a.Content] = i
+	}
+	name := func(raw json.RawMessage, special bool) {
+		var a addedToken
+		content, err := tokenText(raw)
+		if err != nil || content == "" { // parseConfig complains
+			return
+		}
+		if raw[0] == '{' && json.Unmarshal(raw, &a) != nil {
+			a = addedToken{}
+		}
+		special = special || a.Special
+		if i, ok := place[content]; ok {
+			added[i].Special = added[i].Special || special
+		} else if id, ok := t.ids[content]; ok {
+			a.ID, a.Content, a.Special = id, content, special
+			place[content] = len(added)
+			added = append(added, a)
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(c.Added)) {
+		name(c.Added[id], false)
+	}
+	for _, raw := range append([]json.RawMessage{c.BOS, c.EOS, c.Unk, c.Sep, c.Pad, c.Cls, c.Mask}, c.Special...) {
+		name(raw, true)
+	}
+	return added
 }
 
 // withSpecialTokensMap puts the special tokens of a special_tokens_map.json into a tokenizer_config.json (either may be
@@ -244,7 +283,10 @@ func (t *Tokenizer) configToken(field string, raw json.RawMessage, names []strin
 
 // tokenText reads a token of the configuration: a string, {"content": string}, or null for none, which is "".
 func tokenText(raw json.RawMessage) (content string, err error) {
-	if len(raw) > 0 && raw[0] == '{' {
+	if len(raw) == 0 {
+		return "", nil
+	}
+	if raw[0] == '{' {
 		var c struct{ Content string }
 		err = json.Unmarshal(raw, &c)
 		return c.Content, err

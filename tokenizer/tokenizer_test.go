@@ -281,6 +281,31 @@ func TestAddedTokens(t *testing.T) {
 	}
 }
 
+// transformers makes special tokens of those with a role in tokenizer_config.json, also where tokenizer.json has them in the
+// vocabulary alone or without "special".
+func TestTokensNamedByTheConfig(t *testing.T) {
+	spec := sentencePieceSpec()
+	spec["added_tokens"] = spec["added_tokens"].([]object)[:2]
+	spec["added_tokens"].([]object)[1]["special"] = false
+	const a = 260
+	text := "a</s><s>bc"
+	for config, want := range map[string][]int32{
+		``: {263, 3 + '<', 3 + '/', 3 + 's', 3 + '>', 1, 259, 267},
+		`{"bos_token": "<s>", "eos_token": "</s>"}`:                                  {263, 2, 1, 259, 267},
+		`{"added_tokens_decoder": {"2": {"content": "</s>", "special": true}}}`:      {263, 2, 1, 259, 267},
+		`{"additional_special_tokens": [{"content": "bc", "lstrip": true}, "</s>"]}`: {263, 2, 1, 267},
+	} {
+		tok := parse(t, marshal(t, spec), []byte(config))
+		got := tok.Encode(text, false)
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", config, got, want)
+		}
+		if named := strings.Contains(config, `"<s>"`); tok.IsSpecial(1) != named || tok.IsSpecial(2) != (config != "") || tok.IsSpecial(a) {
+			t.Errorf("%s: special %v %v", config, tok.IsSpecial(1), tok.IsSpecial(2))
+		}
+	}
+}
+
 func TestEncodeCompletion(t *testing.T) {
 	bytes, sentence := byteLevel(t), sentencePiece(t, nil)
 	p, c := bytes.EncodeCompletion("the cat \n", "\n sat ")
