@@ -138,8 +138,11 @@ func orderedValue(d *json.Decoder) (jinja.Value, error) {
 // want it.
 type chat struct {
 	source    string
+	withTools string                 // the template for conversations with tools, where it is another one
 	variables map[string]jinja.Value // the special tokens by specialNames
 	template  *jinja.Template
+	toolUse   *jinja.Template // of withTools
+	toolErr   error
 	err       error
 	ending    string // what follows the text of a last assistant turn
 }
@@ -148,7 +151,7 @@ type chat struct {
 var specialNames = []string{"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"}
 
 // parseChat finds the template: a file of its own (nil if there is none) goes before tokenizer_config.json, where it is a
-// text or a list of named ones, of which "default" is taken.
+// text or a list of named ones, of which "default" is taken, or "tool_use" for a conversation with tools.
 func (t *Tokenizer) parseChat(config, file []byte) error {
 	var c map[string]json.RawMessage
 	if len(config) > 0 {
@@ -166,7 +169,7 @@ func (t *Tokenizer) parseChat(config, file []byte) error {
 			t.chat.variables[name] = jinja.NewString(added.Content)
 		}
 	}
-	t.chat.source = string(file)
+	t.chat.source, t.chat.withTools = string(file), ""
 	if raw := c["chat_template"]; file == nil && !isNull(raw) {
 		var named []struct{ Name, Template string }
 		if json.Unmarshal(raw, &t.chat.source) == nil {
@@ -176,8 +179,11 @@ func (t *Tokenizer) parseChat(config, file []byte) error {
 			return errors.New("chat_template: want a text, or a list of {name, template}")
 		}
 		for _, n := range named {
-			if n.Name == "default" {
+			switch n.Name {
+			case "default":
 				t.chat.source = n.Template
+			case "tool_use":
+				t.chat.withTools = n.Template
 			}
 		}
 	}
@@ -193,6 +199,9 @@ func (t *Tokenizer) compile() error {
 			return
 		}
 		c.template, c.err = jinja.Compile(c.source)
+		if c.withTools != "" {
+			c.toolUse, c.toolErr = jinja.Compile(c.withTools)
+		}
 		if c.err == nil {
 			c.err = t.probeEnding()
 		}
@@ -254,9 +263,14 @@ func (t *Tokenizer) render(c Conversation, n int, header bool) (text string, err
 			messages[i].AsDict().Set("content", jinja.NewString(m.Content))
 		}
 	}
-	tools := c.tools
+	template, tools := t.chat.template, c.tools
 	if tools.IsUndefined() {
 		tools = jinja.None()
+	} else if t.chat.withTools != "" {
+		if t.chat.toolErr != nil {
+			return "", fmt.Errorf("tool_use: %w", t.chat.toolErr)
+		}
+		template = t.chat.toolUse
 	}
 	variables := map[string]jinja.Value{
 		"messages": jinja.NewList(messages), "add_generation_prompt": jinja.NewBool(header),
@@ -267,7 +281,7 @@ func (t *Tokenizer) render(c Conversation, n int, header bool) (text string, err
 	for name, v := range t.chat.variables {
 		variables[name] = v
 	}
-	return t.chat.template.RenderValues(variables)
+	return template.RenderValues(variables)
 }
 
 // RenderChat writes a conversation as text; header asks for the beginning of an assistant's turn behind it, which is what a

@@ -126,6 +126,33 @@ func TestTurnsRefuses(t *testing.T) {
 	}
 }
 
+// transformers takes the template named tool_use for a conversation that comes with tools.
+func TestToolUse(t *testing.T) {
+	const body = "{% for m in messages %}{{ m.content }};{% endfor %}"
+	for _, c := range []struct{ config, tools, want string }{
+		{`[{"name": "default", "template": "D` + body + `"}, {"name": "tool_use", "template": "T{{ tools | length }}` + body + `"}]`, `[{}]`, "T1a;"},
+		{`[{"name": "default", "template": "D` + body + `"}, {"name": "tool_use", "template": "T` + body + `"}]`, `null`, "Da;"},
+		{`[{"name": "default", "template": "D` + body + `"}, {"name": "other", "template": "T` + body + `"}]`, `[{}]`, "Da;"},
+		{`[{"name": "default", "template": "D` + body + `"}, {"name": "tool_use", "template": "{% if %}"}]`, `null`, "Da;"},
+		{`[{"name": "default", "template": "D` + body + `"}, {"name": "tool_use", "template": "{% if %}"}]`, `[{}]`, "error"},
+		{`"D` + body + `"`, `[{}]`, "Da;"},
+	} {
+		tok := parse(t, marshal(t, sentencePieceSpec()), []byte(`{"chat_template": `+c.config+`}`))
+		talk, err := ParseConversation([]byte(`[{"role": "user", "content": "a"}]`), []byte(c.tools))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := tok.RenderChat(talk, false)
+		if c.want == "error" {
+			if err == nil || !strings.Contains(err.Error(), "tool_use: ") {
+				t.Errorf("%s: %q %v", c.config, got, err)
+			}
+		} else if err != nil || got != c.want {
+			t.Errorf("%s with tools %s: %q %v, want %q", c.config, c.tools, got, err, c.want)
+		}
+	}
+}
+
 func TestEndOfTurn(t *testing.T) {
 	g := readChatGoldens(t)
 	for name, want := range map[string]string{"chatml": "<|im_end|>", "headers": "<|eot_id|>", "brackets": "</s>", "thinking": "<|im_end|>", "blocks": "</s>"} {
