@@ -301,6 +301,11 @@ func TestQ8(t *testing.T) {
 	if p, err := appendQ8(nil, make([]float32, 32)); err != nil || !bytes.Equal(p, make([]byte, 34)) {
 		t.Errorf("zeros: %v %v", p, err)
 	}
+	tiny := make([]float32, 32)
+	tiny[1], tiny[2] = 1e-40, -1e-38 // below any scale that float16 has
+	if p, err := appendQ8(nil, tiny); err != nil || !bytes.Equal(p, make([]byte, 34)) {
+		t.Errorf("tiny weights: %v %v", p, err)
+	}
 }
 
 // stories260K has SentencePiece's form of a tokenizer.

@@ -230,12 +230,12 @@ func appendQ8(p []byte, x []float32) ([]byte, error) {
 		top = max(top, float32(math.Abs(float64(v))))
 	}
 	d := top / 127
-	inverse := float32(0)
-	if d > 0 {
-		inverse = 1 / d
-	}
 	var half [1]uint16
 	asm.F16FromF32(half[:], []float32{d})
+	inverse := float32(0)
+	if half[0] != 0 { // otherwise all is zero, and 1/d may be infinite
+		inverse = 1 / d
+	}
 	if half[0]&0x7c00 == 0x7c00 {
 		return nil, fmt.Errorf("%g is too large for %s; use f32", top, Q8_0)
 	}
