@@ -34,7 +34,8 @@ type Loaded struct {
 //
 // Every parameter that the config implies must be there with its shape, and nothing else may be: only the buffers that old
 // versions of transformers stored and a tied lm_head.weight that equals the embedding are passed over; it may also stand in
-// place of the embedding. A weight that is not finite is an error. Names may lack the prefix "model." or "transformer.", as in files of a bare decoder.
+// place of the embedding. A weight that is not finite is an error. Names may lack the prefix "model." or "transformer.", as in
+// files of a bare decoder.
 func Load(dir string) (*Loaded, error) {
 	src, outline, config, err := openDir(dir)
 	if err != nil {
