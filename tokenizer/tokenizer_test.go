@@ -245,6 +245,22 @@ func TestUnknownAndIgnoreMerges(t *testing.T) {
 	}
 }
 
+// Where every byte has an id nothing is unknown, and the reference does not mind an unk_token that is no piece.
+func TestUnkTokenThatIsNeverNeeded(t *testing.T) {
+	tok := sentencePiece(t, func(s object) { s["model"].(object)["unk_token"] = "<none>" })
+	if got := tok.Encode("é", false); !slices.Equal(got, []int32{259, 3 + 0xC3, 3 + 0xA9}) {
+		t.Errorf("fallback: %v", got)
+	}
+	data, err := Train(slices.Values([]string{"a b a b"}), TrainOptions{VocabSize: 258})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tok = parse(t, []byte(strings.Replace(string(data), `"unk_token": null`, `"unk_token": "<none>"`, 1)), nil)
+	if got := tok.Decode(tok.Encode("é", false), false); got != "é" {
+		t.Errorf("byte-level: %q", got)
+	}
+}
+
 func TestAddedTokens(t *testing.T) {
 	tok := sentencePiece(t, func(s object) {
 		s["normalizer"] = object{"type": "Lowercase"}

@@ -3,6 +3,7 @@ package tokenizer
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -79,13 +80,6 @@ func (t *Tokenizer) parseModel(raw json.RawMessage, byteLevel bool, added []adde
 	}
 	m := &bpe{byteLevel: byteLevel, ignoreMerges: c.IgnoreMerges, fuseUnk: c.FuseUnk, unk: -1}
 	t.model = m
-	if c.UnkToken != nil {
-		id, ok := t.ids[*c.UnkToken]
-		if !ok {
-			return fmt.Errorf("unk_token %q is not in vocab", *c.UnkToken)
-		}
-		m.unk = id
-	}
 	m.fallback = c.ByteFallback
 	for b := range 256 {
 		piece := fmt.Sprintf("<0x%02X>", b)
@@ -100,6 +94,14 @@ func (t *Tokenizer) parseModel(raw json.RawMessage, byteLevel bool, added []adde
 			}
 		}
 		m.bytes[b] = id
+	}
+	if c.UnkToken != nil {
+		id, ok := t.ids[*c.UnkToken]
+		if ok {
+			m.unk = id
+		} else if !byteLevel && !m.fallback || slices.Contains(m.bytes[:], -1) { // otherwise nothing is unknown
+			return fmt.Errorf("unk_token %q is not in vocab", *c.UnkToken)
+		}
 	}
 	pairs, result := make([]uint64, len(c.Merges)), make([]int32, len(c.Merges))
 	for i, merge := range c.Merges {
