@@ -132,6 +132,9 @@ func (t *Tokenizer) parse(data []byte, config tokenizerConfig) error {
 	if err := pre.parse(file.PreTokenizer); err != nil {
 		return fmt.Errorf("pre_tokenizer: %w", err)
 	}
+	if pre.spelt {
+		pre.add(unspell)
+	}
 	t.pre, t.inside.pre, t.prefixSpace = pre.steps, pre.inside, pre.prefixed
 	if err := t.parseModel(file.Model, pre.byteLevel, file.AddedTokens); err != nil {
 		return fmt.Errorf("model: %w", err)
@@ -269,7 +272,8 @@ const maxPreSteps = 12
 // preParser gathers the steps of the pre-tokenizer.
 type preParser struct {
 	steps, inside preTokenizer // inside: for what goes on with a text
-	byteLevel     bool         // ByteLevel has been read: nothing may follow
+	byteLevel     bool         // ByteLevel has been read
+	spelt         bool         // and other steps follow it
 	prefixed      bool         // with add_prefix_space
 	prefixSpace   *bool        // add_prefix_space of tokenizer_config.json, which goes before that of a ByteLevel by itself
 }
@@ -283,8 +287,14 @@ func (p *preParser) parse(raw json.RawMessage) error {
 	if typ == "" || err != nil {
 		return err
 	}
-	if p.byteLevel {
-		return fmt.Errorf("%s behind ByteLevel is not supported: ByteLevel must be the last", typ)
+	if p.byteLevel && typ != "Sequence" {
+		if typ != "Split" && typ != "Digits" && typ != "Punctuation" {
+			return fmt.Errorf("%s behind ByteLevel is not supported: only Split, Digits and Punctuation are", typ)
+		}
+		if !p.spelt { // what follows sees the characters that stand for bytes
+			p.spelt = true
+			p.add(spell)
+		}
 	}
 	switch typ {
 	case "Sequence":

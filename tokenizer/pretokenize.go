@@ -178,6 +178,21 @@ func prefixSpace(text string, first bool, emit func(string, bool)) {
 	emit(text, first)
 }
 
+// spell writes every byte of a part as the character that stands for it, and unspell undoes it: what a tokenizer does between
+// its ByteLevel and the model.
+func spell(text string, first bool, emit func(part string, first bool)) {
+	var b strings.Builder
+	for i := range len(text) {
+		b.WriteRune(byteRune[text[i]])
+	}
+	emit(b.String(), first)
+}
+
+func unspell(text string, first bool, emit func(part string, first bool)) {
+	b, _ := bytesOf(text) // every character is one of spell's
+	emit(string(b), first)
+}
+
 // metaspace writes spaces as the replacement, puts one in front (scheme: always, first, never) and cuts before each.
 func metaspace(replacement, scheme string, split bool) preStep {
 	return func(text string, first bool, emit func(string, bool)) {

@@ -27,8 +27,8 @@ func TestRefuses(t *testing.T) {
 		`pre_tokenizer: type "Whitespace"`:           one("pre_tokenizer", object{"type": "Whitespace"}),
 		`pre_tokenizer: Split: behavior "Odd"`:       one("pre_tokenizer", object{"type": "Split", "pattern": object{"String": " "}, "behavior": "Odd"}),
 		`pre_tokenizer: Split: regex "(a"`:           one("pre_tokenizer", object{"type": "Split", "pattern": object{"Regex": "(a"}, "behavior": "Isolated"}),
-		`pre_tokenizer: pretokenizers[1]: Digits behind ByteLevel`: one("pre_tokenizer", object{"type": "Sequence", "pretokenizers": []object{
-			{"type": "ByteLevel"}, {"type": "Digits", "individual_digits": true}}}),
+		`pre_tokenizer: pretokenizers[1]: Metaspace behind ByteLevel`: one("pre_tokenizer", object{"type": "Sequence", "pretokenizers": []object{
+			{"type": "ByteLevel"}, {"type": "Metaspace", "replacement": "▁"}}}),
 		`pre_tokenizer: Metaspace: prepend_scheme "odd"`:  one("pre_tokenizer", object{"type": "Metaspace", "replacement": "▁", "prepend_scheme": "odd"}),
 		`post_processor: type "BertProcessing"`:           one("post_processor", object{"type": "BertProcessing"}),
 		`post_processor: TemplateProcessing: single: the`: one("post_processor", object{"type": "TemplateProcessing", "single": []object{}}),

@@ -245,6 +245,29 @@ func TestUnknownAndIgnoreMerges(t *testing.T) {
 	}
 }
 
+// Falcon 3's steps. Those behind ByteLevel see the characters that stand for bytes, of which ² is a number. Ids with GPT-2's
+// vocabulary equal those of tokenizers 0.22.2 for 423 texts.
+func TestStepsBehindByteLevel(t *testing.T) {
+	data, err := Train(slices.Values([]string{"a"}), TrainOptions{VocabSize: 257})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file object
+	if err := json.Unmarshal(data, &file); err != nil {
+		t.Fatal(err)
+	}
+	file["pre_tokenizer"] = object{"type": "Sequence", "pretokenizers": []object{
+		{"type": "Punctuation", "behavior": "Contiguous"}, {"type": "ByteLevel", "add_prefix_space": false},
+		{"type": "Digits", "individual_digits": false}, {"type": "Split", "pattern": object{"Regex": "[0-9][0-9][0-9]"}, "behavior": "Isolated"},
+	}}
+	tok := parse(t, marshal(t, file), nil)
+	var got []string
+	tok.pre.each("x12345, é²", true, func(word string) { got = append(got, word) })
+	if want := []string{"x", "123", "45", ",", " é", "\xC2", "\xB2"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 // Where every byte has an id nothing is unknown, and the reference does not mind an unk_token that is no piece.
 func TestUnkTokenThatIsNeverNeeded(t *testing.T) {
 	tok := sentencePiece(t, func(s object) { s["model"].(object)["unk_token"] = "<none>" })
