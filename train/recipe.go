@@ -82,7 +82,7 @@ func DefaultRecipe() Recipe {
 	return Recipe{
 		Loss: "replay", Config: optim.DefaultConfig(optim.MoClip), LR: 1e-3, Schedule: "cosine", WarmupRatio: 0.1,
 		Epochs: 2, GlobalBatchSize: 8, MicroBatchSize: 8, Seed: 1,
-		Tail: "sampled", Proposal: "uniform", ReplayMix: 0.25,
+		Tail: "sampled", Proposal: "frequency", ReplayMix: 0.25,
 		Save: SavePlan{KeepLast: 2},
 	}
 }

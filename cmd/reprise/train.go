@@ -45,7 +45,7 @@ type recipeFlags struct {
 
 	Tail      *string  `group:"Recipe" help:"sampled (default), or none for the paper's bare loss."`
 	TailN     *int     `group:"Recipe" help:"Draws of the tail per sequence; 0: max(128, V/64)."`
-	Proposal  *string  `group:"Recipe" help:"Where the tail is drawn from: uniform (default) or frequency."`
+	Proposal  *string  `group:"Recipe" help:"Where the tail is drawn from: frequency (default: the ids that the record has as gold, the more often the likelier) or uniform."`
 	Mix       *string  `group:"Recipe" help:"Record (with --loss full also text) of general text to mix into every batch." placeholder:"FILE"`
 	ReplayMix *float64 `group:"Recipe" help:"Share of a batch that comes from --mix (0.25)."`
 
