@@ -33,20 +33,21 @@ const awkward = `{"architectures":["LlamaForCausalLM"],"model_type":"llama","voc
 // tokenizer, packing, forward and backward passes, losses, random draws, schedule and optimizer all stand behind it.
 func TestTrainingHasTheSameBitsEverywhere(t *testing.T) {
 	for _, c := range []struct {
-		name   string
-		tied   bool
-		change func(*Recipe)
-		want   string
+		name    string
+		tied    bool
+		workers []int
+		change  func(*Recipe)
+		want    string
 	}{
-		{"replay, moclip", true, func(r *Recipe) { r.Delta, r.CapStart = 80, 2 }, defaultIdentity},
-		{"replay, uniform tail, moclip", true, func(r *Recipe) { r.Delta, r.CapStart, r.Proposal = 80, 2, "uniform" }, uniformIdentity},
-		{"full, adamw", false, func(r *Recipe) { r.Loss, r.Config = "full", optim.DefaultConfig(optim.AdamW) }, fullIdentity},
+		{"replay, moclip", true, []int{1, 2, 3, 8}, func(r *Recipe) { r.Delta, r.CapStart = 80, 2 }, defaultIdentity},
+		{"replay, uniform tail, moclip", true, []int{3}, func(r *Recipe) { r.Delta, r.CapStart, r.Proposal = 80, 2, "uniform" }, uniformIdentity},
+		{"full, adamw", false, []int{1, 2, 3, 8}, func(r *Recipe) { r.Loss, r.Config = "full", optim.DefaultConfig(optim.AdamW) }, fullIdentity},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := &workshop{dir: t.TempDir()}
 			w.awkward(t, c.tied)
 			for _, tier := range asm.Available() {
-				for _, workers := range []int{1, 2, 3, 8} {
+				for _, workers := range c.workers {
 					restore := asm.Force(tier)
 					got := w.identity(t, workers, c.change)
 					restore()
