@@ -210,8 +210,8 @@ func (r Recipe) schedule(steps int) optim.Schedule {
 	return optim.Schedule{Kind: r.Schedule, Peak: r.LR, Final: r.FinalLRRatio, Warmup: warm, Steps: steps}
 }
 
-// tailDraws is the number of draws of the sampled tail per sequence; 0: none.
-func (r Recipe) tailDraws(vocab int) int {
+// TailDraws is the number of draws of the sampled tail per sequence; 0: none.
+func (r Recipe) TailDraws(vocab int) int {
 	switch {
 	case r.Tail == "none":
 		return 0

@@ -178,7 +178,7 @@ func (r *Run) objective() Objective {
 		return Objective{KL: r.Recipe.KL}
 	}
 	vocab := r.Base.Model.Config.VocabSize
-	o := Objective{Replay: true, TailN: r.Recipe.tailDraws(vocab), Seed: r.Recipe.Seed, KL: r.Recipe.KL}
+	o := Objective{Replay: true, TailN: r.Recipe.TailDraws(vocab), Seed: r.Recipe.Seed, KL: r.Recipe.KL}
 	switch {
 	case r.Recipe.Tail == "none":
 	case r.Recipe.Proposal == "frequency":

@@ -43,7 +43,7 @@ func (r Recipe) workload(cfg model.Config, sequences, seqLen, ids, workers int) 
 		w.Subset = ids
 	}
 	if w.Replay {
-		w.Tail = r.tailDraws(cfg.VocabSize)
+		w.Tail = r.TailDraws(cfg.VocabSize)
 		w.EvalTokens = seqLen // rho is measured on a sample
 	}
 	limit := cfg.MaxPositions

@@ -160,7 +160,7 @@ func (o *StepOptions) validate(cfg model.Config) error {
 func (o *StepOptions) objective(vocab int) train.Objective {
 	b := train.Objective{Replay: o.Loss == "replay", Seed: 1}
 	if b.Replay && o.Tail == "sampled" {
-		b.Proposal, b.TailN = loss.Uniform(vocab), max(128, vocab/64)
+		b.Proposal, b.TailN = loss.Uniform(vocab), train.DefaultRecipe().TailDraws(vocab) // random ids have no frequencies
 	}
 	return b
 }

@@ -234,14 +234,7 @@ func (r *Runner) costs(m *Method, to *report.Method) {
 	// FLOPs per token: six per weight of the body, and per row of the head and position with loss; two in Stage 0.
 	vocab, d := float64(r.base.Model.Config.VocabSize), float64(r.base.Model.Head().W.Cols)
 	body, f := r.body(), cells[0].LossShare
-	rows := cells[0].MeanSubset
-	if recipe.Tail == "sampled" {
-		n := float64(recipe.TailN)
-		if n == 0 {
-			n = max(128, vocab/64)
-		}
-		rows += n
-	}
+	rows := cells[0].MeanSubset + float64(recipe.TailDraws(r.base.Model.Config.VocabSize))
 	full, cheap, once := 6*(body+float64(f*vocab*d)), 6*(body+float64(f*rows*d)), 2*(body+float64(f*vocab*d))
 	epochs := float64(recipe.Epochs)
 	ceiling := 1 - (float64(epochs*cheap)+once)/float64(epochs*full)
