@@ -113,7 +113,8 @@
 	FOUR(M, 32, FMA); \
 	FOUR(M, 48, FMA)
 
-// BEGIN loads the arguments, NEXT goes on to the next 16 columns.
+// BEGIN loads the arguments, NEXT goes on to the next 16 columns, END stores the
+// accumulators and returns.
 #define BEGIN \
 	MOVQ t+0(FP), AX;         \
 	MOVQ dotArgs_acc(AX), R8; \
@@ -126,6 +127,12 @@
 	ADDQ $64, DX;               \
 	ADDQ dotArgs_step(AX), R15; \
 	ADDQ $(64*M), SI
+
+#define END(PUT) \
+	MOVQ dotArgs_acc(AX), R8; \
+	PUT;                      \
+	VZEROUPPER;               \
+	RET
 
 // KERNEL is for up to 4 rows of a, MANY for more.
 #define KERNEL(M, GET, FMAA, FMAB, PUT) \
@@ -156,10 +163,7 @@
 	SUBQ $4, CX;      \
 	JNE  four;        \
 	done:             \
-	MOVQ dotArgs_acc(AX), R8; \
-	PUT;              \
-	VZEROUPPER;       \
-	RET
+	END(PUT)
 
 #define MANY(M, GET, FMA, PUT) \
 	BEGIN;            \
@@ -183,10 +187,7 @@
 	SUBQ $4, CX;      \
 	JNE  four;        \
 	done:             \
-	MOVQ dotArgs_acc(AX), R8; \
-	PUT;              \
-	VZEROUPPER;       \
-	RET
+	END(PUT)
 
 // func dot1AVX2(t *dotArgs)
 TEXT ·dot1AVX2(SB), NOSPLIT, $0-8
