@@ -10,14 +10,18 @@ import (
 // 30 microseconds of one core.
 const serialWork = 1 << 20
 
-// Costs, in multiply-adds, of bringing one value of an operand into a packed
-// panel, and of reading one past its caches. They only steer the cut.
+// Costs, in multiply-adds, of bringing one value of an operand to the tiles. They
+// only steer the cut, and count what all workers take from the memory at once.
 const (
-	copyCost      = 8
-	transposeCost = 12
-	readCost      = 1
-	sharedCost    = 4 // of packed panels that lie in the third-level cache
+	packCost   = 24
+	readCost   = 1  // of A where it stays in place
+	memoryCost = 8  // of A in place that no cache holds
+	sharedCost = 16 // of packed panels: another core has them in its caches
 )
+
+// idleCost is what the end of a launch takes, when some workers are done and
+// others are not, in parts.
+const idleCost = 0.03
 
 // barrier is the cost of waiting for all workers twice.
 const barrier = 1 << 17
@@ -130,14 +134,13 @@ func (g *gemm) cost(m, n int) float64 {
 
 // operandCosts are the costs of bringing a value of A and of B to the tiles.
 func (g *gemm) operandCosts() (costA, costB int) {
-	costA, costB = readCost, copyCost
-	if t := asm.GEMMTiling(); t.Rows > 0 && packsA(g, t) {
-		costA = copyCost
+	switch t := asm.GEMMTiling(); {
+	case t.Rows > 0 && packsA(g, t):
+		return packCost, packCost
+	case g.m*g.k > thirdLevel:
+		return memoryCost, packCost
 	}
-	if g.bCol != 1 {
-		costB = transposeCost
-	}
-	return costA, costB
+	return readCost, packCost
 }
 
 // cut is a grid over C.
@@ -170,7 +173,7 @@ func grid(g *gemm, workers int) cut {
 			if g.cost(m, cols) < serialWork && n > workers {
 				continue
 			}
-			rounds := float64((n+workers-1)/workers) + 0.1
+			rounds := float64((n+workers-1)/workers) + idleCost
 			if cost := rounds * g.cost(m, cols); cost < least {
 				best, least = cut{height * t.Rows, width * t.Cols, n, false}, cost
 			}
@@ -180,7 +183,7 @@ func grid(g *gemm, workers int) cut {
 			k := float64(g.k)
 			cost := float64(rounds*k*float64(m*cols+costA*m+sharedCost*cols)) + float64(k*float64(costB*g.n)/float64(workers)) +
 				float64(barrier*math.Ceil(k*float64(g.n)/thirdLevel))
-			if costA == readCost && g.k <= maxK {
+			if costA != packCost && g.k <= maxK {
 				cost *= sharedMargin
 			}
 			if cost < least {

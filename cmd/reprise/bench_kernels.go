@@ -84,5 +84,8 @@ func kernelLine(r bench.KernelResult) string {
 	if r.OfFull > 0 {
 		line += fmt.Sprintf("; %.2f %% of the full head's time", 100*r.OfFull)
 	}
+	if r.Speedup > 0 {
+		line += fmt.Sprintf("; %.2f times one thread", r.Speedup)
+	}
 	return strings.TrimRight(line, " ")
 }

@@ -32,6 +32,7 @@ var mayImport = map[string][]string{
 	"internal/compare":        {"asm", "tensor", "data", "tokenizer", "checkpoint", "replay", "eval", "train", "report", "internal/atomicfile", "internal/yamlfile"},
 	"internal/atomicfile":     {},
 	"internal/yamlfile":       {},
+	"internal/allocs":         {},
 	"internal/guard":          {},
 	"examples/compare/larger": {},
 	"internal/testdata":       {},

@@ -82,7 +82,7 @@ func dims(d ...int) string {
 // productCase is a matrix product over all workers. TN continues c, as gradients of weights do.
 func productCase(variant string, d [3]int) kernelCase {
 	flops := 2 * float64(d[0]) * float64(d[1]) * float64(d[2])
-	return kernelCase{kernel: "gemm", shape: dims(d[:]...), variant: variant, flops: flops, peak: "fma", slow: flops > 5e9,
+	return kernelCase{kernel: "gemm", shape: dims(d[:]...), variant: variant, flops: flops, peak: "fma",
 		prepare: func(p *tensor.Pool) (call, beside func()) {
 			c, a, b, multiply := operands(p, variant, d[0], d[1], d[2])
 			return func() { multiply(c, a, b, variant == "TN") }, nil
@@ -143,7 +143,7 @@ const (
 // replayCase is the replay head, forward and backward over subsets of 64 ids that follow Zipf's law, without a tail, beside
 // full cross-entropy over the same positions.
 func replayCase(vocab, d int) kernelCase {
-	return kernelCase{kernel: "replay-head", shape: dims(replayPositions, vocab, d), peak: "fma", slow: true,
+	return kernelCase{kernel: "replay-head", shape: dims(replayPositions, vocab, d), peak: "fma",
 		flops: 6 * replayPositions * replayIDs * float64(d),
 		prepare: func(p *tensor.Pool) (call, beside func()) {
 			head := &tensor.Param{W: uniform(vocab, d), G: uniform(vocab, d)}
@@ -194,7 +194,7 @@ const optimizerElements = 1 << 25
 // held against loops that read and write the same arrays in the same order and do next to nothing with them.
 func optimizerCase(name string) kernelCase {
 	const n = optimizerElements
-	c := kernelCase{kernel: "optimizer", shape: dims(n), variant: name, peak: "stream", slow: true, elements: n, bytes: (4 + 28) * n}
+	c := kernelCase{kernel: "optimizer", shape: dims(n), variant: name, peak: "stream", elements: n, bytes: (4 + 28) * n}
 	if name == optim.MoClip {
 		c.bytes += 4 * n // the first pass reads the momentum too
 	}

@@ -40,6 +40,7 @@ type KernelResult struct {
 	Share   float64 `json:"share_of_peak"`                // of the yardstick; 0 where there is none
 	Peak    string  `json:"peak"`                         // the yardstick: fma; read (memory); copy, of arrays of the same size; stream, of the same arrays
 	OfFull  float64 `json:"share_of_full_head,omitempty"` // replay-head: its time by that of the full head, forward and backward
+	Speedup float64 `json:"speedup,omitempty"`            // of several threads: how many times as fast as one, measured in turn; 0 where not measured
 	US      float64 `json:"us"`                           // microseconds of one call
 }
 
@@ -57,7 +58,6 @@ type kernelCase struct {
 	flops, bytes, elements float64 // of one call
 	peak                   string  // as in KernelResult
 	serial                 bool    // runs on one thread, and is measured only there
-	slow                   bool    // measured a few times only
 	single                 bool    // calls are timed one by one, and the median counts: of a hand-off, not of what comes between
 	// prepare allocates the operands and returns one call. For a copy or stream peak, beside is what the kernel is held against;
 	// for the replay head, the full head.
@@ -71,6 +71,9 @@ func (c *kernelCase) name() string {
 // sampleTime is how long a measurement lasts at least, in nanoseconds: many times what the clock resolves, not much longer
 // than a machine stays the same.
 const sampleTime = 3e6
+
+// slowCall is how long, in nanoseconds, a call takes that is measured a few times only.
+const slowCall = 1e9
 
 // MeasureKernels measures kernels, and hands each result on as it comes.
 func MeasureKernels(ctx context.Context, o KernelOptions, report func(KernelResult)) (*Kernels, error) {
@@ -116,8 +119,9 @@ type meter struct {
 }
 
 func (m *meter) all(ctx context.Context, cases []kernelCase, tier asm.Tier, threads int, report func(KernelResult)) error {
-	pool := tensor.NewPool(threads)
+	pool, alone := tensor.NewPool(threads), tensor.NewPool(1)
 	defer pool.Close()
+	defer alone.Close()
 	var release func()
 	m.yard, release = NewYardstick(pool)
 	defer release()
@@ -132,7 +136,7 @@ func (m *meter) all(ctx context.Context, cases []kernelCase, tier asm.Tier, thre
 		if cases[i].serial && threads > 1 {
 			continue
 		}
-		r := m.one(&cases[i], pool)
+		r := m.one(&cases[i], pool, alone)
 		r.Tier, r.Threads = tier.String(), threads
 		report(r)
 	}
@@ -152,10 +156,16 @@ func (m *meter) read() float64 {
 }
 
 // one measures a kernel. Before and after every measurement stands one of its yardstick; their mean is what the kernel is
-// held against, so that a machine that others slow down slows both.
-func (m *meter) one(c *kernelCase, pool *tensor.Pool) KernelResult {
+// held against, so that a machine that others slow down slows both. For the same reason several threads and alone take turns
+// at products.
+func (m *meter) one(c *kernelCase, pool, alone *tensor.Pool) KernelResult {
 	call, beside := c.prepare(pool)
-	call()
+	warm := m.yard.watch.time(call)
+	var callAlone func()
+	if c.peak == "fma" && beside == nil && pool.Workers() > 1 {
+		callAlone, _ = c.prepare(alone)
+		callAlone()
+	}
 	work, yard := 0.0, func() float64 { return 0 } // what a call does, and the yardstick's rate in the same unit
 	switch c.peak {
 	case "fma":
@@ -168,10 +178,10 @@ func (m *meter) one(c *kernelCase, pool *tensor.Pool) KernelResult {
 		work, yard = c.bytes, func() float64 { return c.bytes / m.yard.watch.perCall(beside, sampleTime) }
 	}
 	repeats := m.repeat
-	if c.slow {
+	if warm > slowCall {
 		repeats = min(repeats, 3)
 	}
-	var times, shares, ofFull []float64
+	var times, shares, ofFull, speedups []float64
 	before := yard()
 	for range repeats {
 		if c.peak == "fma" && beside != nil {
@@ -192,11 +202,16 @@ func (m *meter) one(c *kernelCase, pool *tensor.Pool) KernelResult {
 		if len(ofFull) > 0 {
 			ofFull[len(ofFull)-1] *= t
 		}
+		if callAlone != nil {
+			speedups = append(speedups, m.yard.watch.perCall(callAlone, sampleTime)/t)
+			after = yard()
+		}
 		before = after
 	}
 	t := median(times)
 	return KernelResult{
 		Kernel: c.kernel, Shape: c.shape, Variant: c.variant, Peak: c.peak, US: t / 1e3,
 		GFLOPS: c.flops / t, GBs: c.bytes / t, PerNS: c.elements / t, Share: median(shares), OfFull: median(ofFull),
+		Speedup: median(speedups),
 	}
 }

@@ -32,6 +32,9 @@ func TestKernelsMeasure(t *testing.T) {
 			if r.Share <= 0 && r.Kernel != "launch" && asm.Active() != asm.Generic {
 				t.Errorf("%s: no share of a peak: %+v", filter, r)
 			}
+			if product := r.Kernel == "attention"; (r.Speedup > 0) != (product && r.Threads > 1) {
+				t.Errorf("%s: %+v", filter, r)
+			}
 		}
 	}
 	if _, err := MeasureKernels(t.Context(), KernelOptions{Tiers: []asm.Tier{asm.Generic}, Threads: []int{1}, Filter: "none such", Repeat: 1}, nil); err == nil {
