@@ -11,7 +11,8 @@ import (
 )
 
 // Decoder continues one sequence token by token. It keeps the keys and values of every position seen, so that a new
-// token costs one row of work; its hidden states have the bits that a Pass over the whole sequence gives.
+// token costs one row of work, and a second copy of the weights, in the order in which such a row reads them; its hidden
+// states have the bits that a Pass over the whole sequence gives.
 type Decoder struct {
 	Model *Model
 	pass  *Pass    // of several tokens
@@ -23,9 +24,10 @@ type Decoder struct {
 	cache decodeJob
 }
 
-// NewDecoder returns an empty decoder.
+// NewDecoder returns an empty decoder of the model as it is now: it does not see later changes of the weights.
 func NewDecoder(m *Model, pool *tensor.Pool) *Decoder {
-	d := &Decoder{Model: m, pass: NewPass(m, pool, false), row: newRowPass(&m.Config, pool), head: &linear{w: m.head}}
+	d := &Decoder{Model: m, pass: NewPass(m, pool, false), head: &linear{w: m.head}}
+	d.row = newRowPass(m, d.head, pool)
 	d.keys = make([]tensor.Matrix, m.Config.Layers)
 	d.vals = make([]tensor.Matrix, m.Config.Layers)
 	return d
@@ -86,7 +88,7 @@ func (d *Decoder) next(ids []int32, logits *tensor.Matrix) error {
 		return err
 	}
 	last := h.RowRange(h.Rows-1, h.Rows)
-	d.row.linear(&last, rowPart{d.head, *logits})
+	d.row.linear(&last, d.row.part(d.head, *logits))
 	return nil
 }
 

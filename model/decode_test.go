@@ -49,7 +49,7 @@ func TestRowJobHasTheBitsOfAProduct(t *testing.T) {
 		x := randomMatrix(1, in, 1)
 		for _, conv1D := range []bool{false, true} {
 			for _, widths := range [][]int{{1}, {300, 7, 521}, {33, 1000}} {
-				var parts []rowPart
+				var layers []*linear
 				var want []*tensor.Matrix
 				for i, n := range widths {
 					l := &linear{conv1D: conv1D, w: &tensor.Param{W: randomMatrix(n, in, uint64(i))}}
@@ -60,15 +60,19 @@ func TestRowJobHasTheBitsOfAProduct(t *testing.T) {
 					} else {
 						one.MatMulNT(y, x, l.w.W, false)
 					}
-					want = append(want, y)
-					parts = append(parts, rowPart{l, *randomMatrix(1, n, 9)})
+					want, layers = append(want, y), append(layers, l)
 				}
 				for _, workers := range []int{1, 2, 3} {
 					pool := tensor.NewPool(workers)
-					new(rowJob).start(pool, x, parts...)
+					weights := packRows(layers, pool)
+					var parts []rowPart
+					for _, l := range layers {
+						parts = append(parts, rowPart{w: weights[l], y: randomMatrix(1, weights[l].Cols, 9).Data})
+					}
+					new(rowJob).start(pool, x.Data, parts...)
 					pool.Close()
 					for i := range parts {
-						if !sameBits(parts[i].y.Data, want[i].Data) {
+						if !sameBits(parts[i].y, want[i].Data) {
 							t.Errorf("%d inputs, outputs %v, conv1D %v, %d workers: part %d differs", in, widths, conv1D, workers, i)
 						}
 					}

@@ -1,6 +1,10 @@
 package tensor
 
-import "reprise/asm"
+import (
+	"fmt"
+
+	"reprise/asm"
+)
 
 // Panels hold a matrix [Rows, Cols] as the tiles of a product read their right operand: packed once, for several products.
 // The zero value is ready; its memory grows to what the largest matrix needs and stays.
@@ -38,6 +42,9 @@ func PanelFloats(rows, cols int) int {
 	return (cols + t.Cols - 1) / t.Cols * t.Cols * rows
 }
 
+// Use takes data, whose size PanelFloats tells, for the memory: that of many matrices can be one allocation.
+func (p *Panels) Use(data []float32) { p.data = data }
+
 // Reserve takes the memory for matrices of so many values in panels, which PanelFloats tells.
 func (p *Panels) Reserve(floats int) {
 	if len(p.data) < floats {
@@ -66,6 +73,23 @@ func (p *Panels) panel(j int) (b []float32, bK, cols int) {
 		cols, bK = p.Cols-j, p.lastWidth
 	}
 	return p.data[j*p.Rows:], bK, cols
+}
+
+// Width is the number of columns in a panel, but for the last.
+func (p *Panels) Width() int { return p.tiling.Cols }
+
+// MulRow computes columns j0, where a panel starts, to j1 of the one row c = a·p. It reads p in the order of memory, and as
+// fast.
+func (p *Panels) MulRow(c, a []float32, j0, j1 int) {
+	if len(a) != p.Rows || len(c) != p.Cols || j0%p.Width() != 0 || j1 > p.Cols {
+		panic(fmt.Sprintf("tensor: MulRow: columns %d to %d of a row of %d by %d×%d in panels of %d, to a row of %d", j0, j1, len(a), p.Rows, p.Cols, p.Width(), len(c)))
+	}
+	for j := j0; j < j1; j += p.Width() {
+		panel, bK, cols := p.panel(j)
+		for l := 0; l < p.Rows; l += longestChain {
+			asm.GEMMTile(asm.Whole, 1, cols, min(longestChain, p.Rows-l), a[l:], 1, 1, panel[l*bK:], bK, c[j:], p.Cols, l > 0)
+		}
+	}
 }
 
 // Band says which columns of a matrix count in its row i: those from i+Lo on, before i+Hi.
