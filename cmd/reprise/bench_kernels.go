@@ -86,6 +86,9 @@ func kernelLine(r bench.KernelResult) string {
 	}
 	if r.Speedup > 0 {
 		line += fmt.Sprintf("; %.2f times one thread", r.Speedup)
+		if r.Scaled > 0 {
+			line += fmt.Sprintf(", %.2f by the peaks", r.Scaled)
+		}
 	}
 	return strings.TrimRight(line, " ")
 }

@@ -41,6 +41,7 @@ type KernelResult struct {
 	Peak    string  `json:"peak"`                         // the yardstick: fma; read (memory); copy, of arrays of the same size; stream, of the same arrays
 	OfFull  float64 `json:"share_of_full_head,omitempty"` // replay-head: its time by that of the full head, forward and backward
 	Speedup float64 `json:"speedup,omitempty"`            // of several threads: how many times as fast as one, measured in turn; 0 where not measured
+	Scaled  float64 `json:"speedup_scaled,omitempty"`     // the same by the FMA peaks' ratio, beside it, times the threads: what is lost to the machine is not counted
 	US      float64 `json:"us"`                           // microseconds of one call
 }
 
@@ -162,6 +163,7 @@ func (m *meter) one(c *kernelCase, pool, alone *tensor.Pool) KernelResult {
 	call, beside := c.prepare(pool)
 	warm := m.yard.watch.time(call)
 	var callAlone func()
+	yardAlone := &Yardstick{pool: alone, watch: m.yard.watch}
 	if c.peak == "fma" && beside == nil && pool.Workers() > 1 {
 		callAlone, _ = c.prepare(alone)
 		callAlone()
@@ -181,7 +183,7 @@ func (m *meter) one(c *kernelCase, pool, alone *tensor.Pool) KernelResult {
 	if warm > slowCall {
 		repeats = min(repeats, 3)
 	}
-	var times, shares, ofFull, speedups []float64
+	var times, shares, ofFull, speedups, scaled []float64
 	before := yard()
 	for range repeats {
 		if c.peak == "fma" && beside != nil {
@@ -203,7 +205,11 @@ func (m *meter) one(c *kernelCase, pool, alone *tensor.Pool) KernelResult {
 			ofFull[len(ofFull)-1] *= t
 		}
 		if callAlone != nil {
-			speedups = append(speedups, m.yard.watch.perCall(callAlone, sampleTime)/t)
+			up := m.yard.watch.perCall(callAlone, sampleTime) / t
+			speedups = append(speedups, up)
+			if peakAlone := yardAlone.GFLOPS(); peakAlone > 0 {
+				scaled = append(scaled, up/(after/peakAlone)*float64(pool.Workers()))
+			}
 			after = yard()
 		}
 		before = after
@@ -212,6 +218,6 @@ func (m *meter) one(c *kernelCase, pool, alone *tensor.Pool) KernelResult {
 	return KernelResult{
 		Kernel: c.kernel, Shape: c.shape, Variant: c.variant, Peak: c.peak, US: t / 1e3,
 		GFLOPS: c.flops / t, GBs: c.bytes / t, PerNS: c.elements / t, Share: median(shares), OfFull: median(ofFull),
-		Speedup: median(speedups),
+		Speedup: median(speedups), Scaled: median(scaled),
 	}
 }
