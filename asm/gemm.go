@@ -8,13 +8,12 @@ import (
 // Tiling describes how the active tier wants a matrix product cut into tiles.
 // The zero value means that it has no tiles: then GEMM does the work.
 type Tiling struct {
-	Rows  int  // most rows of a tile
-	Cols  int  // most columns of a tile, and the width of a full panel of b
-	Step  int  // a narrower panel is as wide as the next multiple of Step
-	PackA bool // a must be packed with PackTranspose or PackCopy
-	LeadA int  // distance between successive k in a packed panel of a
-	Dots  int  // so many rows of a, or fewer, are better left to DotRows if b is transposed
-	Axpys int  // one row of a and a multiple of so many columns are better left to AxpyRows if b is not
+	Rows  int // most rows of a tile
+	Cols  int // most columns of a tile, and the width of a full panel of b
+	Step  int // a narrower panel is as wide as the next multiple of Step
+	LeadA int // distance between successive k in a packed panel of a
+	Dots  int // so many rows of a, or fewer, are better left to DotRows if b is transposed
+	Axpys int // one row of a and a multiple of so many columns are better left to AxpyRows if b is not
 }
 
 // Width returns the width of the panel that holds cols columns of b.
@@ -52,8 +51,7 @@ const callWork = 1 << 15
 //
 // b is a sequence of panels of Tiling.Cols columns at a distance of bStep. If n
 // is no multiple of Cols, the last panel is packed: there bK is the Width of
-// the columns that remain, whose padding is read as well. If Tiling.PackA, then
-// aRow is 1 and a holds the padding of a packed panel.
+// the columns that remain, whose padding is read as well.
 func GEMMTiles(rows, n, k int, a []float32, aRow, aK int, b []float32, bK, bStep int, c []float32, cRow int, acc bool) {
 	t := GEMMTiling()
 	if rows < 1 || rows > t.Rows || n < 1 || k < 1 {

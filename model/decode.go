@@ -11,7 +11,7 @@ import (
 )
 
 // Decoder continues one sequence token by token. It keeps the keys and values of every position seen, so that a new
-// token costs one row of work, and a second copy of the weights, in the order in which such a row reads them; its hidden
+// token costs one row of work, and a second copy of the weights, in the order in which products read them; its hidden
 // states have the bits that a Pass over the whole sequence gives.
 type Decoder struct {
 	Model *Model
@@ -27,10 +27,64 @@ type Decoder struct {
 // NewDecoder returns an empty decoder of the model as it is now: it does not see later changes of the weights.
 func NewDecoder(m *Model, pool *tensor.Pool) *Decoder {
 	d := &Decoder{Model: m, pass: NewPass(m, pool, false), head: &linear{w: m.head}}
-	d.row = newRowPass(m, d.head, pool)
+	layers := []*linear{d.head}
+	for i := range m.blocks {
+		b := &m.blocks[i]
+		for _, l := range []*linear{b.qkv, b.q, b.k, b.v, b.o, b.gate, b.up, b.down} {
+			if l != nil {
+				layers = append(layers, l)
+			}
+		}
+	}
+	d.pass.weights = packWeights(layers, pool)
+	d.row = newRowPass(&m.Config, d.pass.weights, pool)
 	d.keys = make([]tensor.Matrix, m.Config.Layers)
 	d.vals = make([]tensor.Matrix, m.Config.Layers)
 	return d
+}
+
+// packWeights puts the weights of layers into panels. As in [New] they are one allocation.
+func packWeights(layers []*linear, pool *tensor.Pool) map[*linear]*tensor.Panels {
+	all := 0
+	for _, l := range layers {
+		all += l.panelFloats()
+	}
+	memory := tensor.NewMatrix(1, all).Data
+	weights := make(map[*linear]*tensor.Panels, len(layers))
+	j := &packJob{layers: layers}
+	for _, l := range layers {
+		p := new(tensor.Panels)
+		p.Use(memory[:l.panelFloats()])
+		memory = memory[l.panelFloats():]
+		weights[l] = p
+		j.panels = append(j.panels, p)
+	}
+	pool.Run(len(layers), j)
+	return weights
+}
+
+// packJob packs the weights of a layer in every task.
+type packJob struct {
+	layers []*linear
+	panels []*tensor.Panels
+}
+
+func (j *packJob) Do(_, task int) {
+	if l := j.layers[task]; l.conv1D {
+		j.panels[task].Pack(l.w.W)
+	} else {
+		j.panels[task].PackTransposed(l.w.W)
+	}
+}
+
+// panelFloats is the memory that the weights of l take in panels, rounded up so that the next ones begin at a multiple of 64
+// bytes.
+func (l *linear) panelFloats() int {
+	in, out := l.w.W.Cols, l.w.W.Rows
+	if l.conv1D {
+		in, out = out, in
+	}
+	return (tensor.PanelFloats(in, out) + 15) &^ 15
 }
 
 // Len is the number of positions held.

@@ -64,15 +64,15 @@ func TestRowJobHasTheBitsOfAProduct(t *testing.T) {
 				}
 				for _, workers := range []int{1, 2, 3} {
 					pool := tensor.NewPool(workers)
-					weights := packRows(layers, pool)
+					weights := packWeights(layers, pool)
 					var parts []rowPart
 					for _, l := range layers {
-						parts = append(parts, rowPart{w: weights[l], y: randomMatrix(1, weights[l].Cols, 9).Data})
+						parts = append(parts, rowPart{w: weights[l], y: *randomMatrix(1, weights[l].Cols, 9)})
 					}
-					new(rowJob).start(pool, x.Data, parts...)
+					new(rowJob).start(pool, x, parts...)
 					pool.Close()
 					for i := range parts {
-						if !sameBits(parts[i].y, want[i].Data) {
+						if !sameBits(parts[i].y.Data, want[i].Data) {
 							t.Errorf("%d inputs, outputs %v, conv1D %v, %d workers: part %d differs", in, widths, conv1D, workers, i)
 						}
 					}

@@ -163,9 +163,12 @@ func (j *biasJob) Do(_, task int) {
 
 // linear computes y = x·W + b in the layout of l.
 func (p *Pass) linear(l *linear, y, x *tensor.Matrix) {
-	if l.conv1D {
+	switch w := p.weights[l]; {
+	case w != nil:
+		p.Pool.MatMulPanels(y, x, w)
+	case l.conv1D:
 		p.Pool.MatMul(y, x, l.w.W, false)
-	} else {
+	default:
 		p.Pool.MatMulNT(y, x, l.w.W, false)
 	}
 	if l.bias != nil {

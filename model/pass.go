@@ -52,7 +52,8 @@ type Pass struct {
 	Attention time.Duration // spent in attention, forward and backward, since the pass was made
 
 	*buffers
-	rope      *rope // nil with learned positions
+	weights   map[*linear]*tensor.Panels // of a decoder's pass; nil otherwise
+	rope      *rope                      // nil with learned positions
 	att       *attention
 	batch     Batch
 	positions []int32       // of every token in its segment

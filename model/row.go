@@ -6,7 +6,7 @@ import (
 )
 
 // rowPass takes one token through the decoder: the arithmetic of Pass.run on a single row, whose time is that of reading the
-// weights. So it has its own copy of them, in the order in which it reads. Products that read the same input are one launch;
+// weights, in the order in which a decoder has them. Products that read the same input are one launch;
 // what lies between them is too little work to be spread.
 type rowPass struct {
 	pool            *tensor.Pool
@@ -19,73 +19,17 @@ type rowPass struct {
 	job             rowJob
 }
 
-// newRowPass copies the weights of m and of the head.
-func newRowPass(m *Model, head *linear, pool *tensor.Pool) *rowPass {
-	cfg := &m.Config
+func newRowPass(cfg *Config, weights map[*linear]*tensor.Panels, pool *tensor.Pool) *rowPass {
 	row := func(n int) tensor.Matrix { return *tensor.NewMatrix(1, n) }
 	d, nq, nk := cfg.HiddenSize, cfg.Heads*cfg.HeadDim, cfg.KVHeads*cfg.HeadDim
-	r := &rowPass{pool: pool, x: row(d), h: row(d), delta: row(d), qkv: row(nq + 2*nk)}
+	r := &rowPass{pool: pool, weights: weights, x: row(d), h: row(d), delta: row(d), qkv: row(nq + 2*nk)}
 	r.gate, r.up, r.inner = row(cfg.IntermediateSize), row(cfg.IntermediateSize), row(cfg.IntermediateSize)
 	r.q, r.k, r.v = r.qkv.View(0, 1, 0, nq), r.qkv.View(0, 1, nq, nq+nk), r.qkv.View(0, 1, nq+nk, nq+2*nk)
 	r.acts = activations{q: r.q, k: r.k, v: r.v, o: row(nq), stats: make([]rowStat, cfg.Heads)}
 	if cfg.QKNorm {
 		r.acts.q, r.acts.k = row(nq), row(nk)
 	}
-	layers := []*linear{head}
-	for i := range m.blocks {
-		b := &m.blocks[i]
-		for _, l := range []*linear{b.qkv, b.q, b.k, b.v, b.o, b.gate, b.up, b.down} {
-			if l != nil {
-				layers = append(layers, l)
-			}
-		}
-	}
-	r.weights = packRows(layers, pool)
 	return r
-}
-
-// packRows puts the weights of layers into panels. As in [New] they are one allocation.
-func packRows(layers []*linear, pool *tensor.Pool) map[*linear]*tensor.Panels {
-	all := 0
-	for _, l := range layers {
-		all += l.panelFloats()
-	}
-	memory := tensor.NewMatrix(1, all).Data
-	weights := make(map[*linear]*tensor.Panels, len(layers))
-	j := &packJob{layers: layers}
-	for _, l := range layers {
-		p := new(tensor.Panels)
-		p.Use(memory[:l.panelFloats()])
-		memory = memory[l.panelFloats():]
-		weights[l] = p
-		j.panels = append(j.panels, p)
-	}
-	pool.Run(len(layers), j)
-	return weights
-}
-
-// packJob packs the weights of a layer in every task.
-type packJob struct {
-	layers []*linear
-	panels []*tensor.Panels
-}
-
-func (j *packJob) Do(_, task int) {
-	if l := j.layers[task]; l.conv1D {
-		j.panels[task].Pack(l.w.W)
-	} else {
-		j.panels[task].PackTransposed(l.w.W)
-	}
-}
-
-// panelFloats is the memory that the weights of l take in panels, rounded up so that the next ones begin at a multiple of 64
-// bytes.
-func (l *linear) panelFloats() int {
-	in, out := l.w.W.Cols, l.w.W.Rows
-	if l.conv1D {
-		in, out = out, in
-	}
-	return (tensor.PanelFloats(in, out) + 15) &^ 15
 }
 
 // step is Decoder.Step for one token.
@@ -153,29 +97,27 @@ func (n *norm) row(dst, x []float32, eps float32) {
 
 // linear computes the outputs of layers that read the same x.
 func (r *rowPass) linear(x *tensor.Matrix, parts ...rowPart) {
-	r.job.start(r.pool, x.Data, parts...)
-	for _, p := range parts {
-		if p.bias != nil {
-			asm.Add(p.y, p.y, p.bias.W.Data)
+	r.job.start(r.pool, x, parts...)
+	for i := range parts {
+		if p := &parts[i]; p.bias != nil {
+			asm.Add(p.y.Data, p.y.Data, p.bias.W.Data)
 		}
 	}
 }
 
 // part is the product of a row with the weights of l.
-func (r *rowPass) part(l *linear, y tensor.Matrix) rowPart {
-	return rowPart{r.weights[l], l.bias, y.Data}
-}
+func (r *rowPass) part(l *linear, y tensor.Matrix) rowPart { return rowPart{r.weights[l], l.bias, y} }
 
 // rowPart is one product of a rowJob, y = x·w; the bias is added afterwards.
 type rowPart struct {
 	w    *tensor.Panels
 	bias *tensor.Param
-	y    []float32
+	y    tensor.Matrix
 }
 
 // rowJob multiplies one row with weights; a task is some of the outputs of one part.
 type rowJob struct {
-	x       []float32
+	x       tensor.Matrix
 	parts   [3]rowPart
 	outputs int // of a task
 }
@@ -188,14 +130,14 @@ const (
 )
 
 // start runs the job.
-func (j *rowJob) start(pool *tensor.Pool, x []float32, parts ...rowPart) {
-	j.x, j.parts = x, [3]rowPart{}
+func (j *rowJob) start(pool *tensor.Pool, x *tensor.Matrix, parts ...rowPart) {
+	j.x, j.parts = *x, [3]rowPart{}
 	copy(j.parts[:], parts)
 	all := 0
-	for _, p := range parts {
-		all += len(p.y)
+	for i := range parts {
+		all += parts[i].y.Cols
 	}
-	bytes := 4 * len(x)
+	bytes := 4 * x.Cols
 	j.outputs = max(leastRowTask/bytes, min(all/(4*pool.Workers()), mostRowTask/bytes), 1)
 	if pool.Workers() == 1 {
 		j.outputs = all
@@ -203,8 +145,8 @@ func (j *rowJob) start(pool *tensor.Pool, x []float32, parts ...rowPart) {
 	width := parts[0].w.Width()
 	j.outputs = (j.outputs + width - 1) / width * width
 	n := 0
-	for _, p := range parts {
-		n += tasks(len(p.y), j.outputs)
+	for i := range parts {
+		n += tasks(parts[i].y.Cols, j.outputs)
 	}
 	if all <= j.outputs || pool.Workers() == 1 {
 		for t := range n {
@@ -217,9 +159,9 @@ func (j *rowJob) start(pool *tensor.Pool, x []float32, parts ...rowPart) {
 
 func (j *rowJob) Do(_, task int) {
 	i := 0
-	for ; task >= tasks(len(j.parts[i].y), j.outputs); i++ {
-		task -= tasks(len(j.parts[i].y), j.outputs)
+	for ; task >= tasks(j.parts[i].y.Cols, j.outputs); i++ {
+		task -= tasks(j.parts[i].y.Cols, j.outputs)
 	}
 	p := &j.parts[i]
-	p.w.MulRow(p.y, j.x, task*j.outputs, min((task+1)*j.outputs, len(p.y)))
+	p.w.Mul(&p.y, &j.x, task*j.outputs, min((task+1)*j.outputs, p.y.Cols))
 }

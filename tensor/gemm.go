@@ -64,7 +64,7 @@ func (s *Scratch) gemm(g gemm) {
 			right := g.part(0, 1, n, g.n)
 			s.blocked(&right, t)
 		}
-	case g.bCol == 1 && g.m <= 2*t.Rows && g.n >= t.Cols && !t.PackA:
+	case g.bCol == 1 && g.m <= 2*t.Rows && g.n >= t.Cols:
 		// Few rows: packing B would cost more than it saves. What does not fill
 		// a panel is left to the general case.
 		n := g.n / t.Cols * t.Cols
@@ -123,7 +123,7 @@ type blocking struct {
 }
 
 func newBlocking(g *gemm, t asm.Tiling) blocking {
-	bl := blocking{t: t, packA: t.PackA || packsA(g, t), kc: g.k, mc: g.m, kp: g.k, nc: g.n}
+	bl := blocking{t: t, packA: packsA(g, t), kc: g.k, mc: g.m, kp: g.k, nc: g.n}
 	if bl.packA || g.k > maxK {
 		bl.kc = even(g.k, shortK, 16)
 	}

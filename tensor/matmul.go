@@ -33,6 +33,7 @@ type gemm struct {
 	c        []float32
 	cRow     int
 	acc      bool
+	packed   bool // B lies in panels, and b is not there
 }
 
 // product checks the shapes of c = a·b, with ta or tb of the transposes.

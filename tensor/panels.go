@@ -78,18 +78,81 @@ func (p *Panels) panel(j int) (b []float32, bK, cols int) {
 // Width is the number of columns in a panel, but for the last.
 func (p *Panels) Width() int { return p.tiling.Cols }
 
-// MulRow computes columns j0, where a panel starts, to j1 of the one row c = a·p. It reads p in the order of memory, and as
-// fast.
-func (p *Panels) MulRow(c, a []float32, j0, j1 int) {
-	if len(a) != p.Rows || len(c) != p.Cols || j0%p.Width() != 0 || j1 > p.Cols {
-		panic(fmt.Sprintf("tensor: MulRow: columns %d to %d of a row of %d by %d×%d in panels of %d, to a row of %d", j0, j1, len(a), p.Rows, p.Cols, p.Width(), len(c)))
+// Mul computes columns j0, where a panel starts, to j1 of c = a·p on the calling goroutine. If a has one row, it reads p in the
+// order of memory, and as fast.
+func (p *Panels) Mul(c, a *Matrix, j0, j1 int) {
+	p.check(c, a)
+	if j0%p.Width() != 0 || j0 < 0 || j1 > p.Cols {
+		panic(fmt.Sprintf("tensor: Panels.Mul: columns %d to %d of %d in panels of %d", j0, j1, p.Cols, p.Width()))
+	}
+	p.mul(c, a, 0, a.Rows, j0, j1)
+}
+
+func (p *Panels) check(c, a *Matrix) {
+	if a.Cols != p.Rows || c.Rows != a.Rows || c.Cols != p.Cols {
+		badShapes(c, a, &Matrix{Rows: p.Rows, Cols: p.Cols}, false, false)
+	}
+}
+
+// mul computes rows i0 to i1 and columns j0 to j1 of c = a·p: all rows meet the panels that stay in the second-level cache.
+func (p *Panels) mul(c, a *Matrix, i0, i1, j0, j1 int) {
+	if p.Rows == 0 {
+		for i := i0; i < i1; i++ {
+			clear(c.Row(i)[j0:j1])
+		}
+		return
+	}
+	width := p.Width()
+	near := max(1, blockB/(p.Rows*width)) * width
+	for ; j0 < j1; j0 += near {
+		for i := i0; i < i1; {
+			rows := tileRows(i1-i, p.tiling.Rows)
+			p.mulTile(c, a, i, rows, j0, min(j0+near, j1))
+			i += rows
+		}
+	}
+}
+
+// mulTile computes rows i to i+rows and columns j0 to j1.
+func (p *Panels) mulTile(c, a *Matrix, i, rows, j0, j1 int) {
+	left := a.Data[i*a.Stride:]
+	if asm.GEMMTiling().Rows > 0 {
+		asm.GEMMTiles(rows, j1-j0, p.Rows, left, a.Stride, 1, p.data[j0*p.Rows:], p.Width(), p.Width()*p.Rows, c.Data[i*c.Stride+j0:], c.Stride, false)
+		return
 	}
 	for j := j0; j < j1; j += p.Width() {
 		panel, bK, cols := p.panel(j)
-		for l := 0; l < p.Rows; l += longestChain {
-			asm.GEMMTile(asm.Whole, 1, cols, min(longestChain, p.Rows-l), a[l:], 1, 1, panel[l*bK:], bK, c[j:], p.Cols, l > 0)
-		}
+		asm.GEMMTile(asm.Whole, rows, min(cols, j1-j), p.Rows, left, a.Stride, 1, panel, bK, c.Data[i*c.Stride+j:], c.Stride, false)
 	}
+}
+
+// MatMulPanels computes c = a·b over the workers of the pool.
+func (p *Pool) MatMulPanels(c, a *Matrix, b *Panels) {
+	b.check(c, a)
+	if a.Rows == 0 || b.Cols == 0 {
+		return
+	}
+	g := gemm{m: a.Rows, n: b.Cols, k: b.Rows, aRow: a.Stride, aK: 1, bCol: 1, packed: true}
+	if p.busy.Load() || len(p.scratch) == 1 || g.cost(g.m, g.n) <= serialWork {
+		b.mul(c, a, 0, a.Rows, 0, b.Cols)
+		return
+	}
+	p.panels = panelsJob{c, a, b, grid(&g, len(p.scratch))}
+	p.Run(p.panels.cut.tasks, &p.panels)
+	p.panels = panelsJob{}
+}
+
+// panelsJob is a product with panels, cut into a grid of about equal parts of c.
+type panelsJob struct {
+	c, a *Matrix
+	b    *Panels
+	cut  cut
+}
+
+// Do computes one part.
+func (j *panelsJob) Do(_, task int) {
+	i0, i1, j0, j1 := j.cut.part(task, j.c.Rows, j.c.Cols)
+	j.b.mul(j.c, j.a, i0, i1, j0, j1)
 }
 
 // Band says which columns of a matrix count in its row i: those from i+Lo on, before i+Hi.

@@ -58,6 +58,31 @@ func checkBand(t *testing.T, m, n, k, gap int, transposed bool, band Band, acc b
 	same(t, fmt.Sprintf("MulBand %d×%d×%d, transposed %v, band %v, acc %v", m, n, k, transposed, band, acc), c, want)
 }
 
+// TestMatMulPanels: the bits of MatMul, whatever the workers.
+func TestMatMulPanels(t *testing.T) {
+	perTier(t, func(t *testing.T) {
+		tile := panelTiling()
+		for _, workers := range []int{1, 2, 3, 8} {
+			pool := NewPool(workers)
+			for _, m := range []int{0, 1, 2, tile.Rows, tile.Rows + 1, 5*tile.Rows + 3} {
+				for _, n := range []int{1, tile.Cols - 1, tile.Cols, 7*tile.Cols + 5} {
+					for _, k := range []int{0, 1, 7, 300, 2 * maxK} {
+						draw := uniform(uint64(m + n + k))
+						a, b, c := filled(m, k, 1, draw), filled(k, n, 3, draw), filled(m, n, 2, draw)
+						want := clone(c)
+						pool.MatMul(want, a, b, false)
+						var p Panels
+						p.Pack(b)
+						pool.MatMulPanels(c, a, &p)
+						same(t, fmt.Sprintf("MatMulPanels %d×%d×%d, %d workers", m, n, k, workers), c, want)
+					}
+				}
+			}
+			pool.Close()
+		}
+	})
+}
+
 // TestMulBand: triangles as attention has them, with and without a window, and bands that leave rows without anything.
 func TestMulBand(t *testing.T) {
 	perTier(t, func(t *testing.T) {

@@ -52,9 +52,7 @@ func (j *productJob) Do(worker, task int) {
 	if j.cut.shared {
 		n = j.part.j1 - j.part.j0
 	}
-	across := (n + j.cut.cols - 1) / j.cut.cols
-	i0, j0 := task/across*j.cut.rows, task%across*j.cut.cols
-	i1, j1 := min(i0+j.cut.rows, j.g.m), min(j0+j.cut.cols, n)
+	i0, i1, j0, j1 := j.cut.part(task, j.g.m, n)
 	if j.cut.shared {
 		s.multiply(&j.g, &j.blocking, &j.part, i0, i1, j.part.j0+j0, j.part.j0+j1)
 		return
@@ -134,13 +132,16 @@ func (g *gemm) cost(m, n int) float64 {
 
 // operandCosts are the costs of bringing a value of A and of B to the tiles.
 func (g *gemm) operandCosts() (costA, costB int) {
+	costA, costB = readCost, packCost
 	switch t := asm.GEMMTiling(); {
+	case g.packed:
+		costB = readCost
 	case t.Rows > 0 && packsA(g, t):
-		return packCost, packCost
+		costA = packCost
 	case g.m*g.k > thirdLevel:
-		return memoryCost, packCost
+		costA = memoryCost
 	}
-	return readCost, packCost
+	return costA, costB
 }
 
 // cut is a grid over C.
@@ -152,14 +153,21 @@ type cut struct {
 	shared bool
 }
 
+// part returns the bounds of a part of m rows and n columns.
+func (c *cut) part(task, m, n int) (i0, i1, j0, j1 int) {
+	across := (n + c.cols - 1) / c.cols
+	i0, j0 = task/across*c.rows, task%across*c.cols
+	return i0, min(i0+c.rows, m), j0, min(j0+c.cols, n)
+}
+
 // grid cuts a product for so many workers. It weighs idle workers against what
 // every part packs and reads anew, and prefers small parts where that costs
 // nothing, because workers are never equally fast.
 func grid(g *gemm, workers int) cut {
 	t := asm.GEMMTiling()
-	mayShare := g.m > 2*t.Rows
+	mayShare := g.m > 2*t.Rows && !g.packed
 	if t.Rows == 0 {
-		t, mayShare = asm.Tiling{Rows: 4, Cols: 4, Step: 1}, false
+		t, mayShare = panelTiling(), false
 	}
 	down, across := (g.m+t.Rows-1)/t.Rows, (g.n+t.Cols-1)/t.Cols // in tiles
 	costA, costB := g.operandCosts()

@@ -33,6 +33,7 @@ const fanOut = 8
 type Pool struct {
 	scratch []Scratch
 	product productJob
+	panels  panelsJob
 
 	busy atomic.Bool // Run is at work
 
