@@ -6,8 +6,8 @@ import (
 )
 
 // rowPass takes one token through the decoder: the arithmetic of Pass.run on a single row, whose time is that of reading the
-// weights, in the order in which a decoder has them. Products that read the same input are one launch;
-// what lies between them is too little work to be spread.
+// weights, in the order in which a decoder has them. Products that read the same input are one launch; what lies between
+// them is too little work to be spread.
 type rowPass struct {
 	pool            *tensor.Pool
 	weights         map[*linear]*tensor.Panels
