@@ -50,9 +50,9 @@ func TestReplayReserve(t *testing.T) {
 	}
 	losses, dh := make([]float64, s.Positions()), tensor.NewMatrix(tokens, d)
 	p.pool.Reserve()
-	allocs.None(t, func() func() {
+	allocs.None(t, func() []func() {
 		var r Replay
 		r.Reserve(1, z, vocab, d)
-		return func() { r.Run(p.pool, p.head, p.h, dh, s, tails, 0.5, losses) }
+		return []func(){func() { r.Run(p.pool, p.head, p.h, dh, s, tails, 0.5, losses) }}
 	})
 }
