@@ -12,7 +12,7 @@ const (
 const axpyWork = 1 << 20
 
 // AxpyRows computes the product of a row with a matrix b, whose rows it reads in
-// place and once: what generation needs, where b is a matrix of weights.
+// place and once: for a b that is used too seldom to be packed.
 //
 //	for j := range y {
 //		x := acc ? y[j] : 0

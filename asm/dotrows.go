@@ -22,8 +22,7 @@ type dotArgs struct {
 }
 
 // DotRows computes a matrix product of a few rows of a with a transposed b, whose
-// rows it reads in place and once: what generation needs, where b is a matrix of
-// weights.
+// rows it reads in place and once: for a b that is used too seldom to be packed.
 //
 //	for i := range m {
 //		for j := range n {

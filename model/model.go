@@ -48,7 +48,7 @@ type linear struct {
 func New(cfg Config) *Model {
 	m := Outline(cfg)
 	// One allocation for all: the system then gives huge pages, also behind matrices that are smaller than one, and reading
-	// the weights once, as generation does for every token, costs few look-ups of pages.
+	// all weights once costs few look-ups of pages.
 	size := func(p *tensor.Param) int {
 		rows, cols := rowsCols(p.Shape)
 		return (rows*cols + 15) &^ 15 // each begins at a multiple of 64 bytes

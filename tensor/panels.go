@@ -78,8 +78,8 @@ func (p *Panels) panel(j int) (b []float32, bK, cols int) {
 // Width is the number of columns in a panel, but for the last.
 func (p *Panels) Width() int { return p.tiling.Cols }
 
-// Mul computes columns j0 to j1 of c = a·p, where panels start or end, on the calling goroutine. If a has one row, it reads p in the
-// order of memory, and as fast.
+// Mul computes columns j0 to j1 of c = a·p, where panels start or end, on the calling goroutine. If a has one row, it reads p
+// in the order of memory, and as fast.
 func (p *Panels) Mul(c, a *Matrix, j0, j1 int) {
 	p.check(c, a)
 	if j0 < 0 || j0%p.Width() != 0 || j1 > p.Cols || j1 < p.Cols && j1%p.Width() != 0 {

@@ -41,7 +41,7 @@ type KernelResult struct {
 	Peak    string  `json:"peak"`                         // the yardstick: fma; read (memory); copy, of arrays of the same size; stream, of the same arrays
 	OfFull  float64 `json:"share_of_full_head,omitempty"` // replay-head: its time by that of the full head, forward and backward
 	Speedup float64 `json:"speedup,omitempty"`            // of several threads: how many times as fast as one, measured in turn; 0 where not measured
-	Scaled  float64 `json:"speedup_scaled,omitempty"`     // the same by the FMA peaks' ratio, beside it, times the threads: what is lost to the machine is not counted
+	Scaled  float64 `json:"speedup_scaled,omitempty"`     // speedup / (peak of all threads / (threads · peak of one)), the FMA peaks measured beside it
 	US      float64 `json:"us"`                           // microseconds of one call
 }
 

@@ -207,13 +207,17 @@ type Sample struct {
 
 // Samples lets models answer held-out questions.
 func (d *Demo) Samples(ctx context.Context, models ...*model.Model) ([]Sample, error) {
+	decoders := make([]*model.Decoder, len(models))
+	for i, m := range models {
+		decoders[i] = model.NewDecoder(m, d.pool)
+	}
 	var out []Sample
 	for i := range sampleCount {
 		segs := synth.Domain(domainSeed, uint64(1000+i), synth.Valid)
 		s := Sample{Question: segs[0].Text, Want: segs[1].Text}
-		for _, m := range models {
+		for j, m := range models {
 			e := eval.Evaluator{Model: m, Pool: d.pool, Tokenizer: d.Tokenizer}
-			ids, err := eval.Greedy(ctx, &e, model.NewDecoder(m, d.pool), d.Tokenizer.Encode(s.Question, false), answerTokens)
+			ids, err := eval.Greedy(ctx, &e, decoders[j], d.Tokenizer.Encode(s.Question, false), answerTokens)
 			if err != nil {
 				return nil, err
 			}
