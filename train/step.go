@@ -54,6 +54,9 @@ type Times struct {
 	Optimizer time.Duration
 }
 
+// Pass holds the activations of the last micro-batch. Between steps its memory may be lent out ([model.Pass.Borrow]).
+func (s *Stepper) Pass() *model.Pass { return s.pass }
+
 // NewStepper gives the model gradients and the optimizer fresh state, and takes the memory that steps of a workload need. If
 // none is known, buffers grow with the batches.
 func NewStepper(m *model.Model, pool *tensor.Pool, o Objective, c optim.Config, w Workload) (*Stepper, error) {

@@ -1,74 +1,21 @@
 package train
 
 import (
-	"math"
-	"os"
-	"path/filepath"
-
-	"reprise/eval"
 	"reprise/loss"
 	"reprise/model"
-	"reprise/replay"
 )
 
 // Workload is what the memory of a run depends on, apart from the model. The zero value is a run of unknown size, for which
 // nothing is planned.
 type Workload struct {
 	Replay       bool // the loss; otherwise full cross-entropy
-	Recompute    bool // Recipe.Recompute
+	Recompute    bool // blocks are run twice, and keep their input only
 	MicroTokens  int  // tokens in memory at a time
 	StepTokens   int  // tokens of a step
 	SeqLen       int  // longest sequence
 	Subset, Tail int  // ids of a recorded position; draws of a sequence's tail, 0: none
 	EvalTokens   int  // tokens at a time of what is measured between the steps
 	Workers      int
-}
-
-// subsetSize is the most ids that a position of a record holds: its prefix, those of always and the gold id.
-func subsetSize(h replay.Header) int { return h.KMax + len(h.Always) + 1 }
-
-// workload is what the recipe asks for, given how many sequences its domain has, the length of the longest, and the most ids of
-// a recorded position.
-func (r Recipe) workload(cfg model.Config, sequences, seqLen, ids, workers int) Workload {
-	mixed := 0
-	if r.Mix != "" {
-		mixed = r.mixed()
-	}
-	global := mixed + min(sequences, r.GlobalBatchSize-mixed)
-	w := Workload{
-		Replay: r.Loss == "replay", Recompute: r.Recompute, SeqLen: seqLen, Workers: workers,
-		MicroTokens: min(r.MicroBatchSize, global) * seqLen, StepTokens: global * seqLen,
-	}
-	if w.Replay || r.KL > 0 {
-		w.Subset = ids
-	}
-	if w.Replay {
-		w.Tail = r.TailDraws(cfg.VocabSize)
-		w.EvalTokens = seqLen // rho is measured on a sample
-	}
-	limit := cfg.MaxPositions
-	if r.MaxSeqLen > 0 {
-		limit = min(limit, r.MaxSeqLen)
-	}
-	for _, s := range r.Eval.Data {
-		n := max(eval.BatchTokens, limit)
-		if set, err := eval.ParseSet(s); err == nil {
-			n = min(n, mostTokens(set.Path))
-		}
-		w.EvalTokens = max(w.EvalTokens, n)
-	}
-	return w
-}
-
-// mostTokens bounds the tokens of a file by its size: a token is a byte or more.
-func mostTokens(path string) int {
-	switch filepath.Ext(path) {
-	case ".txt", ".json", ".jsonl":
-		if f, err := os.Stat(path); err == nil {
-			return int(f.Size()) + 1
-		}
-	}
-	return math.MaxInt
 }
 
 // PlannedUse is memory by part, in bytes.

@@ -8,6 +8,7 @@ import (
 	"reprise/asm"
 	"reprise/internal/demo"
 	"reprise/model"
+	"reprise/run"
 	"reprise/train"
 )
 
@@ -104,7 +105,7 @@ func (c *demoCmd) train(a *app, d *demo.Demo, arm demo.Arm) (demo.Outcome, error
 	p := newProgress(a.stderr, "training ("+arm.Key+")", false)
 	p.terminalOnly = true
 	tokens := 0
-	o, err := d.Train(a.ctx, arm, func(e train.Event) {
+	o, err := d.Train(a.ctx, arm, func(e run.Event) {
 		tokens += e.Tokens
 		if e.Step > 0 {
 			p.show(e.Step, e.Steps, tokens, remark(e))
@@ -137,7 +138,7 @@ func (c *demoCmd) sweep(a *app, d *demo.Demo) error {
 func (c *demoCmd) rebuild(a *app) error {
 	p := newProgress(a.stderr, "training the base model", false)
 	tokens := 0
-	sum, err := demo.Rebuild(a.ctx, c.Rebuild, a.pool(), func(e train.Event) {
+	sum, err := demo.Rebuild(a.ctx, c.Rebuild, a.pool(), func(e run.Event) {
 		tokens += e.Tokens
 		if e.Step > 0 {
 			p.show(e.Step, e.Steps, tokens, remark(e))

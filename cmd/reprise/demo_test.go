@@ -22,10 +22,10 @@ func TestSweepThatFails(t *testing.T) {
 		t.Error("no error where there is no base model")
 	}
 	var stderr strings.Builder
-	if code := run(t.Context(), []string{"demo", "--sweep=1e-3,-1"}, io.Discard, &stderr); code != exitFailed || !strings.Contains(stderr.String(), "--sweep -1") {
+	if code := execute(t.Context(), []string{"demo", "--sweep=1e-3,-1"}, io.Discard, &stderr); code != exitFailed || !strings.Contains(stderr.String(), "--sweep -1") {
 		t.Errorf("exit code %d: %s", code, stderr.String())
 	}
-	if code := run(t.Context(), []string{"demo", "--sweep=1e-3", "--rebuild", "x"}, io.Discard, &stderr); code != exitUsage {
+	if code := execute(t.Context(), []string{"demo", "--sweep=1e-3", "--rebuild", "x"}, io.Discard, &stderr); code != exitUsage {
 		t.Errorf("two tasks at once: exit code %d", code)
 	}
 }
@@ -43,12 +43,12 @@ func TestDemoKeepsOffOthersFiles(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel() // the files were written before anything looked at the context
 	var stderr strings.Builder
-	code := run(ctx, []string{"demo", "--keep", dir}, io.Discard, &stderr)
+	code := execute(ctx, []string{"demo", "--keep", dir}, io.Discard, &stderr)
 	if text, err := os.ReadFile(own); err != nil || string(text) != "own" || code != exitFailed {
 		t.Errorf("exit code %d, the file is %.20q now: %s", code, text, stderr.String())
 	}
 	// A rebuild would replace base at its end.
-	if code := run(t.Context(), []string{"demo", "--rebuild", dir}, io.Discard, &stderr); code != exitFailed || !strings.Contains(stderr.String(), "comes from no rebuild") {
+	if code := execute(t.Context(), []string{"demo", "--rebuild", dir}, io.Discard, &stderr); code != exitFailed || !strings.Contains(stderr.String(), "comes from no rebuild") {
 		t.Errorf("exit code %d: %s", code, stderr.String())
 	}
 }

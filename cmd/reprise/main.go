@@ -13,8 +13,8 @@ import (
 	"github.com/alecthomas/kong"
 
 	"reprise/asm"
+	"reprise/run"
 	"reprise/tensor"
-	"reprise/train"
 )
 
 // Exit codes.
@@ -96,7 +96,7 @@ The same inputs give the same bits on every processor and with any number of thr
 func main() {
 	ctx, stop := interruptible()
 	defer stop()
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(execute(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
 // interruptible is a context that the first Ctrl-C ends, so that work is saved. The second one ends the process: not every
@@ -124,8 +124,8 @@ func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
 	return kong.DefaultHelpPrinter(options, below)
 }
 
-// run is main without the process: it returns the exit code.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+// execute is main without the process: it returns the exit code.
+func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var c cli
 	code := -1
 	parser, err := kong.New(&c, kong.Name("reprise"), kong.Description(about), kong.UsageOnError(),
@@ -165,7 +165,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	switch {
 	case err == nil:
 		return exitDone
-	case errors.Is(err, train.ErrInterrupted), errors.Is(err, context.Canceled):
+	case errors.Is(err, run.ErrInterrupted), errors.Is(err, context.Canceled):
 		fmt.Fprintf(stderr, "reprise: %v\n", err)
 		return exitInterrupted
 	default:

@@ -54,7 +54,7 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 		{"generate", "--model", base, "--prompt", "the red", "--max-tokens", "2"},
 	} {
 		var stderr strings.Builder
-		if code := run(t.Context(), args, noSpace{}, &stderr); code != exitFailed || strings.Count(stderr.String(), "no space left") != 1 {
+		if code := execute(t.Context(), args, noSpace{}, &stderr); code != exitFailed || strings.Count(stderr.String(), "no space left") != 1 {
 			t.Errorf("%v: exit code %d: %s", args, code, stderr.String())
 		}
 	}

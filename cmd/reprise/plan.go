@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"reprise/internal/bench"
-	"reprise/train"
+	"reprise/run"
 )
 
 type planCmd struct {
@@ -21,13 +21,13 @@ func (c *planCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	p, err := train.NewPlan(a.ctx, r, a.pool())
+	p, err := run.NewPlan(a.ctx, r, a.pool())
 	if err != nil {
 		return err
 	}
 	if c.JSON {
 		err = json.NewEncoder(a.stdout).Encode(struct {
-			*train.Plan
+			*run.Plan
 			Peak int64 `json:"probe_peak,omitempty"` // bytes that the measured steps took
 		}{p, bench.PeakMemory()})
 	} else {
@@ -44,7 +44,7 @@ func (c *planCmd) Run(a *app) error {
 	return err
 }
 
-func printPlan(a *app, p *train.Plan) {
+func printPlan(a *app, p *run.Plan) {
 	mb := func(name string, bytes int, about string) {
 		a.printf("  %-12s %9.1f MB  %s\n", name, float64(bytes)/1e6, about)
 	}

@@ -7,7 +7,7 @@ import (
 
 	"reprise/checkpoint"
 	"reprise/optim"
-	"reprise/train"
+	"reprise/run"
 )
 
 type trainCmd struct {
@@ -90,7 +90,7 @@ func set[T any](to *T, from *T) {
 }
 
 // apply lays the flags over a recipe.
-func (f *recipeFlags) apply(r *train.Recipe) {
+func (f *recipeFlags) apply(r *run.Recipe) {
 	set(&r.Model, f.Model)
 	set(&r.Init, f.Init)
 	set(&r.Tokenizer, f.Tokenizer)
@@ -150,11 +150,11 @@ func (f *recipeFlags) apply(r *train.Recipe) {
 }
 
 // recipe is the recipe of a file, or the defaults where none is named, with the flags laid over it.
-func (f *recipeFlags) recipe(a *app, path string) (train.Recipe, error) {
-	r := train.DefaultRecipe()
+func (f *recipeFlags) recipe(a *app, path string) (run.Recipe, error) {
+	r := run.DefaultRecipe()
 	if path != "" {
 		var err error
-		if r, err = train.ReadRecipe(path); err != nil {
+		if r, err = run.ReadRecipe(path); err != nil {
 			return r, err
 		}
 	}
@@ -167,7 +167,7 @@ func (f *recipeFlags) recipe(a *app, path string) (train.Recipe, error) {
 
 // idle names the flags that were given and that the recipe has no use for: more often a misunderstanding than not. Keys of a
 // file may lie idle; files are shared between runs.
-func (f *recipeFlags) idle(r train.Recipe) (texts []string) {
+func (f *recipeFlags) idle(r run.Recipe) (texts []string) {
 	moclip := r.Name == optim.MoClip
 	subsets := r.Loss == "replay"
 	for _, c := range []struct {
@@ -212,21 +212,21 @@ func (c *trainCmd) Run(a *app) error {
 	case r.Out == "":
 		return fmt.Errorf("train: --out is missing (or out: in the recipe)")
 	}
-	run, err := train.Open(r, a.pool(), c.Resume)
+	job, err := run.Open(r, a.pool(), c.Resume)
 	if err != nil {
 		return err
 	}
 	if !c.JSON {
 		a.note("training %s, %d steps, loss %s, optimizer %s; full fine-tuning only (weights, gradients and two moments in float32: %.0f MB)",
-			run.Model().Config, run.Steps, r.Loss, r.Name, 16*float64(run.Model().Count())/1e6)
+			job.Model().Config, job.Steps, r.Loss, r.Name, 16*float64(job.Model().Count())/1e6)
 	}
-	for _, notice := range run.Model().Config.Notices {
+	for _, notice := range job.Model().Config.Notices {
 		a.note("notice: %s", notice)
 	}
 	p := newProgress(a.stderr, "training", c.JSON)
 	tokens := 0
 	lines := json.NewEncoder(a.stdout)
-	for _, e := range run.Events(a.ctx) {
+	for _, e := range job.Events(a.ctx) {
 		tokens += e.Tokens
 		if c.JSON {
 			if err := lines.Encode(e); err != nil {
@@ -243,19 +243,19 @@ func (c *trainCmd) Run(a *app) error {
 		}
 	}
 	p.finish()
-	if err := run.Err(); err != nil {
+	if err := job.Err(); err != nil {
 		return err
 	}
-	sum := checkpoint.TensorSHA256(run.Model())
+	sum := checkpoint.TensorSHA256(job.Model())
 	if c.JSON {
-		return lines.Encode(map[string]any{"out": r.Out, "steps": run.Steps, "sha256": sum})
+		return lines.Encode(map[string]any{"out": r.Out, "steps": job.Steps, "sha256": sum})
 	}
-	a.printf("%s/final after %d steps, %.1f s of training; weights %.16s…\n", r.Out, run.Steps, run.Seconds(), sum)
+	a.printf("%s/final after %d steps, %.1f s of training; weights %.16s…\n", r.Out, job.Steps, job.Seconds(), sum)
 	return nil
 }
 
 // remark is the loss of a step under its right name.
-func remark(e train.Event) string {
+func remark(e run.Event) string {
 	s := ""
 	if e.LossReplay != nil {
 		s = fmt.Sprintf("loss_replay %.4f", *e.LossReplay)
@@ -267,7 +267,7 @@ func remark(e train.Event) string {
 }
 
 // measured tells what an event measured, or warned of.
-func measured(e train.Event) string {
+func measured(e run.Event) string {
 	var b strings.Builder
 	for _, r := range e.Eval {
 		fmt.Fprintf(&b, "step %-5d %s\n", e.Step, describe(r))

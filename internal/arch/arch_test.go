@@ -26,10 +26,11 @@ var mayImport = map[string][]string{
 	"checkpoint":              {"asm", "tensor", "model", "internal/atomicfile"},
 	"replay":                  {"asm", "tensor", "model", "loss", "data", "tokenizer", "internal/atomicfile"},
 	"eval":                    {"asm", "tensor", "model", "loss", "data", "tokenizer"},
-	"train":                   {"asm", "tensor", "model", "loss", "optim", "data", "tokenizer", "checkpoint", "replay", "eval", "internal/atomicfile", "internal/yamlfile"},
+	"train":                   {"tensor", "model", "loss", "optim", "data", "replay"},
+	"run":                     {"asm", "tensor", "model", "loss", "optim", "data", "tokenizer", "checkpoint", "replay", "eval", "train", "internal/atomicfile", "internal/yamlfile"},
 	"export":                  {"asm", "tensor", "model", "tokenizer", "checkpoint", "internal/atomicfile"},
 	"report":                  {"asm"},
-	"internal/compare":        {"asm", "tensor", "data", "tokenizer", "checkpoint", "replay", "eval", "train", "report", "internal/atomicfile", "internal/yamlfile"},
+	"internal/compare":        {"asm", "tensor", "data", "tokenizer", "checkpoint", "replay", "eval", "train", "run", "report", "internal/atomicfile", "internal/yamlfile"},
 	"internal/atomicfile":     {},
 	"internal/yamlfile":       {},
 	"internal/allocs":         {},
@@ -39,9 +40,9 @@ var mayImport = map[string][]string{
 	"internal/tiny":           {"tensor", "model", "tokenizer", "checkpoint"},
 	"internal/synth":          {"tensor", "data"},
 	"internal/doctor":         {"asm", "tensor", "model", "loss", "optim", "data", "checkpoint", "replay", "train", "internal/bench"},
-	"internal/demo":           {"asm", "tensor", "model", "loss", "optim", "data", "tokenizer", "checkpoint", "replay", "eval", "train", "internal/synth", "internal/atomicfile"},
-	"internal/bench":          {"asm", "tensor", "model", "loss", "optim", "data", "replay", "train"},
-	"cmd/reprise":             {"asm", "tensor", "model", "optim", "data", "tokenizer", "checkpoint", "replay", "eval", "train", "export", "report", "internal/atomicfile", "internal/bench", "internal/compare", "internal/demo", "internal/doctor"},
+	"internal/demo":           {"asm", "tensor", "model", "loss", "optim", "data", "tokenizer", "checkpoint", "replay", "eval", "run", "internal/synth", "internal/atomicfile"},
+	"internal/bench":          {"asm", "tensor", "model", "loss", "optim", "data", "replay", "run", "train"},
+	"cmd/reprise":             {"asm", "tensor", "model", "optim", "data", "tokenizer", "checkpoint", "replay", "eval", "run", "train", "export", "report", "internal/atomicfile", "internal/bench", "internal/compare", "internal/demo", "internal/doctor"},
 }
 
 // core packages import nothing from outside but cpuid.

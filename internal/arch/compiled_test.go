@@ -18,7 +18,7 @@ import (
 )
 
 // arithmetic are the packages whose floating-point operations reach a result.
-var arithmetic = []string{"asm", "tensor", "model", "loss", "optim", "tokenizer", "data", "checkpoint", "replay", "eval", "train", "export",
+var arithmetic = []string{"asm", "tensor", "model", "loss", "optim", "tokenizer", "data", "checkpoint", "replay", "eval", "run", "train", "export",
 	"internal/compare", "internal/demo", "internal/doctor", "internal/synth"}
 
 // targets are what the compiler may fuse for: always on arm64, from GOAMD64=v3 on for x86-64.

@@ -12,6 +12,7 @@ import (
 	"reprise/model"
 	"reprise/optim"
 	"reprise/replay"
+	"reprise/run"
 	"reprise/tensor"
 	"reprise/train"
 )
@@ -160,7 +161,7 @@ func (o *StepOptions) validate(cfg model.Config) error {
 func (o *StepOptions) objective(vocab int) train.Objective {
 	b := train.Objective{Replay: o.Loss == "replay", Seed: 1}
 	if b.Replay && o.Tail == "sampled" {
-		b.Proposal, b.TailN = loss.Uniform(vocab), train.DefaultRecipe().TailDraws(vocab) // random ids have no frequencies
+		b.Proposal, b.TailN = loss.Uniform(vocab), run.DefaultRecipe().TailDraws(vocab) // random ids have no frequencies
 	}
 	return b
 }

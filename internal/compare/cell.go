@@ -19,6 +19,7 @@ import (
 	"reprise/internal/atomicfile"
 	"reprise/replay"
 	"reprise/report"
+	"reprise/run"
 	"reprise/train"
 )
 
@@ -77,7 +78,7 @@ func (r *Runner) dir(c id) string {
 
 // plan is a cell's recipe and its records.
 type plan struct {
-	recipe      train.Recipe
+	recipe      run.Recipe
 	domain, mix *record // mix is nil without mixing
 	digest      string
 }
@@ -191,16 +192,16 @@ func (r *Runner) tidy(tmp string) error {
 func (r *Runner) train(ctx context.Context, c id, p *plan, out string) (*Cell, error) {
 	recipe := p.recipe
 	recipe.Out = out
-	run, err := train.Open(recipe, r.pool, false)
+	job, err := run.Open(recipe, r.pool, false)
 	if err != nil {
 		return nil, err
 	}
 	cell := &Cell{
-		Method: c.method.Name, LR: c.lr, Seed: c.seed, Digest: p.digest, Steps: run.Steps,
+		Method: c.method.Name, LR: c.lr, Seed: c.seed, Digest: p.digest, Steps: job.Steps,
 		MeanSubset: p.domain.summary.MeanSubset, LossShare: float64(p.domain.summary.Positions) / float64(p.domain.summary.Tokens),
 	}
-	e := &eval.Evaluator{Model: run.Model(), Pool: r.pool, Tokenizer: r.tok}
-	for _, event := range run.Events(ctx) {
+	e := &eval.Evaluator{Model: job.Model(), Pool: r.pool, Tokenizer: r.tok}
+	for _, event := range job.Events(ctx) {
 		cell.Tokens += event.Tokens
 		if event.Rho != nil {
 			cell.Rho = event.Rho
@@ -210,16 +211,16 @@ func (r *Runner) train(ctx context.Context, c id, p *plan, out string) (*Cell, e
 			if err != nil {
 				break
 			}
-			cell.Curve = append(cell.Curve, Point{event.Step, event.Seconds + run.RefreshSeconds(), loss})
+			cell.Curve = append(cell.Curve, Point{event.Step, event.Seconds + job.RefreshSeconds(), loss})
 		}
 	}
-	err = run.Err()
+	err = job.Err()
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
 	// Of a diverged run nothing is kept but the reason: what it measured may be no number.
 	diverged := func(why string) *Cell {
-		return &Cell{Method: c.method.Name, LR: c.lr, Seed: c.seed, Digest: p.digest, Failed: why, Steps: run.Steps}
+		return &Cell{Method: c.method.Name, LR: c.lr, Seed: c.seed, Digest: p.digest, Failed: why, Steps: job.Steps}
 	}
 	if train.Diverged(err) {
 		return diverged(err.Error()), nil
@@ -227,8 +228,8 @@ func (r *Runner) train(ctx context.Context, c id, p *plan, out string) (*Cell, e
 	if err != nil {
 		return nil, err
 	}
-	cell.SHA256 = checkpoint.TensorSHA256(run.Model())
-	cell.Cost = report.Cost{Train: run.Seconds(), Refresh: run.RefreshSeconds()}
+	cell.SHA256 = checkpoint.TensorSHA256(job.Model())
+	cell.Cost = report.Cost{Train: job.Seconds(), Refresh: job.RefreshSeconds()}
 	if needsRecord(recipe) {
 		cell.Cost.Stage0 = p.domain.Seconds
 		if p.mix != nil {
@@ -248,7 +249,7 @@ func (r *Runner) train(ctx context.Context, c id, p *plan, out string) (*Cell, e
 }
 
 // needsRecord tells whether a method pays for Stage 0; the others read the record for its packs alone.
-func needsRecord(recipe train.Recipe) bool { return recipe.Loss == "replay" || recipe.KL > 0 }
+func needsRecord(recipe run.Recipe) bool { return recipe.Loss == "replay" || recipe.KL > 0 }
 
 // measure scores the reported half of the domain and the general texts.
 func (r *Runner) measure(ctx context.Context, e *eval.Evaluator, cell *Cell) error {

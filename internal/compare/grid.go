@@ -13,7 +13,7 @@ import (
 	"reprise/data"
 	"reprise/internal/yamlfile"
 	"reprise/replay"
-	"reprise/train"
+	"reprise/run"
 )
 
 // Grid is a comparison: the file that `reprise compare` reads.
@@ -199,8 +199,8 @@ var owned = []string{"model", "replay", "data", "out", "mix", "lr", "seed", "eva
 var budget = []string{"epochs", "global_batch_size"}
 
 // recipe is the recipe of a method: the defaults, the grid's keys, then the method's.
-func (g *Grid) recipe(m *Method) (train.Recipe, error) {
-	r := train.DefaultRecipe()
+func (g *Grid) recipe(m *Method) (run.Recipe, error) {
+	r := run.DefaultRecipe()
 	for where, keys := range []map[string]any{g.Recipe, m.Recipe} {
 		name := "recipe"
 		if where == 1 {

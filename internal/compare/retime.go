@@ -15,7 +15,7 @@ import (
 	"reprise/internal/atomicfile"
 	"reprise/replay"
 	"reprise/report"
-	"reprise/train"
+	"reprise/run"
 )
 
 // clock is one timed run of a method at its best learning rate.
@@ -136,17 +136,17 @@ func (r *Runner) time(ctx context.Context, p *plan, dir string) (k clock, sha st
 	}
 	recipe := p.recipe
 	recipe.Out = filepath.Join(dir, "run")
-	run, err := train.Open(recipe, r.pool, false)
+	job, err := run.Open(recipe, r.pool, false)
 	if err != nil {
 		return k, "", err
 	}
-	for _, event := range run.Events(ctx) {
+	for _, event := range job.Events(ctx) {
 		if event.Groups != nil {
-			k.Curve = append(k.Curve, event.Seconds+run.RefreshSeconds())
+			k.Curve = append(k.Curve, event.Seconds+job.RefreshSeconds())
 		}
 	}
-	k.Cost.Train, k.Cost.Refresh = run.Seconds(), run.RefreshSeconds()
-	return k, checkpoint.TensorSHA256(run.Model()), run.Err()
+	k.Cost.Train, k.Cost.Refresh = job.Seconds(), job.RefreshSeconds()
+	return k, checkpoint.TensorSHA256(job.Model()), job.Err()
 }
 
 // timing reads what Retime found about a method; nil: nothing, or about another learning rate than the best one of today.

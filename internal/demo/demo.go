@@ -16,9 +16,9 @@ import (
 	"reprise/model"
 	"reprise/optim"
 	"reprise/replay"
+	"reprise/run"
 	"reprise/tensor"
 	"reprise/tokenizer"
-	"reprise/train"
 )
 
 // baseFiles is the model that Rebuild makes.
@@ -45,7 +45,7 @@ const (
 // An Arm is one way of learning the domain.
 type Arm struct {
 	Key, Name string
-	Recipe    func(*train.Recipe)
+	Recipe    func(*run.Recipe)
 	Mix       bool    // with general text mixed in
 	LR        float64 // from the sweep: docs/RESULTS.md
 }
@@ -53,10 +53,10 @@ type Arm struct {
 // Arms of the demonstration. All see the same sequences in the same order. Each has the learning rate of lowest domain loss
 // among those of its sweep (demo --sweep; the table is in docs/RESULTS.md).
 var Arms = []Arm{
-	{"a", "full cross-entropy + AdamW", func(r *train.Recipe) { r.Loss, r.Config = "full", optim.DefaultConfig(optim.AdamW) }, false, 6e-4},
-	{"b", "replay + MoClip, bare loss", func(r *train.Recipe) { r.Tail = "none" }, false, 6e-4},
-	{"c", "replay + MoClip, sampled tail (default)", func(*train.Recipe) {}, false, 6e-4},
-	{"d", "the default with 25 % general text", func(*train.Recipe) {}, true, 6e-4},
+	{"a", "full cross-entropy + AdamW", func(r *run.Recipe) { r.Loss, r.Config = "full", optim.DefaultConfig(optim.AdamW) }, false, 6e-4},
+	{"b", "replay + MoClip, bare loss", func(r *run.Recipe) { r.Tail = "none" }, false, 6e-4},
+	{"c", "replay + MoClip, sampled tail (default)", func(*run.Recipe) {}, false, 6e-4},
+	{"d", "the default with 25 % general text", func(*run.Recipe) {}, true, 6e-4},
 }
 
 // Score is what one model knows.
@@ -158,9 +158,9 @@ func (d *Demo) score(ctx context.Context, m *model.Model) (Score, error) {
 }
 
 // Train runs one arm; step is told how far it is.
-func (d *Demo) Train(ctx context.Context, arm Arm, step func(train.Event)) (Outcome, error) {
+func (d *Demo) Train(ctx context.Context, arm Arm, step func(run.Event)) (Outcome, error) {
 	out := Outcome{Arm: arm}
-	r := train.DefaultRecipe()
+	r := run.DefaultRecipe()
 	r.Model, r.Replay, r.Out = d.path("base"), d.path("domain.replay"), ""
 	r.Epochs, r.GlobalBatchSize, r.MicroBatchSize, r.LR = epochs, globalBatch, globalBatch, arm.LR
 	arm.Recipe(&r)
@@ -177,24 +177,24 @@ func (d *Demo) Train(ctx context.Context, arm Arm, step func(train.Event)) (Outc
 		r.Mix, r.ReplayMix = d.path("general.replay"), 0.25
 		out.Seconds += d.MixStage0
 	}
-	run, err := train.Open(r, d.pool, false)
+	job, err := run.Open(r, d.pool, false)
 	if err != nil {
 		return out, err
 	}
 	tokens := 0
-	for _, e := range run.Events(ctx) {
+	for _, e := range job.Events(ctx) {
 		tokens += e.Tokens
 		if e.Rho != nil {
 			out.Rho = e.Rho
 		}
 		step(e)
 	}
-	if err := run.Err(); err != nil {
+	if err := job.Err(); err != nil {
 		return out, err
 	}
-	out.Seconds += run.Seconds()
-	out.Rate = float64(tokens) / run.Seconds()
-	out.Model = run.Model()
+	out.Seconds += job.Seconds()
+	out.Rate = float64(tokens) / job.Seconds()
+	out.Model = job.Model()
 	out.Score, err = d.score(ctx, out.Model)
 	return out, err
 }

@@ -16,9 +16,9 @@ import (
 	"reprise/internal/synth"
 	"reprise/model"
 	"reprise/optim"
+	"reprise/run"
 	"reprise/tensor"
 	"reprise/tokenizer"
-	"reprise/train"
 )
 
 // What the embedded base model is made of. Changing anything here changes its SHA-256: rebuild it, and commit the files
@@ -58,8 +58,8 @@ const baseConfig = `{
 
 // lessons are the runs that make the base model: first short lists said again, then longer ones, where attention learns
 // to look words up; then general text. All are ordinary cross-entropy with AdamW.
-func lessons(dir string) []train.Recipe {
-	r := train.DefaultRecipe()
+func lessons(dir string) []run.Recipe {
+	r := run.DefaultRecipe()
 	r.Loss, r.Config = "full", optim.DefaultConfig(optim.AdamW)
 	r.Beta2, r.Epochs, r.MaxSeqLen = 0.98, 1, seqLen
 	r.Save.Every, r.Save.KeepLast = 100, 2
@@ -77,12 +77,12 @@ func lessons(dir string) []train.Recipe {
 	general.LR, general.WarmupRatio, general.FinalLRRatio = 4e-3, 0.02, 0.02
 	general.GlobalBatchSize, general.MicroBatchSize = 16, 8
 	general.Eval.Data, general.Eval.Every = []string{"general=" + filepath.Join(dir, "valid.txt")}, 500
-	return []train.Recipe{short, long, general}
+	return []run.Recipe{short, long, general}
 }
 
 // Rebuild trains the base model from nothing in dir: text, tokenizer, fresh weights, three runs. What is there already is
 // kept, so that an interrupted rebuild goes on. The result, dir/base, has the bytes of the embedded files.
-func Rebuild(ctx context.Context, dir string, pool *tensor.Pool, event func(train.Event)) (sha string, err error) {
+func Rebuild(ctx context.Context, dir string, pool *tensor.Pool, event func(run.Event)) (sha string, err error) {
 	if all := lessons(dir); exists(filepath.Join(dir, "base")) && !exists(filepath.Join(all[len(all)-1].Out, "final")) {
 		return "", fmt.Errorf("demo: %s is there already and comes from no rebuild; choose another directory", filepath.Join(dir, "base"))
 	}
@@ -98,14 +98,14 @@ func Rebuild(ctx context.Context, dir string, pool *tensor.Pool, event func(trai
 		if exists(last) {
 			continue
 		}
-		run, err := train.Open(r, pool, true)
+		job, err := run.Open(r, pool, true)
 		if err != nil {
 			return "", err
 		}
-		for _, e := range run.Events(ctx) {
+		for _, e := range job.Events(ctx) {
 			event(e)
 		}
-		if err := run.Err(); err != nil {
+		if err := job.Err(); err != nil {
 			return "", err
 		}
 	}

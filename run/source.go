@@ -1,4 +1,4 @@
-package train
+package run
 
 import (
 	"fmt"
@@ -12,6 +12,7 @@ import (
 	"reprise/replay"
 	"reprise/tensor"
 	"reprise/tokenizer"
+	"reprise/train"
 )
 
 // source gives packed sequences by number: those of a record, or those that text was packed into.
@@ -46,7 +47,7 @@ func openSource(record, text string, r Recipe, base *checkpoint.Loaded, tok *tok
 	}
 	s.packed = data.Pack(docs, limit, r.Seed)
 	if len(s.packed) == 0 {
-		return nil, fmt.Errorf("train: %s holds no sequence to train on", text)
+		return nil, fmt.Errorf("run: %s holds no sequence to train on", text)
 	}
 	return s, nil
 }
@@ -56,23 +57,23 @@ func (s *source) checkRecord(path string, kl float64, base *checkpoint.Loaded, t
 	h := s.record.Header()
 	switch {
 	case h.Tokenizer != tok.Fingerprint():
-		return fmt.Errorf("train: %s: the record was made with another tokenizer (%.12s…, the model has %.12s…); record again with: reprise record", path, h.Tokenizer, tok.Fingerprint())
+		return fmt.Errorf("run: %s: the record was made with another tokenizer (%.12s…, the model has %.12s…); record again with: reprise record", path, h.Tokenizer, tok.Fingerprint())
 	case h.Moving() && h.BaseModel != base.Fingerprint && h.MovedTo != base.Fingerprint:
-		return fmt.Errorf("train: %s: the record was made while a model was trained (weights %.12s… to %.12s…, the model has %.12s…): it fits those two only; record again with: reprise record", path, h.BaseModel, h.MovedTo, base.Fingerprint)
+		return fmt.Errorf("run: %s: the record was made while a model was trained (weights %.12s… to %.12s…, the model has %.12s…): it fits those two only; record again with: reprise record", path, h.BaseModel, h.MovedTo, base.Fingerprint)
 	case h.Moving() && kl > 0:
-		return fmt.Errorf("train: %s: kl: the record was made while a model was trained, and its probabilities are not the base model's; leave kl out, or record with: reprise record", path)
+		return fmt.Errorf("run: %s: kl: the record was made while a model was trained, and its probabilities are not the base model's; leave kl out, or record with: reprise record", path)
 	case !h.Moving() && h.BaseModel != base.Fingerprint:
-		return fmt.Errorf("train: %s: the record was made with another base model (weights %.12s…, the model has %.12s…); record again with: reprise record", path, h.BaseModel, base.Fingerprint)
+		return fmt.Errorf("run: %s: the record was made with another base model (weights %.12s…, the model has %.12s…); record again with: reprise record", path, h.BaseModel, base.Fingerprint)
 	case h.VocabSize != base.Model.Config.VocabSize:
-		return fmt.Errorf("train: %s: the record has a vocabulary of %d, the model %d", path, h.VocabSize, base.Model.Config.VocabSize)
+		return fmt.Errorf("run: %s: the record has a vocabulary of %d, the model %d", path, h.VocabSize, base.Model.Config.VocabSize)
 	case h.MaxSeqLen > base.Model.Config.MaxPositions:
-		return fmt.Errorf("train: %s: the record has sequences of up to %d tokens, the model takes %d (max_position_embeddings in its config.json)", path, h.MaxSeqLen, base.Model.Config.MaxPositions)
+		return fmt.Errorf("run: %s: the record has sequences of up to %d tokens, the model takes %d (max_position_embeddings in its config.json)", path, h.MaxSeqLen, base.Model.Config.MaxPositions)
 	case h.CrossDocument:
-		return fmt.Errorf("train: %s: the record was made with attention across documents, which is not supported; record again with: reprise record", path)
+		return fmt.Errorf("run: %s: the record was made with attention across documents, which is not supported; record again with: reprise record", path)
 	case h.Shards > 1:
-		return fmt.Errorf("train: %s is one shard of %d, counted from 0 it is number %d; join them all first with: reprise record merge", path, h.Shards, h.Shard)
+		return fmt.Errorf("run: %s is one shard of %d, counted from 0 it is number %d; join them all first with: reprise record merge", path, h.Shards, h.Shard)
 	case s.len() == 0:
-		return fmt.Errorf("train: %s holds no sequence to train on", path)
+		return fmt.Errorf("run: %s holds no sequence to train on", path)
 	}
 	return nil
 }
@@ -151,17 +152,17 @@ func newRhoProbe(s *source, seed uint64) (*rhoProbe, error) {
 }
 
 // measure is the mass that the model gives to ids outside the recorded subsets: mean and 95th percentile.
-func (p *rhoProbe) measure(s *Stepper) (mean, p95 float64) {
+func (p *rhoProbe) measure(s *train.Stepper) (mean, p95 float64) {
 	m, pool := s.Model, s.Pool
 	if p.pass == nil {
 		p.pass = model.NewPass(m, pool, false)
-		p.pass.Borrow(s.pass, loss.FullMemory(probePositions, m.Config.VocabSize, m.Config.HiddenSize)/4)
+		p.pass.Borrow(s.Pass(), loss.FullMemory(probePositions, m.Config.VocabSize, m.Config.HiddenSize)/4)
 	}
 	var all []float64
 	for i := range p.seqs {
 		q := &p.seqs[i]
 		subsets := loss.Subsets{Offsets: []int32{0}}
-		AppendSubsets(&subsets, &q.Subsets, 0)
+		train.AppendSubsets(&subsets, &q.Subsets, 0)
 		rho := make([]float64, len(q.Subsets.Pos))
 		h := p.pass.Forward(model.Batch{IDs: q.IDs, Segments: q.DocStarts})
 		p.full.Space = p.pass.Spare()

@@ -1,4 +1,4 @@
-package train
+package run
 
 import (
 	"context"
@@ -18,6 +18,7 @@ import (
 	"reprise/replay"
 	"reprise/tensor"
 	"reprise/tokenizer"
+	"reprise/train"
 )
 
 // Event is what a run reports after every step, before the first one (step 0) and whenever it evaluates.
@@ -56,7 +57,7 @@ type Run struct {
 	domain   *source
 	mix      *source // nil without mixing
 	perBatch int     // sequences of a batch from domain; the rest comes from mix
-	stepper  *Stepper
+	stepper  *train.Stepper
 	schedule optim.Schedule
 	eval     *eval.Evaluator
 	sets     []eval.Set
@@ -80,7 +81,7 @@ type Run struct {
 }
 
 // ErrInterrupted is what Err returns after a run was cancelled and saved.
-var ErrInterrupted = errors.New("train: interrupted; the state is saved, go on with --resume")
+var ErrInterrupted = errors.New("run: interrupted; the state is saved, go on with --resume")
 
 // Open checks a recipe and opens the model and the data. With resume, a run directory that exists is continued from its
 // newest checkpoint; without, it must not exist or be empty.
@@ -93,7 +94,7 @@ func Open(r Recipe, pool *tensor.Pool, resume bool) (*Run, error) {
 		return nil, err
 	}
 	if err := base.Model.Config.CheckTokenizer(tok.VocabSize()); err != nil {
-		return nil, fmt.Errorf("train: %w", err)
+		return nil, fmt.Errorf("run: %w", err)
 	}
 	return open(r, base, tok, pool, resume)
 }
@@ -134,7 +135,7 @@ func open(r Recipe, base *checkpoint.Loaded, tok *tokenizer.Tokenizer, pool *ten
 		}
 		run.perBatch -= r.mixed()
 		if r.GlobalBatchSize < 2 {
-			return nil, fmt.Errorf("train: global_batch_size: 1 leaves no room for mix; want 2 or more")
+			return nil, fmt.Errorf("run: global_batch_size: 1 leaves no room for mix; want 2 or more")
 		}
 	}
 	run.Steps = run.stepsPerEpoch() * r.Epochs
@@ -148,7 +149,7 @@ func open(r Recipe, base *checkpoint.Loaded, tok *tokenizer.Tokenizer, pool *ten
 			return nil, err
 		}
 		if _, err := os.Stat(set.Path); err != nil {
-			return nil, fmt.Errorf("train: eval.data: %w", err)
+			return nil, fmt.Errorf("run: eval.data: %w", err)
 		}
 		run.sets = append(run.sets, set)
 	}
@@ -156,10 +157,10 @@ func open(r Recipe, base *checkpoint.Loaded, tok *tokenizer.Tokenizer, pool *ten
 	if err := run.newProbe(); err != nil {
 		return nil, err
 	}
-	if run.stepper, err = NewStepper(base.Model, pool, run.objective(), r.Config, run.workload()); err != nil {
+	if run.stepper, err = train.NewStepper(base.Model, pool, run.objective(), r.Config, run.workload()); err != nil {
 		return nil, err
 	}
-	run.eval.Idle = run.stepper.pass
+	run.eval.Idle = run.stepper.Pass()
 	run.resumed = resume && run.begun()
 	header, err := run.planRecording()
 	if err != nil {
@@ -173,12 +174,12 @@ func open(r Recipe, base *checkpoint.Loaded, tok *tokenizer.Tokenizer, pool *ten
 }
 
 // objective is the loss that the recipe asks for.
-func (r *Run) objective() Objective {
+func (r *Run) objective() train.Objective {
 	if r.Recipe.Loss != "replay" {
-		return Objective{KL: r.Recipe.KL}
+		return train.Objective{KL: r.Recipe.KL}
 	}
 	vocab := r.Base.Model.Config.VocabSize
-	o := Objective{Replay: true, TailN: r.Recipe.TailDraws(vocab), Seed: r.Recipe.Seed, KL: r.Recipe.KL}
+	o := train.Objective{Replay: true, TailN: r.Recipe.TailDraws(vocab), Seed: r.Recipe.Seed, KL: r.Recipe.KL}
 	switch {
 	case r.Recipe.Tail == "none":
 	case r.Recipe.Proposal == "frequency":
@@ -190,7 +191,7 @@ func (r *Run) objective() Objective {
 }
 
 // workload is what the steps will take.
-func (r *Run) workload() Workload {
+func (r *Run) workload() train.Workload {
 	seqLen, ids := r.domain.size()
 	if r.mix != nil {
 		n, k := r.mix.size()
@@ -211,7 +212,7 @@ func (r *Run) Events(ctx context.Context) iter.Seq2[int, Event] {
 // Err is what ended Events: nil after a complete run.
 func (r *Run) Err() error { return r.err }
 
-var errStopped = errors.New("train: the consumer of the events stopped")
+var errStopped = errors.New("run: the consumer of the events stopped")
 
 func (r *Run) loop(ctx context.Context, yield func(Event) bool) error {
 	release, err := r.takeDir()

@@ -1,4 +1,4 @@
-package train
+package run
 
 import (
 	"context"
@@ -12,17 +12,18 @@ import (
 	"reprise/model"
 	"reprise/replay"
 	"reprise/tensor"
+	"reprise/train"
 )
 
 // Plan says what a run needs, and what there is.
 type Plan struct {
-	Model   string      `json:"model"`
-	Threads int         `json:"threads"`
-	Tokens  int         `json:"tokens"` // in memory at a time: a micro-batch of sequences of full length
-	Memory  PlannedUse  `json:"memory"` // bytes
-	Free    int64       `json:"free"`   // bytes, the control groups' limits kept; 0: unknown
-	Fits    bool        `json:"fits"`
-	Probe   *ProbedTime `json:"probe,omitempty"` // absent where the run does not fit
+	Model   string           `json:"model"`
+	Threads int              `json:"threads"`
+	Tokens  int              `json:"tokens"` // in memory at a time: a micro-batch of sequences of full length
+	Memory  train.PlannedUse `json:"memory"` // bytes
+	Free    int64            `json:"free"`   // bytes, the control groups' limits kept; 0: unknown
+	Fits    bool             `json:"fits"`
+	Probe   *ProbedTime      `json:"probe,omitempty"` // absent where the run does not fit
 
 	Recompute bool `json:"recompute,omitempty"` // as in the recipe
 }
@@ -72,11 +73,11 @@ func (p *Plan) plan(r Recipe) error {
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return fmt.Errorf("train: %w", err)
+		return fmt.Errorf("run: %w", err)
 	}
 	cfg, err := model.ParseConfig(text)
 	if err != nil {
-		return fmt.Errorf("train: %s: %w", path, err)
+		return fmt.Errorf("run: %s: %w", path, err)
 	}
 	seqLen, sequences, ids := r.seqLen(cfg), math.MaxInt, 0
 	if r.Data != "" {

@@ -1,4 +1,4 @@
-package train
+package run
 
 import (
 	"bufio"
@@ -95,20 +95,20 @@ func (r *Run) prepareDir(resume bool) error {
 	}
 	entries, err := os.ReadDir(out)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("train: %w", err)
+		return fmt.Errorf("run: %w", err)
 	}
 	if len(entries) > 0 {
 		if resume {
 			return r.resume()
 		}
-		return fmt.Errorf("train: %s exists and is not empty; choose another --out, or go on with --resume", out)
+		return fmt.Errorf("run: %s exists and is not empty; choose another --out, or go on with --resume", out)
 	}
 	if err := os.MkdirAll(out, 0o777); err != nil {
-		return fmt.Errorf("train: %w", err)
+		return fmt.Errorf("run: %w", err)
 	}
 	text, err := yaml.Marshal(r.Recipe)
 	if err != nil {
-		return fmt.Errorf("train: writing the recipe: %w", err)
+		return fmt.Errorf("run: writing the recipe: %w", err)
 	}
 	about, err := json.MarshalIndent(map[string]any{
 		"go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH, "tier": asm.Active().String(),
@@ -178,7 +178,7 @@ func (r *Run) resume() error {
 	}
 	if dir == "" {
 		if len(broken) > 0 {
-			return fmt.Errorf("train: %s holds no whole checkpoint: %w", r.Recipe.Out, errors.Join(broken...))
+			return fmt.Errorf("run: %s holds no whole checkpoint: %w", r.Recipe.Out, errors.Join(broken...))
 		}
 		return r.checkBegun()
 	}
@@ -188,7 +188,7 @@ func (r *Run) resume() error {
 	}
 	var meta runMeta
 	if err := json.Unmarshal(s.Meta, &meta); err != nil {
-		return fmt.Errorf("train: %s: %w", dir, err)
+		return fmt.Errorf("run: %s: %w", dir, err)
 	}
 	if meta.Digest != r.digest {
 		return r.another(dir)
@@ -202,7 +202,7 @@ func (r *Run) resume() error {
 	}
 	r.refreshing, r.angles = meta.Refreshing, meta.Angles
 	if len(meta.Similarity) != len(r.stepper.Optimizer.Similarity()) {
-		return fmt.Errorf("train: %s: optimizer state of %d tensors, want %d", dir, len(meta.Similarity), len(r.stepper.Optimizer.Similarity()))
+		return fmt.Errorf("run: %s: optimizer state of %d tensors, want %d", dir, len(meta.Similarity), len(r.stepper.Optimizer.Similarity()))
 	}
 	copy(r.stepper.Optimizer.Similarity(), meta.Similarity)
 	r.stepper.Optimizer.Restore(s.Step)
@@ -226,11 +226,11 @@ func (r *Run) takeDir() (release func(), err error) {
 	}
 	dir, err := os.Open(r.Recipe.Out)
 	if err != nil {
-		return nil, fmt.Errorf("train: %w", err)
+		return nil, fmt.Errorf("run: %w", err)
 	}
 	if atomicfile.Lock(dir) != nil {
 		dir.Close()
-		return nil, fmt.Errorf("train: another process is training in %s; let it finish, or choose another --out", r.Recipe.Out)
+		return nil, fmt.Errorf("run: another process is training in %s; let it finish, or choose another --out", r.Recipe.Out)
 	}
 	if err := errors.Join(r.trimMetrics(), atomicfile.Sweep(r.Recipe.Out, "")); err != nil {
 		dir.Close()
@@ -241,18 +241,18 @@ func (r *Run) takeDir() (release func(), err error) {
 
 // another is the error of a run directory, or a checkpoint, that this run cannot go on with.
 func (r *Run) another(dir string) error {
-	return fmt.Errorf("train: %s belongs to another recipe, base model, data or record; see %s, or choose another --out", dir, r.path(recipeFile))
+	return fmt.Errorf("run: %s belongs to another recipe, base model, data or record; see %s, or choose another --out", dir, r.path(recipeFile))
 }
 
 // checkBegun makes sure that a directory without checkpoints is one that this run began.
 func (r *Run) checkBegun() error {
 	text, err := os.ReadFile(r.path(runFile))
 	if err != nil {
-		return fmt.Errorf("train: %s is not a run directory (no %s)", r.Recipe.Out, runFile)
+		return fmt.Errorf("run: %s is not a run directory (no %s)", r.Recipe.Out, runFile)
 	}
 	var about struct{ Digest string }
 	if err := json.Unmarshal(text, &about); err != nil {
-		return fmt.Errorf("train: %s: %w", r.path(runFile), err)
+		return fmt.Errorf("run: %s: %w", r.path(runFile), err)
 	}
 	if about.Digest != r.digest {
 		return r.another(r.Recipe.Out)
@@ -268,7 +268,7 @@ func (r *Run) trimMetrics() error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("train: %w", err)
+		return fmt.Errorf("run: %w", err)
 	}
 	var keep bytes.Buffer
 	lines := bufio.NewScanner(bytes.NewReader(text))

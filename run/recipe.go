@@ -1,4 +1,4 @@
-package train
+package run
 
 import (
 	"errors"
@@ -92,14 +92,14 @@ func ReadRecipe(path string) (Recipe, error) {
 	r := DefaultRecipe()
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return r, fmt.Errorf("train: reading the recipe: %w", err)
+		return r, fmt.Errorf("run: reading the recipe: %w", err)
 	}
 	err = yamlfile.Decode(text, &r)
 	if errors.Is(err, yamlfile.ErrEmpty) {
 		err = fmt.Errorf("%w of a recipe; write for example model: DIR and replay: FILE", err)
 	}
 	if err != nil {
-		return r, fmt.Errorf("train: %s: %w", path, err)
+		return r, fmt.Errorf("run: %s: %w", path, err)
 	}
 	return r, nil
 }
@@ -107,7 +107,7 @@ func ReadRecipe(path string) (Recipe, error) {
 // Validate names the first field that cannot be used.
 func (r Recipe) Validate() error {
 	field := func(name, format string, args ...any) error {
-		return fmt.Errorf("train: %s: %s", name, fmt.Sprintf(format, args...))
+		return fmt.Errorf("run: %s: %s", name, fmt.Sprintf(format, args...))
 	}
 	switch {
 	case (r.Init == "") == (r.Model == ""):
@@ -176,7 +176,7 @@ func (r Recipe) Validate() error {
 		return err
 	}
 	if _, err := eval.ParseSets(r.Eval.Data); err != nil {
-		return fmt.Errorf("train: eval.data: %w", err)
+		return fmt.Errorf("run: eval.data: %w", err)
 	}
 	return optim.Schedule{Kind: r.Schedule, Peak: r.LR, Final: r.FinalLRRatio}.Validate()
 }
@@ -193,7 +193,7 @@ func (r Recipe) seqLen(cfg model.Config) int {
 func (r Recipe) textLen(cfg model.Config) (int, error) {
 	n := r.seqLen(cfg)
 	if n > cfg.MaxPositions {
-		return n, fmt.Errorf("train: max_seq_len: %d, want 2 to the model's %d", n, cfg.MaxPositions)
+		return n, fmt.Errorf("run: max_seq_len: %d, want 2 to the model's %d", n, cfg.MaxPositions)
 	}
 	return n, nil
 }

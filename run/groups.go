@@ -1,4 +1,4 @@
-package train
+package run
 
 import (
 	"math"
@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"reprise/optim"
+	"reprise/train"
 )
 
 // Group describes the tensors of one kind over the steps since the last evaluation.
@@ -47,7 +48,7 @@ type angleLog [5]struct {
 }
 
 // add counts the angles of the last step.
-func (a *angleLog) add(s *Stepper) {
+func (a *angleLog) add(s *train.Stepper) {
 	i := 0
 	for p := range s.Model.Params() {
 		g := &a[groupOf(p.Name)]
@@ -67,7 +68,7 @@ func (a *angleLog) add(s *Stepper) {
 }
 
 // groups summarises the angles and what the last step, which must have been measured, moved; the count begins anew.
-func (a *angleLog) groups(s *Stepper, lr float64) []Group {
+func (a *angleLog) groups(s *train.Stepper, lr float64) []Group {
 	var sums [5]optim.Moved
 	var size [5]int
 	i := 0

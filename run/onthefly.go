@@ -1,4 +1,4 @@
-package train
+package run
 
 import (
 	"cmp"
@@ -60,10 +60,10 @@ func (r *Run) planRecording() (h replay.Header, err error) {
 		return h, err
 	}
 	if saved := cmp.Or(r.Recipe.DType, string(r.Base.DType)); !isF32(saved) {
-		return h, fmt.Errorf("train: record.out: final/ would be rounded to %s, and not be the weights that the record names; give dtype: f32", saved)
+		return h, fmt.Errorf("run: record.out: final/ would be rounded to %s, and not be the weights that the record names; give dtype: f32", saved)
 	}
 	if r.Steps < per {
-		return h, fmt.Errorf("train: record.out: %d steps do not reach the end of the first epoch (%d); leave max_steps out", r.Steps, per)
+		return h, fmt.Errorf("run: record.out: %d steps do not reach the end of the first epoch (%d); leave max_steps out", r.Steps, per)
 	}
 	h = replay.Header{
 		BaseModel: r.Base.Fingerprint, Tokenizer: r.Tokenizer.Fingerprint(), Seam: data.Seam(r.Tokenizer),
@@ -72,7 +72,7 @@ func (r *Run) planRecording() (h replay.Header, err error) {
 	}
 	if dir := filepath.Dir(plan.Out); dir != filepath.Clean(r.Recipe.Out) { // which is made below
 		if _, err := os.Stat(dir); err != nil { // better said now than after an epoch
-			return h, fmt.Errorf("train: record.out: %w", err)
+			return h, fmt.Errorf("run: record.out: %w", err)
 		}
 	}
 	if _, err := os.Stat(plan.Out); !errors.Is(err, fs.ErrNotExist) {
@@ -88,7 +88,7 @@ func (r *Run) openRecording(h replay.Header) error {
 		return nil
 	}
 	if r.done >= r.stepsPerEpoch() {
-		return fmt.Errorf("train: record.out: the first epoch is over, and %s is not there", r.Recipe.Record.Out)
+		return fmt.Errorf("run: record.out: the first epoch is over, and %s is not there", r.Recipe.Record.Out)
 	}
 	gather, err := replay.Gather(r.path(unsortedFile), h, min(r.done*r.perBatch, h.Sequences))
 	if err != nil {
@@ -114,7 +114,7 @@ func (r *Run) checkFinished(path string, want replay.Header) error {
 	h := have.Header()
 	want.MovedTo, want.Shards = h.MovedTo, h.Shards
 	if d := h.Difference(&want); d != "" || !h.Moving() || !r.resumed {
-		return fmt.Errorf("train: record.out: %s exists and is not this run's; delete it, or choose another name", path)
+		return fmt.Errorf("run: record.out: %s exists and is not this run's; delete it, or choose another name", path)
 	}
 	return nil
 }
