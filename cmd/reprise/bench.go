@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"reprise/internal/bench"
+	"reprise/cmd/reprise/internal/bench"
 	"reprise/model"
 )
 

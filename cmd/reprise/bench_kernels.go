@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"reprise/asm"
-	"reprise/internal/bench"
+	"reprise/cmd/reprise/internal/bench"
 	"reprise/tensor"
 )
 

@@ -8,9 +8,9 @@ import (
 	"path/filepath"
 	"strings"
 
+	"reprise/cmd/reprise/internal/compare"
+	"reprise/cmd/reprise/internal/report"
 	"reprise/internal/atomicfile"
-	"reprise/internal/compare"
-	"reprise/report"
 )
 
 type compareCmd struct {

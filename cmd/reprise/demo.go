@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"reprise/asm"
-	"reprise/internal/demo"
+	"reprise/cmd/reprise/internal/demo"
 	"reprise/model"
 	"reprise/run"
 	"reprise/train"

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"reprise/internal/demo"
+	"reprise/cmd/reprise/internal/demo"
 	"reprise/tensor"
 )
 

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"reprise/internal/doctor"
+	"reprise/cmd/reprise/internal/doctor"
 )
 
 type doctorCmd struct {

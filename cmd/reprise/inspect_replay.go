@@ -137,8 +137,8 @@ func drawBars(b *strings.Builder, x, y, width float64, title string, bars []bar)
 	base := y + 20 + height
 	for i, v := range bars {
 		h := height * float64(v.positions) / float64(most)
-		left := x + float64(i)*step
-		middle := left + step/2
+		left := x + float64(float64(i)*step)
+		middle := left + float64(step/2)
 		fmt.Fprintf(b, `<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" fill="#3b6ea8"><title>%s: %d positions</title></rect>`+"\n", left+1, base-h, step-2, h, v.label, v.positions)
 		fmt.Fprintf(b, `<text x="%.1f" y="%.1f" text-anchor="middle" font-size="9">%.1f</text>`+"\n", middle, base-h-3, 100*float64(v.positions)/float64(total))
 		fmt.Fprintf(b, `<text x="%.1f" y="%.1f" text-anchor="middle" font-size="9">%s</text>`+"\n", middle, base+13, v.label)

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"reprise/internal/bench"
+	"reprise/cmd/reprise/internal/bench"
 	"reprise/run"
 )
 

@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"reprise/checkpoint"
+	"reprise/cmd/reprise/internal/bench"
 	"reprise/data"
-	"reprise/internal/bench"
 	"reprise/replay"
 	"reprise/tokenizer"
 )

@@ -12,9 +12,9 @@ import (
 
 	"reprise/asm"
 	"reprise/checkpoint"
+	"reprise/cmd/reprise/internal/report"
 	"reprise/eval"
 	"reprise/internal/atomicfile"
-	"reprise/report"
 	"reprise/tensor"
 	"reprise/tokenizer"
 )

@@ -12,7 +12,7 @@ import (
 	"github.com/klauspost/cpuid/v2"
 
 	"reprise/asm"
-	"reprise/internal/bench"
+	"reprise/cmd/reprise/internal/bench"
 	"reprise/tensor"
 )
 

@@ -11,10 +11,10 @@ import (
 	"strings"
 	"testing"
 
+	"reprise/cmd/reprise/internal/report"
 	"reprise/data"
 	"reprise/eval"
 	"reprise/internal/tiny"
-	"reprise/report"
 	"reprise/tensor"
 )
 
@@ -129,7 +129,7 @@ func runner(t *testing.T, dir string, change func(*Grid)) *Runner {
 			t.Fatal(err)
 		}
 	}
-	g, err := ReadGrid("../../examples/compare/tiny.yaml")
+	g, err := ReadGrid("../../../../examples/compare/tiny.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}

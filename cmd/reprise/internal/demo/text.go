@@ -1,8 +1,8 @@
 package demo
 
 import (
+	"reprise/cmd/reprise/internal/synth"
 	"reprise/data"
-	"reprise/internal/synth"
 	"reprise/tokenizer"
 )
 

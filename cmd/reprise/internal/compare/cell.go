@@ -14,11 +14,11 @@ import (
 	"time"
 
 	"reprise/checkpoint"
+	"reprise/cmd/reprise/internal/report"
 	"reprise/data"
 	"reprise/eval"
 	"reprise/internal/atomicfile"
 	"reprise/replay"
-	"reprise/report"
 	"reprise/run"
 	"reprise/train"
 )

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"reprise/report"
+	"reprise/cmd/reprise/internal/report"
 	"reprise/tensor"
 )
 

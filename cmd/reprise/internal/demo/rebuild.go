@@ -12,8 +12,8 @@ import (
 	"strings"
 
 	"reprise/checkpoint"
+	"reprise/cmd/reprise/internal/synth"
 	"reprise/internal/atomicfile"
-	"reprise/internal/synth"
 	"reprise/model"
 	"reprise/optim"
 	"reprise/run"

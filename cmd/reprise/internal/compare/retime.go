@@ -12,9 +12,9 @@ import (
 	"time"
 
 	"reprise/checkpoint"
+	"reprise/cmd/reprise/internal/report"
 	"reprise/internal/atomicfile"
 	"reprise/replay"
-	"reprise/report"
 	"reprise/run"
 )
 

@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"reprise/checkpoint"
+	"reprise/cmd/reprise/internal/synth"
 	"reprise/data"
 	"reprise/eval"
-	"reprise/internal/synth"
 	"reprise/model"
 	"reprise/optim"
 	"reprise/replay"
