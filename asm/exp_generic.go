@@ -3,7 +3,7 @@ package asm
 import "math"
 
 // Constants of exp: see docs/NUMERICS.md. The polynomial is a minimax fit by
-// testdata/remez.py.
+// scripts/remez.py.
 const (
 	expLow  = -87.3365 // below: +0
 	expHigh = 88.7228  // above: +Inf

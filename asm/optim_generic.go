@@ -2,7 +2,7 @@ package asm
 
 import "math"
 
-// Coefficients of atan: see docs/NUMERICS.md and testdata/remez.py.
+// Coefficients of atan: see docs/NUMERICS.md and scripts/remez.py.
 const (
 	atanC0 = -0x1.555506p-2
 	atanC1 = 0x1.997f68p-3

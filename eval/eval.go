@@ -6,8 +6,8 @@ import (
 	"math"
 	"strings"
 
-	"reprise/asm"
 	"reprise/data"
+	"reprise/internal/exact"
 	"reprise/loss"
 	"reprise/model"
 	"reprise/tensor"
@@ -199,7 +199,7 @@ func (e *Evaluator) Documents(ctx context.Context, docs []data.Document) (Result
 }
 
 // finiteExp is e^x, and the greatest number where that is greater: JSON has no infinity, and a diverged model has results too.
-func finiteExp(x float64) float64 { return min(asm.Exp64(x), math.MaxFloat64) }
+func finiteExp(x float64) float64 { return min(exact.Exp(x), math.MaxFloat64) }
 
 // newPass makes the pass that scores, in idle memory if there is any.
 func (e *Evaluator) newPass() {

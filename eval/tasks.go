@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"strings"
 
-	"reprise/asm"
 	"reprise/data"
+	"reprise/internal/exact"
 	"reprise/model"
 )
 
@@ -75,9 +75,9 @@ func (e *Evaluator) choice(ctx context.Context, path string) (Result, error) {
 		}
 		var sum float64
 		for i := range s {
-			sum += asm.Exp64(s[i] - s[best])
+			sum += exact.Exp(s[i] - s[best])
 		}
-		choiceLoss += asm.Log64(sum) - (s[row.Answer] - s[best])
+		choiceLoss += exact.Log(sum) - (s[row.Answer] - s[best])
 		chance += 1 / float64(n)
 	}
 	total := float64(len(rows))

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"reprise/asm"
+	"reprise/internal/exact"
 )
 
 // Anchor adds λ·KL(p_base ‖ p) to the loss of every position: a pull towards the model that made the record, from what the
@@ -37,12 +38,12 @@ func (a *Anchor) position(i, lo, hi int, b, z []float32, logZ float64, outside f
 	if ratio = r / outside; outside > 0 && !math.IsInf(float64(ratio), 0) {
 		total = float32(sum + float64(r))
 		if r > 0 {
-			kl += float64(float64(r) * asm.Log64(float64(ratio)))
+			kl += float64(float64(r) * exact.Log(float64(ratio)))
 		}
 	} else {
 		asm.Scale(b, float32(1/sum), b)
 		total, ratio = 1, 0
-		kl = kl/sum - asm.Log64(sum)
+		kl = kl/sum - exact.Log(sum)
 	}
 	a.KL[i] = kl
 	return total, ratio

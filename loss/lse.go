@@ -2,6 +2,7 @@ package loss
 
 import (
 	"reprise/asm"
+	"reprise/internal/exact"
 )
 
 // Tile is the number of logits that one step of the running log-sum-exp takes. It is part of the arithmetic contract:
@@ -39,7 +40,7 @@ func (l *LSE) addBelow(tile, tmp []float32, top float32) {
 }
 
 // Log is the log-sum-exp in nats.
-func (l LSE) Log() float64 { return float64(l.Max) + asm.Log64(float64(l.Sum)) }
+func (l LSE) Log() float64 { return float64(l.Max) + exact.Log(float64(l.Sum)) }
 
 // Prob is the probability of a logit.
 func (l LSE) Prob(z float32) float32 { return exp(z-l.Max) * (1 / l.Sum) }

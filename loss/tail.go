@@ -4,7 +4,7 @@ import (
 	"slices"
 	"sort"
 
-	"reprise/asm"
+	"reprise/internal/exact"
 	"reprise/tensor"
 )
 
@@ -23,7 +23,7 @@ func Frequency(counts []int64) *Proposal {
 	p := &Proposal{vocab: len(counts), cumulative: make([]float64, len(counts))}
 	var sum float64
 	for j, c := range counts {
-		sum += asm.Pow64(float64(c)+1, 0.75)
+		sum += exact.Pow(float64(c)+1, 0.75)
 		p.cumulative[j] = sum
 	}
 	return p
@@ -75,7 +75,7 @@ func (t *Tail) Draw(p *Proposal, n int, rng *tensor.RNG) {
 			i++
 		}
 		t.IDs[distinct] = id
-		t.Offset = append(t.Offset, float32(asm.Log64(float64(i-first)/(float64(n)*p.Prob(id)))))
+		t.Offset = append(t.Offset, float32(exact.Log(float64(i-first)/(float64(n)*p.Prob(id)))))
 		distinct++
 	}
 	t.IDs = t.IDs[:distinct]

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"reprise/asm"
+	"reprise/internal/exact"
 )
 
 // rope holds the rotary tables, row p for position p: cosines, sines and negated sines (for the way back), each
@@ -24,7 +25,7 @@ func newRope(cfg Config) *rope {
 func (c Config) RopeFrequencies() []float64 {
 	freq := make([]float64, c.HeadDim/2)
 	for i := range freq {
-		freq[i] = c.RopeScaling.apply(1 / asm.Pow64(c.RopeTheta, float64(2*i)/float64(c.HeadDim)))
+		freq[i] = c.RopeScaling.apply(1 / exact.Pow(c.RopeTheta, float64(2*i)/float64(c.HeadDim)))
 	}
 	return freq
 }
@@ -64,7 +65,7 @@ func (r *rope) grow(n int) {
 	}
 	for p := r.rows; p < n; p++ {
 		for _, f := range r.freq {
-			sin, cos := asm.Sincos64(float64(p) * f)
+			sin, cos := exact.Sincos(float64(p) * f)
 			r.cos = append(r.cos, float32(cos))
 			r.sin = append(r.sin, float32(sin))
 			r.neg = append(r.neg, -float32(sin))

@@ -3,7 +3,7 @@ package optim
 import (
 	"math"
 
-	"reprise/asm"
+	"reprise/internal/exact"
 )
 
 // antiparallel is the sine of φ below which the plane of g and m is not defined.
@@ -20,7 +20,7 @@ func (o *Optimizer) cap(s moments, clip float64, dims int) (grad, mix float32, s
 	g, m := math.Sqrt(s.gg), math.Sqrt(s.mm)
 	cos := min(1, max(-1, s.gm/(g*m)))
 	seen.Phi = degrees(cos)
-	sinD, cosD := asm.Sincos64(c.Delta * (math.Pi / 180))
+	sinD, cosD := exact.Sincos(c.Delta * (math.Pi / 180))
 	if o.Steps < c.capStart() || !c.Cap1D && dims < 2 || cos >= cosD {
 		return float32(clip), 0, seen
 	}
@@ -60,7 +60,7 @@ func degrees(cos float64) float64 {
 	lo, hi := 0.0, math.Pi
 	for range 40 {
 		mid := (lo + hi) / 2
-		if _, c := asm.Sincos64(mid); c > cos {
+		if _, c := exact.Sincos(mid); c > cos {
 			lo = mid
 		} else {
 			hi = mid

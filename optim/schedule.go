@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"math"
 
-	"reprise/asm"
+	"reprise/internal/exact"
 )
 
 // Schedule is a learning rate over the steps of a run.
@@ -42,7 +42,7 @@ func (s Schedule) At(step int) float64 {
 	left := 1.0
 	switch s.Kind {
 	case "cosine":
-		_, cos := asm.Sincos64(math.Pi * done)
+		_, cos := exact.Sincos(math.Pi * done)
 		left = float64(0.5*(1-s.Final)) * (1 + cos)
 	case "linear":
 		left = float64((1 - s.Final) * (1 - done))

@@ -3,7 +3,7 @@ package replay
 import (
 	"math/bits"
 
-	"reprise/asm"
+	"reprise/internal/exact"
 )
 
 // Report is what reading a whole record tells about it.
@@ -70,15 +70,15 @@ func (r *Report) add(u *Subsets, p, vocab int) {
 		if l > gold {
 			rank++
 		}
-		entropy -= float64(asm.Exp64(float64(l)) * float64(l))
+		entropy -= float64(exact.Exp(float64(l)) * float64(l))
 	}
 	most := entropy
 	if rest := 1 - float64(u.Mass[p]); rest > 0 {
-		part := float64(rest * asm.Log64(rest))
+		part := float64(rest * exact.Log(rest))
 		entropy -= part
 		most -= part
 		if others := vocab - len(logs); others > 0 {
-			most += float64(rest * asm.Log64(float64(others)))
+			most += float64(rest * exact.Log(float64(others)))
 		}
 	}
 	r.Entropy += entropy

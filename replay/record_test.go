@@ -15,6 +15,7 @@ import (
 	"reprise/asm"
 	"reprise/checkpoint"
 	"reprise/data"
+	"reprise/internal/exact"
 	"reprise/internal/testdata"
 	"reprise/model"
 	"reprise/replay"
@@ -132,11 +133,11 @@ func sorted(z []float32, rule replay.Rule, gold int32) (set []int32, outside boo
 	slices.SortFunc(order, func(a, b int32) int { return cmp.Or(cmp.Compare(z[b], z[a]), cmp.Compare(a, b)) })
 	var total, mass float64
 	for _, x := range z {
-		total += asm.Exp64(float64(x))
+		total += exact.Exp(float64(x))
 	}
 	for len(set) < min(rule.KMax, len(z)) && (len(set) < rule.KMin || mass < rule.Tau) {
 		id := order[len(set)]
-		mass += asm.Exp64(float64(z[id])) / total
+		mass += exact.Exp(float64(z[id])) / total
 		set = append(set, id)
 	}
 	outside = !slices.Contains(set, gold)

@@ -2,7 +2,7 @@
 """Training steps of reprise and of PyTorch on this CPU, in turn, ratio by ratio.
 
     go build -o reprise ./cmd/reprise
-    /usr/bin/python3 bench/compare_pytorch.py --reprise ./reprise --model llama-15m
+    /usr/bin/python3 scripts/compare_pytorch.py --reprise ./reprise --model llama-15m
 
 Needs PyTorch (Debian: python3-torch) and nothing else. The same shapes, random weights and random ids on both sides; a step
 is forward pass, loss, backward pass, clipping of the gradient's global norm, AdamW. Losses:

@@ -3,7 +3,7 @@
 #
 #     git clone https://github.com/karpathy/llm.c
 #     go build -o reprise ./cmd/reprise
-#     bench/llm_c.sh llm.c ./reprise [rounds] [seconds]
+#     scripts/llm_c.sh llm.c ./reprise [rounds] [seconds]
 #
 # Needs gcc with OpenMP and python3. No time depends on the values of weights and ids, so both are random: the files that the
 # trainer reads are written here, in its format, beside its binary in a directory of their own (LLM_C_WORK, by default in
@@ -11,7 +11,7 @@
 # after so many seconds (default 100; validation comes first, and takes about as long as two steps). Of its steps the first is
 # left out; medians.
 set -euo pipefail
-[ $# -ge 2 ] || { echo "usage: bench/llm_c.sh LLM.C-DIRECTORY REPRISE-BINARY [rounds] [seconds]" >&2; exit 2; }
+[ $# -ge 2 ] || { echo "usage: scripts/llm_c.sh LLM.C-DIRECTORY REPRISE-BINARY [rounds] [seconds]" >&2; exit 2; }
 source=$(realpath "$1")
 reprise=$(realpath "$2")
 rounds=${3:-1}

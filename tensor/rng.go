@@ -4,7 +4,7 @@ import (
 	"math"
 	"math/bits"
 
-	"reprise/asm"
+	"reprise/internal/exact"
 )
 
 // RNG is the counter-based generator Philox4x32-10 (Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3", 2011).
@@ -89,8 +89,8 @@ func (r *RNG) NormFloat64() float64 {
 		return r.spare
 	}
 	u := 1 - r.Float64() // (0, 1]
-	radius := math.Sqrt(-2 * asm.Log64(u))
-	sin, cos := asm.Sincos64(2 * math.Pi * r.Float64())
+	radius := math.Sqrt(-2 * exact.Log(u))
+	sin, cos := exact.Sincos(2 * math.Pi * r.Float64())
 	r.spare, r.have = radius*sin, true
 	return radius * cos
 }

@@ -78,7 +78,7 @@ func TestTheCompilerFusesNothing(t *testing.T) {
 					t.Errorf("%s:%s: the compiler fuses a product and a sum: %s", file, line, text)
 				}
 			}
-			// asm's logarithm alone means dozens: without any, the listing or the pattern is wrong.
+			// The logarithm of internal/exact alone means dozens: without any, the listing or the pattern is wrong.
 			if meant < 20 {
 				t.Errorf("%d fused operations found where math.FMA is called; the listing cannot be read any more", meant)
 			}

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"reprise/asm"
+	"reprise/internal/exact"
 	"reprise/loss"
 	"reprise/optim"
 	"reprise/tensor"
@@ -164,14 +165,14 @@ func zipfSubsets(vocab int) (*loss.Subsets, loss.Targets) {
 	var t loss.Targets
 	rng := tensor.NewRNG(1, "bench/zipf", uint64(vocab))
 	perm := tensor.NewRNG(2, "bench/zipf", uint64(vocab)).Perm(vocab) // frequent ids lie anywhere
-	logV := asm.Log64(float64(vocab))
+	logV := exact.Log(float64(vocab))
 	for i := range replayPositions {
 		if i%256 == 0 {
 			s.Seqs = append(s.Seqs, int32(i))
 		}
 		var ids []int32
 		for len(ids) < replayIDs {
-			rank := int(asm.Exp64(rng.Float64()*logV)) - 1
+			rank := int(exact.Exp(rng.Float64()*logV)) - 1
 			if id := int32(perm[min(rank, vocab-1)]); !slices.Contains(ids, id) {
 				ids = append(ids, id)
 			}

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"reprise/asm"
+	"reprise/internal/exact"
 )
 
 // scale maps numbers to pixels, linearly or by logarithm.
@@ -20,7 +20,7 @@ type scale struct {
 
 func (s scale) at(x float64) float64 {
 	if s.log {
-		x = asm.Log64(x)
+		x = exact.Log(x)
 	}
 	if s.hi == s.lo {
 		return (s.a + s.b) / 2
@@ -55,7 +55,7 @@ func (s span) linear(a, b float64) scale {
 
 // decades is a logarithmic axis.
 func (s span) decades(a, b float64) scale {
-	lo, hi := asm.Log64(s.lo), asm.Log64(s.hi)
+	lo, hi := exact.Log(s.lo), exact.Log(s.hi)
 	air := max(0.15, 0.04*(hi-lo))
 	return scale{lo: lo - air, hi: hi + air, a: a, b: b, log: true}
 }
@@ -77,7 +77,7 @@ func (s scale) ticks(n int) []float64 {
 						x /= 10
 					}
 				}
-				if l := asm.Log64(x); l >= s.lo && l <= s.hi {
+				if l := exact.Log(x); l >= s.lo && l <= s.hi {
 					out = append(out, x)
 				}
 			}

@@ -1,8 +1,8 @@
-package asm
+package exact
 
 import "math"
 
-// Constants of Sincos64: see docs/NUMERICS.md and testdata/remez.py.
+// Constants of Sincos: see docs/NUMERICS.md and scripts/remez.py.
 const (
 	twoOverPi     = 0x1.45f306dc9c883p-1
 	halfPi64      = 0x1.921fb544p+0 // 33 bits
@@ -26,10 +26,10 @@ const (
 	sincosMax = 0x1p30
 )
 
-// Sincos64 returns sine and cosine of x within 1 ulp, with the same bits on
+// Sincos returns sine and cosine of x within 1 ulp, with the same bits on
 // every architecture. An argument beyond 2³⁰ gives NaN: the reduction by pi/2
 // in three parts does not reach farther.
-func Sincos64(x float64) (sin, cos float64) {
+func Sincos(x float64) (sin, cos float64) {
 	if !(math.Abs(x) <= sincosMax) {
 		return math.NaN(), math.NaN()
 	}

@@ -1,8 +1,8 @@
-package asm
+package exact
 
 import "math"
 
-// Constants of Exp64: see docs/NUMERICS.md and testdata/remez.py.
+// Constants of Exp: see docs/NUMERICS.md and scripts/remez.py.
 const (
 	exp64High = 0x1.62e42fefa39efp+9  // the largest x with a finite exp
 	exp64Low  = -0x1.74910d52d3052p+9 // below it exp rounds to 0
@@ -23,9 +23,9 @@ const (
 	exp64C11 = 0x1.af635f16ead2dp-26
 )
 
-// Exp64 returns e to the power x within 1 ulp, with the same bits on every
+// Exp returns e to the power x within 1 ulp, with the same bits on every
 // architecture.
-func Exp64(x float64) float64 { return exp64(x, 0) }
+func Exp(x float64) float64 { return exp64(x, 0) }
 
 // exp64 returns exp(x+lo) for |lo| below an ulp of x.
 func exp64(x, lo float64) float64 {

@@ -104,7 +104,7 @@ def main():
     # log(m) = 2 (s + s z P(z)), z = s^2, |s| <= (sqrt 2 - 1)/(sqrt 2 + 1).
     zl = ((sqrt(2) - 1) / (sqrt(2) + 1)) ** 2 * mpf("1.001")
     fit("log", lambda z: sum(z**i / (2 * i + 3) for i in range(60)), lambda z: z, 0, zl, 8, 53)
-    # The tail after the first term, for the extended logarithm of Pow64.
+    # The tail after the first term, for the extended logarithm of Pow.
     fit("logx", lambda z: sum(z**i / (2 * i + 5) for i in range(60)), lambda z: z * z, 0, zl, 8, 53)
     # sin(r) = r + r z S(z); cos(r) = 1 - z/2 + z^2 C(z).
     zs = (pi / 4) ** 2 * mpf("1.001")

@@ -1,8 +1,8 @@
-package asm
+package exact
 
 import "math"
 
-// Constants of Log64 and Pow64: see docs/NUMERICS.md and testdata/remez.py.
+// Constants of Log and Pow: see docs/NUMERICS.md and scripts/remez.py.
 const (
 	log64C0 = 0x1.5555555555555p-2
 	log64C1 = 0x1.999999999998ep-3
@@ -14,7 +14,7 @@ const (
 	log64C7 = 0x1.ddf0559f0f009p-5
 	log64C8 = 0x1.ecfcdfa0a7885p-5
 
-	// The series of Pow64 from its second term on; the first is 1/3 in two
+	// The series of Pow from its second term on; the first is 1/3 in two
 	// parts.
 	thirdHigh = 0x1.5555555555555p-2
 	thirdLow  = 0x1.5555555555555p-56
@@ -31,9 +31,9 @@ const (
 	ln2Lowest64 = -0x1.9ff0342542fc3p-90 // ln 2 - ln2High64 - ln2Low64
 )
 
-// Log64 returns the natural logarithm of x within 1 ulp, with the same bits on
+// Log returns the natural logarithm of x within 1 ulp, with the same bits on
 // every architecture: -Inf for 0, NaN for a negative x.
-func Log64(x float64) float64 {
+func Log(x float64) float64 {
 	switch {
 	case x != x || x > math.MaxFloat64:
 		return x
@@ -111,10 +111,10 @@ func logExtended(x float64) (hi, lo float64) {
 	return sum2(hi, lo+(al+(t+t)))
 }
 
-// Pow64 returns x to the power y within 1 ulp, with the same bits on every
-// architecture. The special cases are those of C: Pow64(x, 0) = Pow64(1, y) =
+// Pow returns x to the power y within 1 ulp, with the same bits on every
+// architecture. The special cases are those of C: Pow(x, 0) = Pow(1, y) =
 // 1, a negative x needs an integral y, and so on.
-func Pow64(x, y float64) float64 {
+func Pow(x, y float64) float64 {
 	switch {
 	case y == 0 || x == 1:
 		return 1
