@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"reprise/asm"
+	"reprise/base"
 	"reprise/checkpoint"
 	"reprise/internal/testdata"
 	"reprise/model"
@@ -142,12 +143,12 @@ func exportedWith(t *testing.T, config string, tok []byte, opt Options) (*model.
 	if err := checkpoint.SaveModel(dir, m, checkpoint.SaveOptions{Files: map[string][]byte{"config.json": []byte(config), "tokenizer.json": tok}}); err != nil {
 		t.Fatal(err)
 	}
-	base, err := checkpoint.Load(dir)
+	b, err := base.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "m.gguf")
-	notes, err := GGUF(path, base, opt)
+	notes, err := GGUF(path, b, opt)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -310,12 +311,12 @@ func TestQ8(t *testing.T) {
 
 // stories260K has SentencePiece's form of a tokenizer.
 func TestSentencePiece(t *testing.T) {
-	base, err := checkpoint.Load(testdata.Path(t, "models", "stories260K"))
+	b, err := base.Open(testdata.Path(t, "models", "stories260K"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "m.gguf")
-	if _, err := GGUF(path, base, Options{}); err != nil {
+	if _, err := GGUF(path, b, Options{}); err != nil {
 		t.Fatal(err)
 	}
 	data, err := os.ReadFile(path)

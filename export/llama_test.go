@@ -10,6 +10,7 @@ import (
 	"slices"
 	"testing"
 
+	"reprise/base"
 	"reprise/checkpoint"
 	"reprise/export"
 	"reprise/internal/testdata"
@@ -65,24 +66,21 @@ func TestAgainstLlamaCpp(t *testing.T) {
 	} {
 		t.Run(c.name+" "+string(c.typ), func(t *testing.T) {
 			dir := withTokenizer(t, c.name)
-			base, err := checkpoint.Load(dir)
+			b, err := base.Open(dir)
 			if err != nil {
 				t.Fatal(err)
 			}
-			tok, err := tokenizer.Load(dir)
-			if err != nil {
-				t.Fatal(err)
-			}
+			tok := b.Tokenizer
 			q := asked{GGUF: filepath.Join(t.TempDir(), "model.gguf"), Text: text, Greedy: 40}
 			q.IDs = tok.Encode(text, true)
-			q.Greedy = min(q.Greedy, base.Model.Config.MaxPositions-len(q.IDs))
-			if base.Model.Config.Windows != nil { // within the window, which llama.cpp does not know
+			q.Greedy = min(q.Greedy, b.Model.Config.MaxPositions-len(q.IDs))
+			if b.Model.Config.Windows != nil { // within the window, which llama.cpp does not know
 				q.IDs, q.Greedy = q.IDs[:4], 3
 			}
 			if c.typ != export.F32 {
 				q.Greedy = 0 // rounded weights may choose otherwise
 			}
-			notes, err := export.GGUF(q.GGUF, base, export.Options{Type: c.typ})
+			notes, err := export.GGUF(q.GGUF, b, export.Options{Type: c.typ})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -91,7 +89,7 @@ func TestAgainstLlamaCpp(t *testing.T) {
 			if want := tok.Encode(text, true); !slices.Equal(a.Tokens, want) && !slices.Equal(a.Tokens, tok.Encode(text, false)) {
 				t.Errorf("tokens %v\nwant %v", a.Tokens, want)
 			}
-			greedy, probabilities := ours(t, base.Model, q)
+			greedy, probabilities := ours(t, b.Model, q)
 			if !slices.Equal(a.Greedy, greedy) {
 				t.Errorf("greedy %v\nwant %v", a.Greedy, greedy)
 			}

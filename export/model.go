@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"reprise/checkpoint"
+	"reprise/base"
 	"reprise/internal/atomicfile"
 	"reprise/model"
 	"reprise/tensor"
@@ -21,19 +21,19 @@ type Options struct {
 
 // GGUF writes a loaded model with its tokenizer as a GGUF file, which appears under its name in whole. The notes say, for
 // people, what differs from the model.
-func GGUF(path string, base *checkpoint.Loaded, opt Options) (notes []string, err error) {
+func GGUF(path string, b *base.Base, opt Options) (notes []string, err error) {
 	if opt.Type == "" {
 		opt.Type = F32
 	}
 	if opt.Name == "" {
-		opt.Name = filepath.Base(base.Dir)
+		opt.Name = filepath.Base(b.Dir)
 	}
-	e := &exporter{cfg: base.Model.Config, opt: opt}
+	e := &exporter{cfg: b.Model.Config, opt: opt}
 	e.describe()
-	if err := e.vocabulary(base.Dir); err != nil {
-		return nil, fmt.Errorf("export: %s: %w", base.Dir, err)
+	if err := e.vocabulary(b); err != nil {
+		return nil, fmt.Errorf("export: %s: %w", b.Dir, err)
 	}
-	for p := range base.Model.Params() {
+	for p := range b.Model.Params() {
 		e.add(p)
 	}
 	e.ropeFactors()

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"reprise/base"
 	"reprise/tokenizer"
 )
 
@@ -88,14 +89,8 @@ func (m *merge) UnmarshalJSON(b []byte) error {
 }
 
 // vocabulary writes the tokenizer's metadata.
-func (e *exporter) vocabulary(dir string) error {
-	tok, err := tokenizer.Load(dir)
-	if err != nil {
-		return err
-	}
-	if err := e.cfg.CheckTokenizer(tok.VocabSize()); err != nil {
-		return err
-	}
+func (e *exporter) vocabulary(b *base.Base) error {
+	tok, dir := b.Tokenizer, b.Dir
 	text, err := os.ReadFile(filepath.Join(dir, "tokenizer.json"))
 	if err != nil {
 		return err

@@ -62,14 +62,6 @@ func (c *Config) window(i int) int {
 // qkvWidth is the width of query, key and value side by side.
 func (c *Config) qkvWidth() int { return (c.Heads + 2*c.KVHeads) * c.HeadDim }
 
-// CheckTokenizer refuses a tokenizer with more ids than the embedding has rows.
-func (c Config) CheckTokenizer(ids int) error {
-	if ids > c.VocabSize {
-		return fmt.Errorf("model: the tokenizer has %d ids, but config.json says vocab_size %d; they do not belong together", ids, c.VocabSize)
-	}
-	return nil
-}
-
 // MatmulParams is the number of weights that take part in a matrix product for every token, the head included: what the
 // usual "6 FLOP per parameter and token" counts.
 func (c Config) MatmulParams() int { return c.BodyParams() + c.VocabSize*c.HiddenSize }

@@ -112,7 +112,7 @@ func (r *Run) prepareDir(resume bool) error {
 	}
 	about, err := json.MarshalIndent(map[string]any{
 		"go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH, "tier": asm.Active().String(),
-		"workers": r.pool.Workers(), "base_model": r.Base.Fingerprint, "tokenizer": r.Tokenizer.Fingerprint(),
+		"workers": r.pool.Workers(), "base_model": r.Base.Fingerprint, "tokenizer": r.Base.Tokenizer.Fingerprint(),
 		"digest": r.digest, "steps": r.Steps,
 	}, "", "  ")
 	if err != nil {

@@ -144,8 +144,8 @@ func TestInit(t *testing.T) {
 		"init: fresh weights have no":     func(r *Recipe) { r.Loss = "replay" },
 		`dtype: checkpoint: dtype "int8"`: func(r *Recipe) { r.DType = "int8" },
 		"none.json":                       func(r *Recipe) { r.Init = w.path("none.json") },
-		"the tokenizer has 300 ids, but":  func(r *Recipe) { r.Init = w.path("small.json") },
-		"n_layer: 0, want 1":              func(r *Recipe) { r.Init = w.path("broken.json") },
+		"tokenizer.json has 300 ids, but config.json says vocab_size 299": func(r *Recipe) { r.Init = w.path("small.json") },
+		"n_layer: 0, want 1": func(r *Recipe) { r.Init = w.path("broken.json") },
 	} {
 		w.write(t, "small.json", strings.Replace(families["gpt2"], `"vocab_size":300`, `"vocab_size":299`, 1))
 		w.write(t, "broken.json", strings.Replace(families["gpt2"], `"n_layer":2`, `"n_layer":0`, 1))

@@ -66,7 +66,7 @@ func (r *Run) planRecording() (h replay.Header, err error) {
 		return h, fmt.Errorf("run: record.out: %d steps do not reach the end of the first epoch (%d); leave max_steps out", r.Steps, per)
 	}
 	h = replay.Header{
-		BaseModel: r.Base.Fingerprint, Tokenizer: r.Tokenizer.Fingerprint(), Seam: data.Seam(r.Tokenizer),
+		BaseModel: r.Base.Fingerprint, Tokenizer: r.Base.Tokenizer.Fingerprint(), Seam: data.Seam(r.Base.Tokenizer),
 		Tau: rule.Tau, KMin: rule.KMin, KMax: rule.KMax, Always: rule.Always, VocabSize: cfg.VocabSize,
 		MaxSeqLen: r.Recipe.seqLen(cfg), Seed: r.Recipe.Seed, DataDigest: data.Digest(r.domain.packed), Sequences: len(r.domain.packed),
 	}

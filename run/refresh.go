@@ -68,7 +68,7 @@ func (r *Run) refresh(ctx context.Context) (string, error) {
 	print := checkpoint.TensorSHA256(r.Base.Model)
 	for kind, s := range r.sources() {
 		_, err := replay.Again(ctx, replay.Job{
-			Model: r.Base.Model, ModelFingerprint: print, Tokenizer: r.Tokenizer, Pool: r.pool, Out: r.recordPath(kind, r.done),
+			Model: r.Base.Model, ModelFingerprint: print, Tokenizer: r.Base.Tokenizer, Pool: r.pool, Out: r.recordPath(kind, r.done),
 		}, s.record)
 		if err != nil {
 			return "", err

@@ -10,14 +10,13 @@ import (
 	"path/filepath"
 	"time"
 
-	"reprise/checkpoint"
+	"reprise/base"
 	"reprise/data"
 	"reprise/eval"
 	"reprise/model"
 	"reprise/optim"
 	"reprise/replay"
 	"reprise/tensor"
-	"reprise/tokenizer"
 	"reprise/train"
 )
 
@@ -47,10 +46,9 @@ type Event struct {
 
 // Run is a training run: a recipe with everything it names opened.
 type Run struct {
-	Recipe    Recipe
-	Base      *checkpoint.Loaded
-	Tokenizer *tokenizer.Tokenizer
-	Steps     int // of the whole run
+	Recipe Recipe
+	Base   *base.Base
+	Steps  int // of the whole run
 
 	pool     *tensor.Pool
 	digest   string // of everything that decides the result
@@ -89,39 +87,26 @@ func Open(r Recipe, pool *tensor.Pool, resume bool) (*Run, error) {
 	if err := r.Validate(); err != nil {
 		return nil, err
 	}
-	base, tok, err := loadBase(r)
+	b, err := openBase(r)
 	if err != nil {
 		return nil, err
 	}
-	if err := base.Model.Config.CheckTokenizer(tok.VocabSize()); err != nil {
-		return nil, fmt.Errorf("run: %w", err)
-	}
-	return open(r, base, tok, pool, resume)
+	return open(r, b, pool, resume)
 }
 
-// loadBase reads the base model and its tokenizer, or makes a fresh model.
-func loadBase(r Recipe) (*checkpoint.Loaded, *tokenizer.Tokenizer, error) {
-	dir := r.Model
-	var base *checkpoint.Loaded
-	var err error
+// openBase reads the base model, or makes a fresh one.
+func openBase(r Recipe) (*base.Base, error) {
 	if r.Init != "" {
-		dir = r.Tokenizer
-		base, err = checkpoint.Fresh(r.Init, r.Tokenizer, r.Seed)
-	} else {
-		base, err = checkpoint.Load(r.Model)
+		return base.Fresh(r.Init, r.Tokenizer, r.Seed)
 	}
-	if err != nil {
-		return nil, nil, err
-	}
-	tok, err := tokenizer.Load(dir)
-	return base, tok, err
+	return base.Open(r.Model)
 }
 
-// open is Open for a model and a tokenizer that are in memory.
-func open(r Recipe, base *checkpoint.Loaded, tok *tokenizer.Tokenizer, pool *tensor.Pool, resume bool) (*Run, error) {
-	run := &Run{Recipe: r, Base: base, Tokenizer: tok, pool: pool, best: math.Inf(1)}
+// open is Open for a base model that is in memory.
+func open(r Recipe, b *base.Base, pool *tensor.Pool, resume bool) (*Run, error) {
+	run := &Run{Recipe: r, Base: b, pool: pool, best: math.Inf(1)}
 	var err error
-	if run.domain, err = openSource(r.Replay, r.Data, r, base, tok); err != nil {
+	if run.domain, err = openSource(r.Replay, r.Data, r, b); err != nil {
 		return nil, err
 	}
 	run.perBatch = r.GlobalBatchSize
@@ -130,7 +115,7 @@ func open(r Recipe, base *checkpoint.Loaded, tok *tokenizer.Tokenizer, pool *ten
 		if r.Loss == "full" && r.KL == 0 && data.KnownName(r.Mix) {
 			record, text = "", r.Mix
 		}
-		if run.mix, err = openSource(record, text, r, base, tok); err != nil {
+		if run.mix, err = openSource(record, text, r, b); err != nil {
 			return nil, err
 		}
 		run.perBatch -= r.mixed()
@@ -153,11 +138,11 @@ func open(r Recipe, base *checkpoint.Loaded, tok *tokenizer.Tokenizer, pool *ten
 		}
 		run.sets = append(run.sets, set)
 	}
-	run.eval = &eval.Evaluator{Model: base.Model, Pool: pool, Tokenizer: tok, MaxSeqLen: r.MaxSeqLen}
+	run.eval = &eval.Evaluator{Model: b.Model, Pool: pool, Tokenizer: b.Tokenizer, MaxSeqLen: r.MaxSeqLen}
 	if err := run.newProbe(); err != nil {
 		return nil, err
 	}
-	if run.stepper, err = train.NewStepper(base.Model, pool, run.objective(), r.Config, run.workload()); err != nil {
+	if run.stepper, err = train.NewStepper(b.Model, pool, run.objective(), r.Config, run.workload()); err != nil {
 		return nil, err
 	}
 	run.eval.Idle = run.stepper.Pass()

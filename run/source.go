@@ -5,13 +5,12 @@ import (
 	"math"
 	"slices"
 
-	"reprise/checkpoint"
+	"reprise/base"
 	"reprise/data"
 	"reprise/loss"
 	"reprise/model"
 	"reprise/replay"
 	"reprise/tensor"
-	"reprise/tokenizer"
 	"reprise/train"
 )
 
@@ -27,7 +26,7 @@ type source struct {
 }
 
 // openSource opens a record, or packs text when there is none.
-func openSource(record, text string, r Recipe, base *checkpoint.Loaded, tok *tokenizer.Tokenizer) (*source, error) {
+func openSource(record, text string, r Recipe, b *base.Base) (*source, error) {
 	s := &source{epoch: -1, ring: make([]replay.Sequence, r.GlobalBatchSize)}
 	if record != "" {
 		reader, err := replay.Open(record)
@@ -35,13 +34,13 @@ func openSource(record, text string, r Recipe, base *checkpoint.Loaded, tok *tok
 			return nil, err
 		}
 		s.record = reader
-		return s, s.checkRecord(record, r.KL, base, tok)
+		return s, s.checkRecord(record, r.KL, b)
 	}
-	limit, err := r.textLen(base.Model.Config)
+	limit, err := r.textLen(b.Model.Config)
 	if err != nil {
 		return nil, err
 	}
-	docs, _, err := data.LoadDocuments(text, tok, data.Options{MaxSeqLen: limit})
+	docs, _, err := data.LoadDocuments(text, b.Tokenizer, data.Options{MaxSeqLen: limit})
 	if err != nil {
 		return nil, err
 	}
@@ -53,21 +52,21 @@ func openSource(record, text string, r Recipe, base *checkpoint.Loaded, tok *tok
 }
 
 // checkRecord refuses a record that was made with another model or tokenizer.
-func (s *source) checkRecord(path string, kl float64, base *checkpoint.Loaded, tok *tokenizer.Tokenizer) error {
+func (s *source) checkRecord(path string, kl float64, b *base.Base) error {
 	h := s.record.Header()
 	switch {
-	case h.Tokenizer != tok.Fingerprint():
-		return fmt.Errorf("run: %s: the record was made with another tokenizer (%.12s…, the model has %.12s…); record again with: reprise record", path, h.Tokenizer, tok.Fingerprint())
-	case h.Moving() && h.BaseModel != base.Fingerprint && h.MovedTo != base.Fingerprint:
-		return fmt.Errorf("run: %s: the record was made while a model was trained (weights %.12s… to %.12s…, the model has %.12s…): it fits those two only; record again with: reprise record", path, h.BaseModel, h.MovedTo, base.Fingerprint)
+	case h.Tokenizer != b.Tokenizer.Fingerprint():
+		return fmt.Errorf("run: %s: the record was made with another tokenizer (%.12s…, the model has %.12s…); record again with: reprise record", path, h.Tokenizer, b.Tokenizer.Fingerprint())
+	case h.Moving() && h.BaseModel != b.Fingerprint && h.MovedTo != b.Fingerprint:
+		return fmt.Errorf("run: %s: the record was made while a model was trained (weights %.12s… to %.12s…, the model has %.12s…): it fits those two only; record again with: reprise record", path, h.BaseModel, h.MovedTo, b.Fingerprint)
 	case h.Moving() && kl > 0:
 		return fmt.Errorf("run: %s: kl: the record was made while a model was trained, and its probabilities are not the base model's; leave kl out, or record with: reprise record", path)
-	case !h.Moving() && h.BaseModel != base.Fingerprint:
-		return fmt.Errorf("run: %s: the record was made with another base model (weights %.12s…, the model has %.12s…); record again with: reprise record", path, h.BaseModel, base.Fingerprint)
-	case h.VocabSize != base.Model.Config.VocabSize:
-		return fmt.Errorf("run: %s: the record has a vocabulary of %d, the model %d", path, h.VocabSize, base.Model.Config.VocabSize)
-	case h.MaxSeqLen > base.Model.Config.MaxPositions:
-		return fmt.Errorf("run: %s: the record has sequences of up to %d tokens, the model takes %d (max_position_embeddings in its config.json)", path, h.MaxSeqLen, base.Model.Config.MaxPositions)
+	case !h.Moving() && h.BaseModel != b.Fingerprint:
+		return fmt.Errorf("run: %s: the record was made with another base model (weights %.12s…, the model has %.12s…); record again with: reprise record", path, h.BaseModel, b.Fingerprint)
+	case h.VocabSize != b.Model.Config.VocabSize:
+		return fmt.Errorf("run: %s: the record has a vocabulary of %d, the model %d", path, h.VocabSize, b.Model.Config.VocabSize)
+	case h.MaxSeqLen > b.Model.Config.MaxPositions:
+		return fmt.Errorf("run: %s: the record has sequences of up to %d tokens, the model takes %d (max_position_embeddings in its config.json)", path, h.MaxSeqLen, b.Model.Config.MaxPositions)
 	case h.CrossDocument:
 		return fmt.Errorf("run: %s: the record was made with attention across documents, which is not supported; record again with: reprise record", path)
 	case h.Shards > 1:

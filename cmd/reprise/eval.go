@@ -6,10 +6,8 @@ import (
 	"os"
 	"strings"
 
-	"reprise/checkpoint"
+	"reprise/base"
 	"reprise/eval"
-	"reprise/model"
-	"reprise/tokenizer"
 )
 
 type evalCmd struct {
@@ -34,26 +32,26 @@ func (c *evalCmd) Run(a *app) error {
 			return fmt.Errorf("eval: %s: %w%s", s.Name, err, hint)
 		}
 	}
-	m, tok, err := load(c.Model)
+	b, err := base.Open(c.Model)
 	if err != nil {
 		return err
 	}
-	switch n, most := c.MaxSeqLen, m.Config.MaxPositions; {
+	switch n, most := c.MaxSeqLen, b.Model.Config.MaxPositions; {
 	case n < 0 || n == 1:
 		return fmt.Errorf("eval: --max-seq-len %d: want 2 to the model's %d", n, most)
 	case n > most:
 		a.note("notice: --max-seq-len %d: the model has %d positions, so that sequences are no longer than these", n, most)
 	}
-	e := &eval.Evaluator{Model: m, Pool: a.pool(), Tokenizer: tok, MaxSeqLen: c.MaxSeqLen}
+	e := &eval.Evaluator{Model: b.Model, Pool: a.pool(), Tokenizer: b.Tokenizer, MaxSeqLen: c.MaxSeqLen}
 	if c.Base != "" {
-		base, baseTok, err := load(c.Base)
+		from, err := base.Open(c.Base)
 		if err != nil {
 			return err
 		}
-		if baseTok.Fingerprint() != tok.Fingerprint() || base.Config.VocabSize != m.Config.VocabSize {
+		if from.Tokenizer.Fingerprint() != b.Tokenizer.Fingerprint() || from.Model.Config.VocabSize != b.Model.Config.VocabSize {
 			return fmt.Errorf("eval: --base %s has another tokenizer or vocabulary than %s; drift compares the same ids", c.Base, c.Model)
 		}
-		e.Base = base
+		e.Base = from.Model
 	}
 	var results []eval.Result
 	for _, s := range sets {
@@ -103,17 +101,4 @@ func describeTask(r eval.Result) string {
 func describeDrift(d *eval.Drift) string {
 	return fmt.Sprintf("%-12s KL(base||now) %.5f ± %.5f nats (p50 %.4f, p95 %.4f, p99 %.4f)  same top-1 %.2f %%  perplexity ×%.4f  Δp rms %.2f %% (p5 %+.2f, p95 %+.2f)",
 		"  drift", d.MeanKL, d.KLSE, d.KLP50, d.KLP95, d.KLP99, 100*d.SameTop1, d.PPLRatio, 100*d.DeltaRMS, 100*d.DeltaP5, 100*d.DeltaP95)
-}
-
-// load opens a model and its tokenizer.
-func load(dir string) (*model.Model, *tokenizer.Tokenizer, error) {
-	base, err := checkpoint.Load(dir)
-	if err != nil {
-		return nil, nil, err
-	}
-	tok, err := tokenizer.Load(dir)
-	if err != nil {
-		return nil, nil, err
-	}
-	return base.Model, tok, base.Model.Config.CheckTokenizer(tok.VocabSize())
 }

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"reprise/checkpoint"
+	"reprise/base"
 	"reprise/export"
 )
 
@@ -17,17 +17,17 @@ func (c *exportCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	base, err := checkpoint.Load(c.Model)
+	b, err := base.Open(c.Model)
 	if err != nil {
 		return err
 	}
-	notes, err := export.GGUF(c.Out, base, export.Options{Type: t})
+	notes, err := export.GGUF(c.Out, b, export.Options{Type: t})
 	if err != nil {
 		return err
 	}
 	for _, n := range notes {
 		a.note("notice: %s", n)
 	}
-	a.printf("%s: %s, %s\n", c.Out, base.Model.Config, t)
+	a.printf("%s: %s, %s\n", c.Out, b.Model.Config, t)
 	return nil
 }

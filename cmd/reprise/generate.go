@@ -5,6 +5,7 @@ import (
 	"slices"
 	"unicode/utf8"
 
+	"reprise/base"
 	"reprise/model"
 	"reprise/tokenizer"
 )
@@ -30,10 +31,11 @@ func (c *generateCmd) Run(a *app) error {
 	if err := checkSampling("generate", s); err != nil {
 		return err
 	}
-	m, tok, err := load(c.Model)
+	b, err := base.Open(c.Model)
 	if err != nil {
 		return err
 	}
+	m, tok := b.Model, b.Tokenizer
 	prompt := tok.Encode(c.Prompt, true)
 	if c.Chat {
 		text, err := tok.RenderChat(tokenizer.Conversation{Messages: []tokenizer.Message{{Role: "user", Content: c.Prompt}}}, true)

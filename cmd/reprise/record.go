@@ -5,11 +5,10 @@ import (
 	"os"
 	"time"
 
-	"reprise/checkpoint"
+	"reprise/base"
 	"reprise/cmd/reprise/internal/bench"
 	"reprise/data"
 	"reprise/replay"
-	"reprise/tokenizer"
 )
 
 type recordCmd struct {
@@ -75,22 +74,15 @@ func (c *recordRunCmd) Run(a *app) error {
 // job opens the model and reads the data.
 func (c *recordRunCmd) job(a *app, part shard) (replay.Job, error) {
 	rule := replay.Rule{Tau: c.Tau, KMin: c.KMin, KMax: c.KMax, Always: c.Always}
-	base, err := checkpoint.Load(c.Model)
+	b, err := base.Open(c.Model)
 	if err != nil {
-		return replay.Job{}, err
-	}
-	tok, err := tokenizer.Load(c.Model)
-	if err != nil {
-		return replay.Job{}, err
-	}
-	if err := base.Model.Config.CheckTokenizer(tok.VocabSize()); err != nil {
 		return replay.Job{}, err
 	}
 	limit := c.MaxSeqLen
 	if limit == 0 {
-		limit = min(512, base.Model.Config.MaxPositions)
+		limit = min(512, b.Model.Config.MaxPositions)
 	}
-	docs, stats, err := data.LoadDocuments(c.Data, tok, data.Options{MaxSeqLen: limit})
+	docs, stats, err := data.LoadDocuments(c.Data, b.Tokenizer, data.Options{MaxSeqLen: limit})
 	if err != nil {
 		return replay.Job{}, err
 	}
@@ -98,7 +90,7 @@ func (c *recordRunCmd) job(a *app, part shard) (replay.Job, error) {
 		a.note("%d of %d samples are cut to %d tokens (--max-seq-len); look at them with: reprise inspect data", stats.Truncated, stats.Documents, limit)
 	}
 	return replay.Job{
-		Model: base.Model, ModelFingerprint: base.Fingerprint, Tokenizer: tok, Pool: a.pool(), Rule: rule,
+		Model: b.Model, ModelFingerprint: b.Fingerprint, Tokenizer: b.Tokenizer, Pool: a.pool(), Rule: rule,
 		Documents: docs, MaxSeqLen: limit, Seed: c.Seed, Out: part.path(c.Out), Shard: part.i, Shards: part.n,
 		Compress: c.Compress == "zstd",
 	}, nil

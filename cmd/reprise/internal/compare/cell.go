@@ -200,7 +200,7 @@ func (r *Runner) train(ctx context.Context, c id, p *plan, out string) (*Cell, e
 		Method: c.method.Name, LR: c.lr, Seed: c.seed, Digest: p.digest, Steps: job.Steps,
 		MeanSubset: p.domain.summary.MeanSubset, LossShare: float64(p.domain.summary.Positions) / float64(p.domain.summary.Tokens),
 	}
-	e := &eval.Evaluator{Model: job.Model(), Pool: r.pool, Tokenizer: r.tok}
+	e := &eval.Evaluator{Model: job.Model(), Pool: r.pool, Tokenizer: r.base.Tokenizer}
 	for _, event := range job.Events(ctx) {
 		cell.Tokens += event.Tokens
 		if event.Rho != nil {
@@ -257,7 +257,7 @@ func (r *Runner) measure(ctx context.Context, e *eval.Evaluator, cell *Cell) err
 	if cell.Report, cell.Sums, cell.Counts, err = r.score(ctx, e, r.texts.report); err != nil {
 		return err
 	}
-	drift := &eval.Evaluator{Model: e.Model, Base: r.base.Model, Pool: r.pool, Tokenizer: r.tok}
+	drift := &eval.Evaluator{Model: e.Model, Base: r.base.Model, Pool: r.pool, Tokenizer: r.base.Tokenizer}
 	for i, list := range r.texts.general {
 		sums, counts, d, err := drift.Losses(ctx, flat(list))
 		if err != nil {
@@ -295,7 +295,7 @@ func (r *Runner) record(ctx context.Context, kind string, how RecordPlan, seed u
 	source := fmt.Sprintf("%s, %d tokens", text.File, how.MaxSeqLen)
 	all, ok := r.learnt[source]
 	if !ok {
-		docs, _, err := data.LoadDocuments(text.File, r.tok, text.options(how.MaxSeqLen, false))
+		docs, _, err := data.LoadDocuments(text.File, r.base.Tokenizer, text.options(how.MaxSeqLen, false))
 		if err != nil {
 			return nil, err
 		}
@@ -326,7 +326,7 @@ func (r *Runner) record(ctx context.Context, kind string, how RecordPlan, seed u
 		r.say("recording %s (%d documents, %d tokens)", key, len(drawn), n)
 	}
 	rec.job = replay.Job{
-		Model: r.base.Model, ModelFingerprint: r.base.Fingerprint, Tokenizer: r.tok, Pool: r.pool,
+		Model: r.base.Model, ModelFingerprint: r.base.Fingerprint, Tokenizer: r.base.Tokenizer, Pool: r.pool,
 		Rule:      replay.Rule{Tau: how.Tau, KMin: how.KMin, KMax: how.KMax, Always: how.Always},
 		Documents: flat(drawn), MaxSeqLen: how.MaxSeqLen, Seed: seed, Out: rec.path,
 	}

@@ -11,12 +11,11 @@ import (
 	"slices"
 
 	"reprise/asm"
-	"reprise/checkpoint"
+	"reprise/base"
 	"reprise/cmd/reprise/internal/report"
 	"reprise/eval"
 	"reprise/internal/atomicfile"
 	"reprise/tensor"
-	"reprise/tokenizer"
 )
 
 // Runner runs a grid.
@@ -25,8 +24,7 @@ type Runner struct {
 	pool *tensor.Pool
 	say  func(format string, args ...any)
 
-	base    *checkpoint.Loaded // stays as it is: cells load their own
-	tok     *tokenizer.Tokenizer
+	base    *base.Base // stays as it is: cells load their own
 	texts   *held
 	held    [32]byte // digest of texts
 	learnt  map[string][]unit
@@ -51,7 +49,7 @@ func New(g *Grid, pool *tensor.Pool, say func(format string, args ...any)) (*Run
 	}
 	r := &Runner{grid: g, pool: pool, say: say, learnt: map[string][]unit{}, records: map[string]*record{}, cells: map[string]*Cell{}}
 	var err error
-	if r.base, err = checkpoint.Load(g.Base); err != nil {
+	if r.base, err = base.Open(g.Base); err != nil {
 		return nil, err
 	}
 	for i := range g.Methods {
@@ -63,10 +61,7 @@ func New(g *Grid, pool *tensor.Pool, say func(format string, args ...any)) (*Run
 			return nil, err
 		}
 	}
-	if r.tok, err = tokenizer.Load(g.Base); err != nil {
-		return nil, err
-	}
-	if r.texts, err = g.hold(r.tok); err != nil {
+	if r.texts, err = g.hold(r.base.Tokenizer); err != nil {
 		return nil, err
 	}
 	r.held = digest(append([][]unit{r.texts.choose, r.texts.report}, r.texts.general...)...)
@@ -209,7 +204,7 @@ func (r *Runner) runAll(ctx context.Context, todo []id) error {
 
 // scoreBase measures the base model on what the cells are measured on.
 func (r *Runner) scoreBase(ctx context.Context) error {
-	e := &eval.Evaluator{Model: r.base.Model, Pool: r.pool, Tokenizer: r.tok}
+	e := &eval.Evaluator{Model: r.base.Model, Pool: r.pool, Tokenizer: r.base.Tokenizer}
 	var err error
 	if r.origin.Choose, _, _, err = r.score(ctx, e, r.texts.choose); err != nil {
 		return err

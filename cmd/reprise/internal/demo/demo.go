@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"reprise/base"
 	"reprise/checkpoint"
 	"reprise/cmd/reprise/internal/synth"
 	"reprise/data"
@@ -85,7 +86,7 @@ type Demo struct {
 
 	dir     string
 	pool    *tensor.Pool
-	base    *checkpoint.Loaded
+	base    *base.Base
 	valid   []data.Document
 	general []data.Document
 }
@@ -97,12 +98,10 @@ func Open(ctx context.Context, dir string, pool *tensor.Pool) (*Demo, error) {
 	}
 	d := &Demo{dir: dir, pool: pool}
 	var err error
-	if d.base, err = checkpoint.Load(d.path("base")); err != nil {
+	if d.base, err = base.Open(d.path("base")); err != nil {
 		return nil, err
 	}
-	if d.Tokenizer, err = tokenizer.Load(d.path("base")); err != nil {
-		return nil, err
-	}
+	d.Tokenizer = d.base.Tokenizer
 	d.valid = domain(d.Tokenizer, synth.Valid, validDocs)
 	d.general = general(d.Tokenizer, "valid", generalDocs)
 	if d.Base, err = d.score(ctx, d.base.Model); err != nil {
