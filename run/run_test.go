@@ -191,7 +191,13 @@ func TestResumedRunHasTheSameBits(t *testing.T) {
 // metrics reads metrics.jsonl without what differs between runs: times and paths.
 func (w *workshop) metrics(t *testing.T, run string) []string {
 	t.Helper()
-	text, err := os.ReadFile(w.path(run + "/" + metricsFile))
+	return untimed(t, w.path(run+"/"+metricsFile))
+}
+
+// untimed reads the lines of a metrics.jsonl without what they tell of the clock and of files' places.
+func untimed(t *testing.T, path string) []string {
+	t.Helper()
+	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
