@@ -125,10 +125,3 @@ func TestOrder(t *testing.T) {
 		}
 	}
 }
-
-func TestJoin(t *testing.T) {
-	b := Join([]Sequence{{IDs: []int32{5, 6, 7}, DocStarts: []int32{0, 2}}, {IDs: []int32{8}, DocStarts: []int32{0}}})
-	if !slices.Equal(b.IDs, []int32{5, 6, 7, 8}) || !slices.Equal(b.Segments, []int32{0, 2, 3}) {
-		t.Errorf("batch %+v", b)
-	}
-}

@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"hash"
+
+	"reprise/loss"
 )
 
 // Document is a tokenised sample, or one window of a sample that is longer than a sequence.
@@ -19,11 +21,18 @@ type Document struct {
 // Targets is the number of tokens that carry loss.
 func (d *Document) Targets() int { return count(d.Target) }
 
-// Sequence is a pack: documents end to end.
+// Sequence is a pack: documents end to end, with what Stage 0 recorded of them if it did.
 type Sequence struct {
 	IDs       []int32
-	Target    []bool  // as in Document; false at the start of every document
-	DocStarts []int32 // ascending; the first is 0
+	Target    []bool        // as in Document; false at the start of every document
+	DocStarts []int32       // ascending; the first is 0
+	Subsets   *loss.Subsets // of the positions that carry loss, in order; nil: nothing is recorded
+}
+
+// With is the sequence with the subsets that Stage 0 gave it.
+func (s Sequence) With(u *loss.Subsets) *Sequence {
+	s.Subsets = u
+	return &s
 }
 
 // Targets is the number of tokens that carry loss.
@@ -37,33 +46,6 @@ func count(target []bool) int {
 		}
 	}
 	return n
-}
-
-// Batch is sequences end to end, as a model wants them: their ids and the index at which each document starts.
-type Batch struct {
-	IDs      []int32
-	Segments []int32
-}
-
-// Reset empties the batch and keeps its memory.
-func (b *Batch) Reset() { b.IDs, b.Segments = b.IDs[:0], b.Segments[:0] }
-
-// Add appends a sequence.
-func (b *Batch) Add(s *Sequence) {
-	first := int32(len(b.IDs))
-	for _, d := range s.DocStarts {
-		b.Segments = append(b.Segments, first+d)
-	}
-	b.IDs = append(b.IDs, s.IDs...)
-}
-
-// Join is the batch of the sequences in order.
-func Join(seqs []Sequence) Batch {
-	var b Batch
-	for i := range seqs {
-		b.Add(&seqs[i])
-	}
-	return b
 }
 
 // Digester computes the digest of packed data, one sequence after the other.

@@ -230,12 +230,7 @@ func (e *Evaluator) each(ctx context.Context, docs []data.Document, use func(*da
 		}
 		losses := e.score(docs[:n])
 		for i := range docs[:n] {
-			count := 0
-			for _, t := range docs[i].Target {
-				if t {
-					count++
-				}
-			}
+			count := docs[i].Targets()
 			use(&docs[i], losses[:count])
 			losses = losses[count:]
 		}
@@ -249,15 +244,8 @@ func (e *Evaluator) score(docs []data.Document) []float64 {
 	var b model.Batch
 	var t loss.Targets
 	for _, d := range docs {
-		first := int32(len(b.IDs))
-		b.Segments = append(b.Segments, first)
-		b.IDs = append(b.IDs, d.IDs...)
-		for i, target := range d.Target {
-			if target {
-				t.Rows = append(t.Rows, first+int32(i)-1)
-				t.Gold = append(t.Gold, d.IDs[i])
-			}
-		}
+		t.Append(d.IDs, d.Target, int32(len(b.IDs)))
+		b.Append(d.IDs, []int32{0})
 	}
 	h := e.pass.Forward(b)
 	losses := make([]float64, len(t.Rows))

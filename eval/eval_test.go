@@ -76,7 +76,7 @@ func (b *bench) write(t *testing.T, name string, lines ...any) string {
 
 // logProbs are the log-probabilities over the vocabulary after every token, in float64 from the final hidden states.
 func logProbs(p *model.Pass, ids []int32) [][]float64 {
-	h := p.Forward(model.Batch{IDs: ids, Segments: []int32{0}})
+	h := p.Forward(model.Batch{IDs: ids, DocStarts: []int32{0}})
 	w := p.Model.Head().W
 	var out [][]float64
 	for i := range ids {

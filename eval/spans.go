@@ -29,13 +29,10 @@ func (e *Evaluator) Spans(ctx context.Context, docs []data.Document) (Spans, err
 			return s, err
 		}
 		d := &docs[i]
-		var rows []int32
-		for t, target := range d.Target {
-			if target {
-				rows = append(rows, int32(t)-1)
-			}
-		}
-		h := e.pass.Forward(model.Batch{IDs: d.IDs, Segments: []int32{0}})
+		var targets loss.Targets
+		targets.Append(d.IDs, d.Target, 0)
+		rows := targets.Rows
+		h := e.pass.Forward(model.Batch{IDs: d.IDs, DocStarts: []int32{0}})
 		right := make([]bool, len(d.IDs))
 		for lo := 0; lo < len(rows); lo += loss.Block {
 			hi := min(lo+loss.Block, len(rows))

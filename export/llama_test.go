@@ -175,7 +175,7 @@ func ours(t *testing.T, m *model.Model, q asked) (greedy []int32, probabilities 
 	defer pool.Close()
 	ids := slices.Clone(q.IDs)
 	for range q.Greedy + 1 {
-		h := model.NewPass(m, pool, false).Forward(model.Batch{IDs: ids, Segments: []int32{0}})
+		h := model.NewPass(m, pool, false).Forward(model.Batch{IDs: ids, DocStarts: []int32{0}})
 		z := tensor.NewMatrix(h.Rows, m.Config.VocabSize)
 		pool.MatMulNT(z, h, m.Head().W, false)
 		probabilities = probabilities[:0]

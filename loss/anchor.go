@@ -8,7 +8,7 @@ import (
 )
 
 // Anchor adds λ·KL(p_base ‖ p) to the loss of every position: a pull towards the model that made the record, from what the
-// record holds and at no extra forward pass (METHOD, kl). The distributions are compared over S_t and one bucket for the
+// record holds and at no extra forward pass (docs/METHOD.md, Anchor). The distributions are compared over S_t and one bucket for the
 // rest of the vocabulary. With b the recorded probabilities, r the recorded mass of the rest, p the model's probabilities
 // and p_R its mass outside S_t (exact under Full; under Replay the sampled tail's estimate):
 //
@@ -18,23 +18,21 @@ import (
 // Where p_R is 0, because there is no tail or S_t holds all of it, or so small that r/p_R is no float32, the rest is left out
 // and b is scaled to the sum 1.
 type Anchor struct {
-	Lambda  float32
-	LogProb []float32 // log b, laid out as Subsets.IDs
-	Rest    []float32 // r, per position
-	KL      []float64 // set by Run: the divergence of every position in nats, not multiplied by λ
+	Lambda float32
+	KL     []float64 // set by Run: the divergence of every position in nats, not multiplied by λ. One element per position
 }
 
-// position fills b with the base probabilities of position i, whose ids are entries lo to hi, and returns T and r/p_R. z
-// are the model's logits of those ids.
-func (a *Anchor) position(i, lo, hi int, b, z []float32, logZ float64, outside float32) (total, ratio float32) {
-	logB := a.LogProb[lo:hi]
+// anchor fills b with the base probabilities of position i and returns T and r/p_R. z are the model's logits of the position's
+// ids.
+func (s *Subsets) anchor(i int, b, z []float32, logZ float64, outside float32) (total, ratio float32) {
+	logB := s.LogProb[s.Offsets[i]:s.Offsets[i+1]]
 	asm.Exp(b, logB)
 	var sum, kl float64
 	for k, p := range b {
 		sum += float64(p)
 		kl += float64(float64(p) * (float64(logB[k]) - (float64(z[k]) - logZ)))
 	}
-	r := a.Rest[i]
+	r := 1 - s.Mass[i]
 	if ratio = r / outside; outside > 0 && !math.IsInf(float64(ratio), 0) {
 		total = float32(sum + float64(r))
 		if r > 0 {
@@ -45,7 +43,7 @@ func (a *Anchor) position(i, lo, hi int, b, z []float32, logZ float64, outside f
 		total, ratio = 1, 0
 		kl = kl/sum - exact.Log(sum)
 	}
-	a.KL[i] = kl
+	s.Anchor.KL[i] = kl
 	return total, ratio
 }
 
@@ -66,7 +64,7 @@ func (j *softJob) anchored(worker, i int, l LSE, z, tail []float32) {
 	tmp := r.tmp[worker*Tile : (worker+1)*Tile]
 	b := append(r.base[worker][:0], z...)
 	r.base[worker] = b
-	total, ratio := a.position(i, int(s.Offsets[i]), int(s.Offsets[i+1]), b, z, l.Log(), l.massOf(tail, tmp))
+	total, ratio := s.anchor(i, b, z, l.Log(), l.massOf(tail, tmp))
 	if !j.gradient {
 		return
 	}
@@ -97,7 +95,7 @@ func (j *fullJob) anchored(worker, i int, l LSE, z []float32) {
 		z[id] = 0
 	}
 	w.b = append(w.b, w.z...)
-	total, ratio := a.position(at, lo, hi, w.b, w.z, logZ, asm.Sum(z))
+	total, ratio := s.anchor(at, w.b, w.z, logZ, asm.Sum(z))
 	if !j.gradient {
 		return
 	}

@@ -27,17 +27,17 @@ func (p *problem) probs(row int32) []float64 {
 
 // record fills in what a record of the model itself would hold.
 func (p *problem) record(s *Subsets, lambda float32) *Anchor {
-	a := &Anchor{Lambda: lambda, KL: make([]float64, s.Positions())}
+	s.LogProb, s.Mass = nil, nil
 	for i, row := range s.Rows {
 		q := p.probs(row)
 		rest := 1.0
 		for _, id := range s.IDs[s.Offsets[i]:s.Offsets[i+1]] {
-			a.LogProb = append(a.LogProb, float32(math.Log(q[id])))
+			s.LogProb = append(s.LogProb, float32(math.Log(q[id])))
 			rest -= q[id]
 		}
-		a.Rest = append(a.Rest, float32(max(0, rest)))
+		s.Mass = append(s.Mass, 1-float32(max(0, rest)))
 	}
-	return a
+	return &Anchor{Lambda: lambda, KL: make([]float64, s.Positions())}
 }
 
 func (p *problem) disturb() {
@@ -213,10 +213,11 @@ func TestAnchorOfAVanishingRest(t *testing.T) {
 	h, dh := tensor.NewMatrix(1, d), tensor.NewMatrix(1, d)
 	h.Row(0)[0], head.W.Row(inside)[0] = 1, -87.2
 	s := &Subsets{Rows: []int32{0}, Offsets: []int32{0, inside}, Gold: []int32{3}, Seqs: []int32{0}}
-	s.Anchor = &Anchor{Lambda: 1, Rest: []float32{0.5}, KL: make([]float64, 1)}
+	s.Anchor = &Anchor{Lambda: 1, KL: make([]float64, 1)}
+	s.Mass = []float32{0.5}
 	for id := range int32(inside) {
 		s.IDs = append(s.IDs, id)
-		s.Anchor.LogProb = append(s.Anchor.LogProb, float32(math.Log(0.5/inside)))
+		s.LogProb = append(s.LogProb, float32(math.Log(0.5/inside)))
 	}
 	losses := make([]float64, 1)
 	for name, run := range map[string]func(){

@@ -21,6 +21,20 @@ type Targets struct {
 	Base *Subsets // recorded subsets of the same positions, with an Anchor; nil: no KL to the base model
 }
 
+// Reset empties the list and keeps its memory.
+func (t *Targets) Reset() { t.Rows, t.Gold = t.Rows[:0], t.Gold[:0] }
+
+// Append adds the tokens of a sequence that carry loss. Row i of the hidden states predicts token i+1, so the first token of a
+// sequence never carries loss. first is the row of the sequence's first token.
+func (t *Targets) Append(ids []int32, carries []bool, first int32) {
+	for i, c := range carries {
+		if c {
+			t.Rows = append(t.Rows, first+int32(i)-1)
+			t.Gold = append(t.Gold, ids[i])
+		}
+	}
+}
+
 // Full is full cross-entropy fused with the output head: the logits of at most 256 positions exist at a time.
 //
 //	L_t = log Σ_j exp(z_tj) − z_ty;   ∂L/∂z_tj = (softmax(z_t)_j − [j = y])·scale;   z = h·Wᵀ

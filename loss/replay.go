@@ -8,18 +8,49 @@ import (
 	"reprise/tensor"
 )
 
-// Subsets are the recorded ids of the positions of a batch that carry loss, in order.
+// Subsets are the recorded ids of positions that carry loss, in order: those of one sequence, as Stage 0 gives them, or those of
+// a batch of sequences.
 type Subsets struct {
-	Rows    []int32 // row of the hidden states, per position
+	Rows    []int32 // row of the hidden states, per position: within one sequence, row t is the one that predicts token t+1. Ascending
 	Offsets []int32 // position i owns IDs[Offsets[i]:Offsets[i+1]]; one element more than Rows
 	IDs     []int32 // ascending within a position
 	Gold    []int32 // index of the gold id inside its position's ids
-	Seqs    []int32 // first position of each sequence; the first is 0
-	Anchor  *Anchor // KL to the base model; nil: none
+
+	// What the base model said, which Stage 0 gives and the losses read only with an Anchor.
+	LogProb []float32 // log-probabilities in nats, laid out as IDs; a record keeps them as float16
+	Mass    []float32 // probability that a position's ids cover; a record keeps 1 − Mass as float16
+	Outside []bool    // of a position: the gold id was not in the prefix, but was added. Not kept in a batch
+
+	Seqs   []int32 // of a batch: first position of each sequence; the first is 0
+	Anchor *Anchor // of a batch: KL to the base model; nil: none
 }
 
 // Positions is the number of positions that carry loss.
 func (s *Subsets) Positions() int { return len(s.Rows) }
+
+// Reset empties the list and keeps its memory; there is no Anchor afterwards.
+func (s *Subsets) Reset() {
+	*s = Subsets{
+		Rows: s.Rows[:0], Offsets: append(s.Offsets[:0], 0), IDs: s.IDs[:0], Gold: s.Gold[:0],
+		LogProb: s.LogProb[:0], Mass: s.Mass[:0], Outside: s.Outside[:0], Seqs: s.Seqs[:0],
+	}
+}
+
+// Append adds the subsets of one sequence to a batch that was Reset. first is the row of the sequence's first token. What the
+// base model said is taken along if the batch has an Anchor.
+func (s *Subsets) Append(q *Subsets, first int32) {
+	s.Seqs = append(s.Seqs, int32(len(s.Rows)))
+	base := int32(len(s.IDs))
+	for i, row := range q.Rows {
+		s.Rows = append(s.Rows, first+row)
+		s.Gold = append(s.Gold, q.Gold[i])
+		s.Offsets = append(s.Offsets, base+q.Offsets[i+1])
+	}
+	s.IDs = append(s.IDs, q.IDs...)
+	if s.Anchor != nil {
+		s.LogProb, s.Mass = append(s.LogProb, q.LogProb...), append(s.Mass, q.Mass...)
+	}
+}
 
 func (s *Subsets) sequence(i int) (lo, hi int) {
 	lo, hi = int(s.Seqs[i]), len(s.Rows)

@@ -7,7 +7,7 @@ import (
 	"reprise/tensor"
 )
 
-// attention is the arithmetic of one head over one segment, for a block of queries at a time:
+// attention is the arithmetic of one head over one document, for a block of queries at a time:
 //
 //	s_j = scale·(q·k_j);  m = max s;  e_j = exp(s_j − m);  l = Σ e_j;  o = (Σ e_j v_j)/l      over the visible keys j
 //
@@ -56,7 +56,7 @@ func growScores(m *tensor.Matrix, floats int) {
 func scoreStride(keys int) int { return (keys+31)&^31 + 16 }
 
 // scoreRows is the number of queries whose scores exist at the same time: whole tiles, so few that the scores of a short
-// segment stay in the first-level cache.
+// document stay in the first-level cache.
 func scoreRows() int {
 	rows := tensor.TileRows()
 	return (14 + rows - 1) / rows * rows
@@ -65,21 +65,21 @@ func scoreRows() int {
 // attnSizes are the values that the buffers of one worker take.
 type attnSizes struct{ scores, grads, keysT, vals, block, blockT int }
 
-// attnSizes tells them for segments of so many tokens.
-func (c *Config) attnSizes(segment int) attnSizes {
-	n := min(backBlock, segment)
+// attnSizes tells them for documents of so many tokens.
+func (c *Config) attnSizes(document int) attnSizes {
+	n := min(backBlock, document)
 	return attnSizes{
-		scores: max(scoreRows()*scoreStride(segment), n*scoreStride(n)), grads: n * scoreStride(n),
-		keysT: tensor.PanelFloats(c.HeadDim, segment), vals: tensor.PanelFloats(segment, c.HeadDim),
+		scores: max(scoreRows()*scoreStride(document), n*scoreStride(n)), grads: n * scoreStride(n),
+		keysT: tensor.PanelFloats(c.HeadDim, document), vals: tensor.PanelFloats(document, c.HeadDim),
 		block: tensor.PanelFloats(n, c.HeadDim), blockT: tensor.PanelFloats(c.HeadDim, n),
 	}
 }
 
 func (s attnSizes) total() int { return s.scores + s.grads + s.keysT + s.vals + 3*s.block + s.blockT }
 
-// reserve takes the memory for segments of so many tokens, in batches of so many, so that nothing has to grow later.
-func (a *attention) reserve(segment, tokens int) {
-	size := a.cfg.attnSizes(segment)
+// reserve takes the memory for documents of so many tokens, in batches of so many, so that nothing has to grow later.
+func (a *attention) reserve(document, tokens int) {
+	size := a.cfg.attnSizes(document)
 	for w := range a.workers {
 		b := &a.workers[w]
 		growScores(&b.scores, size.scores)
@@ -91,7 +91,7 @@ func (a *attention) reserve(segment, tokens int) {
 		}
 		b.valsT.Reserve(size.blockT)
 	}
-	a.parts = slices.Grow(a.parts[:0], tokens)               // a segment may be as short as a token
+	a.parts = slices.Grow(a.parts[:0], tokens)               // a document may be as short as a token
 	a.tasks = slices.Grow(a.tasks[:0], tokens*a.cfg.KVHeads) // and a block
 }
 
@@ -163,7 +163,7 @@ func (a *attention) forward(b *attnBuffers, out, q *tensor.Matrix, base, q0, win
 	}
 }
 
-// attnPart is a range of the queries of one segment; q0 and q1 are positions inside it, first its first row.
+// attnPart is a range of the queries of one document; q0 and q1 are positions inside it, first its first row.
 type attnPart struct{ first, q0, q1 int }
 
 // attnJob computes attention; a task is one key/value head of one part, whose packed keys and values the group's heads share.
@@ -200,12 +200,12 @@ func (p *Pass) attend(a *activations, window int) {
 	p.Pool.Run(len(p.att.parts)*p.Model.Config.KVHeads, &p.attnJob)
 }
 
-// plan divides the attention of a batch: by segments and key/value heads if that keeps the workers evenly busy, else more
+// plan divides the attention of a batch: by documents and key/value heads if that keeps the workers evenly busy, else more
 // finely, which packs some operands more than once.
 func (a *attention) plan(b Batch) {
 	longest, pairs := 0, 0 // pairs of query and key, for one key/value head
-	for i := range b.Segments {
-		lo, hi := b.segment(i)
+	for i := range b.DocStarts {
+		lo, hi := b.document(i)
 		longest = max(longest, hi-lo)
 		pairs += (hi - lo) * (hi - lo)
 	}
@@ -213,8 +213,8 @@ func (a *attention) plan(b Batch) {
 	a.parts = a.parts[:0]
 	share := float64(pairs) * float64(a.cfg.KVHeads) / float64(len(a.workers))
 	a.waves = float64(a.longestShare(b)) > 1.15*share
-	for i := range b.Segments {
-		lo, hi := b.segment(i)
+	for i := range b.DocStarts {
+		lo, hi := b.document(i)
 		n, parts := hi-lo, 1
 		if a.waves {
 			parts = max(1, min(n/64, int(4*float64(n*n)/share)))
@@ -232,12 +232,12 @@ func (a *attention) plan(b Batch) {
 	}
 }
 
-// longestShare is the work of the busiest worker, in pairs, when each takes the next segment and key/value head as soon as it
+// longestShare is the work of the busiest worker, in pairs, when each takes the next document and key/value head as soon as it
 // is free.
 func (a *attention) longestShare(b Batch) int {
 	clear(a.busy)
-	for i := range b.Segments {
-		lo, hi := b.segment(i)
+	for i := range b.DocStarts {
+		lo, hi := b.document(i)
 		for range a.cfg.KVHeads {
 			least := 0
 			for w := range a.busy {

@@ -6,8 +6,8 @@ import "reprise/asm"
 const backBlock = 128
 
 // blockTask is the part of the backward pass in which the queries of one block meet the keys of one block, both numbered
-// inside their segment.
-type blockTask struct{ seg, head, q, key int }
+// inside their document.
+type blockTask struct{ doc, head, q, key int }
 
 // attnBackwardJob computes dq, dk, dv, by blocks of queries and keys:
 //
@@ -15,7 +15,7 @@ type blockTask struct{ seg, head, q, key int }
 //
 // A chain of dq runs over ascending keys, those of dk and dv over the group's heads and then the queries: a block needs the
 // one with the keys before, the one with the queries before, and those of the head before. A task takes a key/value head of a
-// segment with all of its blocks in order; or, in waves, one block of which all that it needs is done.
+// document with all of its blocks in order; or, in waves, one block of which all that it needs is done.
 type attnBackwardJob struct {
 	p      *Pass
 	a      *activations
@@ -31,11 +31,11 @@ func (j *attnBackwardJob) Do(worker, task int) {
 		return
 	}
 	group := att.cfg.Heads / att.cfg.KVHeads
-	seg, kv := task/att.cfg.KVHeads, task%att.cfg.KVHeads
-	lo, hi := j.p.batch.segment(seg)
+	doc, kv := task/att.cfg.KVHeads, task%att.cfg.KVHeads
+	lo, hi := j.p.batch.document(doc)
 	blocks := tasks(hi-lo, backBlock)
 	for key := range blocks {
-		t := blockTask{seg: seg, head: kv * group, key: key}
+		t := blockTask{doc: doc, head: kv * group, key: key}
 		j.pack(worker, t)
 		for ; t.head < (kv+1)*group; t.head++ {
 			for t.q = key; t.q < blocks; t.q++ {
@@ -45,9 +45,9 @@ func (j *attnBackwardJob) Do(worker, task int) {
 	}
 }
 
-// rows are those of a block of a segment.
-func (j *attnBackwardJob) rows(seg, block int) (lo, hi int) {
-	lo, hi = j.p.batch.segment(seg)
+// rows are those of a block of a document.
+func (j *attnBackwardJob) rows(doc, block int) (lo, hi int) {
+	lo, hi = j.p.batch.document(doc)
 	return lo + block*backBlock, min(lo+(block+1)*backBlock, hi)
 }
 
@@ -55,7 +55,7 @@ func (j *attnBackwardJob) rows(seg, block int) (lo, hi int) {
 func (j *attnBackwardJob) pack(worker int, t blockTask) {
 	att := j.p.att
 	b, kv := &att.workers[worker], t.head/(att.cfg.Heads/att.cfg.KVHeads)
-	lo, hi := j.rows(t.seg, t.key)
+	lo, hi := j.rows(t.doc, t.key)
 	k := att.head(&j.a.k, lo, hi, kv)
 	v := att.head(&j.a.v, lo, hi, kv)
 	b.keys.Pack(&k)
@@ -68,8 +68,8 @@ func (j *attnBackwardJob) block(worker int, t blockTask) {
 	att, g := j.p.att, &j.p.grads
 	group := att.cfg.Heads / att.cfg.KVHeads
 	b, kv := &att.workers[worker], t.head/group
-	key0, key1 := j.rows(t.seg, t.key)
-	q0, q1 := j.rows(t.seg, t.q)
+	key0, key1 := j.rows(t.doc, t.key)
+	q0, q1 := j.rows(t.doc, t.q)
 	if j.window > 0 && q0-key1 >= j.window-1 {
 		return // none of the keys is in the window
 	}
@@ -109,7 +109,7 @@ func (p *Pass) attentionBackward(a *activations, window int) {
 	j := &p.backJob.attn
 	*j = attnBackwardJob{p: p, a: a, window: window}
 	if !att.waves {
-		p.Pool.Run(len(p.batch.Segments)*att.cfg.KVHeads, j)
+		p.Pool.Run(len(p.batch.DocStarts)*att.cfg.KVHeads, j)
 		return
 	}
 	for wave := 0; j.wave(wave); wave++ {
@@ -117,14 +117,14 @@ func (p *Pass) attentionBackward(a *activations, window int) {
 	}
 }
 
-// wave lists the blocks of every segment that can be done at the same time, after those of the waves before; false if there
-// are no more. In a segment of n blocks, head h of a group meets query block q and key block k in wave h·n + q + k.
+// wave lists the blocks of every document that can be done at the same time, after those of the waves before; false if there
+// are no more. In a document of n blocks, head h of a group meets query block q and key block k in wave h·n + q + k.
 func (j *attnBackwardJob) wave(wave int) bool {
 	att := j.p.att
 	group := att.cfg.Heads / att.cfg.KVHeads
 	att.tasks = att.tasks[:0]
-	for seg := range j.p.batch.Segments {
-		lo, hi := j.p.batch.segment(seg)
+	for doc := range j.p.batch.DocStarts {
+		lo, hi := j.p.batch.document(doc)
 		n := tasks(hi-lo, backBlock)
 		for h := range group {
 			sum := wave - h*n
@@ -133,7 +133,7 @@ func (j *attnBackwardJob) wave(wave int) bool {
 			}
 			for key := max(0, sum-n+1); key <= sum/2; key++ {
 				for kv := range att.cfg.KVHeads {
-					att.tasks = append(att.tasks, blockTask{seg: seg, head: kv*group + h, q: sum - key, key: key})
+					att.tasks = append(att.tasks, blockTask{doc: doc, head: kv*group + h, q: sum - key, key: key})
 				}
 			}
 		}

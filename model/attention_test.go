@@ -11,7 +11,7 @@ import (
 )
 
 // naiveAttention is attention and its gradients as docs/NUMERICS.md writes them, pair by pair with a portable fma, for one
-// segment and one key/value head: q, o, do, dq have a group of heads side by side.
+// document and one key/value head: q, o, do, dq have a group of heads side by side.
 type naiveAttention struct {
 	window, dim, group int
 	scale              float32
@@ -87,8 +87,8 @@ func (a *naiveAttention) run() {
 	}
 }
 
-// TestAttentionIsTheNaiveChain compares on every tier, for segments and windows below and above the sizes of blocks, with one
-// worker and with so many that the work of a segment is divided. In the second segment values that are not finite stand where
+// TestAttentionIsTheNaiveChain compares on every tier, for documents and windows below and above the sizes of blocks, with one
+// worker and with so many that the work of a document is divided. In the second document values that are not finite stand where
 // only some queries see them.
 func TestAttentionIsTheNaiveChain(t *testing.T) {
 	cfg := with(t, "llama", nil)
@@ -96,7 +96,7 @@ func TestAttentionIsTheNaiveChain(t *testing.T) {
 	lengths := []int{300, 70, 1, 135, 20}
 	b := Batch{}
 	for _, n := range lengths {
-		b.Segments = append(b.Segments, int32(len(b.IDs)))
+		b.DocStarts = append(b.DocStarts, int32(len(b.IDs)))
 		b.IDs = append(b.IDs, make([]int32, n)...)
 	}
 	n, width, kvWidth := len(b.IDs), cfg.Heads*cfg.HeadDim, cfg.KVHeads*cfg.HeadDim
@@ -106,8 +106,8 @@ func TestAttentionIsTheNaiveChain(t *testing.T) {
 	for _, window := range []int{0, 1, 2, 7, 13, 64, 129, 200, 500} {
 		o, dq := tensor.NewMatrix(n, width), tensor.NewMatrix(n, width)
 		dk, dv := tensor.NewMatrix(n, kvWidth), tensor.NewMatrix(n, kvWidth)
-		for seg := range lengths {
-			lo, hi := b.segment(seg)
+		for doc := range lengths {
+			lo, hi := b.document(doc)
 			for kv := range cfg.KVHeads {
 				group := cfg.Heads / cfg.KVHeads
 				heads := func(m *tensor.Matrix) *tensor.Matrix {
@@ -159,17 +159,17 @@ func TestAttentionIsTheNaiveChain(t *testing.T) {
 	}
 }
 
-// TestAttentionIsDivided: a batch goes in waves when its segments and key/value heads would leave workers idle.
+// TestAttentionIsDivided: a batch goes in waves when its documents and key/value heads would leave workers idle.
 func TestAttentionIsDivided(t *testing.T) {
 	for _, c := range []struct {
 		kvHeads, workers int
-		segments         []int32
+		documents         []int32
 		want             bool
 	}{
 		{6, 1, []int32{0}, false}, {6, 2, []int32{0}, false}, {3, 2, []int32{0}, true}, {3, 2, []int32{0, 256}, false}, {1, 8, []int32{0}, true}, {12, 64, []int32{0, 100, 200, 300}, true},
 	} {
 		a := newAttention(Config{HeadDim: 4, Heads: c.kvHeads, KVHeads: c.kvHeads}, c.workers)
-		if a.plan(Batch{IDs: make([]int32, 512), Segments: c.segments}); a.waves != c.want {
+		if a.plan(Batch{IDs: make([]int32, 512), DocStarts: c.documents}); a.waves != c.want {
 			t.Errorf("%+v: waves %v", c, a.waves)
 		}
 		next := 0
@@ -200,13 +200,13 @@ func TestAttentionReserves(t *testing.T) {
 	cfg.MaxPositions = 1000
 	pool := tensor.NewPool(3)
 	defer pool.Close()
-	for _, b := range []Batch{{IDs: make([]int32, 300), Segments: []int32{0, 7, 290}}, {IDs: make([]int32, 90), Segments: []int32{0}}} {
+	for _, b := range []Batch{{IDs: make([]int32, 300), DocStarts: []int32{0, 7, 290}}, {IDs: make([]int32, 90), DocStarts: []int32{0}}} {
 		p := NewPass(New(cfg), pool, true)
 		p.Model.AllocGrads()
 		dh := randomMatrix(len(b.IDs), cfg.HiddenSize, 1)
 		longest := 0
-		for i := range b.Segments {
-			lo, hi := b.segment(i)
+		for i := range b.DocStarts {
+			lo, hi := b.document(i)
 			longest = max(longest, hi-lo)
 		}
 		p.att.reserve(longest, len(b.IDs))
@@ -214,7 +214,7 @@ func TestAttentionReserves(t *testing.T) {
 		for _, when := range []string{"reserved", "used"} {
 			for w := range p.att.workers {
 				if got := p.att.workers[w].held(); got != want {
-					t.Errorf("%d tokens, longest segment %d, worker %d: %d values are %s, want %d", len(b.IDs), longest, w, got, when, want)
+					t.Errorf("%d tokens, longest document %d, worker %d: %d values are %s, want %d", len(b.IDs), longest, w, got, when, want)
 				}
 			}
 			p.Forward(b)

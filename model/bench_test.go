@@ -29,7 +29,7 @@ func BenchmarkAttention(b *testing.B) {
 					n := shape.seqs * shape.len
 					batch := Batch{IDs: make([]int32, n)}
 					for s := range shape.seqs {
-						batch.Segments = append(batch.Segments, int32(s*shape.len))
+						batch.DocStarts = append(batch.DocStarts, int32(s*shape.len))
 					}
 					p := NewPass(New(cfg), pool, true)
 					p.start(batch, 0)

@@ -112,7 +112,7 @@ func (d *Decoder) grow(n int) {
 	}
 }
 
-var oneSegment = []int32{0}
+var oneDocument = []int32{0}
 
 // Step appends tokens to the sequence and returns their normalised final hidden states [len(ids), d], valid until the
 // next call. It fails when the sequence would grow beyond the model's positions.
@@ -121,7 +121,7 @@ func (d *Decoder) Step(ids []int32) (*tensor.Matrix, error) {
 	if d.n+len(ids) > m.Config.MaxPositions {
 		return nil, fmt.Errorf("model: %d tokens exceed the model's %d positions", d.n+len(ids), m.Config.MaxPositions)
 	}
-	b := Batch{IDs: ids, Segments: oneSegment}
+	b := Batch{IDs: ids, DocStarts: oneDocument}
 	b.check(m.Config)
 	d.grow(d.n + len(ids))
 	if len(ids) == 1 {

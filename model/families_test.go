@@ -63,7 +63,7 @@ func TestDecoderHasTheBitsOfAPass(t *testing.T) {
 	for name, cfg := range allFamilies(t) {
 		m := randomModel(cfg, 1)
 		ids := randomIDs(110, cfg.VocabSize, 2)
-		h := NewPass(m, pool, false).Forward(Batch{IDs: ids, Segments: []int32{0}})
+		h := NewPass(m, pool, false).Forward(Batch{IDs: ids, DocStarts: []int32{0}})
 		d := NewDecoder(m, pool)
 		for n, at := 0, 0; at < len(ids); n++ {
 			size := min([]int{1, 1, 37, 5, 1, 33, 1}[n%7], len(ids)-at)
@@ -81,17 +81,17 @@ func TestDecoderHasTheBitsOfAPass(t *testing.T) {
 	}
 }
 
-// runBackward runs forward and backward with fixed upstream gradients, in micro-batches of so many segments, and returns the
+// runBackward runs forward and backward with fixed upstream gradients, in micro-batches of so many documents, and returns the
 // final states and all gradients.
-func runBackward(p *Pass, segments [][]int32, up *tensor.Matrix, micro int) (states []float32, grads map[string][]float32) {
+func runBackward(p *Pass, documents [][]int32, up *tensor.Matrix, micro int) (states []float32, grads map[string][]float32) {
 	m := p.Model
 	m.AllocGrads()
 	m.ZeroGrads()
 	row := 0
-	for lo := 0; lo < len(segments); lo += micro {
+	for lo := 0; lo < len(documents); lo += micro {
 		var b Batch
-		for _, s := range segments[lo:min(lo+micro, len(segments))] {
-			b.Segments = append(b.Segments, int32(len(b.IDs)))
+		for _, s := range documents[lo:min(lo+micro, len(documents))] {
+			b.DocStarts = append(b.DocStarts, int32(len(b.IDs)))
 			b.IDs = append(b.IDs, s...)
 		}
 		h := p.Forward(b)
@@ -127,10 +127,10 @@ func randomMatrix(rows, cols int, seed uint64) *tensor.Matrix {
 func TestBitsOfEveryFamily(t *testing.T) {
 	for name, cfg := range allFamilies(t) {
 		m := randomModel(cfg, 1)
-		var segments [][]int32
+		var documents [][]int32
 		rows := 0
 		for i, n := range []int{40, 1, 67, 12} {
-			segments = append(segments, randomIDs(n, cfg.VocabSize, uint64(i)))
+			documents = append(documents, randomIDs(n, cfg.VocabSize, uint64(i)))
 			rows += n
 		}
 		up := randomMatrix(rows, cfg.HiddenSize, 3)
@@ -139,7 +139,7 @@ func TestBitsOfEveryFamily(t *testing.T) {
 		check := func(workers, micro int, recompute bool) {
 			pool := tensor.NewPool(workers)
 			defer pool.Close()
-			s, g := runBackward(newPass(m, pool, true, recompute), segments, up, micro)
+			s, g := runBackward(newPass(m, pool, true, recompute), documents, up, micro)
 			if states == nil {
 				states, grads = s, g
 			}
@@ -173,11 +173,11 @@ func TestGradientsByCentralDifferences(t *testing.T) {
 	defer pool.Close()
 	for name, cfg := range allFamilies(t) {
 		m := randomModel(cfg, 5)
-		segments := [][]int32{randomIDs(37, cfg.VocabSize, 6), randomIDs(9, cfg.VocabSize, 7)}
+		documents := [][]int32{randomIDs(37, cfg.VocabSize, 6), randomIDs(9, cfg.VocabSize, 7)}
 		up := randomMatrix(46, cfg.HiddenSize, 8)
-		_, grads := runBackward(NewPass(m, pool, true), segments, up, 2)
+		_, grads := runBackward(NewPass(m, pool, true), documents, up, 2)
 		pass := NewPass(m, pool, false)
-		b := Batch{IDs: slices.Concat(segments...), Segments: []int32{0, 37}}
+		b := Batch{IDs: slices.Concat(documents...), DocStarts: []int32{0, 37}}
 		value := func() float64 {
 			h := pass.Forward(b)
 			var l float64
@@ -335,8 +335,8 @@ func TestReservedPassesAllocateNothing(t *testing.T) {
 					p := newPass(m, pool, true, recompute)
 					p.Reserve(Work{Tokens: 80, SeqLen: 50, StepTokens: 160})
 					batches := []Batch{
-						{IDs: randomIDs(40, cfg.VocabSize, 1), Segments: []int32{0, 10, 11, 12, 13}},
-						{IDs: randomIDs(80, cfg.VocabSize, 2), Segments: []int32{0, 30}},
+						{IDs: randomIDs(40, cfg.VocabSize, 1), DocStarts: []int32{0, 10, 11, 12, 13}},
+						{IDs: randomIDs(80, cfg.VocabSize, 2), DocStarts: []int32{0, 30}},
 					}
 					up := []*tensor.Matrix{randomMatrix(40, cfg.HiddenSize, 1), randomMatrix(80, cfg.HiddenSize, 1)}
 					var parts []func()
@@ -366,7 +366,7 @@ func TestTrainingMemory(t *testing.T) {
 			p := newPass(m, pool, true, recompute)
 			w := Work{Tokens: 50, SeqLen: 40, StepTokens: 100, Workers: 2, Recompute: recompute, Spare: 5000}
 			p.Reserve(w)
-			p.Forward(Batch{IDs: randomIDs(50, cfg.VocabSize, 1), Segments: []int32{0, 40}})
+			p.Forward(Batch{IDs: randomIDs(50, cfg.VocabSize, 1), DocStarts: []int32{0, 40}})
 			p.Backward(p.StateGrad())
 			n := len(p.memory) + 2*len(p.stats) + cap(p.embedding.rows) + len(p.embedding.slot)
 			for i := range p.att.workers {
@@ -418,7 +418,7 @@ func TestBorrowedMemory(t *testing.T) {
 		p, own := NewPass(m, pool, false), NewPass(m, pool, false)
 		p.Borrow(lender, 100)
 		for _, n := range []int{10, 110, 5} {
-			b := Batch{IDs: randomIDs(n, cfg.VocabSize, 1), Segments: []int32{0}}
+			b := Batch{IDs: randomIDs(n, cfg.VocabSize, 1), DocStarts: []int32{0}}
 			h := p.Forward(b)
 			if len(p.Spare()) < 100 {
 				t.Errorf("%s, %d tokens: %d values to spare, want 100", name, n, len(p.Spare()))

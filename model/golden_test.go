@@ -106,7 +106,7 @@ func setup(t *testing.T, dir string, goldens *checkpoint.File) *fixture {
 	f.pass = model.NewPass(f.m, f.pool, true)
 	for i, id := range ids {
 		if i%f.rows == 0 {
-			f.batch.Segments = append(f.batch.Segments, int32(i))
+			f.batch.DocStarts = append(f.batch.DocStarts, int32(i))
 		} else {
 			f.targets.Rows = append(f.targets.Rows, int32(i-1))
 			f.targets.Gold = append(f.targets.Gold, int32(id))

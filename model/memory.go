@@ -3,7 +3,7 @@ package model
 // Work bounds what a pass for training is asked to do, so that its memory can be told and taken in advance.
 type Work struct {
 	Tokens     int  // of a batch
-	SeqLen     int  // of a segment; 0: as Tokens
+	SeqLen     int  // of a document; 0: as Tokens
 	StepTokens int  // of all batches up to EndStep; 0: as Tokens
 	Workers    int  // of the pool; 0: their buffers of attention are left out
 	Recompute  bool // a recomputing pass

@@ -12,15 +12,27 @@ func sqrt(x float64) float64 { return math.Sqrt(x) }
 
 // Batch is a list of token sequences laid end to end, without padding.
 type Batch struct {
-	IDs      []int32 // token ids, all segments one after another
-	Segments []int32 // index in IDs at which each segment starts; the first is 0. Attention and positions stay inside a segment
+	IDs       []int32 // token ids, all documents one after another
+	DocStarts []int32 // index in IDs at which each document starts; the first is 0. Attention and positions stay inside a document
 }
 
-// segment returns the bounds [lo, hi) of segment i.
-func (b Batch) segment(i int) (lo, hi int) {
-	lo, hi = int(b.Segments[i]), len(b.IDs)
-	if i+1 < len(b.Segments) {
-		hi = int(b.Segments[i+1])
+// Reset empties the batch and keeps its memory.
+func (b *Batch) Reset() { b.IDs, b.DocStarts = b.IDs[:0], b.DocStarts[:0] }
+
+// Append adds a sequence: its ids, and where its documents start in them.
+func (b *Batch) Append(ids, docStarts []int32) {
+	first := int32(len(b.IDs))
+	for _, start := range docStarts {
+		b.DocStarts = append(b.DocStarts, first+start)
+	}
+	b.IDs = append(b.IDs, ids...)
+}
+
+// document returns the bounds [lo, hi) of document i.
+func (b Batch) document(i int) (lo, hi int) {
+	lo, hi = int(b.DocStarts[i]), len(b.IDs)
+	if i+1 < len(b.DocStarts) {
+		hi = int(b.DocStarts[i+1])
 	}
 	return lo, hi
 }
@@ -28,12 +40,12 @@ func (b Batch) segment(i int) (lo, hi int) {
 // check panics on what callers must have made sure of; ids and lengths are the data package's and the user's business
 // before they get here.
 func (b Batch) check(cfg Config) {
-	if len(b.IDs) == 0 || len(b.Segments) == 0 || b.Segments[0] != 0 {
-		panic("model: empty batch, or one whose first segment does not start at 0")
+	if len(b.IDs) == 0 || len(b.DocStarts) == 0 || b.DocStarts[0] != 0 {
+		panic("model: empty batch, or one whose first document does not start at 0")
 	}
-	for i := range b.Segments {
-		if lo, hi := b.segment(i); hi <= lo || hi-lo > cfg.MaxPositions {
-			panic(fmt.Sprintf("model: segment %d covers [%d, %d), want 1 to %d tokens", i, lo, hi, cfg.MaxPositions))
+	for i := range b.DocStarts {
+		if lo, hi := b.document(i); hi <= lo || hi-lo > cfg.MaxPositions {
+			panic(fmt.Sprintf("model: document %d covers [%d, %d), want 1 to %d tokens", i, lo, hi, cfg.MaxPositions))
 		}
 	}
 	for i, id := range b.IDs {
@@ -56,7 +68,7 @@ type Pass struct {
 	rope      *rope                      // nil with learned positions
 	att       *attention
 	batch     Batch
-	positions []int32       // of every token in its segment
+	positions []int32       // of every token in its document
 	embedding embeddingGrad // of this step
 
 	// One of each kind of parallel work, so that launching allocates nothing.
@@ -95,14 +107,14 @@ func newPass(m *Model, pool *tensor.Pool, training, recompute bool) *Pass {
 	return p
 }
 
-// start takes a batch whose segments begin at a position, and makes sure that buffers and rotary tables reach.
+// start takes a batch whose documents begin at a position, and makes sure that buffers and rotary tables reach.
 func (p *Pass) start(b Batch, base int) {
 	p.batch = b
 	p.fit(len(b.IDs))
 	p.positions = p.positions[:0]
 	longest := 0
-	for i := range b.Segments {
-		lo, hi := b.segment(i)
+	for i := range b.DocStarts {
+		lo, hi := b.document(i)
 		for r := range hi - lo {
 			p.positions = append(p.positions, int32(base+r))
 		}

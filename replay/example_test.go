@@ -42,15 +42,15 @@ func Example() {
 	var bare, full float64
 	for s, err := range r.All() { // one sequence at a time is in memory
 		check(err)
-		h := pass.Forward(model.Batch{IDs: s.IDs, Segments: s.DocStarts})
-		u := &s.Subsets
-		subsets := loss.Subsets{Rows: u.Pos, Offsets: u.Offsets, IDs: u.IDs, Gold: u.Gold, Seqs: []int32{0}}
-		losses := make([]float64, len(u.Pos))
+		h := pass.Forward(model.Batch{IDs: s.IDs, DocStarts: s.DocStarts})
+		u := s.Subsets
+		subsets := loss.Subsets{Rows: u.Rows, Offsets: u.Offsets, IDs: u.IDs, Gold: u.Gold, Seqs: []int32{0}}
+		losses := make([]float64, len(u.Rows))
 		replayLoss.Run(pool, base.Model.Head(), h, nil, &subsets, nil, 1, losses)
 		bare += sum(losses)
 
-		targets := loss.Targets{Rows: u.Pos}
-		for _, t := range u.Pos {
+		targets := loss.Targets{Rows: u.Rows}
+		for _, t := range u.Rows {
 			targets.Gold = append(targets.Gold, s.IDs[t+1])
 		}
 		fullLoss.Run(pool, base.Model.Head(), h, nil, targets, 1, losses)

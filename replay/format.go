@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"reprise/data"
+	"reprise/loss"
 )
 
 // The layout is in docs/FORMAT.md; what follows are its numbers.
@@ -311,16 +312,18 @@ type stats struct {
 	sequences, documents, tokens, positions, ids, atKMax, outside uint64
 	uncovered                                                     uint64 // in units of 2⁻²⁴
 	gold                                                          map[int32]uint64
+	targets                                                       loss.Targets // of the sequence that was added last
 }
 
-func (s *stats) add(h *Header, q *data.Sequence, u *Subsets, uncovered []uint64) {
+func (s *stats) add(h *Header, q *data.Sequence, uncovered []uint64) {
+	u := q.Subsets
 	s.sequences++
 	s.documents += uint64(len(q.DocStarts))
 	s.tokens += uint64(len(q.IDs))
-	s.positions += uint64(len(u.Pos))
+	s.positions += uint64(len(u.Rows))
 	s.ids += uint64(len(u.IDs))
 	s.count(q)
-	for i := range u.Pos {
+	for i := range u.Rows {
 		n := int(u.Offsets[i+1] - u.Offsets[i])
 		if u.Outside[i] {
 			s.outside++
@@ -338,10 +341,10 @@ func (s *stats) count(q *data.Sequence) {
 	if s.gold == nil {
 		s.gold = map[int32]uint64{}
 	}
-	for i, target := range q.Target {
-		if target {
-			s.gold[q.IDs[i]]++
-		}
+	s.targets.Reset()
+	s.targets.Append(q.IDs, q.Target, 0)
+	for _, id := range s.targets.Gold {
+		s.gold[id]++
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"reprise/asm"
 	"reprise/data"
 	"reprise/internal/exact"
+	"reprise/loss"
 	"reprise/tensor"
 )
 
@@ -46,7 +47,7 @@ func TestRoundTrip(t *testing.T) {
 		if d := h.difference(&r.h, false); d != "" || f.Len() != len(r.seqs) {
 			rt.Fatalf("header: %s; %d sequences, want %d", d, f.Len(), len(r.seqs))
 		}
-		var s Sequence
+		var s data.Sequence
 		for _, i := range tensor.NewRNG(1, "order", 0).Perm(len(r.seqs)) {
 			if err := f.Sequence(i, &s); err != nil {
 				rt.Fatal(err)
@@ -67,10 +68,10 @@ func TestRoundTrip(t *testing.T) {
 	})
 }
 
-func same(t *rapid.T, s *Sequence, q *data.Sequence, u *Subsets) {
-	v := &s.Subsets
+func same(t *rapid.T, s *data.Sequence, q *data.Sequence, u *loss.Subsets) {
+	v := s.Subsets
 	if !slices.Equal(s.IDs, q.IDs) || !slices.Equal(s.Target, q.Target) || !slices.Equal(s.DocStarts, q.DocStarts) ||
-		!slices.Equal(v.Pos, u.Pos) || !slices.Equal(v.Offsets, u.Offsets) || !slices.Equal(v.IDs, u.IDs) ||
+		!slices.Equal(v.Rows, u.Rows) || !slices.Equal(v.Offsets, u.Offsets) || !slices.Equal(v.IDs, u.IDs) ||
 		!slices.Equal(v.Gold, u.Gold) || !slices.Equal(v.Outside, u.Outside) {
 		t.Fatalf("read %+v\nwrote %+v %+v", s, q, u)
 	}
@@ -90,12 +91,12 @@ func same(t *rapid.T, s *Sequence, q *data.Sequence, u *Subsets) {
 func TestSummary(t *testing.T) {
 	h := Header{Tau: 0.9, KMin: 1, KMax: 2, VocabSize: 50, MaxSeqLen: 8, Sequences: 1}
 	q := data.Sequence{IDs: []int32{7, 5, 9, 5}, Target: []bool{false, true, false, true}, DocStarts: []int32{0, 2}}
-	u := Subsets{
-		Pos: []int32{0, 2}, Offsets: []int32{0, 2, 5}, IDs: []int32{5, 8, 1, 2, 5}, Gold: []int32{0, 2},
+	u := loss.Subsets{
+		Rows: []int32{0, 2}, Offsets: []int32{0, 2, 5}, IDs: []int32{5, 8, 1, 2, 5}, Gold: []int32{0, 2},
 		LogProb: []float32{-1, -2, -3, -4, -5}, Mass: []float32{0.75, 1}, Outside: []bool{true, true},
 	}
 	h.DataDigest = data.Digest([]data.Sequence{q})
-	path := recording{h, []data.Sequence{q}, []Subsets{u}}.write(t)
+	path := recording{h, []data.Sequence{q}, []loss.Subsets{u}}.write(t)
 	f, err := Open(path)
 	if err != nil {
 		t.Fatal(err)
@@ -201,10 +202,10 @@ func TestHostile(t *testing.T) {
 	var c codec
 	payloads := [][]byte{nil, {0}, {1, 1, 0, 5, 1, 0}}
 	for i := range r.seqs {
-		payloads = append(payloads, c.encode(nil, &r.seqs[i], &r.subs[i]))
+		payloads = append(payloads, c.encode(nil, r.seqs[i].With(&r.subs[i])))
 	}
 	rng := tensor.NewRNG(3, "hostile", 0)
-	var s Sequence
+	var s data.Sequence
 	accepted := 0
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -226,7 +227,7 @@ func TestHostile(t *testing.T) {
 		total += len(p)
 		if c.decode(p, &r.h, &s) == nil {
 			accepted++
-			if err := check(&r.h, &s.Sequence, &s.Subsets); err != nil {
+			if err := c.check(&r.h, &s); err != nil {
 				t.Fatalf("%x: accepted, but %v", p, err)
 			}
 		}
@@ -243,12 +244,12 @@ func TestLogProbabilitiesOfAFile(t *testing.T) {
 	r := tiny()
 	r.subs[0].LogProb[0] = maxLogProb / 2
 	var c codec
-	var s Sequence
-	p := c.encode(nil, &r.seqs[0], &r.subs[0])
+	var s data.Sequence
+	p := c.encode(nil, r.seqs[0].With(&r.subs[0]))
 	if err := c.decode(p, &r.h, &s); err != nil || s.Subsets.LogProb[0] != 0 {
 		t.Fatalf("log-probability %g, %v; want 0", s.Subsets.LogProb[0], err)
 	}
-	first := len(p) - 2*(len(r.subs[0].IDs)+len(r.subs[0].Pos))
+	first := len(p) - 2*(len(r.subs[0].IDs)+len(r.subs[0].Rows))
 	le.PutUint16(p[first:], 0x1000) // 2⁻¹¹
 	if err := c.decode(p, &r.h, &s); err == nil {
 		t.Errorf("a file's log-probability of %g is accepted", s.Subsets.LogProb[0])
@@ -293,7 +294,7 @@ func TestCompressionBomb(t *testing.T) {
 	r := invent(2, 1, 12, 500)
 	un := unpacker{h: &r.h}
 	frame := section(nil, kindCompressed, 0, make([]byte, 100), maxExpansion*100+1)
-	var s Sequence
+	var s data.Sequence
 	if err := un.open(frame, 0, &s); err != errPayload || un.raw != nil {
 		t.Errorf("error %v, buffer of %d bytes", err, cap(un.raw))
 	}
@@ -310,7 +311,7 @@ func TestReadingAllocatesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer f.Close()
-		var s Sequence
+		var s data.Sequence
 		pass := func() {
 			for i := range f.Len() {
 				if err := f.Sequence(i, &s); err != nil {
@@ -335,7 +336,7 @@ func TestBytesPerID(t *testing.T) {
 		q.IDs = append(q.IDs, zipf(rng, h.VocabSize))
 		q.Target = append(q.Target, i > 0)
 	}
-	u := Subsets{Offsets: []int32{0}}
+	u := loss.Subsets{Offsets: []int32{0}}
 	for t := range 511 {
 		set := map[int32]bool{q.IDs[t+1]: true}
 		for len(set) < 32+rng.Intn(33) {
@@ -346,7 +347,7 @@ func TestBytesPerID(t *testing.T) {
 			ids = append(ids, id)
 		}
 		slices.Sort(ids)
-		u.Pos, u.Gold = append(u.Pos, int32(t)), append(u.Gold, int32(slices.Index(ids, q.IDs[t+1])))
+		u.Rows, u.Gold = append(u.Rows, int32(t)), append(u.Gold, int32(slices.Index(ids, q.IDs[t+1])))
 		u.IDs, u.Offsets = append(u.IDs, ids...), append(u.Offsets, int32(len(u.IDs)+len(ids)))
 		u.Mass, u.Outside = append(u.Mass, 0.95), append(u.Outside, false)
 		for range ids {
@@ -354,7 +355,7 @@ func TestBytesPerID(t *testing.T) {
 		}
 	}
 	h.DataDigest = data.Digest([]data.Sequence{q})
-	size := len(recording{h, []data.Sequence{q}, []Subsets{u}}.bytes(t))
+	size := len(recording{h, []data.Sequence{q}, []loss.Subsets{u}}.bytes(t))
 	per := float64(size) / float64(len(u.IDs))
 	t.Logf("%d ids in %d bytes: %.2f bytes per id, tokens and all else included", len(u.IDs), size, per)
 	if per > 3.5 {

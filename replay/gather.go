@@ -18,7 +18,7 @@ type Watcher struct {
 	pool *tensor.Pool
 	pick *Picker
 	z    *tensor.Matrix
-	out  []Subsets
+	out  []loss.Subsets
 	err  error
 }
 
@@ -31,10 +31,10 @@ func NewWatcher(pool *tensor.Pool, rule Rule, vocab int) *Watcher {
 func (w *Watcher) Begin() { w.out, w.err = w.out[:0], nil }
 
 // Sequences says which sequences the next logits belong to, behind those of the batch so far.
-func (w *Watcher) Sequences(seqs []*Sequence) {
+func (w *Watcher) Sequences(seqs []*data.Sequence) {
 	w.pick.begin(len(w.out))
 	for _, s := range seqs {
-		w.pick.add(nil, &s.Sequence)
+		w.pick.add(nil, s)
 	}
 	w.out = append(w.out, newSubsets(len(seqs))...)
 }
@@ -59,7 +59,7 @@ func (w *Watcher) Do(worker, i int) {
 }
 
 // Subsets are those of the batch, one for every sequence; they are valid until the next one.
-func (w *Watcher) Subsets() ([]Subsets, error) { return w.out, w.err }
+func (w *Watcher) Subsets() ([]loss.Subsets, error) { return w.out, w.err }
 
 // Gatherer collects the sequences of a recording in whatever order they come, and writes them in theirs when all are there.
 // Until then they stand one behind the other in a file of their own.
@@ -125,7 +125,7 @@ func (g *Gatherer) keep(n int) error {
 	}
 	in := sections{at: int64(head), size: size, r: bufio.NewReaderSize(io.NewSectionReader(g.file, int64(head), size-int64(head)), 1<<20)}
 	un := unpacker{h: &g.e.h}
-	var s Sequence
+	var s data.Sequence
 	for g.have < n {
 		at := in.at
 		frame, err := in.next()
@@ -153,15 +153,15 @@ func lost(have, want int, err error) error {
 }
 
 // Put adds sequence i of the recording; a second time is an error.
-func (g *Gatherer) Put(i int, q *data.Sequence, u *Subsets) error {
-	err := check(&g.e.h, q, u)
+func (g *Gatherer) Put(i int, q *data.Sequence) error {
+	err := g.e.codec.check(&g.e.h, q)
 	if err == nil && g.at[i] != 0 {
 		err = errors.New("it is there already")
 	}
 	if err == nil {
 		at := g.e.off
 		var frame []byte
-		if frame, err = g.e.frameOf(i, q, u); err == nil {
+		if frame, err = g.e.frameOf(i, q); err == nil {
 			if err = g.e.write(frame); err == nil {
 				g.at[i] = at
 				g.have++
@@ -200,7 +200,7 @@ func (g *Gatherer) Finish(out, movedTo string) (Summary, error) {
 			return err
 		}
 		un := unpacker{h: &h}
-		var s Sequence
+		var s data.Sequence
 		for i, at := range g.at {
 			in := sections{at: at, size: g.e.off, r: io.NewSectionReader(g.file, at, g.e.off-at)}
 			frame, err := in.next()
@@ -211,7 +211,7 @@ func (g *Gatherer) Finish(out, movedTo string) (Summary, error) {
 				return fmt.Errorf("%s: sequence %d: %w", g.path, i, err)
 			}
 			e.codec.unit = append(e.codec.unit[:0], un.codec.unit...)
-			if err := e.raw(frame, &s.Sequence, &s.Subsets); err != nil {
+			if err := e.raw(frame, &s); err != nil {
 				return err
 			}
 		}

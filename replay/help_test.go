@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"reprise/data"
+	"reprise/loss"
 	"reprise/tensor"
 )
 
@@ -14,7 +15,7 @@ import (
 type recording struct {
 	h    Header
 	seqs []data.Sequence
-	subs []Subsets
+	subs []loss.Subsets
 }
 
 // invent makes a recording of n sequences. Its ids are skewed towards small ones, as in a trained tokenizer.
@@ -47,8 +48,8 @@ func skewed(rng *tensor.RNG, vocab int) int32 {
 	return int32(u * u * float64(vocab))
 }
 
-func inventSubsets(rng *tensor.RNG, h *Header, q *data.Sequence) Subsets {
-	u := Subsets{Offsets: []int32{0}}
+func inventSubsets(rng *tensor.RNG, h *Header, q *data.Sequence) loss.Subsets {
+	u := loss.Subsets{Offsets: []int32{0}}
 	for t := range len(q.IDs) - 1 {
 		if !q.Target[t+1] {
 			continue
@@ -65,7 +66,7 @@ func inventSubsets(rng *tensor.RNG, h *Header, q *data.Sequence) Subsets {
 		ids = append(append(ids, gold), h.Always...)
 		slices.Sort(ids)
 		ids = slices.Compact(ids)
-		u.Pos = append(u.Pos, int32(t))
+		u.Rows = append(u.Rows, int32(t))
 		u.Gold = append(u.Gold, int32(slices.Index(ids, gold)))
 		for range ids {
 			u.LogProb = append(u.LogProb, float32(-12*rng.Float64()))
@@ -96,7 +97,7 @@ func (r recording) write(t testing.TB) string {
 func (r recording) append(t testing.TB, w *Writer, lo, hi int) {
 	t.Helper()
 	for i := lo; i < hi; i++ {
-		if err := w.Append(i, r.seqs[i], &r.subs[i]); err != nil {
+		if err := w.Append(i, r.seqs[i].With(&r.subs[i])); err != nil {
 			t.Fatal(err)
 		}
 	}

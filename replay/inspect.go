@@ -4,6 +4,7 @@ import (
 	"math/bits"
 
 	"reprise/internal/exact"
+	"reprise/loss"
 )
 
 // Report is what reading a whole record tells about it.
@@ -42,8 +43,8 @@ func Inspect(path string) (Header, Report, error) {
 		if err != nil {
 			return r.h, report, err
 		}
-		for p := range s.Subsets.Pos {
-			report.add(&s.Subsets, p, r.h.VocabSize)
+		for p := range s.Subsets.Rows {
+			report.add(s.Subsets, p, r.h.VocabSize)
 		}
 	}
 	positions := float64(max(report.Positions, 1))
@@ -56,7 +57,7 @@ func Inspect(path string) (Header, Report, error) {
 }
 
 // add counts a position. Ranks are counted in powers of two: 1, 2, 3 to 4, 5 to 8, …
-func (r *Report) add(u *Subsets, p, vocab int) {
+func (r *Report) add(u *loss.Subsets, p, vocab int) {
 	logs := u.LogProb[u.Offsets[p]:u.Offsets[p+1]]
 	for len(r.Sizes) <= len(logs) {
 		r.Sizes = append(r.Sizes, 0)

@@ -61,11 +61,12 @@ func Again(ctx context.Context, j Job, from *Reader) (Summary, error) {
 	j.MaxSeqLen, j.Seed, j.Shard, j.Shards, j.Compress = h.MaxSeqLen, h.Seed, 0, 1, h.Compress
 	seqs := make([]data.Sequence, from.Len())
 	for i := range seqs {
-		var s Sequence
+		var s data.Sequence
 		if err := from.Sequence(i, &s); err != nil {
 			return Summary{}, err
 		}
-		seqs[i] = s.Sequence
+		s.Subsets = nil // made again
+		seqs[i] = s
 	}
 	return j.record(ctx, seqs)
 }
@@ -152,7 +153,7 @@ func (j *Job) run(ctx context.Context, w *Writer, h *Header, seqs []data.Sequenc
 			return err
 		}
 		for i := range subsets {
-			if err := w.Append(at+i, seqs[at+i], &subsets[i]); err != nil {
+			if err := w.Append(at+i, seqs[at+i].With(&subsets[i])); err != nil {
 				return err
 			}
 		}

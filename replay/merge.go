@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 
+	"reprise/data"
 	"reprise/internal/atomicfile"
 )
 
@@ -40,7 +41,7 @@ func Merge(out string, shards []string) (err error) {
 		if err := e.header(); err != nil {
 			return err
 		}
-		var s Sequence
+		var s data.Sequence
 		for _, r := range readers {
 			for i := range r.Len() {
 				frame, err := r.sequence(i, &s)
@@ -48,7 +49,7 @@ func Merge(out string, shards []string) (err error) {
 					return err
 				}
 				e.codec.unit = append(e.codec.unit[:0], r.un.codec.unit...)
-				if err := e.raw(frame, &s.Sequence, &s.Subsets); err != nil {
+				if err := e.raw(frame, &s); err != nil {
 					return err
 				}
 			}

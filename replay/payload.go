@@ -8,41 +8,26 @@ import (
 
 	"reprise/asm"
 	"reprise/data"
+	"reprise/loss"
 )
 
-// Subsets are the recorded ids of one sequence, laid out flat. Position p, one of those that carry loss, owns
-// IDs[Offsets[p]:Offsets[p+1]] and the log-probabilities of the same indices.
-type Subsets struct {
-	Pos     []int32   // index t of the token at whose output the position stands: it predicts token t+1. Ascending
-	Offsets []int32   // one element more than Pos; the first is 0
-	IDs     []int32   // ascending within a position
-	Gold    []int32   // index of the gold id among the position's ids
-	LogProb []float32 // of the base model, in nats; a file keeps them as float16
-	Mass    []float32 // probability that the ids cover; a file keeps 1 − Mass as float16
-	Outside []bool    // the gold id was not in the prefix, but was added
-}
-
-// Sequence is one recorded sequence.
-type Sequence struct {
-	data.Sequence
-	Subsets Subsets
-}
-
 // check makes sure that a sequence keeps to the header and to itself, so that a reader may index by what it holds.
-func check(h *Header, q *data.Sequence, u *Subsets) error {
-	n := len(q.IDs)
+func (c *codec) check(h *Header, q *data.Sequence) error {
+	n, u := len(q.IDs), q.Subsets
 	switch {
+	case u == nil:
+		return errors.New("the sequence has no subsets")
 	case n < 1 || n > h.MaxSeqLen:
 		return fmt.Errorf("%d tokens, want 1 to %d", n, h.MaxSeqLen)
 	case len(q.Target) != n:
 		return fmt.Errorf("%d target flags for %d tokens", len(q.Target), n)
 	case len(q.DocStarts) == 0 || q.DocStarts[0] != 0:
 		return errors.New("the first document does not start at token 0")
-	case len(u.Offsets) != len(u.Pos)+1 || len(u.Gold) != len(u.Pos) || len(u.Mass) != len(u.Pos) || len(u.Outside) != len(u.Pos) || len(u.LogProb) != len(u.IDs):
+	case len(u.Offsets) != len(u.Rows)+1 || len(u.Gold) != len(u.Rows) || len(u.Mass) != len(u.Rows) || len(u.Outside) != len(u.Rows) || len(u.LogProb) != len(u.IDs):
 		return fmt.Errorf("subsets: %d positions, %d offsets, %d golds, %d masses, %d flags; %d ids, %d log-probabilities",
-			len(u.Pos), len(u.Offsets), len(u.Gold), len(u.Mass), len(u.Outside), len(u.IDs), len(u.LogProb))
-	case u.Offsets[0] != 0 || int(u.Offsets[len(u.Pos)]) != len(u.IDs):
-		return fmt.Errorf("subsets: offsets from %d to %d for %d ids", u.Offsets[0], u.Offsets[len(u.Pos)], len(u.IDs))
+			len(u.Rows), len(u.Offsets), len(u.Gold), len(u.Mass), len(u.Outside), len(u.IDs), len(u.LogProb))
+	case u.Offsets[0] != 0 || int(u.Offsets[len(u.Rows)]) != len(u.IDs):
+		return fmt.Errorf("subsets: offsets from %d to %d for %d ids", u.Offsets[0], u.Offsets[len(u.Rows)], len(u.IDs))
 	}
 	for i, id := range q.IDs {
 		if id < 0 || int(id) >= h.VocabSize {
@@ -57,28 +42,25 @@ func check(h *Header, q *data.Sequence, u *Subsets) error {
 			return fmt.Errorf("token %d begins a document and carries loss", d)
 		}
 	}
-	p := 0
-	for i, target := range q.Target {
-		if !target {
-			continue
+	c.targets.Reset()
+	c.targets.Append(q.IDs, q.Target, 0)
+	for p, row := range c.targets.Rows {
+		if p >= len(u.Rows) || u.Rows[p] != row {
+			return fmt.Errorf("token %d carries loss, but position %d of the subsets is not the one before it", row+1, p)
 		}
-		if p >= len(u.Pos) || int(u.Pos[p]) != i-1 {
-			return fmt.Errorf("token %d carries loss, but position %d of the subsets is not the one before it", i, p)
-		}
-		p++
 	}
-	if p != len(u.Pos) {
-		return fmt.Errorf("%d positions for %d tokens that carry loss", len(u.Pos), p)
+	if n := len(c.targets.Rows); n != len(u.Rows) {
+		return fmt.Errorf("%d positions for %d tokens that carry loss", len(u.Rows), n)
 	}
-	for p, t := range u.Pos {
-		if err := checkPosition(h, u, p, q.IDs[t+1]); err != nil {
+	for p, t := range u.Rows {
+		if err := checkPosition(h, u, p, c.targets.Gold[p]); err != nil {
 			return fmt.Errorf("position %d (token %d): %w", p, t, err)
 		}
 	}
 	return nil
 }
 
-func checkPosition(h *Header, u *Subsets, p int, gold int32) error {
+func checkPosition(h *Header, u *loss.Subsets, p int, gold int32) error {
 	lo, hi := int(u.Offsets[p]), int(u.Offsets[p+1])
 	if hi <= lo || hi > len(u.IDs) || hi-lo > h.subsetCap() {
 		return fmt.Errorf("%d ids, want 1 to %d", hi-lo, h.subsetCap())
@@ -112,6 +94,8 @@ type codec struct {
 	wide []float32
 	half []uint16
 	unit []uint64 // uncovered mass of every position, in units of 2⁻²⁴
+
+	targets loss.Targets // of the sequence
 }
 
 func (c *codec) resize(n int) {
@@ -140,7 +124,8 @@ func (c *codec) appendHalf(b []byte) []byte {
 }
 
 // encode appends the payload of a sequence that passed check.
-func (c *codec) encode(b []byte, q *data.Sequence, u *Subsets) []byte {
+func (c *codec) encode(b []byte, q *data.Sequence) []byte {
+	u := q.Subsets
 	put := func(v int) { b = binary.AppendUvarint(b, uint64(v)) }
 	put(len(q.IDs))
 	put(len(q.DocStarts))
@@ -156,7 +141,7 @@ func (c *codec) encode(b []byte, q *data.Sequence, u *Subsets) []byte {
 		put(end - int(q.DocStarts[i]))
 	}
 	b = appendBits(b, q.Target)
-	for p := range u.Pos {
+	for p := range u.Rows {
 		put(int(u.Offsets[p+1] - u.Offsets[p]))
 	}
 	for _, g := range u.Gold {
@@ -164,7 +149,7 @@ func (c *codec) encode(b []byte, q *data.Sequence, u *Subsets) []byte {
 	}
 	b = appendBits(b, u.Outside)
 	steps := nibbles{b: b}
-	for p := range u.Pos {
+	for p := range u.Rows {
 		last := int32(-1)
 		for _, id := range u.IDs[u.Offsets[p]:u.Offsets[p+1]] {
 			steps.put(uint32(id - last - 1))
@@ -177,12 +162,12 @@ func (c *codec) encode(b []byte, q *data.Sequence, u *Subsets) []byte {
 		c.wide[i] = min(l, 0)
 	}
 	b = c.appendHalf(b)
-	c.resize(len(u.Pos))
+	c.resize(len(u.Rows))
 	for p, m := range u.Mass {
 		c.wide[p] = 1 - m
 	}
 	b = c.appendHalf(b)
-	c.units(len(u.Pos))
+	c.units(len(u.Rows))
 	return b
 }
 
@@ -284,11 +269,14 @@ func (r *nibbleReader) whole() bool {
 
 var errPayload = errors.New("its fields do not fit: the program that wrote it did not keep to the format")
 
-// decode reads a payload into s, whose memory is used again. Every count is held against the bytes that are left before
+// decode reads a payload into q, whose memory is used again. Every count is held against the bytes that are left before
 // anything is allocated for it: memory stays below sixteen times the payload, what append outgrows included.
-func (c *codec) decode(payload []byte, h *Header, s *Sequence) error {
+func (c *codec) decode(payload []byte, h *Header, q *data.Sequence) error {
 	cur := cursor{b: payload}
-	q, u := &s.Sequence, &s.Subsets
+	if q.Subsets == nil {
+		q.Subsets = &loss.Subsets{}
+	}
+	u := q.Subsets
 	n, docs, ids := cur.varint(), cur.varint(), cur.varint()
 	// A token and a document take a byte at least, an id more than two.
 	if left := uint64(len(cur.b)); cur.bad || n < 1 || n > uint64(h.MaxSeqLen) || docs > n || ids > left || n+docs+2*ids > left {
@@ -303,13 +291,10 @@ func (c *codec) decode(payload []byte, h *Header, s *Sequence) error {
 	if cur.bad || q.Target[0] {
 		return errPayload
 	}
-	u.Pos = u.Pos[:0]
-	for i, t := range q.Target {
-		if t {
-			u.Pos = append(u.Pos, int32(i-1))
-		}
-	}
-	positions := len(u.Pos)
+	c.targets.Reset()
+	c.targets.Append(q.IDs, q.Target, 0)
+	u.Rows = append(u.Rows[:0], c.targets.Rows...)
+	positions := len(u.Rows)
 	u.Offsets = cur.int32s(u.Offsets[:0], positions, h.subsetCap()+1)
 	if !starts(u.Offsets, int64(ids)) {
 		return errPayload
@@ -344,7 +329,7 @@ func (c *codec) decode(payload []byte, h *Header, s *Sequence) error {
 	for p, m := range u.Mass {
 		u.Mass[p] = 1 - m
 	}
-	if err := check(h, q, u); err != nil {
+	if err := c.check(h, q); err != nil {
 		return err
 	}
 	c.units(positions)

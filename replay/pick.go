@@ -24,12 +24,13 @@ type Picker struct {
 	rows   []candidates  // of a block of positions
 	work   []pickScratch // per worker
 
+	targets loss.Targets // of the sequence that was added last
 }
 
 // place is a position of a batch that carries loss.
 type place struct {
 	gold     int32
-	seq, pos int32 // sequence of the batch, and token inside it
+	seq, row int32 // sequence of the batch, and row of its hidden states
 }
 
 // pickScratch is what a worker needs for one tile.
@@ -67,11 +68,11 @@ func (p *Picker) begin(seq int) {
 
 // add appends a sequence to the batch, and the rows of its positions in the batch's hidden states to rows.
 func (p *Picker) add(rows []int32, s *data.Sequence) []int32 {
-	for t := range len(s.IDs) - 1 {
-		if s.Target[t+1] {
-			rows = append(rows, p.tokens+int32(t))
-			p.places = append(p.places, place{gold: s.IDs[t+1], seq: p.seq, pos: int32(t)})
-		}
+	p.targets.Reset()
+	p.targets.Append(s.IDs, s.Target, 0)
+	for i, row := range p.targets.Rows {
+		rows = append(rows, p.tokens+row)
+		p.places = append(p.places, place{gold: p.targets.Gold[i], seq: p.seq, row: row})
 	}
 	p.seq++
 	p.tokens += int32(len(s.IDs))
@@ -293,20 +294,20 @@ func holds(set []uint64, id int32) bool {
 }
 
 // end finishes a block, all of whose tiles were visited, and appends its positions to the subsets of their sequences.
-func (p *Picker) end(pool *tensor.Pool, n int, out []Subsets) error {
+func (p *Picker) end(pool *tensor.Pool, n int, out []loss.Subsets) error {
 	pool.Run((n+positionsPerTask-1)/positionsPerTask, p)
 	for i := range n {
 		c, at := &p.rows[i], &p.places[p.first+i]
 		if math.IsNaN(float64(c.lse.Sum)) || math.IsInf(float64(c.lse.Max), 0) {
-			return fmt.Errorf("replay: the model's logits are not finite at token %d of a sequence", at.pos)
+			return fmt.Errorf("replay: the model's logits are not finite at token %d of a sequence", at.row)
 		}
-		out[at.seq].add(c, at)
+		appendPosition(&out[at.seq], c, at)
 	}
 	return nil
 }
 
-// add appends a finished position.
-func (u *Subsets) add(c *candidates, at *place) {
+// appendPosition adds a finished position to its sequence's subsets.
+func appendPosition(u *loss.Subsets, c *candidates, at *place) {
 	logZ := c.lse.Log()
 	for i, key := range c.best {
 		id := int32(key >> 32)
@@ -316,7 +317,7 @@ func (u *Subsets) add(c *candidates, at *place) {
 		u.IDs = append(u.IDs, id)
 		u.LogProb = append(u.LogProb, float32(float64(math.Float32frombits(uint32(key)))-logZ))
 	}
-	u.Pos = append(u.Pos, at.pos)
+	u.Rows = append(u.Rows, at.row)
 	u.Offsets = append(u.Offsets, int32(len(u.IDs)))
 	u.Mass = append(u.Mass, float32(min(c.mass, 1)))
 	u.Outside = append(u.Outside, c.outside)

@@ -55,7 +55,7 @@ func Predict(ctx context.Context, j Job) (Prediction, error) {
 		subsets, err := rec.Sequences(ctx, seqs[at:at+n])
 		for i := range subsets {
 			if err == nil {
-				err = e.sequence(&seqs[at+i], &subsets[i])
+				err = e.sequence(seqs[at+i].With(&subsets[i]))
 			}
 		}
 		return tokens, err

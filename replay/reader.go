@@ -51,7 +51,7 @@ type unpacker struct {
 }
 
 // open checks a section, which must be that of sequence number, and decodes it.
-func (u *unpacker) open(frame []byte, number int, s *Sequence) error {
+func (u *unpacker) open(frame []byte, number int, s *data.Sequence) error {
 	kind, n, payload, rawLen, err := openSection(frame)
 	if err != nil {
 		return err
@@ -267,13 +267,13 @@ func (r *Reader) GoldCounts(vocab int) []int64 {
 
 // Sequence reads the file's sequence i, from 0, into memory that into already has where it is large enough. It panics if i
 // is out of range. What it returns without error is sound: ids lie in the vocabulary, indices in their slices.
-func (r *Reader) Sequence(i int, into *Sequence) error {
+func (r *Reader) Sequence(i int, into *data.Sequence) error {
 	_, err := r.sequence(i, into)
 	return err
 }
 
 // sequence also returns the section, valid until the next call.
-func (r *Reader) sequence(i int, into *Sequence) ([]byte, error) {
+func (r *Reader) sequence(i int, into *data.Sequence) ([]byte, error) {
 	from, to := r.offsets[i], r.offsets[i+1]
 	b, err := r.read(int64(from), int64(to-from))
 	if err == nil {
@@ -286,9 +286,9 @@ func (r *Reader) sequence(i int, into *Sequence) ([]byte, error) {
 }
 
 // All yields the file's sequences in order, each in the same memory, and ends after the first error.
-func (r *Reader) All() iter.Seq2[*Sequence, error] {
-	return func(yield func(*Sequence, error) bool) {
-		var s Sequence
+func (r *Reader) All() iter.Seq2[*data.Sequence, error] {
+	return func(yield func(*data.Sequence, error) bool) {
+		var s data.Sequence
 		for i := range r.Len() {
 			if err := r.Sequence(i, &s); err != nil {
 				yield(nil, err)
@@ -309,15 +309,15 @@ func Verify(path string) error {
 		return err
 	}
 	defer r.Close()
-	var s Sequence
+	var s data.Sequence
 	var sum stats
 	digest := data.NewDigester()
 	for i := range r.Len() {
 		if err := r.Sequence(i, &s); err != nil {
 			return err
 		}
-		u := &s.Subsets
-		for p := range u.Pos {
+		u := s.Subsets
+		for p := range u.Rows {
 			ids := u.IDs[u.Offsets[p]:u.Offsets[p+1]]
 			for _, id := range r.h.Always {
 				if _, ok := slices.BinarySearch(ids, id); !ok {
@@ -325,8 +325,8 @@ func Verify(path string) error {
 				}
 			}
 		}
-		sum.add(&r.h, &s.Sequence, u, r.un.codec.unit)
-		digest.Add(&s.Sequence)
+		sum.add(&r.h, &s, r.un.codec.unit)
+		digest.Add(&s)
 	}
 	for i, v := range sum.fixed() {
 		if *v != *r.stats.fixed()[i] {

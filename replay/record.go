@@ -46,7 +46,7 @@ type Recorder struct {
 	pass  *model.Pass
 	tiles loss.Tiles
 	pick  *Picker
-	batch data.Batch
+	batch model.Batch
 	rows  []int32 // of the batch's hidden states, one for every position that carries loss
 }
 
@@ -57,19 +57,19 @@ func NewRecorder(m *model.Model, pool *tensor.Pool, rule Rule) *Recorder {
 
 // Sequences records a batch of packed sequences: one result per sequence. They run through the model together, and so do
 // the positions that carry loss, of all sequences, through the head; the others never reach it.
-func (r *Recorder) Sequences(ctx context.Context, seqs []data.Sequence) ([]Subsets, error) {
+func (r *Recorder) Sequences(ctx context.Context, seqs []data.Sequence) ([]loss.Subsets, error) {
 	r.batch.Reset()
 	r.pick.begin(0)
 	r.rows = r.rows[:0]
 	for i := range seqs {
-		r.batch.Add(&seqs[i])
+		r.batch.Append(seqs[i].IDs, seqs[i].DocStarts)
 		r.rows = r.pick.add(r.rows, &seqs[i])
 	}
 	out := newSubsets(len(seqs))
 	if len(r.rows) == 0 {
 		return out, nil
 	}
-	h := r.pass.Forward(model.Batch{IDs: r.batch.IDs, Segments: r.batch.Segments})
+	h := r.pass.Forward(r.batch)
 	for lo, hi := range loss.Blocks(len(r.rows)) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -83,8 +83,8 @@ func (r *Recorder) Sequences(ctx context.Context, seqs []data.Sequence) ([]Subse
 	return out, nil
 }
 
-func newSubsets(n int) []Subsets {
-	out := make([]Subsets, n)
+func newSubsets(n int) []loss.Subsets {
+	out := make([]loss.Subsets, n)
 	for i := range out {
 		out[i].Offsets = append(out[i].Offsets, 0)
 	}

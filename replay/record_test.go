@@ -72,7 +72,7 @@ func TestRecorderPicksTheGoldenSubsets(t *testing.T) {
 	}
 	i := 0
 	for n, u := range got {
-		for p := range u.Pos {
+		for p := range u.Rows {
 			set := slices.Sorted(slices.Values(want[i*32 : i*32+int(lens[i])]))
 			ids := u.IDs[u.Offsets[p]:u.Offsets[p+1]]
 			if !slices.Equal(ids, set) {
@@ -81,7 +81,7 @@ func TestRecorderPicksTheGoldenSubsets(t *testing.T) {
 			if d := math.Abs(float64(u.Mass[p] - mass[i])); d > 2e-6 {
 				t.Errorf("sequence %d, position %d: covered mass off by %g", n, p, d)
 			}
-			if gold := ids[u.Gold[p]]; gold != seqs[n].IDs[u.Pos[p]+1] {
+			if gold := ids[u.Gold[p]]; gold != seqs[n].IDs[u.Rows[p]+1] {
 				t.Errorf("sequence %d, position %d: gold %d", n, p, gold)
 			}
 			i++
@@ -166,7 +166,7 @@ func TestRecorderEqualsSortedSoftmax(t *testing.T) {
 		pass := model.NewPass(m, pool, false)
 		z := tensor.NewMatrix(1, 2100)
 		for n, q := range seqs {
-			h := pass.Forward(model.Batch{IDs: q.IDs, Segments: q.DocStarts})
+			h := pass.Forward(model.Batch{IDs: q.IDs, DocStarts: q.DocStarts})
 			u := got[n]
 			p := 0
 			for at := range len(q.IDs) - 1 {
@@ -177,7 +177,7 @@ func TestRecorderEqualsSortedSoftmax(t *testing.T) {
 				pool.MatMulNT(z, &row, m.Head().W, false)
 				want, out := sorted(z.Data, rule, q.IDs[at+1])
 				ids := u.IDs[u.Offsets[p]:u.Offsets[p+1]]
-				if !slices.Equal(ids, want) || u.Outside[p] != out || int(u.Pos[p]) != at {
+				if !slices.Equal(ids, want) || u.Outside[p] != out || int(u.Rows[p]) != at {
 					t.Errorf("rule %+v, sequence %d, token %d: %v (outside %v), want %v (%v)", rule, n, at, ids, u.Outside[p], want, out)
 				}
 				if out {
@@ -188,8 +188,8 @@ func TestRecorderEqualsSortedSoftmax(t *testing.T) {
 				}
 				p++
 			}
-			if p != len(u.Pos) {
-				t.Errorf("sequence %d: %d positions, want %d", n, len(u.Pos), p)
+			if p != len(u.Rows) {
+				t.Errorf("sequence %d: %d positions, want %d", n, len(u.Rows), p)
 			}
 		}
 	}
@@ -218,7 +218,7 @@ func TestNoHeadWithoutLoss(t *testing.T) {
 		}
 	}
 	got, err := rec.Sequences(t.Context(), seqs)
-	if err != nil || len(got) != 2 || len(got[0].Pos)+len(got[1].Pos) > 0 {
+	if err != nil || len(got) != 2 || len(got[0].Rows)+len(got[1].Rows) > 0 {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	seqs[1].Target[3] = true

@@ -10,20 +10,21 @@ import (
 	"testing"
 
 	"reprise/data"
+	"reprise/loss"
 )
 
 // tiny is the record that docs/FORMAT.md walks through.
 func tiny() recording {
 	q := data.Sequence{IDs: []int32{7, 5, 9, 5}, Target: []bool{false, true, false, true}, DocStarts: []int32{0, 2}}
-	u := Subsets{
-		Pos: []int32{0, 2}, Offsets: []int32{0, 2, 5}, IDs: []int32{5, 8, 1, 5, 40}, Gold: []int32{0, 1},
+	u := loss.Subsets{
+		Rows: []int32{0, 2}, Offsets: []int32{0, 2, 5}, IDs: []int32{5, 8, 1, 5, 40}, Gold: []int32{0, 1},
 		LogProb: []float32{-0.5, -1, -0.25, -6, -2}, Mass: []float32{0.96875, 1}, Outside: []bool{false, true},
 	}
 	h := Header{
 		BaseModel: "b4", Tokenizer: "70", Seam: "sp", Tau: 0.95, KMin: 1, KMax: 2, VocabSize: 50, MaxSeqLen: 8, Seed: 1,
 		Sequences: 1, DataDigest: data.Digest([]data.Sequence{q}),
 	}
-	return recording{h, []data.Sequence{q}, []Subsets{u}}
+	return recording{h, []data.Sequence{q}, []loss.Subsets{u}}
 }
 
 // The bytes in docs/FORMAT.md are the bytes that are written: every line of the walk-through begins with an offset, then

@@ -55,17 +55,17 @@ func (e *emitter) header() error { return e.write(e.h.append(nil)) }
 func (e *emitter) next() int { return e.first + len(e.offsets) }
 
 // sequence writes the next sequence, which passed check.
-func (e *emitter) sequence(q *data.Sequence, u *Subsets) error {
-	frame, err := e.frameOf(e.next(), q, u)
+func (e *emitter) sequence(q *data.Sequence) error {
+	frame, err := e.frameOf(e.next(), q)
 	if err != nil {
 		return err
 	}
-	return e.raw(frame, q, u)
+	return e.raw(frame, q)
 }
 
 // frameOf is the section of a sequence, valid until the next call.
-func (e *emitter) frameOf(number int, q *data.Sequence, u *Subsets) ([]byte, error) {
-	e.payload = e.codec.encode(e.payload[:0], q, u)
+func (e *emitter) frameOf(number int, q *data.Sequence) ([]byte, error) {
+	e.payload = e.codec.encode(e.payload[:0], q)
 	if len(e.payload) > maxPayload {
 		return nil, fmt.Errorf("%d MiB in one sequence, at most %d are possible; lower k_max or max_seq_len", len(e.payload)>>20, maxPayload>>20)
 	}
@@ -81,19 +81,19 @@ func (e *emitter) frameOf(number int, q *data.Sequence, u *Subsets) ([]byte, err
 }
 
 // raw writes the section of the next sequence. The codec must have coded that sequence last.
-func (e *emitter) raw(frame []byte, q *data.Sequence, u *Subsets) error {
+func (e *emitter) raw(frame []byte, q *data.Sequence) error {
 	at := e.off
 	if err := e.write(frame); err != nil {
 		return err
 	}
-	e.note(at, q, u)
+	e.note(at, q)
 	return nil
 }
 
 // note counts a sequence whose section stands at an offset.
-func (e *emitter) note(at int64, q *data.Sequence, u *Subsets) {
+func (e *emitter) note(at int64, q *data.Sequence) {
 	e.offsets = append(e.offsets, uint64(at))
-	e.stats.add(&e.h, q, u, e.codec.unit)
+	e.stats.add(&e.h, q, e.codec.unit)
 }
 
 // end writes statistics, index and trailer.
@@ -240,7 +240,7 @@ func (w *Writer) keep(size int64) error {
 	e := w.e
 	in := sections{at: e.off, size: size, r: bufio.NewReaderSize(io.NewSectionReader(w.file, e.off, size-e.off), 1<<20)}
 	un := unpacker{h: &e.h}
-	var s Sequence
+	var s data.Sequence
 	_, hi := e.h.Range()
 	for e.next() < hi {
 		at := in.at
@@ -249,7 +249,7 @@ func (w *Writer) keep(size int64) error {
 			break // whatever is wrong with it: it is recorded again
 		}
 		e.codec.unit = append(e.codec.unit[:0], un.codec.unit...)
-		e.note(at, &s.Sequence, &s.Subsets)
+		e.note(at, &s)
 		e.off = in.at
 	}
 	if err := w.file.Truncate(e.off); err != nil {
@@ -259,10 +259,10 @@ func (w *Writer) keep(size int64) error {
 	return err
 }
 
-// Append adds sequence i of the recording; they must come in order, from the first that the shard holds. Neither q nor u
-// is kept or changed. What reaches the file is rounded as Subsets says. After an error of the disk nothing more is written:
+// Append adds sequence i of the recording; they must come in order, from the first that the shard holds. It is neither
+// kept nor changed. What reaches the file is rounded as loss.Subsets says. After an error of the disk nothing more is written:
 // what came before can be resumed.
-func (w *Writer) Append(i int, q data.Sequence, u *Subsets) error {
+func (w *Writer) Append(i int, q *data.Sequence) error {
 	fail := func(err error) error {
 		return fmt.Errorf("replay: writing %s: sequence %d: %w", partial(w.path), i, err)
 	}
@@ -272,10 +272,10 @@ func (w *Writer) Append(i int, q data.Sequence, u *Subsets) error {
 	if _, hi := w.e.h.Range(); i != w.e.next() || i >= hi {
 		return fail(fmt.Errorf("out of order: want %d of %d to %d", w.e.next(), w.e.first, hi-1))
 	}
-	if err := check(&w.e.h, &q, u); err != nil {
+	if err := w.e.codec.check(&w.e.h, q); err != nil {
 		return fail(err)
 	}
-	if err := w.e.sequence(&q, u); err != nil {
+	if err := w.e.sequence(q); err != nil {
 		w.err = err
 		return fail(unwritten(err))
 	}

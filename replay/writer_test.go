@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"reprise/data"
+	"reprise/loss"
 	"reprise/tensor"
 )
 
@@ -107,40 +108,40 @@ func TestResumeRefusesOtherSettings(t *testing.T) {
 func TestAppendErrors(t *testing.T) {
 	h := Header{Tau: 0.9, KMin: 1, KMax: 2, VocabSize: 50, MaxSeqLen: 4, Sequences: 1}
 	for name, c := range map[string]struct {
-		break_ func(q *data.Sequence, u *Subsets)
+		break_ func(q *data.Sequence, u *loss.Subsets)
 		want   string
 	}{
-		"too long":           {func(q *data.Sequence, u *Subsets) { q.IDs = append(q.IDs, 1, 2) }, "5 tokens, want 1 to 4"},
-		"vocabulary":         {func(q *data.Sequence, u *Subsets) { q.IDs[0] = 50 }, "token 0: id 50 is outside the vocabulary of 50"},
-		"target flags":       {func(q *data.Sequence, u *Subsets) { q.Target = q.Target[1:] }, "2 target flags for 3 tokens"},
-		"document start":     {func(q *data.Sequence, u *Subsets) { q.DocStarts = []int32{1} }, "does not start at token 0"},
-		"scored start":       {func(q *data.Sequence, u *Subsets) { q.DocStarts = []int32{0, 1} }, "token 1 begins a document and carries loss"},
-		"position":           {func(q *data.Sequence, u *Subsets) { u.Pos[0] = 1 }, "token 1 carries loss, but position 0"},
-		"positions":          {func(q *data.Sequence, u *Subsets) { q.Target[2] = false }, "2 positions for 1 tokens"},
-		"descending":         {func(q *data.Sequence, u *Subsets) { u.IDs[0], u.IDs[1] = 8, 5 }, "id 5 after 8: want ascending"},
-		"outside":            {func(q *data.Sequence, u *Subsets) { u.IDs[1] = 50 }, "id 50 after 5"},
-		"gold":               {func(q *data.Sequence, u *Subsets) { u.Gold[0] = 1 }, "gold index 1 does not point at id 5"},
-		"gold out of bounds": {func(q *data.Sequence, u *Subsets) { u.Gold[1] = 3 }, "gold index 3"},
-		"too many ids":       {func(q *data.Sequence, u *Subsets) { u.IDs = []int32{1, 2, 3, 5, 9}; u.Offsets = []int32{0, 4, 5} }, "4 ids, want 1 to 3"},
-		"empty":              {func(q *data.Sequence, u *Subsets) { u.Offsets[1] = 0 }, "0 ids, want 1 to 3"},
-		"mass":               {func(q *data.Sequence, u *Subsets) { u.Mass[1] = 1.5 }, "covered mass 1.5"},
-		"probability":        {func(q *data.Sequence, u *Subsets) { u.LogProb[1] = 0.5 }, "log-probability 0.5"},
-		"lengths":            {func(q *data.Sequence, u *Subsets) { u.Mass = u.Mass[1:] }, "1 masses"},
+		"too long":           {func(q *data.Sequence, u *loss.Subsets) { q.IDs = append(q.IDs, 1, 2) }, "5 tokens, want 1 to 4"},
+		"vocabulary":         {func(q *data.Sequence, u *loss.Subsets) { q.IDs[0] = 50 }, "token 0: id 50 is outside the vocabulary of 50"},
+		"target flags":       {func(q *data.Sequence, u *loss.Subsets) { q.Target = q.Target[1:] }, "2 target flags for 3 tokens"},
+		"document start":     {func(q *data.Sequence, u *loss.Subsets) { q.DocStarts = []int32{1} }, "does not start at token 0"},
+		"scored start":       {func(q *data.Sequence, u *loss.Subsets) { q.DocStarts = []int32{0, 1} }, "token 1 begins a document and carries loss"},
+		"position":           {func(q *data.Sequence, u *loss.Subsets) { u.Rows[0] = 1 }, "token 1 carries loss, but position 0"},
+		"positions":          {func(q *data.Sequence, u *loss.Subsets) { q.Target[2] = false }, "2 positions for 1 tokens"},
+		"descending":         {func(q *data.Sequence, u *loss.Subsets) { u.IDs[0], u.IDs[1] = 8, 5 }, "id 5 after 8: want ascending"},
+		"outside":            {func(q *data.Sequence, u *loss.Subsets) { u.IDs[1] = 50 }, "id 50 after 5"},
+		"gold":               {func(q *data.Sequence, u *loss.Subsets) { u.Gold[0] = 1 }, "gold index 1 does not point at id 5"},
+		"gold out of bounds": {func(q *data.Sequence, u *loss.Subsets) { u.Gold[1] = 3 }, "gold index 3"},
+		"too many ids":       {func(q *data.Sequence, u *loss.Subsets) { u.IDs = []int32{1, 2, 3, 5, 9}; u.Offsets = []int32{0, 4, 5} }, "4 ids, want 1 to 3"},
+		"empty":              {func(q *data.Sequence, u *loss.Subsets) { u.Offsets[1] = 0 }, "0 ids, want 1 to 3"},
+		"mass":               {func(q *data.Sequence, u *loss.Subsets) { u.Mass[1] = 1.5 }, "covered mass 1.5"},
+		"probability":        {func(q *data.Sequence, u *loss.Subsets) { u.LogProb[1] = 0.5 }, "log-probability 0.5"},
+		"lengths":            {func(q *data.Sequence, u *loss.Subsets) { u.Mass = u.Mass[1:] }, "1 masses"},
 	} {
 		q := data.Sequence{IDs: []int32{7, 5, 9}, Target: []bool{false, true, true}, DocStarts: []int32{0}}
-		u := Subsets{
-			Pos: []int32{0, 1}, Offsets: []int32{0, 2, 5}, IDs: []int32{5, 8, 1, 2, 9}, Gold: []int32{0, 2},
+		u := loss.Subsets{
+			Rows: []int32{0, 1}, Offsets: []int32{0, 2, 5}, IDs: []int32{5, 8, 1, 2, 9}, Gold: []int32{0, 2},
 			LogProb: []float32{-1, -2, -3, -4, 1e-6}, Mass: []float32{0.75, 1}, Outside: []bool{true, true},
 		}
 		w, err := Create(filepath.Join(t.TempDir(), "a.replay"), h)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := w.Append(1, q, &u); err == nil || !strings.Contains(err.Error(), "out of order: want 0") {
+		if err := w.Append(1, q.With(&u)); err == nil || !strings.Contains(err.Error(), "out of order: want 0") {
 			t.Errorf("sequence 1 first: error %v", err)
 		}
 		c.break_(&q, &u)
-		if err := w.Append(0, q, &u); err == nil || !strings.Contains(err.Error(), c.want) {
+		if err := w.Append(0, q.With(&u)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want one with %q", name, err, c.want)
 		}
 		w.Suspend()

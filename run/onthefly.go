@@ -131,7 +131,7 @@ func (r *Run) recordStep() error {
 	first := (r.done - 1) * r.perBatch
 	packs := r.recording.order[first:min(first+r.perBatch, len(r.recording.order))]
 	for i, pack := range packs { // what is mixed in comes behind them
-		if err := r.recording.gather.Put(pack, &r.domain.packed[pack], &subsets[i]); err != nil {
+		if err := r.recording.gather.Put(pack, r.domain.packed[pack].With(&subsets[i])); err != nil {
 			return err
 		}
 	}

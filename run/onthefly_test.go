@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"reprise/data"
 	"reprise/internal/tiny"
 	"reprise/replay"
 )
@@ -21,7 +22,7 @@ func (w *workshop) recording(out, record string) Recipe {
 	return r
 }
 
-func readRecord(t *testing.T, path string) (replay.Header, []replay.Sequence) {
+func readRecord(t *testing.T, path string) (replay.Header, []data.Sequence) {
 	t.Helper()
 	if err := replay.Verify(path); err != nil {
 		t.Fatal(err)
@@ -31,7 +32,7 @@ func readRecord(t *testing.T, path string) (replay.Header, []replay.Sequence) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	all := make([]replay.Sequence, r.Len())
+	all := make([]data.Sequence, r.Len())
 	for i := range all {
 		if err := r.Sequence(i, &all[i]); err != nil {
 			t.Fatal(err)

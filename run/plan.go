@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"reprise/data"
 	"reprise/model"
 	"reprise/replay"
 	"reprise/tensor"
@@ -107,7 +108,7 @@ func (p *Plan) plan(r Recipe) error {
 
 // probeTime takes steps and keeps the time: the first, which allocates, is not counted if there are more.
 func (r *Run) probeTime(ctx context.Context) (*ProbedTime, error) {
-	batch := make([]*replay.Sequence, 0, r.Recipe.GlobalBatchSize)
+	batch := make([]*data.Sequence, 0, r.Recipe.GlobalBatchSize)
 	var steps []probedStep
 	for start := time.Now(); r.done < min(r.Steps, 1+probeSteps) && (len(steps) < 2 || time.Since(start) < probeTime); {
 		if err := ctx.Err(); err != nil {

@@ -15,7 +15,6 @@ import (
 	"reprise/eval"
 	"reprise/model"
 	"reprise/optim"
-	"reprise/replay"
 	"reprise/tensor"
 	"reprise/train"
 )
@@ -222,7 +221,7 @@ func (r *Run) loop(ctx context.Context, yield func(Event) bool) error {
 			return err
 		}
 	}
-	batch := make([]*replay.Sequence, 0, r.Recipe.GlobalBatchSize)
+	batch := make([]*data.Sequence, 0, r.Recipe.GlobalBatchSize)
 	for r.done < r.Steps {
 		if ctx.Err() != nil {
 			if _, err := r.save(); err != nil {
@@ -289,7 +288,7 @@ func (r *Run) measures(step int) bool {
 }
 
 // step takes one optimizer step on the next batch.
-func (r *Run) step(batch *[]*replay.Sequence) (Event, error) {
+func (r *Run) step(batch *[]*data.Sequence) (Event, error) {
 	start := time.Now()
 	if err := r.gather(batch); err != nil {
 		return Event{}, err
@@ -323,7 +322,7 @@ func (r *Run) step(batch *[]*replay.Sequence) (Event, error) {
 }
 
 // gather reads the sequences of the next batch: a function of the number of steps taken and nothing else.
-func (r *Run) gather(batch *[]*replay.Sequence) error {
+func (r *Run) gather(batch *[]*data.Sequence) error {
 	*batch = (*batch)[:0]
 	take := func(s *source, first, n int) error {
 		for i := first; i < first+n; i++ {

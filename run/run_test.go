@@ -231,7 +231,7 @@ func TestKilledRunResumesFromItsCheckpoint(t *testing.T) {
 	}
 	// A killed process saves nothing more: take steps without the loop's ending, then damage the newest checkpoint.
 	for range 5 {
-		batch := []*replay.Sequence{}
+		batch := []*data.Sequence{}
 		if _, err := run.step(&batch); err != nil {
 			t.Fatal(err)
 		}
@@ -369,11 +369,11 @@ func (w *workshop) crossing(t *testing.T, name string) {
 		t.Fatal(err)
 	}
 	for i := range from.Len() {
-		var s replay.Sequence
+		var s data.Sequence
 		if err := from.Sequence(i, &s); err != nil {
 			t.Fatal(err)
 		}
-		if err := to.Append(i, s.Sequence, &s.Subsets); err != nil {
+		if err := to.Append(i, &s); err != nil {
 			t.Fatal(err)
 		}
 	}

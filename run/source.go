@@ -21,13 +21,13 @@ type source struct {
 
 	order []int // of the epoch below
 	epoch int
-	ring  []replay.Sequence // reused; a batch's worth is alive at a time
+	ring  []data.Sequence // reused; a batch's worth is alive at a time
 	next  int
 }
 
 // openSource opens a record, or packs text when there is none.
 func openSource(record, text string, r Recipe, b *base.Base) (*source, error) {
-	s := &source{epoch: -1, ring: make([]replay.Sequence, r.GlobalBatchSize)}
+	s := &source{epoch: -1, ring: make([]data.Sequence, r.GlobalBatchSize)}
 	if record != "" {
 		reader, err := replay.Open(record)
 		if err != nil {
@@ -98,7 +98,7 @@ func (s *source) size() (seqLen, ids int) {
 
 // at gives sequence i of the endless run of epochs, each a permutation of its own. The sequence stays valid until
 // global_batch_size more have been asked for.
-func (s *source) at(seed uint64, i int) (*replay.Sequence, error) {
+func (s *source) at(seed uint64, i int) (*data.Sequence, error) {
 	if epoch := i / s.len(); epoch != s.epoch {
 		s.order, s.epoch = data.Order(seed, epoch, s.len()), epoch
 	}
@@ -108,9 +108,9 @@ func (s *source) at(seed uint64, i int) (*replay.Sequence, error) {
 }
 
 // read fetches a pack by its own number.
-func (s *source) read(pack int, into *replay.Sequence) error {
+func (s *source) read(pack int, into *data.Sequence) error {
 	if s.record == nil {
-		*into = replay.Sequence{Sequence: s.packed[pack]}
+		*into = s.packed[pack]
 		return nil
 	}
 	return s.record.Sequence(pack, into)
@@ -128,7 +128,7 @@ const probePositions = 512
 
 // rhoProbe holds a seeded sample of recorded sequences.
 type rhoProbe struct {
-	seqs []replay.Sequence
+	seqs []data.Sequence
 	full loss.Full
 	pass *model.Pass
 }
@@ -140,12 +140,12 @@ func newRhoProbe(s *source, seed uint64) (*rhoProbe, error) {
 		if n >= probePositions {
 			break
 		}
-		var q replay.Sequence
+		var q data.Sequence
 		if err := s.read(pack, &q); err != nil {
 			return nil, err
 		}
 		p.seqs = append(p.seqs, q)
-		n += len(q.Subsets.Pos)
+		n += len(q.Subsets.Rows)
 	}
 	return p, nil
 }
@@ -160,12 +160,10 @@ func (p *rhoProbe) measure(s *train.Stepper) (mean, p95 float64) {
 	var all []float64
 	for i := range p.seqs {
 		q := &p.seqs[i]
-		subsets := loss.Subsets{Offsets: []int32{0}}
-		train.AppendSubsets(&subsets, &q.Subsets, 0)
-		rho := make([]float64, len(q.Subsets.Pos))
-		h := p.pass.Forward(model.Batch{IDs: q.IDs, Segments: q.DocStarts})
+		rho := make([]float64, q.Subsets.Positions())
+		h := p.pass.Forward(model.Batch{IDs: q.IDs, DocStarts: q.DocStarts})
 		p.full.Space = p.pass.Spare()
-		p.full.Rho(pool, m.Head(), h, &subsets, rho)
+		p.full.Rho(pool, m.Head(), h, q.Subsets, rho)
 		all = append(all, rho...)
 	}
 	if len(all) == 0 {

@@ -11,7 +11,6 @@ import (
 	"reprise/loss"
 	"reprise/model"
 	"reprise/optim"
-	"reprise/replay"
 	"reprise/tensor"
 )
 
@@ -54,7 +53,7 @@ func TestAStepAllocatesNothing(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					var batches [][]*replay.Sequence
+					var batches [][]*data.Sequence
 					for i := range steps + 1 {
 						batches = append(batches, randomBatch(cfg.VocabSize, uint64(i)))
 					}
@@ -81,13 +80,12 @@ func TestAStepAllocatesNothing(t *testing.T) {
 const tinyGPT2 = `{"model_type":"gpt2","vocab_size":300,"n_embd":32,"n_layer":2,"n_head":4,"n_positions":64}`
 
 // randomBatch is three sequences of two documents with subsets of eight ids at every position that carries loss.
-func randomBatch(vocab int, number uint64) []*replay.Sequence {
+func randomBatch(vocab int, number uint64) []*data.Sequence {
 	rng := tensor.NewRNG(3, "batch", number)
-	var seqs []*replay.Sequence
+	var seqs []*data.Sequence
 	for range 3 {
-		q := &replay.Sequence{Sequence: data.Sequence{DocStarts: []int32{0, 16}}}
-		u := &q.Subsets
-		u.Offsets = []int32{0}
+		u := &loss.Subsets{Offsets: []int32{0}}
+		q := &data.Sequence{DocStarts: []int32{0, 16}, Subsets: u}
 		for i := range 40 {
 			id := int32(rng.Intn(vocab))
 			q.IDs, q.Target = append(q.IDs, id), append(q.Target, i != 0 && i != 16)
@@ -98,7 +96,7 @@ func randomBatch(vocab int, number uint64) []*replay.Sequence {
 			for k := range int32(8) {
 				u.IDs, u.LogProb = append(u.IDs, first+k), append(u.LogProb, -3)
 			}
-			u.Pos, u.Gold = append(u.Pos, int32(i-1)), append(u.Gold, id-first)
+			u.Rows, u.Gold = append(u.Rows, int32(i-1)), append(u.Gold, id-first)
 			u.Offsets, u.Mass = append(u.Offsets, int32(len(u.IDs))), append(u.Mass, 0.4)
 		}
 		seqs = append(seqs, q)

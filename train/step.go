@@ -37,7 +37,7 @@ type Stepper struct {
 	pass    *model.Pass
 	full    loss.Full
 	replay  loss.Replay
-	batch   data.Batch
+	batch   model.Batch
 	targets loss.Targets
 	subsets loss.Subsets
 	anchor  loss.Anchor
@@ -85,7 +85,7 @@ func NewStepper(m *model.Model, pool *tensor.Pool, o Objective, c optim.Config, 
 //
 // The number of target tokens is counted before the first forward pass and every logit gradient is divided by it once, so
 // that the result does not depend on micro.
-func (s *Stepper) Step(seqs []*replay.Sequence, micro, step int, lr float64) (float64, error) {
+func (s *Stepper) Step(seqs []*data.Sequence, micro, step int, lr float64) (float64, error) {
 	n := 0
 	for _, q := range seqs {
 		n += q.Targets()
@@ -130,11 +130,11 @@ func Diverged(err error) bool { return errors.Is(err, errDiverged) }
 
 // microBatch runs forward and backward over some sequences of a step, the first of them number first, and returns their
 // losses.
-func (s *Stepper) microBatch(seqs []*replay.Sequence, first, step int, scale float32) []float64 {
+func (s *Stepper) microBatch(seqs []*data.Sequence, first, step int, scale float32) []float64 {
 	s.collect(seqs)
 	s.pass.Attention = 0
 	start := time.Now()
-	h := s.pass.Forward(model.Batch{IDs: s.batch.IDs, Segments: s.batch.Segments})
+	h := s.pass.Forward(s.batch)
 	s.Times.Forward += s.clock(&start)
 	dh := s.pass.StateGrad()
 	if s.Objective.Replay {
@@ -165,58 +165,31 @@ func (s *Stepper) clock(start *time.Time) time.Duration {
 }
 
 // collect lays sequences end to end with their targets, their subsets, or both.
-func (s *Stepper) collect(seqs []*replay.Sequence) {
+func (s *Stepper) collect(seqs []*data.Sequence) {
 	s.batch.Reset()
-	t, u := &s.targets, &s.subsets
-	t.Rows, t.Gold = t.Rows[:0], t.Gold[:0]
-	*u = loss.Subsets{Rows: u.Rows[:0], Offsets: append(u.Offsets[:0], 0), IDs: u.IDs[:0], Gold: u.Gold[:0], Seqs: u.Seqs[:0]}
+	s.targets.Reset()
+	s.subsets.Reset()
+	anchored := s.Objective.KL > 0
+	if anchored {
+		s.subsets.Anchor = &s.anchor
+	}
 	for _, q := range seqs {
 		first := int32(len(s.batch.IDs))
-		s.batch.Add(&q.Sequence)
+		s.batch.Append(q.IDs, q.DocStarts)
 		if !s.Objective.Replay {
-			for i, target := range q.Target {
-				if target {
-					t.Rows, t.Gold = append(t.Rows, first+int32(i)-1), append(t.Gold, q.IDs[i])
-				}
-			}
-			if s.Objective.KL == 0 {
-				continue
-			}
+			s.targets.Append(q.IDs, q.Target, first)
 		}
-		AppendSubsets(u, &q.Subsets, first)
-	}
-	if s.Objective.KL > 0 {
-		s.collectAnchor(seqs)
-	}
-}
-
-// collectAnchor lays out what the record holds of the base model.
-func (s *Stepper) collectAnchor(seqs []*replay.Sequence) {
-	a := &s.anchor
-	a.Lambda, a.LogProb, a.Rest = float32(s.Objective.KL), a.LogProb[:0], a.Rest[:0]
-	for _, q := range seqs {
-		a.LogProb = append(a.LogProb, q.Subsets.LogProb...)
-		for _, covered := range q.Subsets.Mass {
-			a.Rest = append(a.Rest, 1-covered)
+		if s.Objective.Replay || anchored {
+			s.subsets.Append(q.Subsets, first)
 		}
 	}
-	a.KL = grow(a.KL, len(a.Rest))
-	s.subsets.Anchor = a
-	if !s.Objective.Replay {
-		s.targets.Base = &s.subsets
+	if anchored {
+		s.anchor.Lambda = float32(s.Objective.KL)
+		s.anchor.KL = grow(s.anchor.KL, s.subsets.Positions())
+		if !s.Objective.Replay {
+			s.targets.Base = &s.subsets
+		}
 	}
-}
-
-// AppendSubsets adds a recorded sequence to a batch of subsets; first is the row of its first token.
-func AppendSubsets(u *loss.Subsets, q *replay.Subsets, first int32) {
-	u.Seqs = append(u.Seqs, int32(len(u.Rows)))
-	base := int32(len(u.IDs))
-	for i, pos := range q.Pos {
-		u.Rows = append(u.Rows, first+pos)
-		u.Gold = append(u.Gold, q.Gold[i])
-		u.Offsets = append(u.Offsets, base+q.Offsets[i+1])
-	}
-	u.IDs = append(u.IDs, q.IDs...)
 }
 
 // drawTails draws the tail of every sequence of a micro-batch, keyed by the seed, the step and the sequence's number in the

@@ -77,7 +77,7 @@ func (s *Stepper) reserve(w Workload) {
 	n := w.MicroTokens
 	s.Pool.Reserve()
 	s.pass.Reserve(w.passWork(cfg))
-	s.batch.IDs, s.batch.Segments = make([]int32, 0, n), make([]int32, 0, n)
+	s.batch.IDs, s.batch.DocStarts = make([]int32, 0, n), make([]int32, 0, n)
 	s.losses = make([]float64, n)
 	if !w.Replay {
 		s.full.Reserve(w.Workers, w.Subset)
@@ -95,7 +95,7 @@ func (s *Stepper) reserve(w Workload) {
 		u.IDs, u.Seqs = make([]int32, 0, n*w.Subset), make([]int32, 0, n)
 	}
 	if s.Objective.KL > 0 {
-		a := &s.anchor
-		a.LogProb, a.Rest, a.KL = make([]float32, 0, n*w.Subset), make([]float32, 0, n), make([]float64, n)
+		u := &s.subsets
+		u.LogProb, u.Mass, s.anchor.KL = make([]float32, 0, n*w.Subset), make([]float32, 0, n), make([]float64, n)
 	}
 }

@@ -29,7 +29,7 @@ func (c *inspectLogitsCmd) Run(a *app) error {
 	out := tensor.NewMatrix(len(seqs)*len(seqs[0]), cfg.VocabSize)
 	pass := model.NewPass(base.Model, a.pool(), false)
 	for i, ids := range seqs {
-		h := pass.Forward(model.Batch{IDs: ids, Segments: []int32{0}})
+		h := pass.Forward(model.Batch{IDs: ids, DocStarts: []int32{0}})
 		rows := out.RowRange(i*len(ids), (i+1)*len(ids))
 		a.pool().MatMulNT(&rows, h, base.Model.Head().W, false)
 	}

@@ -22,7 +22,7 @@ var mayImport = map[string][]string{
 	"loss":                         {"asm", "internal/exact", "tensor"},
 	"optim":                        {"asm", "internal/exact", "tensor"},
 	"tokenizer":                    {},
-	"data":                         {"tokenizer", "tensor"},
+	"data":                         {"loss", "tensor", "tokenizer"},
 	"checkpoint":                   {"asm", "tensor", "model", "internal/atomicfile"},
 	"base":                         {"checkpoint", "tokenizer"},
 	"replay":                       {"asm", "data", "internal/atomicfile", "internal/exact", "loss", "model", "tensor", "tokenizer"},

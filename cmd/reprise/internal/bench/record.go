@@ -95,7 +95,7 @@ func recordOne(ctx context.Context, pool *tensor.Pool, m *model.Model, sequences
 	stage0 := func() error {
 		subsets, err := rec.Sequences(ctx, seqs)
 		for i := range subsets {
-			if err = w.Append(next, seqs[i], &subsets[i]); err != nil {
+			if err = w.Append(next, seqs[i].With(&subsets[i])); err != nil {
 				break
 			}
 			next++
@@ -159,18 +159,13 @@ func newBareHead(m *model.Model, pool *tensor.Pool) *bareHead {
 func (b *bareHead) Visit(worker, position, first int, z []float32) {}
 
 func (b *bareHead) run(seqs []data.Sequence) {
-	batch := data.Join(seqs)
-	h := b.pass.Forward(model.Batch{IDs: batch.IDs, Segments: batch.Segments})
-	var rows []int32
-	first := 0
+	var batch model.Batch
+	var targets loss.Targets
 	for _, s := range seqs {
-		for t := range len(s.IDs) - 1 {
-			if s.Target[t+1] {
-				rows = append(rows, int32(first+t))
-			}
-		}
-		first += len(s.IDs)
+		targets.Append(s.IDs, s.Target, int32(len(batch.IDs)))
+		batch.Append(s.IDs, s.DocStarts)
 	}
+	h, rows := b.pass.Forward(batch), targets.Rows
 	for lo, hi := range loss.Blocks(len(rows)) {
 		b.tiles.Run(b.pass.Pool, b.pass.Model.Head(), h, rows[lo:hi], b)
 	}

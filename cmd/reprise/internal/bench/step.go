@@ -11,7 +11,6 @@ import (
 	"reprise/loss"
 	"reprise/model"
 	"reprise/optim"
-	"reprise/replay"
 	"reprise/run"
 	"reprise/tensor"
 	"reprise/train"
@@ -178,13 +177,13 @@ const subsetSize = 64
 
 // stepSequences are a step's sequences, one document each; every token but the first carries loss. Replay sequences hold
 // subsets whose ids follow Zipf's law, as the ids of text do: frequent ids stand in many subsets.
-func stepSequences(o StepOptions, vocab int) []*replay.Sequence {
+func stepSequences(o StepOptions, vocab int) []*data.Sequence {
 	rng := tensor.NewRNG(1, "bench", 0)
 	ids := newZipf(vocab, rng)
-	var seqs []*replay.Sequence
+	var seqs []*data.Sequence
 	for range o.Sequences {
-		q := &replay.Sequence{Sequence: data.Sequence{DocStarts: []int32{0}}}
-		u := &q.Subsets
+		u := &loss.Subsets{}
+		q := &data.Sequence{DocStarts: []int32{0}, Subsets: u}
 		u.Offsets = []int32{0}
 		for t := range o.SeqLen {
 			id := int32(rng.Intn(vocab))
@@ -194,7 +193,7 @@ func stepSequences(o StepOptions, vocab int) []*replay.Sequence {
 			}
 			subset := ids.subset(id, rng)
 			gold, _ := slices.BinarySearch(subset, id)
-			u.Pos, u.Gold = append(u.Pos, int32(t-1)), append(u.Gold, int32(gold))
+			u.Rows, u.Gold = append(u.Rows, int32(t-1)), append(u.Gold, int32(gold))
 			u.IDs = append(u.IDs, subset...)
 			u.Offsets = append(u.Offsets, int32(len(u.IDs)))
 		}

@@ -272,9 +272,9 @@ func steps(ctx context.Context, pool *tensor.Pool, o train.Objective, optimizer 
 	if err != nil {
 		return err.Error()
 	}
-	batch := make([]*replay.Sequence, len(seqs))
+	batch := make([]*data.Sequence, len(seqs))
 	for i := range seqs {
-		batch[i] = &replay.Sequence{Sequence: seqs[i], Subsets: subsets[i]}
+		batch[i] = seqs[i].With(&subsets[i])
 	}
 	c := optim.DefaultConfig(optimizer)
 	c.Delta, c.CapStart = 75, 2
