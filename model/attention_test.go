@@ -163,7 +163,7 @@ func TestAttentionIsTheNaiveChain(t *testing.T) {
 func TestAttentionIsDivided(t *testing.T) {
 	for _, c := range []struct {
 		kvHeads, workers int
-		documents         []int32
+		documents        []int32
 		want             bool
 	}{
 		{6, 1, []int32{0}, false}, {6, 2, []int32{0}, false}, {3, 2, []int32{0}, true}, {3, 2, []int32{0, 256}, false}, {1, 8, []int32{0}, true}, {12, 64, []int32{0, 100, 200, 300}, true},
