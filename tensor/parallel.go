@@ -77,8 +77,7 @@ func (p *Pool) gemm(g gemm) {
 		return // nothing to cut
 	}
 	if p.busy.Load() {
-		p.scratch[p.self()].gemm(g)
-		return
+		panic(errBusy)
 	}
 	if len(p.scratch) == 1 || g.cost(g.m, g.n) <= serialWork {
 		p.scratch[0].gemm(g)

@@ -1,10 +1,7 @@
 package tensor
 
 import (
-	"bytes"
-	"fmt"
 	"runtime"
-	"strconv"
 	"sync/atomic"
 	"time"
 )
@@ -28,8 +25,8 @@ const fanOut = 8
 // Pool is a fixed set of workers: the goroutine that calls Run, which is worker
 // 0, and others that live until Close.
 //
-// A pool serves one goroutine at a time, with one exception: a task may use the
-// pool that it runs on, and then does that work alone.
+// A pool serves one goroutine at a time, and not the tasks that run on it: a task
+// that needs a product computes it alone, with Scratch.
 type Pool struct {
 	scratch []Scratch
 	product productJob
@@ -64,9 +61,11 @@ type Pool struct {
 type sleeper struct {
 	asleep atomic.Bool
 	token  chan struct{}
-	id     uint64    // of the worker's goroutine
-	_      [104]byte // two cache lines each
+	_      [112]byte // two cache lines each
 }
+
+const errBusy = "tensor: the pool is at work: a task of its own, or another goroutine, uses it; a task computes products with " +
+	"Pool.Scratch(worker), and every goroutine needs a pool of its own"
 
 type taskPanic struct{ value any }
 
@@ -85,14 +84,8 @@ func NewPool(workers int) *Pool {
 	for w := range p.sleepers {
 		p.sleepers[w].token = make(chan struct{}, 1)
 	}
-	started := make(chan struct{})
 	for w := 1; w < workers; w++ {
-		go func() {
-			p.sleepers[w].id = goroutine()
-			started <- struct{}{}
-			p.work(w)
-		}()
-		<-started
+		go p.work(w)
 	}
 	return p
 }
@@ -115,17 +108,14 @@ func (p *Pool) Close() {
 
 // Run performs tasks 0 to tasks-1 of job, each once, and returns when all are
 // done. If a task panics, tasks not yet begun are left out and Run panics with
-// the same value. Run allocates nothing.
+// the same value. Run allocates nothing. It panics on a pool that is at work:
+// tasks of the pool and other goroutines must not call it then.
 func (p *Pool) Run(tasks int, job Job) {
 	if tasks <= 0 {
 		return
 	}
 	if !p.busy.CompareAndSwap(false, true) {
-		w := p.self()
-		for t := range tasks {
-			job.Do(w, t)
-		}
-		return
+		panic(errBusy)
 	}
 	p.job, p.tasks = job, tasks
 	p.undone.Store(int64(tasks))
@@ -256,32 +246,4 @@ func (p *Pool) wakeBelow(w int) {
 	for c := first; c < last; c++ {
 		p.wake(c)
 	}
-}
-
-// self returns the worker that the calling goroutine is, inside a task.
-func (p *Pool) self() int {
-	if len(p.scratch) > 1 {
-		id := goroutine()
-		for w := 1; w < len(p.sleepers); w++ {
-			if p.sleepers[w].id == id {
-				return w
-			}
-		}
-	}
-	return 0
-}
-
-// goroutine returns the number of the calling goroutine, which the runtime
-// tells in the first line of a stack trace only. It takes about a microsecond;
-// nothing but a task that uses its own pool asks for it.
-func goroutine() uint64 {
-	var buf [64]byte
-	line := buf[:runtime.Stack(buf[:], false)]
-	line = bytes.TrimPrefix(line, []byte("goroutine "))
-	number, _, _ := bytes.Cut(line, []byte(" "))
-	id, err := strconv.ParseUint(string(number), 10, 64)
-	if err != nil {
-		panic(fmt.Sprintf("tensor: no goroutine number in %q", line))
-	}
-	return id
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -83,34 +84,33 @@ func TestPoolStress(t *testing.T) {
 	}
 }
 
-// TestPoolNested uses a pool from inside its own tasks.
-func TestPoolNested(t *testing.T) {
-	for _, workers := range workerCounts {
+// TestPoolAtWorkRefuses: a task that uses its own pool is told so, whether it launches tasks or multiplies.
+func TestPoolAtWorkRefuses(t *testing.T) {
+	for _, workers := range []int{1, 3} {
 		p := NewPool(workers)
-		outer, inner := newTally(20, workers), newTally(5, workers)
-		var wrong atomic.Bool
-		c, a, b := operands(8, 8, 8, 0, false, false, uniform(1))
-		w := want(c, a, b, false, false, false)
-		outer.inside = func(worker, task int) {
-			p.Run(5, inner)
-			own := clone(c)
-			p.MatMul(own, a, b, false)
-			if own.Data[9] != w.Data[9] {
-				wrong.Store(true)
+		m := NewMatrix(2, 2)
+		for name, use := range map[string]func(){
+			"Run":    func() { p.Run(1, newTally(1, workers)) },
+			"MatMul": func() { p.MatMul(NewMatrix(2, 2), m, m, false) },
+		} {
+			got := func() (v any) {
+				defer func() { v = recover() }()
+				c := newTally(4, workers)
+				c.inside = func(_, _ int) { use() }
+				p.Run(4, c)
+				return nil
+			}()
+			if text, _ := got.(string); !strings.Contains(text, "the pool is at work") {
+				t.Errorf("%s, %d workers: panic %v", name, workers, got)
 			}
 		}
-		p.Run(20, outer)
-		outer.check(t, 1)
-		inner.check(t, 20)
-		if wrong.Load() {
-			t.Error("a nested product is wrong")
-		}
+		c := newTally(5, workers) // it works afterwards
+		p.Run(5, c)
+		c.check(t, 1)
 		p.Close()
 	}
 }
 
-// TestPoolPanic checks that a task's panic reaches the caller and leaves the
-// pool in order.
 func TestPoolPanic(t *testing.T) {
 	boom := errors.New("boom")
 	for _, workers := range workerCounts {
