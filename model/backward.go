@@ -12,11 +12,13 @@ import (
 // hidden states [tokens, d] (as Forward returned them; dh is read only, but what stands in StateGrad's place is lost). The pass
 // must have been made for training. It uses the activations up: there is one Backward to a Forward.
 //
-// The gradient of the input embedding is kept apart until EndStep.
+// The gradient of the input embedding is kept apart until EndStep. Backward panics if ZeroGrads was not called between two steps,
+// or EndStep at the end of one.
 func (p *Pass) Backward(dh *tensor.Matrix) {
 	if !p.training {
 		panic("model: Backward on a pass that was made without training")
 	}
+	p.openGrads()
 	m, g := p.Model, &p.grads
 	last := len(m.blocks)
 	clear(g.dx.Data)
@@ -131,7 +133,29 @@ func (p *Pass) linearInput(l *linear, dx, dy *tensor.Matrix, acc bool) {
 
 // EndStep adds the input embedding's gradient, gathered over all micro-batches of the step, to its parameter: once, so
 // that with a tied head the sum does not depend on how the step was cut.
-func (p *Pass) EndStep() { p.embedding.flush(p.Model.embed.G) }
+func (p *Pass) EndStep() {
+	p.embedding.flush(p.Model.embed.G)
+	for _, q := range p.Model.params {
+		q.Grad = tensor.GradWhole
+	}
+}
+
+// openGrads makes sure that a batch continues the gradients of its own step.
+func (p *Pass) openGrads() {
+	for _, q := range p.Model.params {
+		switch q.Grad {
+		case tensor.GradWhole, tensor.GradUsed:
+			panic("model: Backward: the gradients are those of a step that has ended; call Model.ZeroGrads before the next one")
+		case tensor.GradZero:
+			if len(p.embedding.ids) > 0 {
+				panic("model: Backward: the pass still holds the embedding's gradient of the step before; call Pass.EndStep after a step's last Backward")
+			}
+		}
+	}
+	for _, q := range p.Model.params {
+		q.Grad = tensor.GradOpen
+	}
+}
 
 // embeddingGrad is the row-sparse gradient of the input embedding over one step.
 type embeddingGrad struct {

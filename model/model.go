@@ -191,10 +191,11 @@ func (m *Model) AllocGrads() {
 	}
 }
 
-// ZeroGrads clears the gradients.
+// ZeroGrads clears the gradients: a step begins.
 func (m *Model) ZeroGrads() {
 	for _, p := range m.params {
 		clear(p.G.Data)
+		p.Grad = tensor.GradZero
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"reprise/internal/yamlfile"
 	"reprise/model"
 	"reprise/optim"
+	"reprise/train"
 )
 
 // Recipe is everything that decides a run. A file is YAML with these keys; flags of the same names override it.
@@ -218,5 +219,5 @@ func (r Recipe) TailDraws(vocab int) int {
 	case r.TailN > 0:
 		return r.TailN
 	}
-	return max(128, vocab/64)
+	return train.DefaultTail(vocab)
 }

@@ -13,6 +13,7 @@ import (
 	"reprise/base"
 	"reprise/data"
 	"reprise/eval"
+	"reprise/loss"
 	"reprise/model"
 	"reprise/optim"
 	"reprise/tensor"
@@ -163,13 +164,13 @@ func (r *Run) objective() train.Objective {
 		return train.Objective{KL: r.Recipe.KL}
 	}
 	vocab := r.Base.Model.Config.VocabSize
-	o := train.Objective{Replay: true, TailN: r.Recipe.TailDraws(vocab), Seed: r.Recipe.Seed, KL: r.Recipe.KL}
-	switch {
-	case r.Recipe.Tail == "none":
-	case r.Recipe.Proposal == "frequency":
-		o.Proposal = r.domain.frequency(vocab)
-	default:
-		o.Proposal = uniform(vocab)
+	o := train.Objective{Replay: true, Bare: r.Recipe.Tail == "none", TailN: r.Recipe.TailDraws(vocab), Seed: r.Recipe.Seed, KL: r.Recipe.KL}
+	if o.Bare {
+		return o
+	}
+	o.Proposal = loss.Uniform(vocab)
+	if r.Recipe.Proposal == "frequency" {
+		o.Proposal = loss.Frequency(r.domain.record.GoldCounts(vocab))
 	}
 	return o
 }

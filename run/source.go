@@ -116,13 +116,6 @@ func (s *source) read(pack int, into *data.Sequence) error {
 	return s.record.Sequence(pack, into)
 }
 
-// frequency is the proposal made from the record's gold counts.
-func (s *source) frequency(vocab int) *loss.Proposal {
-	return loss.Frequency(s.record.GoldCounts(vocab))
-}
-
-func uniform(vocab int) *loss.Proposal { return loss.Uniform(vocab) }
-
 // probePositions is how many positions the rho of an evaluation is measured on, taken from whole packs.
 const probePositions = 512
 

@@ -19,7 +19,19 @@ type Param struct {
 	Name  string
 	W, G  *Matrix
 	Shape []int
+	Grad  GradState
 }
+
+// GradState says what a gradient holds. A call that was forgotten is then a panic
+// with a sentence, and not a training on another gradient.
+type GradState uint8
+
+const (
+	GradZero  GradState = iota // nothing, or what its owner put there without a model
+	GradOpen                   // the sum over some batches; more may come, and a part may stand elsewhere until the step's end
+	GradWhole                  // that of a whole step
+	GradUsed                   // that of a step which an optimizer has taken
+)
 
 // NewMatrix returns a zeroed rows×cols matrix without gaps between its rows.
 // Its first element is aligned to 64 bytes.

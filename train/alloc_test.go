@@ -29,9 +29,9 @@ func TestAStepAllocatesNothing(t *testing.T) {
 		{"full, kl, adatam", optim.AdaTAM, tiny.Config, Objective{KL: 0.1}, false},
 		{"full, mofo, gpt2", optim.MoFO, tinyGPT2, Objective{}, false},
 		{"full, mofo, gpt2, recompute", optim.MoFO, tinyGPT2, Objective{}, true},
-		{"replay, moclip", optim.MoClip, tiny.Config, Objective{Replay: true}, false},
+		{"replay, moclip", optim.MoClip, tiny.Config, Objective{Replay: true, Bare: true}, false},
 		{"replay, sampled tail, moclip", optim.MoClip, tiny.Config, Objective{Replay: true, Proposal: loss.Uniform(300), TailN: 24}, false},
-		{"replay, kl, cautious, recompute", optim.Cautious, tiny.Config, Objective{Replay: true, KL: 0.1}, true},
+		{"replay, kl, cautious, recompute", optim.Cautious, tiny.Config, Objective{Replay: true, Bare: true, KL: 0.1}, true},
 	} {
 		for _, workers := range []int{1, 2} {
 			t.Run(fmt.Sprintf("%s, %d workers", c.name, workers), func(t *testing.T) {

@@ -14,15 +14,6 @@ import (
 	"reprise/tensor"
 )
 
-// Objective says which loss a step minimises.
-type Objective struct {
-	Replay   bool           // renormalised over the recorded subsets; otherwise full cross-entropy
-	Proposal *loss.Proposal // replay: distribution of the sampled tail; nil: the bare loss of the paper
-	TailN    int            // replay: draws of the tail per sequence
-	Seed     uint64         // replay: seed of the draws
-	KL       float64        // weight of KL(base ‖ model); the sequences must carry recorded subsets
-}
-
 // Stepper takes optimizer steps: it holds a model, its gradients, one pass and the optimizer.
 type Stepper struct {
 	Model     *model.Model
@@ -60,6 +51,11 @@ func (s *Stepper) Pass() *model.Pass { return s.pass }
 // NewStepper gives the model gradients and the optimizer fresh state, and takes the memory that steps of a workload need. If
 // none is known, buffers grow with the batches.
 func NewStepper(m *model.Model, pool *tensor.Pool, o Objective, c optim.Config, w Workload) (*Stepper, error) {
+	o, err := o.complete(m.Config.VocabSize)
+	if err != nil {
+		return nil, err
+	}
+	w.Replay = o.Replay
 	m.AllocGrads()
 	var params []*tensor.Param
 	for p := range m.Params() {
@@ -87,8 +83,11 @@ func NewStepper(m *model.Model, pool *tensor.Pool, o Objective, c optim.Config, 
 // that the result does not depend on micro.
 func (s *Stepper) Step(seqs []*data.Sequence, micro, step int, lr float64) (float64, error) {
 	n := 0
-	for _, q := range seqs {
+	for i, q := range seqs {
 		n += q.Targets()
+		if q.Subsets == nil && s.Objective.recorded() {
+			return 0, fmt.Errorf("train: step %d: sequence %d has no recorded subsets, which the objective needs; read it from a record of Stage 0", step, i)
+		}
 	}
 	if n == 0 {
 		return 0, fmt.Errorf("train: step %d: the batch holds no token that carries loss", step)
@@ -179,7 +178,7 @@ func (s *Stepper) collect(seqs []*data.Sequence) {
 		if !s.Objective.Replay {
 			s.targets.Append(q.IDs, q.Target, first)
 		}
-		if s.Objective.Replay || anchored {
+		if s.Objective.recorded() {
 			s.subsets.Append(q.Subsets, first)
 		}
 	}
@@ -193,9 +192,9 @@ func (s *Stepper) collect(seqs []*data.Sequence) {
 }
 
 // drawTails draws the tail of every sequence of a micro-batch, keyed by the seed, the step and the sequence's number in the
-// step; nil without a proposal.
+// step; nil for the bare loss.
 func (s *Stepper) drawTails(n, first, step int) []loss.Tail {
-	if s.Objective.Proposal == nil {
+	if s.Objective.Bare {
 		return nil
 	}
 	for len(s.tails) < n {

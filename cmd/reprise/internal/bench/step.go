@@ -11,7 +11,6 @@ import (
 	"reprise/loss"
 	"reprise/model"
 	"reprise/optim"
-	"reprise/run"
 	"reprise/tensor"
 	"reprise/train"
 )
@@ -158,11 +157,13 @@ func (o *StepOptions) validate(cfg model.Config) error {
 }
 
 func (o *StepOptions) objective(vocab int) train.Objective {
-	b := train.Objective{Replay: o.Loss == "replay", Seed: 1}
-	if b.Replay && o.Tail == "sampled" {
-		b.Proposal, b.TailN = loss.Uniform(vocab), run.DefaultRecipe().TailDraws(vocab) // random ids have no frequencies
+	switch {
+	case o.Loss != "replay":
+		return train.Objective{}
+	case o.Tail != "sampled":
+		return train.Objective{Replay: true, Bare: true}
 	}
-	return b
+	return train.Objective{Replay: true, Proposal: loss.Uniform(vocab), TailN: train.DefaultTail(vocab), Seed: 1} // random ids have no frequencies
 }
 
 // stepFlops is what one token of a training step costs when every weight of a product counts 6 operations:

@@ -1,0 +1,54 @@
+package train
+
+import (
+	"errors"
+	"fmt"
+
+	"reprise/loss"
+	"reprise/replay"
+)
+
+// Objective says which loss a step minimises (docs/METHOD.md, Stage 1). The zero value is full cross-entropy; [DefaultObjective]
+// is our default.
+type Objective struct {
+	Replay   bool           // renormalised over the recorded subsets and a sampled tail; otherwise full cross-entropy
+	Bare     bool           // replay: the paper's loss, without the tail. It drifts: docs/RESULTS.md shows by how much
+	Proposal *loss.Proposal // replay: distribution of the sampled tail; every Replay objective that is not Bare needs one
+	TailN    int            // replay: draws of the tail per sequence; 0: DefaultTail of the vocabulary
+	Seed     uint64         // replay: seed of the draws
+	KL       float64        // weight of KL(base ‖ model), 0: none; the sequences must carry recorded subsets
+}
+
+// DefaultObjective is the replay loss with a tail that is drawn by the frequency of the record's gold ids, seed 1.
+func DefaultObjective(record *replay.Reader) Objective {
+	vocab := record.Header().VocabSize
+	return Objective{Replay: true, Proposal: loss.Frequency(record.GoldCounts(vocab)), TailN: DefaultTail(vocab), Seed: 1}
+}
+
+// DefaultTail is the number of draws of the sampled tail per sequence that a vocabulary gets: max(128, V/64).
+func DefaultTail(vocab int) int { return max(128, vocab/64) }
+
+// recorded says whether the sequences must carry recorded subsets.
+func (o Objective) recorded() bool { return o.Replay || o.KL > 0 }
+
+// complete fills in defaults and refuses what is not an objective.
+func (o Objective) complete(vocab int) (Objective, error) {
+	fail := func(text string) (Objective, error) { return o, errors.New("train: objective: " + text) }
+	switch {
+	case !o.Replay && (o.Bare || o.Proposal != nil || o.TailN != 0):
+		return fail("Bare, Proposal and TailN belong to the replay loss; set Replay, or leave them out")
+	case o.Bare && (o.Proposal != nil || o.TailN != 0):
+		return fail("the bare loss has no tail; leave out Proposal and TailN, or Bare")
+	case o.Replay && !o.Bare && o.Proposal == nil:
+		return fail("the replay loss needs a Proposal for its sampled tail: DefaultObjective(record) has one, " +
+			"loss.Uniform(vocabulary) is another; Bare: true is the paper's loss, without a tail")
+	case o.TailN < 0:
+		return fail(fmt.Sprintf("TailN is %d, want 1 or more, or 0 for DefaultTail", o.TailN))
+	case !(o.KL >= 0):
+		return fail(fmt.Sprintf("KL is %g, want 0 or more", o.KL))
+	}
+	if o.Replay && !o.Bare && o.TailN == 0 {
+		o.TailN = DefaultTail(vocab)
+	}
+	return o, nil
+}
