@@ -1,25 +1,14 @@
 package optim
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
 )
 
-// Names of the optimizers.
-const (
-	AdamW     = "adamw"
-	AdamAtan2 = "adam-atan2"
-	MoClip    = "moclip"
-	AdaTAM    = "adatam"
-	MoFO      = "mofo"
-	Cautious  = "cautious"
-)
-
-// Names lists the optimizers.
-var Names = []string{AdamW, AdamAtan2, MoClip, AdaTAM, MoFO, Cautious}
-
-// Config chooses an optimizer. DefaultConfig gives the documented defaults; a zero field means zero.
+// Config chooses an optimizer. DefaultConfig gives the documented defaults. A zero field means zero, except where its
+// comment says otherwise.
 type Config struct {
 	Name        string  `yaml:"optimizer" json:"optimizer"`         // one of Names
 	Beta1       float64 `yaml:"beta1" json:"beta1"`                 // decay of the first moment
@@ -43,75 +32,66 @@ type Config struct {
 	Fraction float64 `yaml:"fraction" json:"fraction,omitempty"` // MoFO: share of every tensor's entries that moves; 0: 0.15
 }
 
-// DefaultConfig is METHOD's default for an optimizer: β 0.9/0.999, weight decay 0.1 on matrices, clipping at 1.
+// DefaultConfig is the documented default of an optimizer (docs/METHOD.md). It also holds the defaults of the keys that only
+// other optimizers use, so that Name alone can be changed afterwards.
 func DefaultConfig(name string) Config {
-	return Config{
-		Name: name, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, A: 1.27, B: 1, WeightDecay: 0.1, Decay: "matrices", MaxGradNorm: 1,
-		Delta: 90, Scope: "tensor", Overshoot: "rotate", VFrom: "clipped", Cap1D: true, KeepNorm: true,
+	c := Config{Name: name, Beta1: 0.9, Beta2: 0.999, WeightDecay: 0.1, Decay: "matrices", MaxGradNorm: 1}
+	for _, d := range definitions {
+		if d.defaults != nil {
+			d.defaults(&c)
+		}
 	}
+	return c
 }
 
-// Validate says which field cannot be used and what it may be.
+// Validate says which field cannot be used and what it may be. Keys that the optimizer ignores are checked too.
 func (c Config) Validate() error {
-	oneOf := func(field, value string, allowed ...string) error {
-		if slices.Contains(allowed, value) {
-			return nil
-		}
-		return fmt.Errorf("optim: %s: %q, want one of %v", field, value, allowed)
-	}
-	within := func(field string, x, lo, hi float64) error {
-		if x >= lo && x <= hi { // also refuses NaN
-			return nil
-		}
-		return fmt.Errorf("optim: %s: %g, want %g to %g", field, x, lo, hi)
+	d := find(c.Name)
+	if d == nil {
+		return oneOf("optimizer", c.Name, Names()...)
 	}
 	leastEps := 0.0
-	if c.adam() {
+	if d.uses("eps") {
 		leastEps = 1e-30 // a weight whose gradients were all zero would become 0/0
 	}
-	for _, err := range []error{
-		oneOf("optimizer", c.Name, Names...),
+	err := first(
 		oneOf("decay", c.Decay, "all", "matrices", "none"),
-		oneOf("scope", c.Scope, "tensor", "global"),
-		oneOf("overshoot", c.Overshoot, "rotate", "project"),
-		oneOf("v_from", c.VFrom, "clipped", "raw"),
-		within("beta1", c.Beta1, 0, 0.99999), within("beta2", c.Beta2, 0, 0.9999999),
-		within("eps", c.Eps, leastEps, 1), within("a", c.A, 1e-3, 1e3), within("b", c.B, 1e-3, 1e3),
+		within("beta1", c.Beta1, 0, 0.99999), within("beta2", c.Beta2, 0, 0.9999999), within("eps", c.Eps, leastEps, 1),
 		within("weight_decay", c.WeightDecay, 0, 100), within("max_grad_norm", c.MaxGradNorm, 0, math.MaxFloat32),
-		within("delta", c.Delta, 0.1, 180), within("cap_start", float64(c.CapStart), 0, 1e9),
-		within("gamma", c.Gamma, 0, 1), within("fraction", c.Fraction, 0, 1),
-	} {
-		if err != nil {
-			return err
+	)
+	for _, d := range definitions {
+		if err == nil && d.check != nil {
+			err = d.check(&c)
 		}
 	}
-	return nil
+	return err
 }
 
-// capStart is the first step (from 1) at which the cap holds.
-func (c Config) capStart() int {
-	if c.CapStart > 0 {
-		return c.CapStart
+// Angles says whether a step reports the angle of every parameter in Stats.Tensors.
+func (c Config) Angles() bool {
+	d := find(c.Name)
+	return d != nil && d.angles
+}
+
+// ReadsMomentum says whether the first pass of a step, which takes the gradient's norm, reads the first moment too.
+func (c Config) ReadsMomentum() bool {
+	d := find(c.Name)
+	return d != nil && d.momentum
+}
+
+func oneOf(key, value string, allowed ...string) error {
+	if slices.Contains(allowed, value) {
+		return nil
 	}
-	return int(math.Ceil(1/(1-c.Beta1)-1e-9)) + 1
+	return fmt.Errorf("optim: %s: %q, want one of %v", key, value, allowed)
 }
 
-// gamma is AdaTAM's smoothing.
-func (c Config) gamma() float64 {
-	if c.Gamma > 0 {
-		return c.Gamma
+func within(key string, x, lo, hi float64) error {
+	if x >= lo && x <= hi { // also refuses NaN
+		return nil
 	}
-	return 0.9
+	return fmt.Errorf("optim: %s: %g, want %g to %g", key, x, lo, hi)
 }
 
-// moving is how many of n entries MoFO moves.
-func (c Config) moving(n int) int {
-	share := c.Fraction
-	if share == 0 {
-		share = 0.15
-	}
-	return min(n, max(1, int(math.Ceil(float64(share*float64(n))-1e-9))))
-}
-
-// adam says whether the step divides by √v̂, as AdamW's does; otherwise it takes the arctangent.
-func (c Config) adam() bool { return c.Name != AdamAtan2 && c.Name != MoClip }
+// first returns the first error that is one.
+func first(errs ...error) error { return cmp.Or(errs...) }

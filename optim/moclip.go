@@ -6,12 +6,60 @@ import (
 	"reprise/internal/exact"
 )
 
+// moClip is Adam-atan2 on a gradient whose angle φ to the momentum is capped at Δ, per tensor (arXiv 2510.09152):
+//
+//	g' = (sin Δ/sin φ)·g + (|g|/|m|)·(sin(φ−Δ)/sin φ)·m   where cos φ < cos Δ: norm kept, angle Δ, in the plane of g and m
+//	g' = g                                                elsewhere
+//
+// The options, their defaults and what happens where the formula does not hold are ours (docs/METHOD.md, MoClip).
+var moClip = definition{
+	name: MoClip,
+	keys: []string{"a", "b", "delta", "scope", "overshoot", "v_from", "cap_start", "cap_1d", "keep_norm"},
+	defaults: func(c *Config) {
+		c.Delta, c.Scope, c.Overshoot, c.VFrom, c.Cap1D, c.KeepNorm = 90, "tensor", "rotate", "clipped", true, true
+	},
+	check: func(c *Config) error {
+		return first(
+			within("delta", c.Delta, 0.1, 180), oneOf("scope", c.Scope, "tensor", "global"),
+			oneOf("overshoot", c.Overshoot, "rotate", "project"), oneOf("v_from", c.VFrom, "clipped", "raw"),
+			within("cap_start", float64(c.CapStart), 0, 1e9),
+		)
+	},
+	momentum: true,
+	angles:   true,
+	steer:    capAngle,
+	step:     arctangent,
+}
+
+// capAngle puts g' in the place of g, in m and in v.
+func capAngle(o *Optimizer, i int, own, all products, clip float64) Angle {
+	s := own
+	if o.Config.Scope == "global" {
+		s = all
+	}
+	grad, mix, seen := o.cap(s, clip, len(o.params[i].Shape))
+	c := &o.coef[i]
+	c.GradScale, c.MomMix = grad, mix
+	if o.Config.VFrom == "clipped" {
+		c.VScale, c.VMix = grad, mix
+	}
+	return seen
+}
+
+// capStart is the first step (from 1) at which the cap holds.
+func (c Config) capStart() int {
+	if c.CapStart > 0 {
+		return c.CapStart
+	}
+	return int(math.Ceil(1/(1-c.Beta1)-1e-9)) + 1
+}
+
 // antiparallel is the sine of φ below which the plane of g and m is not defined.
 const antiparallel = 1e-6
 
-// cap returns g' = grad·g + mix·m for a gradient that global-norm clipping scales by clip, from the sums over the raw
-// gradient and the momentum (arXiv 2510.09152; the choices at obtuse angles are ours).
-func (o *Optimizer) cap(s moments, clip float64, dims int) (grad, mix float32, seen Angle) {
+// cap returns g' = grad·g + mix·m for a gradient that global-norm clipping scales by clip, from the inner products of the raw
+// gradient and the momentum (docs/METHOD.md, MoClip and its special cases).
+func (o *Optimizer) cap(s products, clip float64, dims int) (grad, mix float32, seen Angle) {
 	c := &o.Config
 	seen.Phi = math.NaN()
 	if s.gg == 0 || s.mm == 0 {

@@ -11,33 +11,36 @@ import (
 // Optimizer updates a fixed list of parameters from their gradients. Its state is two moments per parameter, the
 // number of steps taken and, for AdaTAM, one number per parameter.
 type Optimizer struct {
-	Config  Config
-	Steps   int  // steps taken
-	Measure bool // fill Stats.Moved; costs a pass over the weights, and cannot be seen in the result
+	Config  Config // as given to New; another Name later has no effect
+	Steps   int    // steps taken
+	Measure bool   // fill Stats.Moved; costs time, changes no other result
 
-	params []*tensor.Param
-	m, v   []*tensor.Matrix
-	tam    []float64 // AdaTAM: smoothed similarity s of every parameter
-	beta1t float64   // β1^Steps and β2^Steps as running products
-	beta2t float64
+	def        *definition
+	params     []*tensor.Param
+	m, v       []*tensor.Matrix
+	similarity []float64 // AdaTAM: smoothed cosine s of every parameter
+	beta1t     float64   // β1^Steps and β2^Steps as running products
+	beta2t     float64
 
-	blocks  []moments // of every block of every tensor
-	tensors []moments // of every tensor, as sums last added them
-	coef    []asm.StepCoef
-	work    []chunk
-	first   []int       // parameter i owns blocks first[i]:first[i+1]
+	work    []chunk    // blocks of all parameters
+	first   []int      // parameter i owns blocks first[i]:first[i+1]
+	blocks  []products // of every block
+	tensors []products // of every parameter, as sums last added them
+	counts  []int      // of every block, where the optimizer chooses what moves
+	moved   []Moved    // of every block, where Measure is set
+	coef    []coefficients
 	spare   [][]float32 // per worker: one block
-	norm    normJob
-	update  updateJob
+	reduce  reduceJob
 	advance advanceJob
-	top     topSelect
+	update  updateJob
+	top     topSelect // MoFO's
 }
 
 // Stats describe one step.
 type Stats struct {
 	GradNorm float64 // before clipping
 	Clip     float64 // factor applied by global-norm clipping; 1: none
-	Tensors  []Angle // one per parameter
+	Tensors  []Angle // one per parameter; zeros where Config.Angles is false
 	Moved    []Moved // one per parameter, where Optimizer.Measure is set
 }
 
@@ -53,14 +56,14 @@ type Angle struct {
 	Capped bool
 }
 
-// New checks the configuration and allocates zero moments. Every parameter needs a gradient.
+// New checks the configuration and allocates zero moments. It panics where a parameter has no gradient of its shape.
 func New(c Config, params []*tensor.Param) (*Optimizer, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	o := &Optimizer{Config: c, params: params, beta1t: 1, beta2t: 1, coef: make([]asm.StepCoef, len(params)), tensors: make([]moments, len(params))}
-	if c.Name == AdaTAM {
-		o.tam = make([]float64, len(params))
+	o := &Optimizer{
+		Config: c, def: find(c.Name), params: params, beta1t: 1, beta2t: 1,
+		coef: make([]coefficients, len(params)), tensors: make([]products, len(params)),
 	}
 	for i, p := range params {
 		if p.G == nil || len(p.G.Data) != len(p.W.Data) {
@@ -74,15 +77,21 @@ func New(c Config, params []*tensor.Param) (*Optimizer, error) {
 		}
 	}
 	o.first = append(o.first, len(o.work))
-	o.blocks = make([]moments, len(o.work))
+	o.blocks, o.moved = make([]products, len(o.work)), make([]Moved, len(o.work))
+	if o.def.similarity {
+		o.similarity = make([]float64, len(params))
+	}
+	if o.def.choose != nil {
+		o.counts = make([]int, len(o.work))
+	}
 	return o, nil
 }
 
 // Moments gives the first and second moment of parameter i, for saving and restoring.
 func (o *Optimizer) Moments(i int) (m, v *tensor.Matrix) { return o.m[i], o.v[i] }
 
-// Similarity is AdaTAM's smoothed similarity of every parameter, for saving and restoring in place; empty for the others.
-func (o *Optimizer) Similarity() []float64 { return o.tam }
+// Similarity is AdaTAM's smoothed similarity of every parameter, for saving and restoring in place; empty for other optimizers.
+func (o *Optimizer) Similarity() []float64 { return o.similarity }
 
 // Restore sets the number of steps taken, after the moments have been filled.
 func (o *Optimizer) Restore(steps int) {
@@ -94,32 +103,58 @@ func (o *Optimizer) Restore(steps int) {
 }
 
 // blockSize is the number of elements after which the float64 reductions that steer the optimizer restart
-// (docs/NUMERICS.md); chunksPerTask of them make a task.
+// (docs/NUMERICS.md); blocksPerTask of them make a task.
 const (
 	blockSize     = 4096
 	blocksPerTask = 4
 )
 
-// chunk is one block of one tensor.
+// chunk is where one block lies: elements lo to hi of a parameter.
 type chunk struct{ tensor, lo, hi int }
 
-// moments are |g|², g·m and |m|².
-type moments struct{ gg, gm, mm float64 }
+// blocksOf gives the blocks of a task.
+func (o *Optimizer) blocksOf(task int) (from, to int) {
+	return task * blocksPerTask, min((task+1)*blocksPerTask, len(o.work))
+}
 
-func (a moments) plus(b moments) moments { return moments{a.gg + b.gg, a.gm + b.gm, a.mm + b.mm} }
+func (o *Optimizer) block(b int) block {
+	c := o.work[b]
+	p := o.params[c.tensor]
+	k := block{
+		w: p.W.Data[c.lo:c.hi], g: p.G.Data[c.lo:c.hi], m: o.m[c.tensor].Data[c.lo:c.hi], v: o.v[c.tensor].Data[c.lo:c.hi],
+		coef: &o.coef[c.tensor],
+	}
+	if o.counts != nil {
+		k.count = o.counts[b]
+	}
+	return k
+}
 
-// normJob reduces the blocks of a task.
-type normJob struct{ o *Optimizer }
+// reduceJob takes the inner products of the blocks of a task.
+type reduceJob struct{ o *Optimizer }
 
-func (j *normJob) Do(_, task int) {
+func (j *reduceJob) Do(_, task int) {
 	o := j.o
-	for b := task * blocksPerTask; b < min((task+1)*blocksPerTask, len(o.work)); b++ {
-		w := o.work[b]
-		g, m := o.params[w.tensor].G.Data[w.lo:w.hi], o.m[w.tensor].Data[w.lo:w.hi]
-		if o.Config.Name == MoClip || o.Config.Name == AdaTAM {
-			o.blocks[b].gg, o.blocks[b].gm, o.blocks[b].mm = asm.Moments64(g, m)
+	for b, to := o.blocksOf(task); b < to; b++ {
+		k, s := o.block(b), &o.blocks[b]
+		if o.def.momentum {
+			s.gg, s.gm, s.mm = asm.Moments64(k.g, k.m)
 		} else {
-			o.blocks[b].gg = asm.SumSquares64(g)
+			s.gg = asm.SumSquares64(k.g)
+		}
+	}
+}
+
+// advanceJob advances the moments of a task's blocks and leaves the weights alone, for optimizers that choose what moves.
+type advanceJob struct{ o *Optimizer }
+
+func (j *advanceJob) Do(worker, task int) {
+	o := j.o
+	for b, to := o.blocksOf(task); b < to; b++ {
+		k := o.block(b)
+		asm.AdamWStep(o.spare[worker][:len(k.w)], k.g, k.m, k.v, &k.coef.StepCoef)
+		if o.def.tally != nil {
+			o.counts[b] = o.def.tally(k)
 		}
 	}
 }
@@ -129,47 +164,31 @@ type updateJob struct{ o *Optimizer }
 
 func (j *updateJob) Do(worker, task int) {
 	o := j.o
-	for b := task * blocksPerTask; b < min((task+1)*blocksPerTask, len(o.work)); b++ {
-		w, g, m, v, coef := o.block(b)
-		before := o.spare[worker][:len(w)]
+	for b, to := o.blocksOf(task); b < to; b++ {
+		k := o.block(b)
+		before := o.spare[worker][:len(k.w)]
 		if o.Measure {
-			copy(before, w)
+			copy(before, k.w)
 		}
-		switch o.Config.Name {
-		case AdamW, AdaTAM:
-			asm.AdamWStep(w, g, m, v, coef)
-		case MoFO:
-			o.moveTop(b, w, m, v, coef)
-		case Cautious:
-			moveAgreeing(w, g, m, v, coef)
-		default:
-			asm.Atan2Step(w, g, m, v, coef)
-		}
+		o.def.step(k)
 		if o.Measure {
 			for i, x := range before {
-				before[i] = w[i] - x
+				before[i] = k.w[i] - x
 			}
-			o.blocks[b] = moments{gg: asm.SumSquares64(before), mm: asm.SumSquares64(w)}
+			o.moved[b] = Moved{Update2: asm.SumSquares64(before), Weight2: asm.SumSquares64(k.w)}
 		}
 	}
-}
-
-// block is the part of weights, gradients and moments that block b covers, with its tensor's coefficients.
-func (o *Optimizer) block(b int) (w, g, m, v []float32, coef *asm.StepCoef) {
-	c := o.work[b]
-	p := o.params[c.tensor]
-	return p.W.Data[c.lo:c.hi], p.G.Data[c.lo:c.hi], o.m[c.tensor].Data[c.lo:c.hi], o.v[c.tensor].Data[c.lo:c.hi], &o.coef[c.tensor]
 }
 
 // Step updates every parameter with learning rate lr. A gradient that is not finite is reported before anything is
 // changed.
 func (o *Optimizer) Step(pool *tensor.Pool, lr float64, stats *Stats) error {
-	launches := (len(o.work) + blocksPerTask - 1) / blocksPerTask
-	o.norm.o, o.update.o, o.advance.o = o, o, o
+	tasks := (len(o.work) + blocksPerTask - 1) / blocksPerTask
+	o.reduce.o, o.advance.o, o.update.o = o, o, o
 	for len(o.spare) < pool.Workers() {
 		o.spare = append(o.spare, make([]float32, blockSize))
 	}
-	pool.Run(launches, &o.norm)
+	pool.Run(tasks, &o.reduce)
 
 	stats.Tensors = resize(stats.Tensors, len(o.params))
 	per, all := o.sums()
@@ -186,48 +205,31 @@ func (o *Optimizer) Step(pool *tensor.Pool, lr float64, stats *Stats) error {
 	o.beta1t *= o.Config.Beta1
 	o.beta2t *= o.Config.Beta2
 	for i, p := range o.params {
-		o.coef[i] = o.coefficients(p, lr)
-		c := &o.coef[i]
-		raw := float32(stats.Clip)
-		c.GradScale, c.MomMix, c.VScale = raw, 0, raw
-		if o.Config.Name == AdaTAM {
-			c.OneMinusBeta1 = float32(o.damping(i, per[i]))
-		}
-		if o.Config.Name != MoClip {
-			continue
-		}
-		s := per[i]
-		if o.Config.Scope == "global" {
-			s = all
-		}
-		grad, mix, angle := o.cap(s, stats.Clip, len(p.Shape))
-		stats.Tensors[i] = angle
-		c.GradScale, c.MomMix = grad, mix
-		if o.Config.VFrom == "clipped" {
-			c.VScale, c.VMix = grad, mix
+		o.coef[i] = o.plain(p, lr, stats.Clip)
+		if o.def.steer != nil {
+			stats.Tensors[i] = o.def.steer(o, i, per[i], all, stats.Clip)
 		}
 	}
-	switch o.Config.Name {
-	case MoFO:
-		pool.Run(launches, &o.advance)
-		o.selectTop(pool)
-	case Cautious:
-		pool.Run(launches, &o.advance)
-		o.rescale()
+	if o.def.choose != nil {
+		pool.Run(tasks, &o.advance)
+		o.def.choose(o, pool)
 	}
-	pool.Run(launches, &o.update)
+	pool.Run(tasks, &o.update)
+
 	stats.Moved = stats.Moved[:0]
 	if o.Measure {
-		per, _ := o.sums()
-		for _, s := range per {
-			stats.Moved = append(stats.Moved, Moved{Update2: s.gg, Weight2: s.mm})
+		stats.Moved = resize(stats.Moved, len(o.params))
+		for b, c := range o.work {
+			t := &stats.Moved[c.tensor]
+			t.Update2 += o.moved[b].Update2
+			t.Weight2 += o.moved[b].Weight2
 		}
 	}
 	return nil
 }
 
 // sums adds the blocks of every tensor in order, then the tensors. per is valid until the next call.
-func (o *Optimizer) sums() (per []moments, all moments) {
+func (o *Optimizer) sums() (per []products, all products) {
 	per = o.tensors
 	clear(per)
 	for b, w := range o.work {
@@ -239,23 +241,25 @@ func (o *Optimizer) sums() (per []moments, all moments) {
 	return per, all
 }
 
-// coefficients are those that do not depend on the gradient.
-func (o *Optimizer) coefficients(p *tensor.Param, lr float64) asm.StepCoef {
+// plain gives the coefficients of a step without cap or damping, which is AdamW's or Adam-atan2's. clip is the factor of
+// global-norm clipping.
+func (o *Optimizer) plain(p *tensor.Param, lr, clip float64) coefficients {
 	c := &o.Config
 	decay := 1.0
 	if c.Decay == "all" || c.Decay == "matrices" && len(p.Shape) > 1 {
 		decay = 1 - float64(lr*c.WeightDecay)
 	}
 	rate := lr
-	if !c.adam() {
+	if o.def.uses("a") {
 		rate = lr * c.A
 	}
-	return asm.StepCoef{
+	return coefficients{StepCoef: asm.StepCoef{
+		GradScale: float32(clip), VScale: float32(clip),
 		Beta1: float32(c.Beta1), OneMinusBeta1: float32(1 - c.Beta1),
 		Beta2: float32(c.Beta2), OneMinusBeta2: float32(1 - c.Beta2),
 		Correct1: float32(1 / (1 - o.beta1t)), Correct2: float32(1 / (1 - o.beta2t)),
 		Decay: float32(decay), LR: float32(rate), Eps: float32(c.Eps), AtanB: float32(c.B),
-	}
+	}}
 }
 
 func resize[T any](s []T, n int) []T {

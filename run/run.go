@@ -315,7 +315,7 @@ func (r *Run) step(batch *[]*data.Sequence) (Event, error) {
 		kl := r.stepper.KL
 		e.KL = &kl
 	}
-	if r.Recipe.Name == optim.MoClip {
+	if r.Recipe.Config.Angles() {
 		e.Phi, e.Capped = angles(r.stepper.Stats.Tensors)
 		r.angles.add(r.stepper)
 	}

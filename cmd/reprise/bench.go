@@ -43,7 +43,7 @@ type benchStepCmd struct {
 	Model          string `default:"llama-15m" help:"llama-15m, llama-135m, gpt2-124m or a config.json; weights and ids are random." placeholder:"NAME|FILE"`
 	Loss           string `default:"full" enum:"full,replay" help:"full, or replay with subsets of 64 ids."`
 	Tail           string `default:"none" enum:"none,sampled" help:"For --loss replay: none, or sampled as train does by default."`
-	Optimizer      string `default:"adamw" help:"adamw, moclip or another of train's."`
+	Optimizer      string `default:"adamw" help:"One of ${optimizers}."`
 	Sequences      int    `help:"Sequences per step; 0: 8 for llama-15m, 4 for gpt2-124m, else 2."`
 	MicroBatchSize int    `help:"Sequences in memory at a time; 0: all."`
 	MaxSeqLen      int    `help:"Tokens per sequence; 0: 256."`

@@ -29,7 +29,7 @@ type recipeFlags struct {
 
 	DType        *string  `name:"dtype" group:"Recipe" help:"Type of the written weights: f32, bf16 or f16 (the base model's)."`
 	Loss         *string  `group:"Recipe" help:"replay (default) or full."`
-	Optimizer    *string  `group:"Recipe" help:"moclip (default), adam-atan2, adamw, adatam, mofo or cautious."`
+	Optimizer    *string  `group:"Recipe" help:"One of ${optimizers} (moclip)."`
 	LR           *float64 `name:"lr" group:"Recipe" help:"Peak learning rate (0.001)."`
 	Schedule     *string  `group:"Recipe" help:"cosine (default), linear or constant."`
 	WarmupRatio  *float64 `group:"Recipe" help:"Share of the steps spent warming up (0.1)."`
@@ -168,7 +168,6 @@ func (f *recipeFlags) recipe(a *app, path string) (run.Recipe, error) {
 // idle names the flags that were given and that the recipe has no use for: more often a misunderstanding than not. Keys of a
 // file may lie idle; files are shared between runs.
 func (f *recipeFlags) idle(r run.Recipe) (texts []string) {
-	moclip := r.Name == optim.MoClip
 	subsets := r.Loss == "replay"
 	for _, c := range []struct {
 		given, used   bool
@@ -184,18 +183,22 @@ func (f *recipeFlags) idle(r run.Recipe) (texts []string) {
 		{f.KMin != nil, r.Record.Out != "", "k-min", "--record-out: a record was made with its own"},
 		{f.KMax != nil, r.Record.Out != "", "k-max", "--record-out: a record was made with its own"},
 		{len(f.Always) > 0, r.Record.Out != "", "always", "--record-out: a record was made with its own"},
-		{f.Delta != nil, moclip, "delta", "--optimizer moclip"},
-		{f.Scope != nil, moclip, "scope", "--optimizer moclip"},
-		{f.Overshoot != nil, moclip, "overshoot", "--optimizer moclip"},
-		{f.VFrom != nil, moclip, "v-from", "--optimizer moclip"},
-		{f.CapStart != nil, moclip, "cap-start", "--optimizer moclip"},
-		{f.Cap1D != nil, moclip, "cap-1d", "--optimizer moclip"},
-		{f.KeepNorm != nil, moclip, "keep-norm", "--optimizer moclip"},
-		{f.Gamma != nil, r.Name == optim.AdaTAM, "gamma", "--optimizer adatam"},
-		{f.Fraction != nil, r.Name == optim.MoFO, "fraction", "--optimizer mofo"},
 	} {
 		if c.given && !c.used {
 			texts = append(texts, fmt.Sprintf("--%s has no effect without %s", c.flag, c.without))
+		}
+	}
+	for _, c := range []struct {
+		given bool
+		flag  string
+	}{
+		{f.Delta != nil, "delta"}, {f.Scope != nil, "scope"}, {f.Overshoot != nil, "overshoot"}, {f.VFrom != nil, "v-from"},
+		{f.CapStart != nil, "cap-start"}, {f.Cap1D != nil, "cap-1d"}, {f.KeepNorm != nil, "keep-norm"},
+		{f.Gamma != nil, "gamma"}, {f.Fraction != nil, "fraction"},
+	} {
+		if key := strings.ReplaceAll(c.flag, "-", "_"); c.given && !optim.Uses(r.Name, key) {
+			users := strings.Join(optim.UsedBy(key), " or ")
+			texts = append(texts, fmt.Sprintf("--%s has no effect without --optimizer %s", c.flag, users))
 		}
 	}
 	return texts

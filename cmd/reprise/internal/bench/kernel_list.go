@@ -196,18 +196,19 @@ const optimizerElements = 1 << 25
 func optimizerCase(name string) kernelCase {
 	const n = optimizerElements
 	c := kernelCase{kernel: "optimizer", shape: dims(n), variant: name, peak: "stream", elements: n, bytes: (4 + 28) * n}
-	if name == optim.MoClip {
-		c.bytes += 4 * n // the first pass reads the momentum too
+	config := optim.DefaultConfig(name)
+	if config.ReadsMomentum() {
+		c.bytes += 4 * n
 	}
 	c.prepare = func(p *tensor.Pool) (call, beside func()) {
 		param := &tensor.Param{Name: "w", Shape: []int{n / 1024, 1024}, W: uniform(n/1024, 1024), G: uniform(n/1024, 1024)}
-		o, err := optim.New(optim.DefaultConfig(name), []*tensor.Param{param})
+		o, err := optim.New(config, []*tensor.Param{param})
 		if err != nil {
 			panic(err)
 		}
 		m, v := o.Moments(0)
 		first := vectorKernel{run: func(s [][]float32, _ []uint16) { asm.Sum(s[1]) }}
-		if name == optim.MoClip {
+		if config.ReadsMomentum() {
 			first.run = func(s [][]float32, _ []uint16) { asm.Dot(s[1], s[2]) }
 		}
 		update := vectorKernel{run: func(s [][]float32, _ []uint16) {

@@ -20,7 +20,7 @@ type StepOptions struct {
 	Model       string // llama-15m, llama-135m, gpt2-124m or the path of a config.json
 	Loss        string // full or replay
 	Tail        string // replay: none or sampled
-	Optimizer   string // one of optim.Names
+	Optimizer   string // one of optim.Names()
 	Sequences   int    // of a step; 0: the model's
 	SeqLen      int    // tokens of a sequence; 0: 256
 	MicroBatch  int    // sequences in memory at a time; 0: all
