@@ -308,3 +308,37 @@ func TestConfigErrorsNameTheField(t *testing.T) {
 		}
 	}
 }
+
+// A step on a gradient that is not whole, or for the second time, would be another training.
+func TestStepWantsAWholeGradient(t *testing.T) {
+	pool := tensor.NewPool(1)
+	defer pool.Close()
+	p := &tensor.Param{Name: "w", W: tensor.NewMatrix(1, 2), G: tensor.NewMatrix(1, 2), Shape: []int{2}}
+	o, err := New(DefaultConfig(AdamW), []*tensor.Param{p})
+	if err != nil {
+		t.Fatal(err)
+	}
+	step := func() (refused string) {
+		defer func() { refused, _ = recover().(string) }()
+		if err := o.Step(pool, 1e-3, new(Stats)); err != nil {
+			t.Fatal(err)
+		}
+		return ""
+	}
+	for range 2 { // by hand, as often as one likes
+		if text := step(); text != "" {
+			t.Errorf("panic %q", text)
+		}
+	}
+	p.Grad = tensor.GradOpen
+	if text := step(); !strings.Contains(text, "EndStep") {
+		t.Errorf("open: panic %q", text)
+	}
+	p.Grad = tensor.GradWhole
+	if text := step(); text != "" || p.Grad != tensor.GradUsed {
+		t.Errorf("whole: panic %q, state %d", text, p.Grad)
+	}
+	if text := step(); !strings.Contains(text, "ZeroGrads") {
+		t.Errorf("used: panic %q", text)
+	}
+}

@@ -181,8 +181,9 @@ func (j *updateJob) Do(worker, task int) {
 }
 
 // Step updates every parameter with learning rate lr. A gradient that is not finite is reported before anything is
-// changed.
+// changed. Step panics if the model's gradients are not those of one whole step: Pass.EndStep or Model.ZeroGrads was forgotten.
 func (o *Optimizer) Step(pool *tensor.Pool, lr float64, stats *Stats) error {
+	o.checkGrads()
 	tasks := (len(o.work) + blocksPerTask - 1) / blocksPerTask
 	o.reduce.o, o.advance.o, o.update.o = o, o, o
 	for len(o.spare) < pool.Workers() {
@@ -215,6 +216,11 @@ func (o *Optimizer) Step(pool *tensor.Pool, lr float64, stats *Stats) error {
 		o.def.choose(o, pool)
 	}
 	pool.Run(tasks, &o.update)
+	for _, p := range o.params {
+		if p.Grad == tensor.GradWhole {
+			p.Grad = tensor.GradUsed
+		}
+	}
 
 	stats.Moved = stats.Moved[:0]
 	if o.Measure {
@@ -226,6 +232,18 @@ func (o *Optimizer) Step(pool *tensor.Pool, lr float64, stats *Stats) error {
 		}
 	}
 	return nil
+}
+
+// checkGrads panics where the gradients are not those of one whole step. Gradients that no model made are not looked at.
+func (o *Optimizer) checkGrads() {
+	for _, p := range o.params {
+		switch p.Grad {
+		case tensor.GradOpen:
+			panic("optim: Step: the gradient of " + p.Name + " lacks the end of its step; call Pass.EndStep after the last Backward")
+		case tensor.GradUsed:
+			panic("optim: Step: the gradient of " + p.Name + " was used by the step before; call Model.ZeroGrads and run Backward again")
+		}
+	}
 }
 
 // sums adds the blocks of every tensor in order, then the tensors. per is valid until the next call.
