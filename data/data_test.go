@@ -191,11 +191,11 @@ func TestLoadErrors(t *testing.T) {
 		{"a.jsonl", "{\"prompt\":\"a\",\"choices\":[\"b\",\"c\"],\"answer\":\"B\"}", `field "answer": want the index`},
 		{"a.jsonl", "{\"prompt\":\"a\",\"choices\":[\"b\",null],\"answer\":0}", `field "choices": option 1 is empty`},
 		{"a.jsonl", "{\"prompt\":\"a\",\"choices\":\"bc\",\"answer\":0}", `field "choices": want a list of strings, found a string`},
-		{"a.jsonl", "{\"text\":\"a\xff\"}", "line 1: byte 11 (line 1 of it) is 0xff, not UTF-8"},
+		{"a.jsonl", "{\"text\":\"a\xff\"}", "line 1: byte 11 of it is 0xff, not UTF-8; convert the file"},
 		{"a.jsonl", " \n\n", "the file is empty"},
 		{"a.txt", "", "the file is empty"},
 		{"a.txt", "<|endoftext|>\n\n", "the file is empty"},
-		{"a.txt", "ab\nc\xc3(", "byte 5 (line 2 of it) is 0xc3, not UTF-8"},
+		{"a.txt", "ab\nc\xc3(", "line 2: byte 5 of the text is 0xc3, not UTF-8; convert the file"},
 		{"a.csv", "x", "name it .txt or .jsonl"},
 		{"a.tar.bz2", "x", "name it .txt or .jsonl"},
 		{"a.jsonl.gz", "x", "decompressing"},
@@ -274,9 +274,9 @@ func TestRows(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []Row{
-		{Prompt: "q", Choices: []string{"x", "y"}, Answer: 1, Line: 1},
-		{Prompt: "p", Completion: "c", Answer: -1, Line: 3},
-		{Text: "t", Answer: -1, Line: 4},
+		{Prompt: "q", Choices: []string{"x", "y"}, Answer: 1, File: path, Line: 1},
+		{Prompt: "p", Completion: "c", Answer: -1, File: path, Line: 3},
+		{Text: "t", Answer: -1, File: path, Line: 4},
 	}
 	if fmt.Sprint(rows) != fmt.Sprint(want) {
 		t.Errorf("rows %v, want %v", rows, want)

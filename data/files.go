@@ -79,7 +79,7 @@ func uncompressed(path string) string {
 }
 
 // EachText calls use for every text of a file or directory (its training part), whatever its shape: for what is counted and
-// not learnt, such as a vocabulary. An error of use ends it.
+// not learnt, such as a vocabulary. An error of use ends it. An error of a line is a [RowError].
 func EachText(path string, use func(text string) error) error {
 	files, err := Files(path, false)
 	for _, file := range files {
@@ -92,7 +92,7 @@ func EachText(path string, use func(text string) error) error {
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("data: reading %s: %w", path, err)
+		return reading(path, err)
 	}
 	return nil
 }
@@ -104,7 +104,7 @@ func eachText(path string, use func(text string) error) error {
 	}
 	defer s.Close()
 	if s.kind == textFile {
-		text, err := readText(s)
+		text, err := s.text()
 		if err != nil {
 			return err
 		}

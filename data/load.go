@@ -43,10 +43,10 @@ func (s *Stats) add(docs ...Document) {
 var errNoTargets error = noTargets("a sequence with no loss tokens: nothing in it can be predicted; remove it or make it longer")
 
 // LoadDocuments reads a file and tokenises it; see the package comment for what it may hold. Documents come in the file's
-// order, none longer than opt.MaxSeqLen and none without a target.
+// order, none longer than opt.MaxSeqLen and none without a target. An error of a line is a [RowError].
 func LoadDocuments(path string, tok *tokenizer.Tokenizer, opt Options) ([]Document, Stats, error) {
 	fail := func(path string, err error) ([]Document, Stats, error) {
-		return nil, Stats{}, fmt.Errorf("data: reading %s: %w", path, err)
+		return nil, Stats{}, reading(path, err)
 	}
 	if opt.MaxSeqLen < 2 {
 		return fail(path, fmt.Errorf("max_seq_len: %d, want 2 or more", opt.MaxSeqLen))
@@ -98,7 +98,7 @@ func load(path string, tok *tokenizer.Tokenizer, opt Options, docs []Document, s
 		return nil
 	}
 	if s.kind == textFile {
-		text, err := readText(s)
+		text, err := s.text()
 		if err != nil {
 			return nil, err
 		}
@@ -110,7 +110,7 @@ func load(path string, tok *tokenizer.Tokenizer, opt Options, docs []Document, s
 				err = errNoTargets
 			}
 			if err := enter(line, windows, err); err != nil {
-				return nil, fmt.Errorf("line %d: %w", line, err)
+				return nil, s.at(line, err)
 			}
 		}
 		if !found {

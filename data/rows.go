@@ -19,6 +19,7 @@ type Row struct {
 	Answer             int // index into Choices; −1 where the line has none
 	Segments           []Segment
 	Chat               tokenizer.Conversation // of messages and conversations
+	File               string                 // that holds the line
 	Line               int                    // of the file, from 1
 }
 
@@ -29,16 +30,16 @@ type Segment struct {
 	Label bool   `json:"label"`
 }
 
-// Rows reads a file of JSON Lines, or the evaluation part of a directory.
+// Rows reads a file of JSON Lines, or the evaluation part of a directory. An error of a line is a [RowError].
 func Rows(path string) ([]Row, error) {
 	var rows []Row
 	files, err := Files(path, true)
 	if err != nil {
-		return nil, fmt.Errorf("data: reading %s: %w", path, err)
+		return nil, reading(path, err)
 	}
 	for _, file := range files {
 		if err := readRows(file, func(row Row) { rows = append(rows, row) }); err != nil {
-			return nil, fmt.Errorf("data: reading %s: %w", file, err)
+			return nil, reading(file, err)
 		}
 	}
 	return rows, nil
@@ -55,7 +56,7 @@ func readRows(path string, use func(Row)) error {
 	}
 	return s.rows(func(line int, b []byte) error {
 		row, err := parseRow(b)
-		row.Line = line
+		row.File, row.Line = path, line
 		if err == nil {
 			use(row)
 		}
@@ -64,11 +65,6 @@ func readRows(path string, use func(Row)) error {
 }
 
 const rowShapes = `want "text", or "prompt" with "completion", or "prompt" or "question" with "choices" and "answer", or "segments", or "messages", or "conversations", or "instruction" with "output"`
-
-// noTargets is the error of a sample in which nothing can be learnt.
-type noTargets string
-
-func (e noTargets) Error() string { return string(e) }
 
 // parseRow reads one object. Names are case-sensitive; other fields are ignored.
 func parseRow(b []byte) (Row, error) {
@@ -88,13 +84,13 @@ func parseRow(b []byte) (Row, error) {
 	}{{"text", &row.Text}, {"prompt", &row.Prompt}, {"question", &row.Prompt}, {"completion", &row.Completion}} {
 		if has(f.name) {
 			if err := json.Unmarshal(fields[f.name], f.to); err != nil || jsonKind(fields[f.name]) != "a string" {
-				return row, fmt.Errorf("field %q: want a string, found %s", f.name, jsonKind(fields[f.name]))
+				return row, badField(f.name, ": want a string, found %s", jsonKind(fields[f.name]))
 			}
 		}
 	}
 	if has("segments") {
 		if has("text") || has("prompt") || has("question") || has("completion") {
-			return row, errors.New(`"segments" beside "text" or a prompt; leave one of them out`)
+			return row, &fieldError{"segments", errors.New(`"segments" beside "text" or a prompt; leave one of them out`)}
 		}
 		return row, row.parseSegments(fields["segments"])
 	}
@@ -103,7 +99,7 @@ func parseRow(b []byte) (Row, error) {
 			continue
 		}
 		if has("text") || has("prompt") || has("question") || has("completion") || name == "messages" && has("conversations") {
-			return row, fmt.Errorf("%q beside \"text\", a prompt or another conversation; leave one of them out", name)
+			return row, &fieldError{name, fmt.Errorf("%q beside \"text\", a prompt or another conversation; leave one of them out", name)}
 		}
 		return row, row.parseChat(name, fields)
 	}
@@ -118,15 +114,15 @@ func parseRow(b []byte) (Row, error) {
 	case has("text") && pair:
 		return row, errors.New(`both "text" and a prompt with its completion; leave one of them out`)
 	case has("text") && row.Text == "":
-		return row, noTargets(`field "text" is empty; remove the line`)
+		return row, emptyField("text", " is empty; remove the line")
 	case has("text"):
 		return row, nil
 	case !prompt && (has("completion") || has("choices")):
-		return row, errors.New(`field "prompt" is missing; it may be an empty string`)
+		return row, badField("prompt", " is missing; it may be an empty string")
 	case !pair:
 		return row, fmt.Errorf("no known field: %s; found %s", rowShapes, quotedNames(fields))
 	case has("completion") && row.Completion == "":
-		return row, noTargets(`field "completion" is empty; remove the line`)
+		return row, emptyField("completion", " is empty; remove the line")
 	}
 	return row, row.parseChoices(fields)
 }
@@ -134,10 +130,10 @@ func parseRow(b []byte) (Row, error) {
 // parseSegments reads a list of {"text", "label"}.
 func (row *Row) parseSegments(raw json.RawMessage) error {
 	if err := json.Unmarshal(raw, &row.Segments); err != nil || len(row.Segments) == 0 {
-		return fmt.Errorf(`field "segments": want a list of {"text": …, "label": true or false}, found %s`, jsonKind(raw))
+		return badField("segments", `: want a list of {"text": …, "label": true or false}, found %s`, jsonKind(raw))
 	}
 	if !slices.ContainsFunc(row.Segments, func(s Segment) bool { return s.Label && s.Text != "" }) {
-		return noTargets(`field "segments": no segment with text has "label": true, so there is nothing to learn`)
+		return emptyField("segments", `: no segment with text has "label": true, so there is nothing to learn`)
 	}
 	return nil
 }
@@ -155,7 +151,7 @@ func (row *Row) parseAlpaca(fields map[string]json.RawMessage) error {
 			continue // only input may be absent
 		}
 		if err := json.Unmarshal(raw, f.to); err != nil || jsonKind(raw) != "a string" {
-			return fmt.Errorf("field %q: want a string, found %s", f.name, jsonKind(raw))
+			return badField(f.name, ": want a string, found %s", jsonKind(raw))
 		}
 	}
 	row.Text, row.Prompt, row.Completion = "", instruction, output
@@ -163,7 +159,7 @@ func (row *Row) parseAlpaca(fields map[string]json.RawMessage) error {
 		row.Prompt += "\n\n" + input
 	}
 	if output == "" {
-		return noTargets(`field "output" is empty; remove the line`)
+		return emptyField("output", " is empty; remove the line")
 	}
 	return nil
 }
@@ -182,11 +178,11 @@ func (row *Row) parseChat(name string, fields map[string]json.RawMessage) (err e
 	}
 	if name == "messages" || json.Unmarshal(fields[name], &turns) == nil && len(turns) > 0 && turns[0].Role != nil {
 		if row.Chat, err = tokenizer.ParseConversation(fields[name], fields["tools"]); err != nil {
-			return fmt.Errorf("field %q: %w", name, err)
+			return badField(name, ": %w", err)
 		}
 	} else {
 		if err := json.Unmarshal(fields[name], &turns); err != nil || len(turns) == 0 {
-			return fmt.Errorf(`field %q: want a list of {"from": …, "value": …}`, name)
+			return badField(name, `: want a list of {"from": …, "value": …}`)
 		}
 		add := func(role, content string) {
 			row.Chat.Messages = append(row.Chat.Messages, tokenizer.Message{Role: role, Content: content})
@@ -194,7 +190,7 @@ func (row *Row) parseChat(name string, fields map[string]json.RawMessage) (err e
 		if raw, ok := fields["system"]; ok && jsonKind(raw) != "null" {
 			var system string
 			if err := json.Unmarshal(raw, &system); err != nil {
-				return fmt.Errorf(`field "system": want a string, found %s`, jsonKind(raw))
+				return badField("system", ": want a string, found %s", jsonKind(raw))
 			}
 			if system != "" {
 				add("system", system)
@@ -203,15 +199,15 @@ func (row *Row) parseChat(name string, fields map[string]json.RawMessage) (err e
 		for i, t := range turns {
 			switch {
 			case t.From == nil || t.Value == nil:
-				return fmt.Errorf(`field %q: [%d]: "from" or "value" is missing`, name, i)
+				return badField(name, `: [%d]: "from" or "value" is missing`, i)
 			case shareGPT[*t.From] == "":
-				return fmt.Errorf(`field %q: [%d]: from %q is not known; known are human, user, gpt, assistant, chatgpt, model, system, tool`, name, i, *t.From)
+				return badField(name, ": [%d]: from %q is not known; known are human, user, gpt, assistant, chatgpt, model, system, tool", i, *t.From)
 			}
 			add(shareGPT[*t.From], *t.Value)
 		}
 	}
 	if !slices.ContainsFunc(row.Chat.Messages, func(m tokenizer.Message) bool { return m.Role == "assistant" }) {
-		return noTargets(fmt.Sprintf("field %q: no message is the assistant's, so there is nothing to learn", name))
+		return emptyField(name, ": no message is the assistant's, so there is nothing to learn")
 	}
 	return nil
 }
@@ -223,23 +219,23 @@ func (row *Row) parseChoices(fields map[string]json.RawMessage) error {
 		return nil // an "answer" without choices belongs to somebody else
 	}
 	if err := json.Unmarshal(raw, &row.Choices); err != nil || len(row.Choices) == 0 {
-		return fmt.Errorf(`field "choices": want a list of strings, found %s`, jsonKind(raw))
+		return badField("choices", ": want a list of strings, found %s", jsonKind(raw))
 	}
 	for i, c := range row.Choices {
 		if c == "" {
-			return fmt.Errorf(`field "choices": option %d is empty`, i)
+			return badField("choices", ": option %d is empty", i)
 		}
 	}
 	raw, ok = fields["answer"]
 	if !ok {
-		return errors.New(`field "answer" is missing; with "choices" it is the index of the right one, from 0`)
+		return badField("answer", ` is missing; with "choices" it is the index of the right one, from 0`)
 	}
 	var answer int
 	if err := json.Unmarshal(raw, &answer); err != nil || jsonKind(raw) != "a number" {
-		return fmt.Errorf(`field "answer": want the index of the right choice, from 0, found %.20s`, raw)
+		return badField("answer", ": want the index of the right choice, from 0, found %.20s", raw)
 	}
 	if answer < 0 || answer >= len(row.Choices) {
-		return fmt.Errorf(`field "answer": %d, want 0 to %d`, answer, len(row.Choices)-1)
+		return badField("answer", ": %d, want 0 to %d", answer, len(row.Choices)-1)
 	}
 	row.Answer = answer
 	return nil

@@ -35,8 +35,18 @@ const (
 // source is an open file, decompressed.
 type source struct {
 	io.Reader
+	path  string
 	kind  kind
 	close []func()
+}
+
+// at is the error of the row that begins in a line.
+func (s *source) at(line int, err error) error {
+	e := &RowError{File: s.path, Line: line, Err: err}
+	if f, ok := errors.AsType[*fieldError](err); ok {
+		e.Field = f.name
+	}
+	return e
 }
 
 func (s *source) Close() {
@@ -78,7 +88,7 @@ func kindOf(path string) (k kind, compression string, ok bool) {
 // openSource decides by the file's name; an unknown one is refused.
 func openSource(path string) (*source, error) {
 	what, compression, ok := kindOf(path)
-	s := &source{kind: what}
+	s := &source{path: path, kind: what}
 	if !ok {
 		return nil, errors.New("the name says neither text nor JSON Lines; name it .txt or .jsonl (.json if it is one list of objects; and .gz, .bz2 or .zst if it is compressed)")
 	}
@@ -115,10 +125,10 @@ func openSource(path string) (*source, error) {
 
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
-// readText reads a whole text file. A byte order mark is left out.
-func readText(r io.Reader) (string, error) {
+// text reads the whole file. A byte order mark is left out.
+func (s *source) text() (string, error) {
 	var b strings.Builder
-	n, err := io.Copy(&b, io.LimitReader(r, maxTextBytes+1))
+	n, err := io.Copy(&b, io.LimitReader(s, maxTextBytes+1))
 	if err != nil {
 		return "", err
 	}
@@ -126,8 +136,9 @@ func readText(r io.Reader) (string, error) {
 		return "", fmt.Errorf("more than %d GiB of text; split it into several files", maxTextBytes>>30)
 	}
 	text := strings.TrimPrefix(b.String(), string(byteOrderMark))
-	if err := checkUTF8(text); err != nil {
-		return "", err
+	if i := notUTF8(text); i >= 0 {
+		line := 1 + strings.Count(text[:i], "\n")
+		return "", s.at(line, fmt.Errorf("byte %d of the text is 0x%02x, not UTF-8; convert the file to UTF-8", i+1, text[i]))
 	}
 	if strings.TrimSpace(text) == "" {
 		return "", errEmpty
@@ -140,14 +151,14 @@ var errEmpty = errors.New("the file is empty; give it at least one document")
 // rows calls use for every object of a JSON Lines file or of a JSON list, with the line that it starts in.
 func (s *source) rows(use func(line int, b []byte) error) error {
 	if s.kind == jsonList {
-		return listed(s, use)
+		return s.listed(use)
 	}
-	return lines(s, use)
+	return s.lines(use)
 }
 
 // listed calls use for every element of a JSON list, with its line from 1.
-func listed(r io.Reader, use func(line int, b []byte) error) error {
-	text, err := readText(r)
+func (s *source) listed(use func(line int, b []byte) error) error {
+	text, err := s.text()
 	if err != nil {
 		return err
 	}
@@ -161,9 +172,9 @@ func listed(r io.Reader, use func(line int, b []byte) error) error {
 		to := int(d.InputOffset()) // the end of what was read well; what comes next is to blame
 		advance(len(text) - len(strings.TrimLeft(text[to:], ", \t\r\n")))
 		if err == io.EOF || err == io.ErrUnexpectedEOF {
-			return fmt.Errorf("line %d: the list is not closed", line)
+			return s.at(line, errors.New("the list is not closed"))
 		}
-		return fmt.Errorf("line %d: bad JSON: %w", line, err)
+		return s.at(line, fmt.Errorf("bad JSON: %w", err))
 	}
 	if open, err := d.Token(); err != nil {
 		return bad(err)
@@ -180,7 +191,7 @@ func listed(r io.Reader, use func(line int, b []byte) error) error {
 		end := int(d.InputOffset())
 		advance(end - len(raw))
 		if err := use(line, raw); err != nil {
-			return fmt.Errorf("line %d: %w", line, err)
+			return s.at(line, err)
 		}
 		advance(end)
 	}
@@ -197,15 +208,15 @@ func listed(r io.Reader, use func(line int, b []byte) error) error {
 }
 
 // lines calls use for every line that is not blank, with its number from 1. The bytes are valid until use returns.
-func lines(r io.Reader, use func(line int, b []byte) error) error {
-	sc := bufio.NewScanner(r)
+func (s *source) lines(use func(line int, b []byte) error) error {
+	sc := bufio.NewScanner(s)
 	sc.Buffer(make([]byte, 1<<16), maxLineBytes)
 	n, found := 0, false
 	bad := func(err error) error {
 		if cut := sc.Err(); cut != nil { // a line that ends where reading failed is not to blame
 			return fmt.Errorf("after line %d: %w: the file is cut off or damaged", n-1, cut)
 		}
-		return fmt.Errorf("line %d: %w", n, err)
+		return s.at(n, err)
 	}
 	for sc.Scan() {
 		n++
@@ -217,15 +228,15 @@ func lines(r io.Reader, use func(line int, b []byte) error) error {
 			continue
 		}
 		found = true
-		if err := checkUTF8(b); err != nil {
-			return bad(err)
+		if i := notUTF8(string(b)); i >= 0 {
+			return bad(fmt.Errorf("byte %d of it is 0x%02x, not UTF-8; convert the file to UTF-8", i+1, b[i]))
 		}
 		if err := use(n, b); err != nil {
 			return bad(err)
 		}
 	}
 	if err := sc.Err(); errors.Is(err, bufio.ErrTooLong) {
-		return fmt.Errorf("line %d: longer than %d MiB; JSON Lines want one object a line", n+1, maxLineBytes>>20)
+		return s.at(n+1, fmt.Errorf("longer than %d MiB; JSON Lines want one object a line", maxLineBytes>>20))
 	} else if err != nil {
 		return fmt.Errorf("after line %d: %w: the file is cut off or damaged", n, err)
 	}
@@ -235,19 +246,17 @@ func lines(r io.Reader, use func(line int, b []byte) error) error {
 	return nil
 }
 
-// checkUTF8 names the first byte that is not UTF-8, counted from 1; for a whole text also the line.
-func checkUTF8[T string | []byte](b T) error {
-	if s := string(b); !utf8.ValidString(s) {
-		at := 0
-		for at < len(s) {
-			r, n := utf8.DecodeRuneInString(s[at:])
-			if r == utf8.RuneError && n == 1 {
-				break
-			}
-			at += n
-		}
-		line := 1 + strings.Count(s[:at], "\n")
-		return fmt.Errorf("byte %d (line %d of it) is 0x%02x, not UTF-8; convert the file to UTF-8", at+1, line, s[at])
+// notUTF8 is the index of the first byte that is not UTF-8; −1: there is none.
+func notUTF8(s string) int {
+	if utf8.ValidString(s) {
+		return -1
 	}
-	return nil
+	at := 0
+	for {
+		r, n := utf8.DecodeRuneInString(s[at:])
+		if r == utf8.RuneError && n == 1 {
+			return at
+		}
+		at += n
+	}
 }

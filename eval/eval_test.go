@@ -2,6 +2,7 @@ package eval
 
 import (
 	"encoding/json"
+	"errors"
 	"math"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"testing"
 
 	"reprise/checkpoint"
+	"reprise/data"
 	"reprise/internal/tiny"
 	"reprise/model"
 	"reprise/tensor"
@@ -325,6 +327,41 @@ func TestMatch(t *testing.T) {
 	r, err := e.Run(t.Context(), Set{Name: "m", Path: b.write(t, "m.jsonl", row{"prompt": long, "completion": "sings"}), Task: Match})
 	if err != nil || r.Truncated != 1 {
 		t.Errorf("a long prompt: %d truncated, %v", r.Truncated, err)
+	}
+}
+
+// A row that a task cannot use is named by file and line, in a directory too.
+func TestRowErrors(t *testing.T) {
+	b := newBench(t)
+	e := &Evaluator{Model: b.now, Pool: b.pool, Tokenizer: b.tok, MaxSeqLen: 8, MaxTokens: 9}
+	good := row{"prompt": "the red lamp", "completion": "sings"}
+	if err := os.Mkdir(filepath.Join(b.dir, "set"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	b.write(t, "set/valid-0.jsonl", row{"prompt": "a", "choices": []string{"b", "c"}, "answer": 1})
+	in := b.write(t, "set/valid-1.jsonl", "", good)
+	for _, c := range []struct {
+		path  string
+		task  Task
+		file  string
+		line  int
+		field string
+	}{
+		{filepath.Join(b.dir, "set"), Choice, in, 2, "choices"},
+		{b.write(t, "one.jsonl", row{"prompt": "a", "choices": []string{"b"}, "answer": 0}), Choice, "", 1, "choices"},
+		{b.write(t, "blank.jsonl", row{"prompt": "a", "choices": []string{"b", " "}, "answer": 0}), Choice, "", 1, "choices"},
+		{b.write(t, "bare.jsonl", good, row{"prompt": "", "completion": "sings"}), Match, "", 2, ""},
+		{b.write(t, "bad.jsonl", good, row{"prompt": 3, "completion": "sings"}), Match, "", 2, "prompt"},
+		{b.write(t, "long.jsonl", row{"prompt": "the", "completion": "red lamp sings and the river runs"}), Match, "", 1, ""},
+	} {
+		if c.file == "" {
+			c.file = c.path
+		}
+		_, err := e.Run(t.Context(), Set{Name: "x", Path: c.path, Task: c.task})
+		at, ok := errors.AsType[*data.RowError](err)
+		if !ok || at.File != c.file || at.Line != c.line || at.Field != c.field {
+			t.Errorf("%s of %s: %v, want line %d of %s, field %q", c.task, c.path, err, c.line, c.file, c.field)
+		}
 	}
 }
 

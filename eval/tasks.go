@@ -21,16 +21,16 @@ func (e *Evaluator) choice(ctx context.Context, path string) (Result, error) {
 	truncated := 0
 	for _, row := range rows {
 		if len(row.Choices) < 2 {
-			return Result{}, fmt.Errorf("%s: line %d: task choice wants a list \"choices\" of two or more, found %d", path, row.Line, len(row.Choices))
+			return Result{}, rowError(row, "choices", "task choice wants a list \"choices\" of two or more, found %d", len(row.Choices))
 		}
 		if row.Answer < 0 || row.Answer >= len(row.Choices) {
-			return Result{}, fmt.Errorf("%s: line %d: answer %d, want 0 to %d", path, row.Line, row.Answer, len(row.Choices)-1)
+			return Result{}, rowError(row, "answer", "answer %d, want 0 to %d", row.Answer, len(row.Choices)-1)
 		}
 		cutRow := false
 		for _, option := range row.Choices {
 			d, cut, err := data.Pair(e.Tokenizer, row.Prompt, option, e.maxSeqLen(), false)
 			if err != nil {
-				return Result{}, fmt.Errorf("%s: line %d: %w", path, row.Line, err)
+				return Result{}, rowError(row, "choices", "%w", err)
 			}
 			cutRow = cutRow || cut
 			docs = append(docs, d)
@@ -97,7 +97,7 @@ func (e *Evaluator) match(ctx context.Context, path string) (Result, error) {
 	correct, tokens, truncated := 0, 0, 0
 	for _, row := range rows {
 		if row.Prompt == "" || row.Completion == "" {
-			return Result{}, fmt.Errorf("%s: line %d: task match wants \"prompt\" and \"completion\"", path, row.Line)
+			return Result{}, rowError(row, "", "task match wants \"prompt\" and \"completion\"")
 		}
 		prompt, want := e.Tokenizer.EncodeCompletion(row.Prompt, row.Completion)
 		limit := e.MaxTokens
@@ -108,7 +108,7 @@ func (e *Evaluator) match(ctx context.Context, path string) (Result, error) {
 		limit = min(limit, max(len(want)+1, e.maxSeqLen()-len(prompt)))
 		if room := e.maxSeqLen() - limit; len(prompt) > room {
 			if room < 1 {
-				return Result{}, fmt.Errorf("%s: line %d: an answer of %d tokens leaves no room for a prompt in %d", path, row.Line, limit, e.maxSeqLen())
+				return Result{}, rowError(row, "", "an answer of %d tokens leaves no room for a prompt in %d", limit, e.maxSeqLen())
 			}
 			prompt = cutLeft(prompt, room, e.Tokenizer.AddsBOS())
 			truncated++
@@ -123,6 +123,11 @@ func (e *Evaluator) match(ctx context.Context, path string) (Result, error) {
 		}
 	}
 	return Result{Correct: &correct, Total: len(rows), Tokens: tokens, Truncated: truncated}, nil
+}
+
+// rowError says what a task cannot use in a row; field may be "".
+func rowError(row data.Row, field, format string, args ...any) error {
+	return &data.RowError{File: row.File, Line: row.Line, Field: field, Err: fmt.Errorf(format, args...)}
 }
 
 // cutLeft keeps the last n ids of a prompt, behind its begin-of-text id where it has one.
