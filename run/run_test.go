@@ -19,6 +19,7 @@ import (
 	"reprise/replay"
 	"reprise/tensor"
 	"reprise/tokenizer"
+	"reprise/train"
 )
 
 // workshop is a small model with a tokenizer, some text and a record of it, in a temporary directory.
@@ -437,6 +438,9 @@ func TestLossThatIsNotANumberStops(t *testing.T) {
 	}
 	if err := run.Err(); err == nil || !strings.Contains(err.Error(), "step 4") || !strings.Contains(err.Error(), "step-000003") {
 		t.Fatalf("error %v, want one that names step 4 and the checkpoint step-000003", err)
+	}
+	if d, ok := errors.AsType[*train.DivergedError](run.Err()); !ok || d.Step != 4 {
+		t.Errorf("%#v, want a DivergedError of step 4", d)
 	}
 	if _, err := checkpoint.LoadState(filepath.Join(r.Out, checkpoint.StepDir(3))); err != nil {
 		t.Error(err)

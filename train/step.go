@@ -1,9 +1,7 @@
 package train
 
 import (
-	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"reprise/data"
@@ -81,6 +79,8 @@ func NewStepper(m *model.Model, pool *tensor.Pool, o Objective, c optim.Config, 
 //
 // The number of target tokens is counted before the first forward pass and every logit gradient is divided by it once, so
 // that the result does not depend on micro.
+//
+// A loss or a gradient that is not finite is a [DivergedError]; the weights are then as they were.
 func (s *Stepper) Step(seqs []*data.Sequence, micro, step int, lr float64) (float64, error) {
 	n := 0
 	for i, q := range seqs {
@@ -109,23 +109,17 @@ func (s *Stepper) Step(seqs []*data.Sequence, micro, step int, lr float64) (floa
 	s.pass.EndStep()
 	mean := sum / float64(n)
 	s.KL = kl / float64(n)
-	if math.IsNaN(mean) || math.IsInf(mean, 0) {
-		return mean, fmt.Errorf("train: step %d: the loss is %g%w", step, mean, errDiverged)
+	if !finite(mean) {
+		return mean, &DivergedError{Step: step, Loss: mean}
 	}
 	start := time.Now()
 	err := s.Optimizer.Step(s.Pool, lr, &s.Stats)
 	s.Times.Optimizer = time.Since(start)
-	if err != nil {
-		return mean, fmt.Errorf("%w%w", err, errDiverged)
+	if norm := s.Stats.GradNorm; err != nil && !finite(norm) {
+		return mean, &DivergedError{Step: step, Loss: mean, GradNorm: norm}
 	}
-	return mean, nil
+	return mean, err
 }
-
-// errDiverged marks errors that Diverged recognises; it adds nothing to their text.
-var errDiverged = errors.New("")
-
-// Diverged says whether an error is that of a loss or a gradient which is no longer a finite number.
-func Diverged(err error) bool { return errors.Is(err, errDiverged) }
 
 // microBatch runs forward and backward over some sequences of a step, the first of them number first, and returns their
 // losses.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -121,7 +122,7 @@ func (c *demoCmd) sweep(a *app, d *demo.Demo) error {
 		for _, lr := range c.Sweep {
 			arm.LR = lr
 			o, err := c.train(a, d, arm)
-			if train.Diverged(err) { // which is a result of a sweep
+			if _, ok := errors.AsType[*train.DivergedError](err); ok { // which is a result of a sweep
 				a.printf("%s  lr %.1e: %v\n", arm.Key, lr, err)
 				continue
 			}

@@ -222,7 +222,7 @@ func (r *Runner) train(ctx context.Context, c id, p *plan, out string) (*Cell, e
 	diverged := func(why string) *Cell {
 		return &Cell{Method: c.method.Name, LR: c.lr, Seed: c.seed, Digest: p.digest, Failed: why, Steps: job.Steps}
 	}
-	if train.Diverged(err) {
+	if _, ok := errors.AsType[*train.DivergedError](err); ok {
 		return diverged(err.Error()), nil
 	}
 	if err != nil {
