@@ -186,7 +186,7 @@ var errTruncated = errors.New("the file is truncated")
 // parseHeader reads the header at the beginning of b and returns its size in bytes.
 func parseHeader(b []byte) (h Header, size int, err error) {
 	if n := min(len(b), len(magic)); !bytes.Equal(b[:n], magic[:n]) {
-		return h, 0, errors.New("not a record: the first bytes are not REPLAY; a record is made with: reprise record")
+		return h, 0, fmt.Errorf("%w: the first bytes are not REPLAY; replay.Record makes one", ErrNotRecord)
 	}
 	if len(b) < 16 {
 		return h, 0, errTruncated

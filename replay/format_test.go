@@ -180,7 +180,7 @@ func TestOpenErrors(t *testing.T) {
 		want string
 	}{
 		{"empty", nil, "truncated"},
-		{"another file", []byte("{\"text\": 1, and so on}"), "not a record: the first bytes are not REPLAY; a record is made with: reprise record"},
+		{"another file", []byte("{\"text\": 1, and so on}"), "not a record: the first bytes are not REPLAY; replay.Record makes one"},
 		{"version", future, "record version 2, this program knows 1"},
 		{"unfinished", b[:len(b)-1], "the end of a record is missing: the file is truncated, damaged, or not finished; copy it again, or resume"},
 		{"head only", b[:20], "truncated"},

@@ -55,7 +55,7 @@ func Record(ctx context.Context, j Job) (Summary, error) {
 func Again(ctx context.Context, j Job, from *Reader) (Summary, error) {
 	h := from.Header()
 	if h.Shards > 1 {
-		return Summary{}, fmt.Errorf("replay: %s is one shard of %d; merge them first", from.path, h.Shards)
+		return Summary{}, fmt.Errorf("replay: %w", &ShardError{from.path, h.Shard, h.Shards})
 	}
 	j.Rule = Rule{Tau: h.Tau, KMin: h.KMin, KMax: h.KMax, Always: h.Always}
 	j.MaxSeqLen, j.Seed, j.Shard, j.Shards, j.Compress = h.MaxSeqLen, h.Seed, 0, 1, h.Compress
@@ -131,12 +131,12 @@ func finished(path string, h *Header) (bool, Summary, error) {
 	}
 	r, err := Open(path)
 	if err != nil {
-		return false, Summary{}, fmt.Errorf("%w; what is there is not overwritten: choose another --out, or move it away", err)
+		return false, Summary{}, fmt.Errorf("%w; %w: choose another name, or move it away", err, ErrExists)
 	}
 	defer r.Close()
 	have := r.Header()
 	if d := have.difference(h, false); d != "" {
-		return false, Summary{}, fmt.Errorf("replay: %s is a record made with other settings or other data (%s); delete it, or choose another --out", path, d)
+		return false, Summary{}, fmt.Errorf("replay: %s is a record made with other settings or other data (%s); %w: delete it, or choose another name", path, d, ErrExists)
 	}
 	return true, r.Summary(), nil
 }

@@ -284,7 +284,7 @@ func (w *Writer) Append(i int, q *data.Sequence) error {
 
 // unwritten is an error of the disk with what to do about it.
 func unwritten(err error) error {
-	return fmt.Errorf("%w; what was recorded before is kept: make room, then run the same command again and it goes on", err)
+	return fmt.Errorf("%w; what was recorded before is kept: make room, then record again with the same settings and it goes on", err)
 }
 
 // Suspend leaves an unfinished record for Resume, on the disk with everything that was appended.

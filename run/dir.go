@@ -101,7 +101,7 @@ func (r *Run) prepareDir(resume bool) error {
 		if resume {
 			return r.resume()
 		}
-		return fmt.Errorf("run: %s exists and is not empty; choose another --out, or go on with --resume", out)
+		return fmt.Errorf("run: %s %w; choose another out, or resume the run that is there", out, ErrNotEmpty)
 	}
 	if err := os.MkdirAll(out, 0o777); err != nil {
 		return fmt.Errorf("run: %w", err)
@@ -230,7 +230,7 @@ func (r *Run) takeDir() (release func(), err error) {
 	}
 	if atomicfile.Lock(dir) != nil {
 		dir.Close()
-		return nil, fmt.Errorf("run: another process is training in %s; let it finish, or choose another --out", r.Recipe.Out)
+		return nil, fmt.Errorf("run: %s: %w; let that finish, or choose another out", r.Recipe.Out, ErrBusy)
 	}
 	if err := errors.Join(r.trimMetrics(), atomicfile.Sweep(r.Recipe.Out, "")); err != nil {
 		dir.Close()
@@ -241,14 +241,14 @@ func (r *Run) takeDir() (release func(), err error) {
 
 // another is the error of a run directory, or a checkpoint, that this run cannot go on with.
 func (r *Run) another(dir string) error {
-	return fmt.Errorf("run: %s belongs to another recipe, base model, data or record; see %s, or choose another --out", dir, r.path(recipeFile))
+	return fmt.Errorf("run: %s %w: it belongs to another recipe, base model, data or record; see %s, or choose another out", dir, ErrNotThisRun, r.path(recipeFile))
 }
 
 // checkBegun makes sure that a directory without checkpoints is one that this run began.
 func (r *Run) checkBegun() error {
 	text, err := os.ReadFile(r.path(runFile))
 	if err != nil {
-		return fmt.Errorf("run: %s is not a run directory (no %s)", r.Recipe.Out, runFile)
+		return fmt.Errorf("run: %s %w: it is not a run directory (no %s); choose another out", r.Recipe.Out, ErrNotThisRun, runFile)
 	}
 	var about struct{ Digest string }
 	if err := json.Unmarshal(text, &about); err != nil {

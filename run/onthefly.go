@@ -108,13 +108,13 @@ func isF32(dtype string) bool {
 func (r *Run) checkFinished(path string, want replay.Header) error {
 	have, err := replay.Open(path)
 	if err != nil {
-		return fmt.Errorf("%w; what is there is not overwritten: choose another record.out, or move it away", err)
+		return fmt.Errorf("%w; %w: choose another record.out, or move it away", err, replay.ErrExists)
 	}
 	defer have.Close()
 	h := have.Header()
 	want.MovedTo, want.Shards = h.MovedTo, h.Shards
 	if d := h.Difference(&want); d != "" || !h.Moving() || !r.resumed {
-		return fmt.Errorf("run: record.out: %s exists and is not this run's; delete it, or choose another name", path)
+		return fmt.Errorf("run: record.out: %s exists and is not this run's; %w: choose another record.out, or delete it", path, replay.ErrExists)
 	}
 	return nil
 }

@@ -130,6 +130,9 @@ func TestOnTheFly(t *testing.T) {
 			}
 			err = run.Err()
 		}
+		if c.want != "" && !errors.Is(err, ErrRecordAgain) {
+			t.Errorf("%s: %v does not ask for another record", c.name, err)
+		}
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%s: error %v, want %q", c.name, err, c.want)
 		}
@@ -144,16 +147,18 @@ func TestOnTheFly(t *testing.T) {
 	other.Replay = w.path("more.replay")
 	if _, err := Open(other, w.pool, false); err == nil || !strings.Contains(err.Error(), "it fits those two only") {
 		t.Errorf("another model: error %v", err)
+	} else if wrong, ok := errors.AsType[*WrongBaseError](err); !ok || wrong.Have != sum || wrong.MovedTo == "" || wrong.Want == sum {
+		t.Errorf("another model: %#v", wrong)
 	}
 }
 
-// A record that another run has made is not taken for this one's, also where --resume is given to begin with.
+// A record that another run has made is not taken for this one's, also where resume is asked for to begin with.
 func TestOnTheFlyOfAnotherRun(t *testing.T) {
 	w := newWorkshop(t)
 	w.run(t, w.recording("run", "fly.replay"), w.pool, true)
 	other := w.recording("other", "fly.replay")
 	other.LR *= 2
-	if _, err := Open(other, w.pool, true); err == nil || !strings.Contains(err.Error(), "is not this run's") {
+	if _, err := Open(other, w.pool, true); !errors.Is(err, replay.ErrExists) || !strings.Contains(err.Error(), "is not this run's") {
 		t.Errorf("error %v", err)
 	}
 	w.run(t, w.recording("run", "fly.replay"), w.pool, true) // which is over: nothing to do

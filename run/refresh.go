@@ -98,7 +98,7 @@ func (r *Run) useRecords(step int) error {
 			return fmt.Errorf("%w; the run made this record before step %d and needs it: put it back, or train again from the start", err, step+1)
 		}
 		if fresh.Header().DataDigest != s.record.Header().DataDigest {
-			return fmt.Errorf("run: %s holds other sequences than the run's record; choose another --out", r.recordPath(kind, step))
+			return fmt.Errorf("run: %s %w: it holds other sequences than the run's record; choose another out", r.recordPath(kind, step), ErrNotThisRun)
 		}
 		s.record.Close()
 		s.record = fresh

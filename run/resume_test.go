@@ -211,7 +211,7 @@ func TestOneRunToADirectory(t *testing.T) {
 		for step := range other.Events(t.Context()) {
 			t.Fatalf("the second run came to step %d", step)
 		}
-		if err := other.Err(); err == nil || !strings.Contains(err.Error(), "another process is training in") {
+		if err := other.Err(); !errors.Is(err, ErrBusy) || !strings.Contains(err.Error(), r.Out) {
 			t.Errorf("the second run: %v", err)
 		}
 		if _, err := os.Stat(writing); err != nil {

@@ -78,9 +78,6 @@ type Run struct {
 	err        error
 }
 
-// ErrInterrupted is what Err returns after a run was cancelled and saved.
-var ErrInterrupted = errors.New("run: interrupted; the state is saved, go on with --resume")
-
 // Open checks a recipe and opens the model and the data. With resume, a run directory that exists is continued from its
 // newest checkpoint; without, it must not exist or be empty.
 func Open(r Recipe, pool *tensor.Pool, resume bool) (*Run, error) {
@@ -225,16 +222,12 @@ func (r *Run) loop(ctx context.Context, yield func(Event) bool) error {
 	batch := make([]*data.Sequence, 0, r.Recipe.GlobalBatchSize)
 	for r.done < r.Steps {
 		if ctx.Err() != nil {
-			if _, err := r.save(); err != nil {
-				return err
-			}
-			return ErrInterrupted
+			return r.interrupted()
 		}
 		refreshed, err := r.refresh(ctx)
 		if err != nil {
 			if ctx.Err() != nil {
-				_, err = r.save()
-				return errors.Join(ErrInterrupted, err)
+				return r.interrupted()
 			}
 			return err
 		}
@@ -269,8 +262,7 @@ func (r *Run) conclude(ctx context.Context, yield func(Event) bool) error {
 	if r.measures(r.done) {
 		if err := r.measure(ctx, &e); err != nil {
 			if ctx.Err() != nil {
-				_, err = r.save()
-				return errors.Join(ErrInterrupted, err)
+				return r.interrupted()
 			}
 			return err
 		}
@@ -280,6 +272,18 @@ func (r *Run) conclude(ctx context.Context, yield func(Event) bool) error {
 		return errors.Join(errStopped, err)
 	}
 	return nil
+}
+
+// interrupted saves the state of a cancelled run and says so.
+func (r *Run) interrupted() error {
+	switch dir, err := r.save(); {
+	case err != nil:
+		return fmt.Errorf("run: interrupted, and the state was not saved: %w", err)
+	case dir == "":
+		return ErrInterrupted
+	default:
+		return fmt.Errorf("%w; the state is saved in %s, and a resumed run goes on from there", ErrInterrupted, dir)
+	}
 }
 
 // measures says whether the run evaluates after a step.
@@ -362,7 +366,7 @@ func (r *Run) measure(ctx context.Context, e *Event) error {
 		e.Rho, e.RhoP95 = &rho, &p95
 		if rho > 0.2 && r.Recipe.Tail == "none" {
 			e.warn(fmt.Sprintf("rho is %.2f: the model now gives that much probability to ids which the record does not hold; "+
-				"the record is stale. Train with --tail sampled, or make the record anew with --refresh-rho-above", rho))
+				"the record is stale. Train with tail: sampled, or let refresh.rho_above make the record again", rho))
 		}
 	}
 	if loss, ok := r.deciding(e); ok && loss < r.best && r.Recipe.Out != "" && r.done > 0 {

@@ -280,7 +280,8 @@ func TestResumeRefusesAnotherRun(t *testing.T) {
 		} {
 			r := r
 			c.change(&r)
-			if _, err := Open(r, w.pool, true); c.refused != (err != nil && strings.Contains(err.Error(), "belongs to another recipe")) {
+			if _, err := Open(r, w.pool, true); c.refused != errors.Is(err, ErrNotThisRun) ||
+				c.refused && !strings.Contains(err.Error(), "belongs to another recipe") {
 				t.Errorf("saved %v, %s: error %v", saved, name, err)
 			}
 		}

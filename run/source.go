@@ -56,21 +56,21 @@ func (s *source) checkRecord(path string, kl float64, b *base.Base) error {
 	h := s.record.Header()
 	switch {
 	case h.Tokenizer != b.Tokenizer.Fingerprint():
-		return fmt.Errorf("run: %s: the record was made with another tokenizer (%.12s…, the model has %.12s…); record again with: reprise record", path, h.Tokenizer, b.Tokenizer.Fingerprint())
+		return &WrongBaseError{Path: path, What: "tokenizer", Have: h.Tokenizer, Want: b.Tokenizer.Fingerprint()}
 	case h.Moving() && h.BaseModel != b.Fingerprint && h.MovedTo != b.Fingerprint:
-		return fmt.Errorf("run: %s: the record was made while a model was trained (weights %.12s… to %.12s…, the model has %.12s…): it fits those two only; record again with: reprise record", path, h.BaseModel, h.MovedTo, b.Fingerprint)
+		return &WrongBaseError{Path: path, What: "base model", Have: h.BaseModel, MovedTo: h.MovedTo, Want: b.Fingerprint}
 	case h.Moving() && kl > 0:
-		return fmt.Errorf("run: %s: kl: the record was made while a model was trained, and its probabilities are not the base model's; leave kl out, or record with: reprise record", path)
+		return fmt.Errorf("run: %s: kl: the record was made while a model was trained, and its probabilities are not the base model's; leave kl out, or %w", path, ErrRecordAgain)
 	case !h.Moving() && h.BaseModel != b.Fingerprint:
-		return fmt.Errorf("run: %s: the record was made with another base model (weights %.12s…, the model has %.12s…); record again with: reprise record", path, h.BaseModel, b.Fingerprint)
+		return &WrongBaseError{Path: path, What: "base model", Have: h.BaseModel, Want: b.Fingerprint}
 	case h.VocabSize != b.Model.Config.VocabSize:
 		return fmt.Errorf("run: %s: the record has a vocabulary of %d, the model %d", path, h.VocabSize, b.Model.Config.VocabSize)
 	case h.MaxSeqLen > b.Model.Config.MaxPositions:
 		return fmt.Errorf("run: %s: the record has sequences of up to %d tokens, the model takes %d (max_position_embeddings in its config.json)", path, h.MaxSeqLen, b.Model.Config.MaxPositions)
 	case h.CrossDocument:
-		return fmt.Errorf("run: %s: the record was made with attention across documents, which is not supported; record again with: reprise record", path)
+		return fmt.Errorf("run: %s: the record was made with attention across documents, which is not supported; %w", path, ErrRecordAgain)
 	case h.Shards > 1:
-		return fmt.Errorf("run: %s is one shard of %d, counted from 0 it is number %d; join them all first with: reprise record merge", path, h.Shards, h.Shard)
+		return fmt.Errorf("run: %w", &replay.ShardError{Path: path, Shard: h.Shard, Shards: h.Shards})
 	case s.len() == 0:
 		return fmt.Errorf("run: %s holds no sequence to train on", path)
 	}
@@ -186,7 +186,7 @@ func (r *Run) warnings() (list []string) {
 	}
 	if outside := r.domain.record.Summary().GoldOutside; outside > 0.05 {
 		list = append(list, fmt.Sprintf("gold_outside is %.1f %%: the base model did not expect that share of the data, and the bare loss (tail: none) "+
-			"can then end worse than the base model; --tail sampled is the remedy", 100*outside))
+			"can then end worse than the base model; tail: sampled is the remedy", 100*outside))
 	}
 	return list
 }

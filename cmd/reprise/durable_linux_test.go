@@ -141,7 +141,7 @@ func TestFullDisk(t *testing.T) {
 			t.Fatal(err)
 		}
 		text, err := d.record(out).CombinedOutput()
-		if err == nil || !strings.Contains(string(text), "no space left on device") || !strings.Contains(string(text), "make room, then run the same command again") {
+		if err == nil || !strings.Contains(string(text), "no space left on device") || !strings.Contains(string(text), "make room, then record again with the same settings") {
 			t.Errorf("%d bytes: %v: %s", room, err, text)
 		}
 		if strings.Contains(string(text), "panic") || strings.Count(string(text), "no space left") != 1 {

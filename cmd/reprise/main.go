@@ -165,14 +165,16 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if a.pool_ != nil {
 		a.pool_.Close()
 	}
-	switch {
-	case err == nil:
+	if err == nil {
 		return exitDone
-	case errors.Is(err, run.ErrInterrupted), errors.Is(err, context.Canceled):
-		fmt.Fprintf(stderr, "reprise: %v\n", err)
-		return exitInterrupted
-	default:
-		fmt.Fprintf(stderr, "reprise: %v\n", err)
-		return exitFailed
 	}
+	fmt.Fprintf(stderr, "reprise: %v\n", err)
+	command, _, _ := strings.Cut(k.Command(), " ")
+	if text := hint(command, err); text != "" {
+		fmt.Fprintf(stderr, "hint: %s\n", text)
+	}
+	if errors.Is(err, run.ErrInterrupted) || errors.Is(err, context.Canceled) {
+		return exitInterrupted
+	}
+	return exitFailed
 }

@@ -279,7 +279,7 @@ func measured(e run.Event) string {
 		fmt.Fprintf(&b, "step %-5d rho %.4f (mass outside the recorded ids, measured on a sample)\n", e.Step, *e.Rho)
 	}
 	if e.Warning != "" {
-		fmt.Fprintf(&b, "warning: %s\n", e.Warning)
+		fmt.Fprintf(&b, "warning: %s\n", flagged.Replace(e.Warning))
 	}
 	return b.String()
 }

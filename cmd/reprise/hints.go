@@ -1,0 +1,43 @@
+package main
+
+import (
+	"errors"
+	"strings"
+
+	"reprise/replay"
+	"reprise/run"
+)
+
+// Errors of the packages name fields, functions and keys of a recipe, because programs use them too. Whoever sits at the command
+// line needs flags and commands: all that is added for them stands in this file.
+
+// hint is the remedy of an error in terms of the command line; "" where the error's own text says enough.
+func hint(command string, err error) string {
+	const record = "reprise record --model DIR --data FILE --out FILE"
+	train := command == "train"
+	switch _, shard := errors.AsType[*replay.ShardError](err); {
+	case errors.Is(err, run.ErrInterrupted) && train:
+		return "go on with --resume"
+	case errors.Is(err, run.ErrNotEmpty) && train:
+		return "choose another --out, or go on with --resume"
+	case (errors.Is(err, run.ErrNotThisRun) || errors.Is(err, run.ErrBusy)) && train:
+		return "choose another --out"
+	case errors.Is(err, replay.ErrExists) && train:
+		return "choose another --record-out"
+	case errors.Is(err, replay.ErrExists):
+		return "choose another --out"
+	case shard:
+		return "join the shards with: reprise record merge --out FILE SHARD..."
+	case errors.Is(err, run.ErrRecordAgain):
+		return "record again with: " + record
+	case errors.Is(err, replay.ErrNotRecord):
+		return "a record is made with: " + record
+	}
+	return ""
+}
+
+// flagged writes the settings that a run's warnings advise as flags.
+var flagged = strings.NewReplacer(
+	"tail: sampled", "--tail sampled",
+	"refresh.rho_above", "--refresh-rho-above",
+)

@@ -1,0 +1,151 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"reprise/base"
+	"reprise/checkpoint"
+	"reprise/data"
+	"reprise/internal/tiny"
+	"reprise/replay"
+	"reprise/tokenizer"
+)
+
+// A program can ask which record was made with what, and what the run has instead.
+func TestWrongBaseError(t *testing.T) {
+	w := newWorkshop(t)
+	tok, err := os.ReadFile(w.path("base/tokenizer.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tiny.Model(w.path("weights"), tok, 2); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(w.path("general.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tok, err = tokenizer.Train(slices.Values([]string{string(text)}), tokenizer.TrainOptions{VocabSize: 290}); err != nil {
+		t.Fatal(err)
+	}
+	if err := tiny.Model(w.path("words"), tok, 1); err != nil {
+		t.Fatal(err)
+	}
+	record := w.path("domain.replay")
+	h, _ := readRecord(t, record)
+	for _, c := range []struct{ model, what, have, text string }{
+		{"weights", "base model", h.BaseModel, "made with another base model (weights " + h.BaseModel[:12] + "…, the model has "},
+		{"words", "tokenizer", h.Tokenizer, "made with another tokenizer (" + h.Tokenizer[:12] + "…, the model has "},
+	} {
+		b, err := base.Open(w.path(c.model))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := w.recipe("run " + c.model)
+		r.Model = w.path(c.model)
+		_, err = Open(r, w.pool, false)
+		wrong, ok := errors.AsType[*WrongBaseError](err)
+		if !ok {
+			t.Errorf("%s: %v, want a WrongBaseError", c.model, err)
+			continue
+		}
+		want := b.Fingerprint
+		if c.what == "tokenizer" {
+			want = b.Tokenizer.Fingerprint()
+		}
+		if *wrong != (WrongBaseError{Path: record, What: c.what, Have: c.have, Want: want}) || !errors.Is(err, ErrRecordAgain) {
+			t.Errorf("%s: %+v, want %s %s against %s", c.model, *wrong, c.what, c.have, want)
+		}
+		for _, part := range []string{record, c.text + want[:12], "record the data again"} {
+			if !strings.Contains(err.Error(), part) {
+				t.Errorf("%s: %q does not say %q", c.model, err, part)
+			}
+		}
+	}
+}
+
+// A shard is named with its number; a record with attention across documents is one to make again.
+func TestUnfitRecords(t *testing.T) {
+	w := newWorkshop(t)
+	b, err := base.Open(w.path("base"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	docs, _, err := data.LoadDocuments(w.path("domain.jsonl"), b.Tokenizer, data.Options{MaxSeqLen: 48})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = replay.Record(t.Context(), replay.Job{
+		Model: b.Model, ModelFingerprint: b.Fingerprint, Tokenizer: b.Tokenizer, Pool: w.pool, Rule: replay.DefaultRule(),
+		Documents: docs, MaxSeqLen: 48, Seed: 1, Out: w.path("shard"), Shard: 1, Shards: 2,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := w.recipe("run")
+	r.Replay = w.path("shard")
+	_, err = Open(r, w.pool, false)
+	if s, ok := errors.AsType[*replay.ShardError](err); !ok || *s != (replay.ShardError{Path: r.Replay, Shard: 1, Shards: 2}) {
+		t.Errorf("a shard: %v", err)
+	}
+	w.crossing(t, "crossing.replay")
+	r.Replay = w.path("crossing.replay")
+	if _, err := Open(r, w.pool, false); !errors.Is(err, ErrRecordAgain) {
+		t.Errorf("attention across documents: %v", err)
+	}
+	r.Replay = w.path("general.txt")
+	if _, err := Open(r, w.pool, false); !errors.Is(err, replay.ErrNotRecord) {
+		t.Errorf("no record: %v", err)
+	}
+}
+
+// What stands in the run directory is told apart: something, while no resuming was asked for, and something else.
+func TestDirectoryErrors(t *testing.T) {
+	w := newWorkshop(t)
+	r := w.recipe("full")
+	if err := os.MkdirAll(r.Out, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	w.write(t, "full/note.txt", "mine")
+	if _, err := Open(r, w.pool, false); !errors.Is(err, ErrNotEmpty) || errors.Is(err, ErrNotThisRun) || !strings.Contains(err.Error(), r.Out+" exists and is not empty") {
+		t.Errorf("a directory with a file: %v", err)
+	}
+	if _, err := Open(r, w.pool, true); !errors.Is(err, ErrNotThisRun) || errors.Is(err, ErrNotEmpty) || !strings.Contains(err.Error(), r.Out+" is not of this run") {
+		t.Errorf("a directory with a file, to resume: %v", err)
+	}
+}
+
+// An interrupted run names the checkpoint from which it goes on; without a directory nothing is saved, and nothing said of it.
+func TestInterrupted(t *testing.T) {
+	w := newWorkshop(t)
+	for _, out := range []string{"run", ""} {
+		r := w.recipe(out)
+		if out == "" {
+			r.Out = ""
+		}
+		run, err := Open(r, w.pool, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		for step := range run.Events(ctx) {
+			if step == 2 {
+				cancel()
+			}
+		}
+		cancel()
+		saved := filepath.Join(r.Out, checkpoint.StepDir(2))
+		if err := run.Err(); !errors.Is(err, ErrInterrupted) || strings.Contains(err.Error(), "saved in "+saved) != (out != "") {
+			t.Errorf("out %q: %v", out, err)
+		}
+		if _, err := os.Stat(saved); (err == nil) != (out != "") {
+			t.Errorf("out %q: checkpoint %s: %v", out, saved, err)
+		}
+	}
+}
