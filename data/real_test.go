@@ -3,7 +3,7 @@ package data
 import (
 	"testing"
 
-	"reprise/internal/testdata"
+	"reprise/internal/testfiles"
 	"reprise/tensor"
 	"reprise/tokenizer"
 )
@@ -23,8 +23,8 @@ func TestSharedData(t *testing.T) {
 		{[]string{"wikisql", "valid.jsonl.bz2"}, 2000, 0},
 		{[]string{"arc-easy", "valid.jsonl"}, 570, 0},
 	} {
-		path := testdata.Path(t, append([]string{"data"}, c.path...)...)
-		for _, model := range []string{testdata.Path(t, "models", "stories260K"), testdata.Path(t, "tokenizers", "gpt2")} {
+		path := testfiles.Path(t, append([]string{"data"}, c.path...)...)
+		for _, model := range []string{testfiles.Path(t, "models", "stories260K"), testfiles.Path(t, "tokenizers", "gpt2")} {
 			tok, err := tokenizer.Load(model)
 			if err != nil {
 				t.Fatal(err)

@@ -16,7 +16,7 @@ import (
 	"reprise/asm"
 	"reprise/base"
 	"reprise/checkpoint"
-	"reprise/internal/testdata"
+	"reprise/internal/testfiles"
 	"reprise/model"
 	"reprise/tokenizer"
 )
@@ -311,7 +311,7 @@ func TestQ8(t *testing.T) {
 
 // stories260K has SentencePiece's form of a tokenizer.
 func TestSentencePiece(t *testing.T) {
-	b, err := base.Open(testdata.Path(t, "models", "stories260K"))
+	b, err := base.Open(testfiles.Path(t, "models", "stories260K"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -476,7 +476,7 @@ func TestWhatLlamaCppCannotDo(t *testing.T) {
 		t.Errorf("a space in front: %s %v", got, err)
 	}
 	// Merges that scores cannot express: a split that is none, and one apart from the others of its piece.
-	base := testdata.Path(t, "models", "stories260K")
+	base := testfiles.Path(t, "models", "stories260K")
 	tok, err := tokenizer.Load(base)
 	if err != nil {
 		t.Fatal(err)

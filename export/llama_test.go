@@ -13,7 +13,7 @@ import (
 	"reprise/base"
 	"reprise/checkpoint"
 	"reprise/export"
-	"reprise/internal/testdata"
+	"reprise/internal/testfiles"
 	"reprise/model"
 	"reprise/tensor"
 	"reprise/tokenizer"
@@ -113,13 +113,13 @@ const text = "Once upon a time, there was a little girl."
 func withTokenizer(t *testing.T, name string) string {
 	t.Helper()
 	if name == "stories260K" {
-		return testdata.Path(t, "models", name)
+		return testfiles.Path(t, "models", name)
 	}
 	source := name
 	if name == "linear-rope" {
 		source = "llama-gqa"
 	}
-	base, err := checkpoint.Load(testdata.Path(t, "goldens", "tiny-configs", source))
+	base, err := checkpoint.Load(testfiles.Path(t, "goldens", "tiny-configs", source))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,7 @@ import (
 	"reprise/checkpoint"
 	"reprise/data"
 	"reprise/internal/exact"
-	"reprise/internal/testdata"
+	"reprise/internal/testfiles"
 	"reprise/model"
 	"reprise/replay"
 	"reprise/tensor"
@@ -26,13 +26,13 @@ import (
 // TestRecorderPicksTheGoldenSubsets compares with PyTorch in float64 (goldens' manifest: tau 0.95, at most 32 ids). No
 // position there has its gold id outside a full prefix, and no cumulative sum lies within rounding of tau.
 func TestRecorderPicksTheGoldenSubsets(t *testing.T) {
-	dir := testdata.Path(t, "models", "stories260K")
-	g, err := checkpoint.Open(testdata.Path(t, "goldens", "stories260K", "replay.safetensors"))
+	dir := testfiles.Path(t, "models", "stories260K")
+	g, err := checkpoint.Open(testfiles.Path(t, "goldens", "stories260K", "replay.safetensors"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer g.Close()
-	f, err := checkpoint.Open(testdata.Path(t, "goldens", "stories260K", "forward.safetensors"))
+	f, err := checkpoint.Open(testfiles.Path(t, "goldens", "stories260K", "forward.safetensors"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,7 +230,7 @@ func TestNoHeadWithoutLoss(t *testing.T) {
 // job is a recording of stories260K's first validation stories.
 func job(t *testing.T, out string, workers int) replay.Job {
 	t.Helper()
-	dir := testdata.Path(t, "models", "stories260K")
+	dir := testfiles.Path(t, "models", "stories260K")
 	loaded, err := checkpoint.Load(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -239,7 +239,7 @@ func job(t *testing.T, out string, workers int) replay.Job {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile(testdata.Path(t, "data", "tinystories", "valid.txt"))
+	text, err := os.ReadFile(testfiles.Path(t, "data", "tinystories", "valid.txt"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"testing"
 
-	"reprise/internal/testdata"
+	"reprise/internal/testfiles"
 )
 
 // goldenCase is a line of cases.jsonl: ids of Hugging Face's tokenizers, with and without special tokens, and the text that
@@ -21,7 +21,7 @@ type goldenCase struct {
 }
 
 func goldenCases(t testing.TB, name string) []goldenCase {
-	f, err := os.Open(testdata.Path(t, "tokenizers", name, "cases.jsonl"))
+	f, err := os.Open(testfiles.Path(t, "tokenizers", name, "cases.jsonl"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +43,7 @@ func goldenCases(t testing.TB, name string) []goldenCase {
 }
 
 func loadShared(t testing.TB, parts ...string) *Tokenizer {
-	tok, err := Load(testdata.Path(t, parts...))
+	tok, err := Load(testfiles.Path(t, parts...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +84,7 @@ func TestGolden(t *testing.T) {
 
 // English prose with real vocabularies, no word known from before. The aim is 5 MB/s on one core.
 func BenchmarkEnglish(b *testing.B) {
-	text, err := os.ReadFile(testdata.Path(b, "data", "systemsapproach", "train.txt"))
+	text, err := os.ReadFile(testfiles.Path(b, "data", "systemsapproach", "train.txt"))
 	if err != nil {
 		b.Fatal(err)
 	}

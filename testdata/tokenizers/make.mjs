@@ -1,0 +1,219 @@
+// Writes a folder for every kind of tokenizer.json that package tokenizer reads: tokenizer.json, and cases.json with the ids and
+// the decoded texts that Hugging Face's tokenizers (the Rust library, through npm) give. The vocabularies were learnt from
+// ../data: byte-level ones by `reprise tokenize train`, the others by Hugging Face's trainer, cut to a number of merges.
+//
+//   npm i --ignore-scripts @anush008/tokenizers@0.6.0            # holds tokenizers 0.22.2
+//   node testdata/tokenizers/make.mjs --modules node_modules     # from the root of the repository; needs Go
+//
+// cases.json: {"prefix", "suffix": ids put around a text with special tokens, the same for all texts of the file,
+//   "encode": [[text, ids, decoded], …]    ids without special tokens; decoded is left out where it is the text,
+//   "decode": [[ids, text, skipped], …]}   rows of ids at random; skipped (special tokens left out) where it differs.
+//
+// Left out, because the two libraries are known to differ there: characters that are newer than Go's Unicode (texts.mjs);
+// where a kind says `without`; added tokens of characters that spell bytes, like É, for which the decoder of the oracle gives
+// bytes and ours the token.
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import crypto from "node:crypto";
+import { createRequire } from "node:module";
+import { execFileSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { generator, texts } from "./texts.mjs";
+
+const here = path.dirname(fileURLToPath(import.meta.url));
+const root = path.join(here, "..", "..");
+const at = process.argv.indexOf("--modules");
+if (at < 0) {
+  console.error("make.mjs: --modules is missing; see the top of this file");
+  process.exit(2);
+}
+const modules = path.resolve(process.argv[at + 1]);
+const hf = createRequire(path.join(modules, "x"))("@anush008/tokenizers");
+const version = JSON.parse(fs.readFileSync(path.join(modules, "@anush008/tokenizers/package.json"))).version;
+if (version !== "0.6.0") throw new Error(`@anush008/tokenizers is ${version}, want 0.6.0`);
+const seed = 20261130;
+const tmp = fs.mkdtempSync(path.join(os.tmpdir(), "tokenizers-"));
+process.on("exit", () => fs.rmSync(tmp, { recursive: true, force: true }));
+
+// ---- vocabularies
+
+const sources = ["prose.txt", "languages.txt", "code.txt"].map((name) => path.join(here, "..", "data", name));
+
+// byteLevel learns a byte-level vocabulary with this engine.
+function byteLevel(size, pattern, special) {
+  const out = path.join(tmp, `vocab-${pattern}-${size}`);
+  execFileSync("go", ["run", "./cmd/reprise", "tokenize", "train", ...sources.map((s) => `--data=${s}`), `--vocab-size=${size}`,
+    `--pattern=${pattern}`, ...special.map((s) => `--special=${s}`), `--out=${out}`], { cwd: root, stdio: ["ignore", "ignore", "inherit"] });
+  return JSON.parse(fs.readFileSync(path.join(out, "tokenizer.json"), "utf8"));
+}
+
+// pieces learns a vocabulary of characters and pieces with Hugging Face's trainer: ids for special tokens first, then bytes if
+// wanted, then the characters, then the merges.
+function pieces(merges, special, bytes, pre) {
+  const t = new hf.Tokenizer(hf.BPE.empty());
+  t.setPreTokenizer(pre);
+  t.train(sources.slice(0, 2));
+  const file = path.join(tmp, "pieces.json");
+  t.save(file, false);
+  const model = JSON.parse(fs.readFileSync(file, "utf8")).model;
+  const all = Object.entries(model.vocab).sort((a, b) => a[1] - b[1]).map(([piece]) => piece);
+  const characters = all.filter((p) => Array.from(p).length === 1);
+  const kept = model.merges.slice(0, merges);
+  const list = [...special];
+  if (bytes) for (let b = 0; b < 256; b++) list.push(`<0x${b.toString(16).toUpperCase().padStart(2, "0")}>`);
+  list.push(...characters, ...kept.map(([a, b]) => a + b));
+  return { vocab: Object.fromEntries([...new Set(list)].map((p, i) => [p, i])), merges: kept.map(([a, b]) => `${a} ${b}`) };
+}
+
+const added = (id, content, flags = {}) => ({ id, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special: true, ...flags });
+const model = (fields) => ({ type: "BPE", dropout: null, unk_token: null, continuing_subword_prefix: null, end_of_word_suffix: null,
+  fuse_unk: false, byte_fallback: false, ignore_merges: false, ...fields });
+const sequence = (...pretokenizers) => ({ type: "Sequence", pretokenizers });
+const split = (pattern, behavior = "Isolated", invert = false) =>
+  ({ type: "Split", pattern: typeof pattern === "string" ? { Regex: pattern } : pattern, behavior, invert });
+const bytes = (fields = {}) => ({ type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: false, ...fields });
+const metaspace = (prepend_scheme, fields = {}) => ({ type: "Metaspace", replacement: "▁", prepend_scheme, split: true, ...fields });
+const normalizers = (...list) => ({ type: "Sequence", normalizers: list });
+const toMetaspace = { type: "Replace", pattern: { String: " " }, content: "▁" };
+const template = (single, ids) => ({
+  type: "TemplateProcessing",
+  single: single.map((s) => (s === "A" ? { Sequence: { id: "A", type_id: 0 } } : { SpecialToken: { id: s, type_id: 0 } })),
+  pair: [{ Sequence: { id: "A", type_id: 0 } }, { Sequence: { id: "B", type_id: 1 } }],
+  special_tokens: Object.fromEntries(Object.entries(ids).map(([s, id]) => [s, { id: s, ids: [id], tokens: [s] }])),
+});
+const llamaDecoder = { type: "Sequence", decoders: [
+  { type: "Replace", pattern: { String: "▁" }, content: " " }, { type: "ByteFallback" }, { type: "Fuse" }, { type: "Strip", content: " ", start: 1, stop: 0 }] };
+
+// ---- the kinds
+
+const gpt2 = byteLevel(480, "gpt2", ["<|endoftext|>"]);
+const llama3 = byteLevel(520, "llama3", ["<|begin_of_text|>", "<|end_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"]);
+const qwen2 = byteLevel(500, "qwen2", ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]);
+const words = hf.metaspacePreTokenizer(); // cuts before every space
+const fallback = pieces(350, ["<unk>", "<s>", "</s>"], true, words);
+const unknown = pieces(300, ["<unk>", "<s>", "</s>"], false, words);
+const sentence = (fields, spec) => ({
+  version: "1.0", truncation: null, padding: null, added_tokens: [added(0, "<unk>"), added(1, "<s>"), added(2, "</s>")],
+  normalizer: null, pre_tokenizer: null, post_processor: null, decoder: llamaDecoder, ...spec,
+  model: model({ unk_token: "<unk>", fuse_unk: true, ...fields }),
+});
+const ofGPT2 = (spec) => ({ ...structuredClone(gpt2), ...spec });
+const begin = template(["<s>", "A"], { "<s>": 1 });
+const asPairs = (spec) => ({ ...spec, model: { ...spec.model, merges: spec.model.merges.map((m) => m.split(" ")) } });
+
+// Characters at which the two libraries' tables of punctuation, compatible forms and lower case are of different ages.
+const common = (text) => Array.from(text).filter((c) => c.codePointAt(0) < 0x250 || (c >= "\u3000" && c <= "\u9fff") || /\p{Emoji_Presentation}/u.test(c)).join("");
+const forms = (text) => Array.from(text).filter((c) => c.codePointAt(0) < 0x1c80 || (c >= "\u1e00" && c <= "\u33ff") || (c >= "\u4e00" && c <= "\u9fff") || (c >= "\uac00" && c <= "\ud7a3")).join("");
+
+const kinds = {
+  "gpt2": { spec: gpt2, cases: 320 },
+  "gpt2-prefix-space": { spec: ofGPT2({ pre_tokenizer: bytes({ add_prefix_space: true, use_regex: true }) }) },
+  "llama3": { cases: 320, spec: asPairs({ ...llama3, model: { ...llama3.model, ignore_merges: true },
+    post_processor: { type: "Sequence", processors: [bytes({ use_regex: true }), template(["<|begin_of_text|>", "A"], { "<|begin_of_text|>": 0 })] } }) },
+  "qwen2": { cases: 320, spec: { ...qwen2, normalizer: { type: "NFC" },
+    added_tokens: [...qwen2.added_tokens, added(500, "<think>", { special: false }), added(501, "</think>", { special: false }), added(502, "<tool_call>", { special: false })] },
+    template: "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\\n' + m['content'] + '<|im_end|>\\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}" },
+  "digits-single": { spec: ofGPT2({ pre_tokenizer: sequence({ type: "Digits", individual_digits: true }, bytes({ use_regex: true })) }) },
+  "digits-grouped": { spec: ofGPT2({ pre_tokenizer: sequence({ type: "Digits", individual_digits: false }, split("\\p{N}{1,3}"), bytes({ use_regex: true })) }) },
+  "regex-case": { spec: ofGPT2({ pre_tokenizer: sequence(
+    split("(?i:'s|'t|'re|'ve)|[^\\r\\n\\p{L}\\p{N}]?\\p{Lu}*[\\p{Ll}\\p{M}]+|\\p{Lu}+(?!\\p{Ll})|\\p{L}|\\p{N}{1,2}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"), bytes()) }) },
+  "regex-several": { spec: ofGPT2({ pre_tokenizer: sequence(split("\\p{N}{1,3}"), split("[一-龥぀-ヿ]+"), split("[#$%&*+/<=>@^_|~-][A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\\r\\n]*|\\s+(?!\\S)|\\s+"), bytes()) }) },
+  "split-removed": { spec: ofGPT2({ pre_tokenizer: sequence(split({ String: " " }, "Removed"), bytes()) }) },
+  "split-previous": { spec: ofGPT2({ pre_tokenizer: sequence(split("\\s", "MergedWithPrevious"), bytes()) }) },
+  "split-next": { spec: ofGPT2({ pre_tokenizer: sequence(split("[,.;:!? ]", "MergedWithNext"), bytes()) }) },
+  "split-contiguous": { spec: ofGPT2({ pre_tokenizer: sequence(split("[aeiou\\s]", "Contiguous"), bytes()) }) },
+  "split-inverted": { spec: ofGPT2({ pre_tokenizer: sequence(split("\\w+|[^\\w\\s]+", "Removed", true), bytes()) }) },
+  "behind-byte-level": { without: common, spec: ofGPT2({ pre_tokenizer: sequence({ type: "Punctuation", behavior: "Contiguous" }, bytes({ use_regex: true }),
+    { type: "Digits", individual_digits: false }, split("[0-9][0-9][0-9]")) }) },
+  "punctuation": { without: common, spec: ofGPT2({ pre_tokenizer: sequence({ type: "Punctuation", behavior: "Isolated" }, bytes({ use_regex: true })),
+    post_processor: template(["A", "<|endoftext|>"], { "<|endoftext|>": 0 }) }) },
+  "added-tokens": { cases: 320, special: ["<left>", "<right>", "<both>", "word", "Norm", "norm", " sp", "<left><right>", "<le", "<|endoftext|>", "ŠA", "ša"], spec: ofGPT2({ normalizer: { type: "Lowercase" },
+    added_tokens: [...gpt2.added_tokens, added(480, "<left>", { lstrip: true }), added(481, "<right>", { rstrip: true }), added(482, "<both>", { lstrip: true, rstrip: true }),
+      added(483, "word", { single_word: true, special: false }), added(484, "Norm", { normalized: true, special: false }), added(485, " sp", { special: false }),
+      added(486, "<left><right>"), added(487, "<le", { special: false }), added(488, "ŠA", { normalized: true })] }), without: forms },
+  "nfd": { without: forms, spec: ofGPT2({ normalizer: { type: "NFD" } }) },
+  "nfkd-strip": { without: forms, spec: ofGPT2({ normalizer: normalizers({ type: "NFKD" }, { type: "Strip", strip_left: true, strip_right: true }) }) },
+  "nfkc-lowercase": { without: forms, spec: ofGPT2({ normalizer: normalizers({ type: "NFKC" }, { type: "Lowercase" }) }) },
+  "replace": { spec: ofGPT2({ normalizer: normalizers({ type: "Replace", pattern: { Regex: "[\\s\\u200b]+" }, content: " " }, { type: "Replace", pattern: { String: "’" }, content: "'" }, { type: "Prepend", prepend: " " }) }) },
+  "llama2": { cases: 320, spec: sentence({ byte_fallback: true, ...fallback },
+    { normalizer: normalizers({ type: "Prepend", prepend: "▁" }, toMetaspace), post_processor: begin }) },
+  "metaspace-first": { spec: sentence({ byte_fallback: true, ...fallback }, { pre_tokenizer: metaspace("first", { split: false }), post_processor: begin }) },
+  "metaspace-always": { spec: sentence(unknown, { pre_tokenizer: metaspace("always"), decoder: metaspace("always") }) },
+  "metaspace-never": { spec: sentence({ ...unknown, fuse_unk: false }, { pre_tokenizer: metaspace("never"), decoder: metaspace("never"), post_processor: template(["<s>", "A", "</s>"], { "<s>": 1, "</s>": 2 }) }) },
+  "gemma": { spec: asPairs(sentence({ byte_fallback: true, ...fallback }, { normalizer: toMetaspace, pre_tokenizer: split({ String: " " }, "MergedWithPrevious"), post_processor: begin,
+    decoder: { type: "Sequence", decoders: [{ type: "Replace", pattern: { String: "▁" }, content: " " }, { type: "ByteFallback" }, { type: "Fuse" }] } })) },
+  "whole-pieces": { spec: sentence({ byte_fallback: true, ignore_merges: true, ...fallback }, { pre_tokenizer: metaspace("always"), decoder: llamaDecoder }) },
+  "characters": { spec: sentence({ unk_token: null, fuse_unk: false, ...unknown }, { decoder: null }) },
+};
+
+// ---- the cases
+
+const equal = (a, b) => a.length === b.length && a.every((x, i) => x === b[i]);
+
+async function cases(name, kind) {
+  const t = hf.Tokenizer.fromString(JSON.stringify(kind.spec));
+  const draw = generator(seed, name);
+  const special = kind.special ?? [...kind.spec.added_tokens.map((a) => a.content), "<|endoftext|", "<|im_end|>", "<s", "▁", "Ġ", "<0x0A>", "\ufffd"];
+  let list = texts(draw, kind.cases ?? 200, { special, brief: true });
+  const lines = sources.flatMap((s) => fs.readFileSync(s, "utf8").split("\n")).filter((l) => l.length > 8);
+  for (let i = 0; i < 30; i++) { // and the beginnings of lines of the texts that the vocabulary comes from
+    const line = Array.from(draw.pick(lines));
+    list.push(line.slice(0, 20 + draw.below(60)).join(""));
+  }
+  list = [...new Set(list.map((text) => (kind.without ? kind.without(text) : text)))];
+
+  const around = (await t.encode("a", null, { addSpecialTokens: true })).getIds();
+  const inner = (await t.encode("a", null, { addSpecialTokens: false })).getIds();
+  const from = around.findIndex((_, i) => equal(around.slice(i, i + inner.length), inner));
+  const prefix = around.slice(0, from), suffix = around.slice(from + inner.length);
+  const encode = [], decode = [];
+  for (const text of list) {
+    const ids = (await t.encode(text, null, { addSpecialTokens: false })).getIds();
+    const full = (await t.encode(text, null, { addSpecialTokens: true })).getIds();
+    if (!equal(full, [...prefix, ...ids, ...suffix])) throw new Error(`${name}: ${JSON.stringify(text)}: special tokens stand elsewhere`);
+    const back = await t.decode(ids, false);
+    encode.push(back === text ? [text, ids] : [text, ids, back]);
+  }
+  const size = t.getVocabSize(true);
+  for (let i = 0; i < 40; i++) {
+    let ids = draw.times(1, 9, () => draw.below(size));
+    if (i % 2) { // a part of a text's ids, which may cut characters, and perhaps a special token
+      const row = draw.pick(encode)[1];
+      const start = draw.below(row.length + 1);
+      ids = [...row.slice(start, start + 1 + draw.below(10)), ...draw.times(0, 1, () => draw.pick(kind.spec.added_tokens).id)];
+    }
+    if (i === 38) ids = [size + 7, ...ids]; // an id that no piece has
+    if (i === 39) ids = [];
+    const text = await t.decode(ids, false), skipped = await t.decode(ids, true);
+    decode.push(text === skipped ? [ids, text] : [ids, text, skipped]);
+  }
+  const rows = (l) => "[\n" + l.map((x) => JSON.stringify(x)).join(",\n") + "\n]";
+  return { count: [encode.length, decode.length],
+    json: `{"prefix": ${JSON.stringify(prefix)}, "suffix": ${JSON.stringify(suffix)},\n"encode": ${rows(encode)},\n"decode": ${rows(decode)}}\n` };
+}
+
+const sha = (data) => crypto.createHash("sha256").update(data).digest("hex");
+const files = {}, counts = {};
+for (const [name, kind] of Object.entries(kinds)) {
+  fs.mkdirSync(path.join(here, name), { recursive: true });
+  const spec = "{\n" + Object.entries(kind.spec).map(([k, v]) => `${JSON.stringify(k)}: ${JSON.stringify(v)}`).join(",\n") + "\n}\n";
+  const { count, json } = await cases(name, kind);
+  const written = [["tokenizer.json", spec], ["cases.json", json]];
+  if (kind.template) written.push(["chat_template.jinja", kind.template]);
+  for (const [file, text] of written) {
+    fs.writeFileSync(path.join(here, name, file), text);
+    files[`${name}/${file}`] = sha(text);
+  }
+  counts[name] = { encode: count[0], decode: count[1] };
+  console.log(name, count.join(" texts, "), "rows of ids");
+}
+for (const file of ["make.mjs", "texts.mjs"]) files[file] = sha(fs.readFileSync(path.join(here, file)));
+fs.writeFileSync(path.join(here, "manifest.json"), JSON.stringify({
+  made_by: "testdata/tokenizers/make.mjs",
+  command: "node testdata/tokenizers/make.mjs --modules node_modules",
+  oracle: { package: "npm @anush008/tokenizers " + version, library: "Hugging Face tokenizers (Rust) 0.22.2", node: process.version },
+  seed, vocabularies: "byte-level: reprise tokenize train; others: the oracle's BPE trainer; all from ../data",
+  cases: counts, files,
+}, null, 1) + "\n");
+process.exit(0);
