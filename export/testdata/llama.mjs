@@ -1,10 +1,11 @@
-// What llama.cpp makes of a GGUF file, for TestAgainstLlamaCpp.
+// What llama.cpp makes of a GGUF file, for TestAgainstLlamaCpp and for testdata/gguf/make.py.
 //
 //   npm i --ignore-scripts node-llama-cpp@3.22.1 @node-llama-cpp/linux-x64@3.22.1
 //   node llama.mjs REQUEST.json ANSWER.json        run in the folder of node_modules
 //
-// The request is {gguf, text, ids: [...], greedy: n}; the answer has the ids of text (tokens), n ids that follow
-// ids greedily (greedy), and for every position of ids and greedy the probabilities of all tokens to be the next one.
+// The request is {gguf, text, texts: [...], ids: [...], greedy: n}; the answer has the ids of text (tokens) and of every one
+// of texts, which may be absent (tokenized), n ids that follow ids greedily (greedy), and for every position of ids and
+// greedy the probabilities of all tokens to be the next one.
 // The key and value cache is float32.
 import {readFileSync, writeFileSync} from "fs";
 import {createRequire} from "module";
@@ -39,5 +40,6 @@ for (let i = 0; i <= request.greedy; i++) {
     next = [best];
 }
 const tokens = [...model.tokenize(request.text)];
-writeFileSync(process.argv[3], JSON.stringify({tokens, greedy, probabilities}));
+const tokenized = (request.texts ?? []).map((text) => [...model.tokenize(text)]);
+writeFileSync(process.argv[3], JSON.stringify({tokens, tokenized, greedy, probabilities}));
 process.exit(0);

@@ -63,7 +63,15 @@ function pieces(merges, special, bytes, pre) {
   const list = [...special];
   if (bytes) for (let b = 0; b < 256; b++) list.push(`<0x${b.toString(16).toUpperCase().padStart(2, "0")}>`);
   list.push(...characters, ...kept.map(([a, b]) => a + b));
-  return { vocab: Object.fromEntries([...new Set(list)].map((p, i) => [p, i])), merges: kept.map(([a, b]) => `${a} ${b}`) };
+  const vocab = Object.fromEntries([...new Set(list)].map((p, i) => [p, i]));
+  if (!bytes) return { vocab, merges: kept.map(([a, b]) => `${a} ${b}`) };
+  // With bytes as SentencePiece's vocabularies are converted: a piece comes from all pairs of pieces that make it.
+  const pairs = (piece) => {
+    const c = Array.from(piece);
+    const cuts = c.slice(1).map((_, i) => [c.slice(0, i + 1).join(""), c.slice(i + 1).join("")]);
+    return cuts.filter(([a, b]) => a in vocab && b in vocab).sort((x, y) => vocab[x[0]] - vocab[y[0]] || vocab[x[1]] - vocab[y[1]]);
+  };
+  return { vocab, merges: [...new Set(kept.map(([a, b]) => a + b))].flatMap(pairs).map(([a, b]) => `${a} ${b}`) };
 }
 
 const added = (id, content, flags = {}) => ({ id, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special: true, ...flags });
