@@ -23,8 +23,9 @@
 // A file's size bounds the memory that parsing it takes (64 MB for a file below 1 MB): steps, nesting, patterns and growth are
 // limited, far above what real files need.
 //
-// The ids are those of Hugging Face's tokenizers for GPT-2, Llama 2, Llama 3 and Qwen 3 over thousands of odd texts:
-// testdata/oracle.mjs compares them.
+// The ids are those of Hugging Face's tokenizers: for a vocabulary of every kind that is read, tests compare them with recorded
+// ones (../testdata/tokenizers), and for GPT-2, Llama 2, Llama 3 and Qwen 3 testdata/oracle.mjs does so over thousands of odd
+// texts.
 //
 // A [Tokenizer] may be used by several goroutines at once.
 //
@@ -37,8 +38,8 @@
 // # Conversations
 //
 // A chat_template, of tokenizer_config.json or in a chat_template.jinja, writes messages as text ([Tokenizer.RenderChat]), and
-// [Tokenizer.Turns] tells what the assistant wrote. testdata/make_chat.py compares renderings with Jinja2's. strftime_now is
-// not defined, so that a template falls back to a fixed date: today's would make tomorrow's training another one.
+// [Tokenizer.Turns] tells what the assistant wrote. Tests compare renderings with Jinja2's (../testdata/chat, which also
+// lists where the two are known to differ). strftime_now is not defined, so that a template falls back to a fixed date: today's would make tomorrow's training another one.
 //
 // # Training
 //

@@ -144,7 +144,7 @@ function rows(file, split) {
 const plan = [];
 for (const tokenizer of ["gpt2", "llama2"]) {
   plan.push(
-    { file: "prose.txt", tokenizer, max: 64 }, { file: "prose.txt", tokenizer, max: 48, evaluation: true },
+    { file: "prose.txt", tokenizer, max: 64 }, { file: "texts.jsonl", tokenizer, max: 30, evaluation: true },
     { file: "languages.txt", tokenizer, max: 100, split: "blank-line" }, { file: "code.txt", tokenizer, max: 128 },
     { file: "texts.jsonl", tokenizer, max: 40 }, { file: "pairs.jsonl", tokenizer, max: 512 }, { file: "pairs.jsonl", tokenizer, max: 20 },
     { file: "choices.jsonl.bz2", tokenizer, max: 512 }, { file: "segments.jsonl", tokenizer, max: 512 }, { file: "alpaca.json", tokenizer, max: 512 });

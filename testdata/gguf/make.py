@@ -7,7 +7,7 @@
 Every model folder is a Hugging Face directory (weights in float16, so that they are exact in a float16 GGUF too) with a
 tokenizer of ../tokenizers. reference.json has for every model and type of weights: the SHA-256 of the GGUF file that llama.cpp
 read, the ids that llama.cpp gives for texts, the ids that it appends greedily to a prompt, and for every position of prompt
-and continuation its 16 most probable next ids with their probabilities. Its key and value cache was float32.
+and continuation its 8 most probable next ids with their probabilities. Its key and value cache was float32.
 """
 import hashlib
 import json
@@ -22,7 +22,7 @@ import numpy as np
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.join(HERE, "..", "..")
 SEED = 20261130
-TOP = 16
+TOP = 8
 PROMPT = "The ferryman counted 42 candles near the bridge."
 GREEDY = 16
 

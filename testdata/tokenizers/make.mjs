@@ -163,9 +163,9 @@ async function cases(name, kind) {
   const t = hf.Tokenizer.fromString(JSON.stringify(kind.spec));
   const draw = generator(seed, name);
   const special = kind.special ?? [...kind.spec.added_tokens.map((a) => a.content), "<|endoftext|", "<|im_end|>", "<s", "▁", "Ġ", "<0x0A>", "\ufffd"];
-  let list = texts(draw, kind.cases ?? 200, { special, brief: true });
+  let list = texts(draw, kind.cases ?? (kind.without ? 260 : 190), { special, brief: true, long: "cases" in kind });
   const lines = sources.flatMap((s) => fs.readFileSync(s, "utf8").split("\n")).filter((l) => l.length > 8);
-  for (let i = 0; i < 30; i++) { // and the beginnings of lines of the texts that the vocabulary comes from
+  for (let i = 0; i < 24; i++) { // and the beginnings of lines of the texts that the vocabulary comes from
     const line = Array.from(draw.pick(lines));
     list.push(line.slice(0, 20 + draw.below(60)).join(""));
   }

@@ -71,9 +71,9 @@ export function generator(seed, name = "") {
   return { below, pick, times };
 }
 
-// texts makes n texts. special are marks that the tokenizer knows; brief keeps all but a few of the texts short; surrogates
-// allows halves of surrogate pairs.
-export function texts({ below, pick, times }, n, { special = marks, brief = false, surrogates = false } = {}) {
+// texts makes n texts. special are marks that the tokenizer knows; brief keeps the texts short, long adds
+// five with long words and long rows; surrogates allows halves of surrogate pairs.
+export function texts({ below, pick, times }, n, { special = marks, brief = false, long = false, surrogates = false } = {}) {
   const char = (ranges) => {
     const [low, high = low] = pick(ranges);
     return String.fromCodePoint(low + below(high - low + 1));
@@ -101,7 +101,7 @@ export function texts({ below, pick, times }, n, { special = marks, brief = fals
   if (surrogates) out.push("\ud800");
   const each = brief ? 2 : 15;
   for (const f of parts) for (let i = 0; i < each; i++) out.push(f()); // every kind by itself
-  if (brief) { // long words and long rows: other code merges them
+  if (long) { // other code merges these
     out.push("ab".repeat(60), " ".repeat(130), "antidisestablishmentarianism".repeat(3), pick(["=", "あ", "0"]).repeat(90), "the cat sat on the mat ".repeat(6));
   }
   while (out.length < n) out.push(times(1, brief ? 3 : 8, () => pick(parts)() + pick(["", "", " "])).join(""));

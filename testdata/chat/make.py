@@ -1,16 +1,21 @@
-"""Writes chat.json: conversations rendered by Jinja2 as transformers sets it up (trim_blocks, lstrip_blocks, loop controls, tojson
-that keeps characters, raise_exception), for TestRenderChat.
+"""Writes cases.json: conversations rendered by Jinja2 as transformers sets it up (trim_blocks, lstrip_blocks, loop controls, tojson
+that keeps characters, raise_exception), for package tokenizer.
 
-The templates were written for this test; they use what the published ones of the Qwen, Llama, ChatML and Zephyr families use.
+All templates were written for this test: five families after the habits of the published ones of the Qwen, Llama, ChatML and
+Zephyr models, and features.py with a template for every thing that templates use.
 
-    apt-get install python3-jinja2        # 3.1.2
-    /usr/bin/python3 make_chat.py > chat.json
+    apt-get install python3-jinja2                # 3.1.2
+    /usr/bin/python3 testdata/chat/make.py        # from the root of the repository
+
+`known_different` are the templates for which the template library of package tokenizer is known to write another text (or to
+refuse what Jinja2 writes); their cases are kept apart. A test counts them.
 
 With --check FILE…, nothing is written: every FILE is a published tokenizer_config.json or .jinja file, whose rendering by
 Jinja2 is compared with that of `reprise inspect data --model DIR --data FILE --json`, where DIR (--model) holds
 GPT-2's tokenizer.json; REPRISE names the command.
 """
 import argparse
+import hashlib
 import json
 import os
 import shutil
@@ -20,6 +25,11 @@ import tempfile
 
 import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+sys.dont_write_bytecode = True  # no folder of bytecode among the files of the manifest
+from features import FEATURES, KNOWN_DIFFERENT  # noqa: E402
+
+HERE = os.path.dirname(os.path.abspath(__file__))
 
 CHATML = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n' }}{% endfor %}"
@@ -127,14 +137,21 @@ CONVERSATIONS = [
     [say("user", "q"), say("assistant", "", tool_calls=[{"function": {"name": "f", "arguments": {"z": 1, "a": ["é<", 2.5, None, True]}}}])],
     [say("user", ""), say("assistant", "")],
     [say("assistant", "first"), say("user", "second")],
+    [say("system", "Tu es bref."), say("user", "¿Cuánto es 12×3? 数を書く"), say("assistant", "36 🙂\n\n- one\n- two  "), say("user", "<b>\"&'</b>", name="Ann"),
+     say("tool", "[1, 2.0]"), say("assistant", "\tdone\r\n", weight=2, score=0.5, ok=True, none=None, list=["a", "B", 3], map={"y": 1, "x": "é"})],
 ]
+FEATURE_CONVERSATIONS = [1, 2, 8]  # of those; a template that looks at no message gets the first alone
+
+
+class Raised(jinja2.exceptions.TemplateError):
+    """What raise_exception raises."""
 
 
 def environment():
     env = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"])
 
     def raise_exception(message):
-        raise jinja2.exceptions.TemplateError(message)
+        raise Raised(message)
 
     env.filters["tojson"] = lambda x, ensure_ascii=False, indent=None, separators=None, sort_keys=False: json.dumps(
         x, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
@@ -142,23 +159,51 @@ def environment():
     return env
 
 
-def render(template, messages, header, bos="<s>", eos="</s>"):
+def attempt(template, messages, header, bos="<s>", eos="</s>"):
+    """The text, or the error that Jinja2 or the template itself raised."""
     try:
-        return environment().from_string(template).render(
-            messages=messages, tools=None, documents=None, add_generation_prompt=header, bos_token=bos, eos_token=eos)
-    except jinja2.exceptions.TemplateError:
-        return None
+        return {"text": environment().from_string(template).render(
+            messages=messages, tools=None, documents=None, add_generation_prompt=header, bos_token=bos, eos_token=eos)}
+    except Raised as e:
+        return {"raised": str(e)}
+    except Exception as e:  # what a template may run into: undefined values, types that do not go together
+        return {"error": "%s: %s" % (type(e).__name__, e)}
+
+
+def render(template, messages, header, bos, eos):
+    return attempt(template, messages, header, bos, eos).get("text")
 
 
 def write():
-    cases = []
-    for name in TEMPLATES:
-        for i in range(len(CONVERSATIONS)):
-            for header in (False, True):
-                cases.append({"template": name, "conversation": i, "header": header, "text": render(TEMPLATES[name], CONVERSATIONS[i], header)})
-    json.dump({"made_by": "make_chat.py, Jinja2 " + jinja2.__version__, "templates": TEMPLATES, "conversations": CONVERSATIONS, "cases": cases},
-              sys.stdout, ensure_ascii=False, indent=1)
-    print()
+    cases, different = [], []
+    templates = dict(TEMPLATES)
+    for name, template in FEATURES.items():
+        assert name not in templates, name
+        templates[name] = template
+    for name in KNOWN_DIFFERENT:
+        assert name in templates, name
+    for name, template in templates.items():
+        feature = name in FEATURES
+        looks = template.count("messages") > 1  # not only to write the contents at the end
+        for i in FEATURE_CONVERSATIONS[: 3 if looks else 1] if feature else range(len(CONVERSATIONS)):
+            for header in (False, True) if not feature or "add_generation_prompt" in template else (False,):
+                case = {"template": name, "conversation": i, "header": header, **attempt(template, CONVERSATIONS[i], header)}
+                (different if name in KNOWN_DIFFERENT else cases).append(case)
+
+    def lines(items):
+        return "[\n" + ",\n".join(json.dumps(x, ensure_ascii=False) for x in items) + "\n]"
+
+    reasons = {name: KNOWN_DIFFERENT[name] for name in templates if name in KNOWN_DIFFERENT}
+    with open(os.path.join(HERE, "cases.json"), "w", encoding="utf-8") as f:
+        f.write('{"templates": %s,\n"conversations": %s,\n"cases": %s,\n"known_different": {"reasons": %s,\n"cases": %s}}\n' % (
+            json.dumps(templates, ensure_ascii=False, indent=0), lines(CONVERSATIONS), lines(cases), json.dumps(reasons, ensure_ascii=False, indent=0), lines(different)))
+    files = {n: hashlib.sha256(open(os.path.join(HERE, n), "rb").read()).hexdigest() for n in ("cases.json", "features.py", "make.py")}
+    counts = {"templates": len(templates), "cases": len(cases), "known_different_templates": len(reasons), "known_different_cases": len(different)}
+    with open(os.path.join(HERE, "manifest.json"), "w") as f:
+        f.write(json.dumps({"made_by": "testdata/chat/make.py", "command": "/usr/bin/python3 testdata/chat/make.py",
+                            "oracle": {"package": "Debian python3-jinja2 " + jinja2.__version__, "python": sys.version.split()[0]},
+                            "seed": None, "counts": counts, "files": files}, indent=1) + "\n")
+    print(counts)
 
 
 def check(model, files):
