@@ -309,9 +309,9 @@ func TestQ8(t *testing.T) {
 	}
 }
 
-// stories260K has SentencePiece's form of a tokenizer.
+// The llama of testdata/gguf has SentencePiece's form of a tokenizer.
 func TestSentencePiece(t *testing.T) {
-	b, err := base.Open(testfiles.Path(t, "models", "stories260K"))
+	b, err := base.Open(testfiles.Box(t, "gguf", "llama"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -476,7 +476,7 @@ func TestWhatLlamaCppCannotDo(t *testing.T) {
 		t.Errorf("a space in front: %s %v", got, err)
 	}
 	// Merges that scores cannot express: a split that is none, and one apart from the others of its piece.
-	base := testfiles.Path(t, "models", "stories260K")
+	base := testfiles.Box(t, "gguf", "llama")
 	tok, err := tokenizer.Load(base)
 	if err != nil {
 		t.Fatal(err)
@@ -489,7 +489,7 @@ func TestWhatLlamaCppCannotDo(t *testing.T) {
 	if err := json.Unmarshal(text, &file); err != nil {
 		t.Fatal(err)
 	}
-	pieces, kinds := (&exporter{cfg: model.Config{VocabSize: 512}}).pieces(tok, &file)
+	pieces, kinds := (&exporter{cfg: model.Config{VocabSize: tok.VocabSize()}}).pieces(tok, &file)
 	merges := file.Model.Merges
 	file.Model.Merges = merges[:len(merges)-1]
 	if _, err := scores(tok, &file, pieces, kinds); err == nil || !strings.Contains(err.Error(), "is no merge of") {

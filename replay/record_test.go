@@ -227,10 +227,10 @@ func TestNoHeadWithoutLoss(t *testing.T) {
 	}
 }
 
-// job is a recording of stories260K's first validation stories.
+// job is a recording of some English sentences with the small llama of testdata/gguf.
 func job(t *testing.T, out string, workers int) replay.Job {
 	t.Helper()
-	dir := testfiles.Path(t, "models", "stories260K")
+	dir := testfiles.Box(t, "gguf", "llama")
 	loaded, err := checkpoint.Load(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -239,7 +239,7 @@ func job(t *testing.T, out string, workers int) replay.Job {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile(testfiles.Path(t, "data", "tinystories", "valid.txt"))
+	text, err := os.ReadFile(testfiles.Box(t, "data", "prose.txt"))
 	if err != nil {
 		t.Fatal(err)
 	}

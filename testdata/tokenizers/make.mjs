@@ -114,12 +114,21 @@ const asPairs = (spec) => ({ ...spec, model: { ...spec.model, merges: spec.model
 const common = (text) => Array.from(text).filter((c) => c.codePointAt(0) < 0x250 || (c >= "\u3000" && c <= "\u9fff") || /\p{Emoji_Presentation}/u.test(c)).join("");
 const forms = (text) => Array.from(text).filter((c) => c.codePointAt(0) < 0x1c80 || (c >= "\u1e00" && c <= "\u33ff") || (c >= "\u4e00" && c <= "\u9fff") || (c >= "\uac00" && c <= "\ud7a3")).join("");
 
+// withoutSomeMerges leaves pieces that only a word as a whole becomes (ignore_merges); wholes are texts with many of them.
+const withoutSomeMerges = (m) => ({ ...m, merges: m.merges.filter((_, i) => i % 7 !== 3) });
+const wholes = (spec, space = "") => {
+  const merged = spec.model.merges.map((m) => m.replace(" ", "")).filter((_, i) => i % 7 === 3);
+  return Array.from({ length: 12 }, (_, i) => merged.slice(3 * i, 3 * i + 3).map((p) => p.replace(/^[Ġ▁]/, " ")).join(space));
+};
+// More combining marks in a row than any word has: normal forms put them into an order.
+const manyMarks = ["a" + "\u0301\u0316".repeat(9), "e" + "\u0323\u0302\u0308".repeat(14) + "z", "\u0345\u0301".repeat(20) + "ω" + "\u0345\u0314".repeat(5), "가" + "\u0300".repeat(40)];
+
 const kinds = {
   "gpt2": { spec: gpt2, cases: 320 },
   "gpt2-prefix-space": { spec: ofGPT2({ pre_tokenizer: bytes({ add_prefix_space: true, use_regex: true }) }) },
-  "llama3": { cases: 320, spec: asPairs({ ...llama3, model: { ...llama3.model, ignore_merges: true },
+  "llama3": { cases: 320, extra: wholes(llama3), spec: asPairs({ ...llama3, model: withoutSomeMerges({ ...llama3.model, ignore_merges: true }),
     post_processor: { type: "Sequence", processors: [bytes({ use_regex: true }), template(["<|begin_of_text|>", "A"], { "<|begin_of_text|>": 0 })] } }) },
-  "qwen2": { cases: 320, spec: { ...qwen2, normalizer: { type: "NFC" },
+  "qwen2": { cases: 320, extra: manyMarks, spec: { ...qwen2, normalizer: { type: "NFC" },
     added_tokens: [...qwen2.added_tokens, added(500, "<think>", { special: false }), added(501, "</think>", { special: false }), added(502, "<tool_call>", { special: false })] },
     template: "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\\n' + m['content'] + '<|im_end|>\\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}" },
   "digits-single": { spec: ofGPT2({ pre_tokenizer: sequence({ type: "Digits", individual_digits: true }, bytes({ use_regex: true })) }) },
@@ -136,13 +145,13 @@ const kinds = {
     { type: "Digits", individual_digits: false }, split("[0-9][0-9][0-9]")) }) },
   "punctuation": { without: common, spec: ofGPT2({ pre_tokenizer: sequence({ type: "Punctuation", behavior: "Isolated" }, bytes({ use_regex: true })),
     post_processor: template(["A", "<|endoftext|>"], { "<|endoftext|>": 0 }) }) },
-  "added-tokens": { cases: 320, special: ["<left>", "<right>", "<both>", "word", "Norm", "norm", " sp", "<left><right>", "<le", "<|endoftext|>", "ŠA", "ša"], spec: ofGPT2({ normalizer: { type: "Lowercase" },
+  "added-tokens": { cases: 320, extra: ["<right> sp", "<right>  sp sp", "a<right> \n<left> sp", "<right>\u3000<left>", "<left><right><left>", "<le<left>", "sword word swords word.", "éword word_ word2 -word-", "İ Norm İ"], special: ["<left>", "<right>", "<both>", "word", "Norm", "norm", " sp", "<left><right>", "<le", "<|endoftext|>", "ŠA", "ša"], spec: ofGPT2({ normalizer: { type: "Lowercase" },
     added_tokens: [...gpt2.added_tokens, added(480, "<left>", { lstrip: true }), added(481, "<right>", { rstrip: true }), added(482, "<both>", { lstrip: true, rstrip: true }),
       added(483, "word", { single_word: true, special: false }), added(484, "Norm", { normalized: true, special: false }), added(485, " sp", { special: false }),
       added(486, "<left><right>"), added(487, "<le", { special: false }), added(488, "ŠA", { normalized: true })] }), without: forms },
-  "nfd": { without: forms, spec: ofGPT2({ normalizer: { type: "NFD" } }) },
-  "nfkd-strip": { without: forms, spec: ofGPT2({ normalizer: normalizers({ type: "NFKD" }, { type: "Strip", strip_left: true, strip_right: true }) }) },
-  "nfkc-lowercase": { without: forms, spec: ofGPT2({ normalizer: normalizers({ type: "NFKC" }, { type: "Lowercase" }) }) },
+  "nfd": { without: forms, extra: manyMarks, spec: ofGPT2({ normalizer: { type: "NFD" } }) },
+  "nfkd-strip": { without: forms, extra: manyMarks, spec: ofGPT2({ normalizer: normalizers({ type: "NFKD" }, { type: "Strip", strip_left: true, strip_right: true }) }) },
+  "nfkc-lowercase": { without: forms, extra: [...manyMarks, "İstanbul IĞDIR İİ", "ΣΑΣ ẞ ǅ Ǆ", "ﬁ Å ① x²"], spec: ofGPT2({ normalizer: normalizers({ type: "NFKC" }, { type: "Lowercase" }) }) },
   "replace": { spec: ofGPT2({ normalizer: normalizers({ type: "Replace", pattern: { Regex: "[\\s\\u200b]+" }, content: " " }, { type: "Replace", pattern: { String: "’" }, content: "'" }, { type: "Prepend", prepend: " " }) }) },
   "llama2": { cases: 320, spec: sentence({ byte_fallback: true, ...fallback },
     { normalizer: normalizers({ type: "Prepend", prepend: "▁" }, toMetaspace), post_processor: begin }) },
@@ -151,7 +160,7 @@ const kinds = {
   "metaspace-never": { spec: sentence({ ...unknown, fuse_unk: false }, { pre_tokenizer: metaspace("never"), decoder: metaspace("never"), post_processor: template(["<s>", "A", "</s>"], { "<s>": 1, "</s>": 2 }) }) },
   "gemma": { spec: asPairs(sentence({ byte_fallback: true, ...fallback }, { normalizer: toMetaspace, pre_tokenizer: split({ String: " " }, "MergedWithPrevious"), post_processor: begin,
     decoder: { type: "Sequence", decoders: [{ type: "Replace", pattern: { String: "▁" }, content: " " }, { type: "ByteFallback" }, { type: "Fuse" }] } })) },
-  "whole-pieces": { spec: sentence({ byte_fallback: true, ignore_merges: true, ...fallback }, { pre_tokenizer: metaspace("always"), decoder: llamaDecoder }) },
+  "whole-pieces": { extra: wholes({ model: fallback }, " "), spec: sentence(withoutSomeMerges({ byte_fallback: true, ignore_merges: true, ...fallback }), { pre_tokenizer: metaspace("always"), decoder: llamaDecoder }) },
   "characters": { spec: sentence({ unk_token: null, fuse_unk: false, ...unknown }, { decoder: null }) },
 };
 
@@ -163,12 +172,13 @@ async function cases(name, kind) {
   const t = hf.Tokenizer.fromString(JSON.stringify(kind.spec));
   const draw = generator(seed, name);
   const special = kind.special ?? [...kind.spec.added_tokens.map((a) => a.content), "<|endoftext|", "<|im_end|>", "<s", "▁", "Ġ", "<0x0A>", "\ufffd"];
-  let list = texts(draw, kind.cases ?? (kind.without ? 260 : 190), { special, brief: true, long: "cases" in kind });
+  let list = texts(draw, kind.cases ?? (kind.without ? 240 : 180), { special, brief: true, long: "cases" in kind });
   const lines = sources.flatMap((s) => fs.readFileSync(s, "utf8").split("\n")).filter((l) => l.length > 8);
   for (let i = 0; i < 24; i++) { // and the beginnings of lines of the texts that the vocabulary comes from
     const line = Array.from(draw.pick(lines));
     list.push(line.slice(0, 20 + draw.below(60)).join(""));
   }
+  list.push(...(kind.extra ?? []));
   list = [...new Set(list.map((text) => (kind.without ? kind.without(text) : text)))];
 
   const around = (await t.encode("a", null, { addSpecialTokens: true })).getIds();
