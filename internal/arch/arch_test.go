@@ -28,6 +28,7 @@ var mayImport = map[string][]string{
 	"replay":                       {"asm", "data", "internal/atomicfile", "internal/exact", "loss", "model", "tensor", "tokenizer"},
 	"eval":                         {"asm", "data", "internal/exact", "loss", "model", "tensor", "tokenizer"},
 	"train":                        {"tensor", "model", "loss", "optim", "data", "replay"},
+	"golden":                       {"asm", "checkpoint", "data", "internal/atomicfile", "loss", "model", "optim", "replay", "tensor", "train"},
 	"run":                          {"asm", "base", "checkpoint", "data", "eval", "internal/atomicfile", "internal/yamlfile", "loss", "model", "optim", "replay", "tensor", "train"},
 	"export":                       {"asm", "base", "internal/atomicfile", "model", "tensor", "tokenizer"},
 	"cmd/reprise/internal/report":  {"internal/exact"},
@@ -45,7 +46,7 @@ var mayImport = map[string][]string{
 	"cmd/reprise/internal/doctor":  {"asm", "tensor", "model", "loss", "optim", "data", "checkpoint", "replay", "train", "cmd/reprise/internal/bench"},
 	"cmd/reprise/internal/demo":    {"base", "checkpoint", "cmd/reprise/internal/synth", "data", "eval", "internal/atomicfile", "model", "optim", "replay", "run", "tensor", "tokenizer"},
 	"cmd/reprise/internal/bench":   {"asm", "data", "internal/exact", "loss", "model", "optim", "replay", "run", "tensor", "train"},
-	"cmd/reprise":                  {"asm", "base", "checkpoint", "cmd/reprise/internal/bench", "cmd/reprise/internal/compare", "cmd/reprise/internal/demo", "cmd/reprise/internal/doctor", "cmd/reprise/internal/report", "data", "eval", "export", "internal/atomicfile", "model", "optim", "replay", "run", "tensor", "tokenizer", "train"},
+	"cmd/reprise":                  {"asm", "base", "checkpoint", "cmd/reprise/internal/bench", "cmd/reprise/internal/compare", "cmd/reprise/internal/demo", "cmd/reprise/internal/doctor", "cmd/reprise/internal/report", "data", "eval", "export", "golden", "internal/atomicfile", "model", "optim", "replay", "run", "tensor", "tokenizer", "train"},
 }
 
 // core packages import nothing from outside but cpuid.
