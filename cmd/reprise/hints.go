@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 
+	"reprise/golden"
 	"reprise/replay"
 	"reprise/run"
 )
@@ -30,6 +31,10 @@ func hint(command string, err error) string {
 		return "join the shards with: reprise record merge --out FILE SHARD..."
 	case errors.Is(err, run.ErrRecordAgain):
 		return "record again with: " + record
+	case errors.Is(err, golden.ErrNothing):
+		return "reference outputs are written by: python3 scripts/goldens.py DIR; the engine's own hashes by: reprise verify --write DIR"
+	case errors.Is(err, golden.ErrStale):
+		return "compare with the reference and store new hashes with: reprise verify --write DIR"
 	case errors.Is(err, replay.ErrNotRecord):
 		return "a record is made with: " + record
 	}

@@ -80,6 +80,7 @@ type cli struct {
 	Tokenize tokenizeCmd `cmd:"" help:"Text to token ids and back; learn a vocabulary."`
 	Inspect  inspectCmd  `cmd:"" help:"Look inside data, a model or a record, or at logits."`
 	Doctor   doctorCmd   `cmd:"" help:"What this machine is, what it can do, and whether it computes the right bits."`
+	Verify   verifyCmd   `cmd:"" help:"Hold the engine to reference outputs of PyTorch, and to the bits that it gave before."`
 	Bench    benchCmd    `cmd:"" help:"Measure the engine on this machine."`
 	Export   exportCmd   `cmd:"" help:"Write a model for other programs: GGUF for llama.cpp."`
 }

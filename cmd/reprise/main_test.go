@@ -25,11 +25,13 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
-			examples, err := filepath.Abs(filepath.Join("..", "..", "examples"))
-			if err != nil {
-				return err
+			for name, folder := range map[string]string{"EXAMPLES": "examples", "TESTDATA": "testdata"} {
+				path, err := filepath.Abs(filepath.Join("..", "..", folder))
+				if err != nil {
+					return err
+				}
+				e.Setenv(name, path)
 			}
-			e.Setenv("EXAMPLES", examples)
 			return tiny.Write(e.WorkDir)
 		},
 	})
