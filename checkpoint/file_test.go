@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	oracle "github.com/nlpodyssey/safetensors"
 
-	"reprise/internal/testdata"
+	"reprise/internal/testfiles"
 )
 
 // encode writes tensors into memory.
@@ -294,7 +294,7 @@ func compareWithOracle(t *testing.T, what string, data []byte) {
 func TestReferenceFiles(t *testing.T) {
 	count := 0
 	for _, part := range []string{"goldens", "models"} {
-		err := filepath.WalkDir(testdata.Path(t, part), func(path string, d fs.DirEntry, err error) error {
+		err := filepath.WalkDir(testfiles.Path(t, part), func(path string, d fs.DirEntry, err error) error {
 			if err != nil || filepath.Ext(path) != ".safetensors" {
 				return err
 			}

@@ -16,7 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"reprise/internal/testdata"
+	"reprise/internal/testfiles"
 	"reprise/model"
 	"reprise/tensor"
 )
@@ -129,8 +129,8 @@ func TestReferenceModels(t *testing.T) {
 			pattern := filepath.Join("..", "testdata", "models", "*", "config.json")
 			var dirs []string
 			if name == "shared" {
-				dirs = append(dirs, testdata.Path(t, "models", "stories260K"))
-				pattern = filepath.Join(testdata.Path(t, "goldens", "tiny-configs"), "*", "config.json")
+				dirs = append(dirs, testfiles.Path(t, "models", "stories260K"))
+				pattern = filepath.Join(testfiles.Path(t, "goldens", "tiny-configs"), "*", "config.json")
 			}
 			found, err := filepath.Glob(pattern)
 			if err != nil {

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"reprise/checkpoint"
-	"reprise/internal/testdata"
+	"reprise/internal/testfiles"
 	"reprise/loss"
 	"reprise/model"
 	"reprise/optim"
@@ -22,7 +22,7 @@ const tolerance = 2e-5
 // golden opens a file of reference outputs (formulas and versions: make_goldens.py and manifest.json beside it).
 func golden(t *testing.T, parts ...string) *checkpoint.File {
 	t.Helper()
-	f, err := checkpoint.Open(testdata.Path(t, append([]string{"goldens"}, parts...)...))
+	f, err := checkpoint.Open(testfiles.Path(t, append([]string{"goldens"}, parts...)...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +150,7 @@ func narrow(x []float64) []float32 {
 func TestStories260KForwardAndGradients(t *testing.T) {
 	fwd := golden(t, "stories260K", "forward.safetensors")
 	grads := golden(t, "stories260K", "grads_ce.safetensors")
-	f := setup(t, testdata.Path(t, "models", "stories260K"), fwd)
+	f := setup(t, testfiles.Path(t, "models", "stories260K"), fwd)
 	near(t, "logits", f.logits(), floats(t, fwd, "logits"), tolerance)
 	near(t, "cross-entropy", narrow(f.step()), floats(t, fwd, "ce"), tolerance)
 	for p := range f.m.Params() {
@@ -166,7 +166,7 @@ func TestTinyConfigs(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := golden(t, "tiny-configs", name, "goldens.safetensors")
-			f := setup(t, testdata.Path(t, "goldens", "tiny-configs", name), g)
+			f := setup(t, testfiles.Path(t, "goldens", "tiny-configs", name), g)
 			near(t, "logits", f.logits(), floats(t, g, "logits"), tolerance)
 			near(t, "cross-entropy", narrow(f.step()), floats(t, g, "ce"), tolerance)
 			for p := range f.m.Params() {
@@ -206,7 +206,7 @@ func goldenSubsets(t *testing.T, f *fixture) *loss.Subsets {
 }
 
 func TestStories260KReplay(t *testing.T) {
-	f := setup(t, testdata.Path(t, "models", "stories260K"), golden(t, "stories260K", "forward.safetensors"))
+	f := setup(t, testfiles.Path(t, "models", "stories260K"), golden(t, "stories260K", "forward.safetensors"))
 	s := goldenSubsets(t, f)
 	f.m.ZeroGrads()
 	h := f.pass.Forward(f.batch)
@@ -234,7 +234,7 @@ func TestOptimizerTrajectories(t *testing.T) {
 		{optim.AdamAtan2, "adam_atan2_final.safetensors", 0.99},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			f := setup(t, testdata.Path(t, "models", "stories260K"), golden(t, "stories260K", "forward.safetensors"))
+			f := setup(t, testfiles.Path(t, "models", "stories260K"), golden(t, "stories260K", "forward.safetensors"))
 			cfg := optim.DefaultConfig(c.name)
 			cfg.Beta2, cfg.Decay, cfg.MaxGradNorm = c.beta2, "all", 0
 			opt, err := optim.New(cfg, slices.Collect(f.m.Params()))
@@ -258,7 +258,7 @@ func TestOptimizerTrajectories(t *testing.T) {
 }
 
 func TestStories260KGreedyText(t *testing.T) {
-	text, err := os.ReadFile(testdata.Path(t, "goldens", "stories260K", "greedy.json"))
+	text, err := os.ReadFile(testfiles.Path(t, "goldens", "stories260K", "greedy.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -266,7 +266,7 @@ func TestStories260KGreedyText(t *testing.T) {
 	if err := json.Unmarshal(text, &want); err != nil {
 		t.Fatal(err)
 	}
-	loaded, err := checkpoint.Load(testdata.Path(t, "models", "stories260K"))
+	loaded, err := checkpoint.Load(testfiles.Path(t, "models", "stories260K"))
 	if err != nil {
 		t.Fatal(err)
 	}
