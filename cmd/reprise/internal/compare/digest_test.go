@@ -1,0 +1,26 @@
+package compare
+
+import "testing"
+
+// TestCellDigestsStay: cells that were run before there was a table of recipe keys still count.
+func TestCellDigestsStay(t *testing.T) {
+	r := runner(t, t.TempDir(), func(g *Grid) { g.Methods = g.Methods[:7] })
+	for i, want := range []string{
+		"9f10f2c3e5315e770075154a8ed40bb2f77b12045a66baeb1f495edbbd7dc406", // full-adamw
+		"e3dd92be0b036e66ec43afab8fc0827cc97ab6f80327341ea5fd3195541528b1", // full-mix
+		"2c2af5a0a54948613b5d7f102e65c2ff33d72031bf0255d8ecb8b0f1733d8821", // replay-bare
+		"210258b01f71eb513f11c7b9d3754a19205c85502420cbac0b59673c6e27e899", // replay
+		"25f5c3a240ec4623be54d13ec5b386580ed014e7849022a30fba646e357cdfe8", // replay-kl
+		"7e3e0681525b45a04dce3fa0bda0807189df50fc2bb50ba6364add763adb1da5", // replay-wide
+		"0110b0da00d608421b91c9c513c1f10a8088e67fb796f153c2ec419b61060e06", // replay-refresh
+	} {
+		m := &r.grid.Methods[i]
+		p, err := r.plan(t.Context(), id{m, 1e-3, 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.digest != want {
+			t.Errorf("%s: digest %s, want %s", m.Name, p.digest, want)
+		}
+	}
+}
