@@ -24,7 +24,6 @@ var adamAtan2 = definition{
 	name:     AdamAtan2,
 	keys:     []string{"a", "b"},
 	defaults: func(c *Config) { c.A, c.B = 1.27, 1 },
-	check:    func(c *Config) error { return first(within("a", c.A, 1e-3, 1e3), within("b", c.B, 1e-3, 1e3)) },
 	step:     arctangent,
 }
 

@@ -11,7 +11,6 @@ import "math"
 var adaTAM = definition{
 	name:       AdaTAM,
 	keys:       []string{"eps", "gamma"},
-	check:      func(c *Config) error { return within("gamma", c.Gamma, 0, 1) },
 	momentum:   true,
 	similarity: true,
 	steer:      damp,

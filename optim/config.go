@@ -1,35 +1,34 @@
 package optim
 
 import (
-	"cmp"
 	"fmt"
-	"math"
-	"slices"
+
+	"reprise/internal/keys"
 )
 
-// Config chooses an optimizer. DefaultConfig gives the documented defaults. A zero field means zero, except where its
-// comment says otherwise.
+// Config chooses an optimizer. DefaultConfig gives the documented defaults. A zero field means zero, except where its tag zero
+// says what it stands for. The tag bound says what a value may be; Names lists what Name may be.
 type Config struct {
-	Name        string  `yaml:"optimizer" json:"optimizer"`         // one of Names
-	Beta1       float64 `yaml:"beta1" json:"beta1"`                 // decay of the first moment
-	Beta2       float64 `yaml:"beta2" json:"beta2"`                 // decay of the second moment
-	Eps         float64 `yaml:"eps" json:"eps"`                     // added to √v̂ where that divides, and then more than 0; AdaTAM: also to the damping of the gradient
-	A           float64 `yaml:"a" json:"a"`                         // atan2 methods: the step is lr·a·atan2(…); 1.27 ≈ 4/π makes it lr at |m̂| = √v̂
-	B           float64 `yaml:"b" json:"b"`                         // atan2 methods: atan2(m̂, b·√v̂)
-	WeightDecay float64 `yaml:"weight_decay" json:"weight_decay"`   // θ ← θ − lr·wd·θ
-	Decay       string  `yaml:"decay" json:"decay"`                 // which tensors decay: all, matrices (two or more dimensions) or none
-	MaxGradNorm float64 `yaml:"max_grad_norm" json:"max_grad_norm"` // global-norm clipping; 0: off
+	Name        string  `yaml:"optimizer" json:"optimizer" bound:"any" group:"Optimizer" also:"optim" help:"How gradients become steps."`
+	Beta1       float64 `yaml:"beta1" json:"beta1" bound:"[0,0.99999]" old:"beta-1" also:"adam_beta1" help:"Decay of the first moment."`
+	Beta2       float64 `yaml:"beta2" json:"beta2" bound:"[0,0.9999999]" old:"beta-2" also:"adam_beta2" help:"Decay of the second moment."`
+	Eps         float64 `yaml:"eps" json:"eps" bound:"[0,1]" also:"adam_epsilon epsilon" help:"Added to √v, which divides; more than 0. With adatam also to the damping of the gradient."`
+	A           float64 `yaml:"a" json:"a" bound:"[0.001,1000]" help:"The step is lr·a·atan2(m, b·√v), of the moments m and v; 1.27, about 4/π, makes it lr where |m| = √v."`
+	B           float64 `yaml:"b" json:"b" bound:"[0.001,1000]" help:"The b of that arctangent."`
+	WeightDecay float64 `yaml:"weight_decay" json:"weight_decay" bound:"[0,100]" help:"Every step takes lr·weight_decay·θ off the weights θ."`
+	Decay       string  `yaml:"decay" json:"decay" bound:"matrices|all|none" help:"Which tensors decay; a matrix has two or more dimensions."`
+	MaxGradNorm float64 `yaml:"max_grad_norm" json:"max_grad_norm" bound:"[0,3.4028234e38]" zero:"off" also:"grad_clip clip_grad_norm gradient_clipping" help:"Global-norm clipping of the gradient."`
 
-	Delta     float64 `yaml:"delta" json:"delta"`         // MoClip: largest angle between gradient and momentum, degrees in (0, 180]
-	Scope     string  `yaml:"scope" json:"scope"`         // MoClip: the angle of each tensor, or one global angle
-	Overshoot string  `yaml:"overshoot" json:"overshoot"` // MoClip, obtuse angles: rotate, or project (drop the component along m, then cap)
-	VFrom     string  `yaml:"v_from" json:"v_from"`       // MoClip: v from the clipped (capped) or the raw gradient
-	CapStart  int     `yaml:"cap_start" json:"cap_start"` // MoClip: first step at which the cap holds; 0: ⌈1/(1−β1)⌉ + 1
-	Cap1D     bool    `yaml:"cap_1d" json:"cap_1d"`       // MoClip: cap one-dimensional tensors too
-	KeepNorm  bool    `yaml:"keep_norm" json:"keep_norm"` // MoClip: the rotated gradient keeps its norm; otherwise it is the projection on the cone
+	Delta     float64 `yaml:"delta" json:"delta" bound:"[0.1,180]" help:"Largest angle between gradient and momentum, in degrees."`
+	Scope     string  `yaml:"scope" json:"scope" bound:"tensor|global" help:"An angle of each tensor, or one of all together."`
+	Overshoot string  `yaml:"overshoot" json:"overshoot" bound:"rotate|project" help:"At an obtuse angle: rotate the gradient, or first drop its component along the momentum."`
+	VFrom     string  `yaml:"v_from" json:"v_from" bound:"clipped|raw" help:"Gradient that the second moment is made from."`
+	CapStart  int     `yaml:"cap_start" json:"cap_start" bound:"[0,1000000000]" zero:"⌈1/(1−beta1)⌉ + 1" help:"First step with the cap on the angle."`
+	Cap1D     bool    `yaml:"cap_1d" json:"cap_1d" bound:"any" help:"Cap one-dimensional tensors too."`
+	KeepNorm  bool    `yaml:"keep_norm" json:"keep_norm" bound:"any" help:"The rotated gradient keeps its norm; otherwise it is its projection on the cone."`
 
-	Gamma    float64 `yaml:"gamma" json:"gamma,omitempty"`       // AdaTAM: smoothing of the similarity; 0: 0.9
-	Fraction float64 `yaml:"fraction" json:"fraction,omitempty"` // MoFO: share of every tensor's entries that moves; 0: 0.15
+	Gamma    float64 `yaml:"gamma" json:"gamma,omitempty" bound:"[0,1]" zero:"0.9" help:"Smoothing of the similarity."`
+	Fraction float64 `yaml:"fraction" json:"fraction,omitempty" bound:"[0,1]" zero:"0.15" help:"Share of every tensor's entries that moves."`
 }
 
 // DefaultConfig is the documented default of an optimizer (docs/METHOD.md). It also holds the defaults of the keys that only
@@ -48,24 +47,19 @@ func DefaultConfig(name string) Config {
 func (c Config) Validate() error {
 	d := find(c.Name)
 	if d == nil {
-		return oneOf("optimizer", c.Name, Names()...)
+		return fmt.Errorf("optim: optimizer: %q, want %s", c.Name, keys.Or(Names()))
 	}
-	leastEps := 0.0
-	if d.uses("eps") {
-		leastEps = 1e-30 // a weight whose gradients were all zero would become 0/0
+	if err := keys.Check(c); err != nil {
+		return fmt.Errorf("optim: %w", err)
 	}
-	err := first(
-		oneOf("decay", c.Decay, "all", "matrices", "none"),
-		within("beta1", c.Beta1, 0, 0.99999), within("beta2", c.Beta2, 0, 0.9999999), within("eps", c.Eps, leastEps, 1),
-		within("weight_decay", c.WeightDecay, 0, 100), within("max_grad_norm", c.MaxGradNorm, 0, math.MaxFloat32),
-	)
-	for _, d := range definitions {
-		if err == nil && d.check != nil {
-			err = d.check(&c)
-		}
+	if d.uses("eps") && c.Eps < leastEps {
+		return fmt.Errorf("optim: eps: %g, want %g to 1 with %s", c.Eps, leastEps, c.Name)
 	}
-	return err
+	return nil
 }
+
+// leastEps keeps a weight whose gradients were all zero from becoming 0/0.
+const leastEps = 1e-30
 
 // Angles says whether a step reports the angle of every parameter in Stats.Tensors.
 func (c Config) Angles() bool {
@@ -78,20 +72,3 @@ func (c Config) ReadsMomentum() bool {
 	d := find(c.Name)
 	return d != nil && d.momentum
 }
-
-func oneOf(key, value string, allowed ...string) error {
-	if slices.Contains(allowed, value) {
-		return nil
-	}
-	return fmt.Errorf("optim: %s: %q, want one of %v", key, value, allowed)
-}
-
-func within(key string, x, lo, hi float64) error {
-	if x >= lo && x <= hi { // also refuses NaN
-		return nil
-	}
-	return fmt.Errorf("optim: %s: %g, want %g to %g", key, x, lo, hi)
-}
-
-// first returns the first error that is one.
-func first(errs ...error) error { return cmp.Or(errs...) }

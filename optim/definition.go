@@ -26,9 +26,8 @@ var common = []string{"optimizer", "beta1", "beta2", "weight_decay", "decay", "m
 // definition is one optimizer: what it adds to the step that all share, Optimizer.Step. A nil function adds nothing.
 type definition struct {
 	name     string
-	keys     []string              // keys of Config that it uses besides the common ones
-	defaults func(c *Config)       // sets those that are its own and not 0
-	check    func(c *Config) error // names the first of its own that cannot be used
+	keys     []string        // keys of Config that it uses besides the common ones
+	defaults func(c *Config) // sets those that are its own and not 0
 
 	momentum   bool // steer needs g·m and |m|² as well as |g|²
 	angles     bool // what steer returns are angles to be reported

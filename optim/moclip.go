@@ -18,13 +18,6 @@ var moClip = definition{
 	defaults: func(c *Config) {
 		c.Delta, c.Scope, c.Overshoot, c.VFrom, c.Cap1D, c.KeepNorm = 90, "tensor", "rotate", "clipped", true, true
 	},
-	check: func(c *Config) error {
-		return first(
-			within("delta", c.Delta, 0.1, 180), oneOf("scope", c.Scope, "tensor", "global"),
-			oneOf("overshoot", c.Overshoot, "rotate", "project"), oneOf("v_from", c.VFrom, "clipped", "raw"),
-			within("cap_start", float64(c.CapStart), 0, 1e9),
-		)
-	},
 	momentum: true,
 	angles:   true,
 	steer:    capAngle,

@@ -15,7 +15,6 @@ import (
 var moFO = definition{
 	name:   MoFO,
 	keys:   []string{"eps", "fraction"},
-	check:  func(c *Config) error { return within("fraction", c.Fraction, 0, 1) },
 	choose: selectTop,
 	step:   moveTop,
 }

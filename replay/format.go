@@ -49,9 +49,7 @@ type Header struct {
 	MovedTo       string   // "": the model was frozen. Else it was trained meanwhile, and these were its weights at the end
 	Tokenizer     string   // fingerprint of tokenizer.json
 	Seam          string   // how prompt and completion meet, see data.Seam
-	Tau           float64  // covered mass that ends a prefix
-	KMin, KMax    int      // bounds of a prefix
-	Always        []int32  // ids recorded at every position
+	Rule                   // which ids were recorded
 	VocabSize     int      // of the model: every id is below it
 	MaxSeqLen     int      // longest sequence in tokens
 	Seed          uint64   // of the packing

@@ -89,7 +89,7 @@ func same(t *rapid.T, s *data.Sequence, q *data.Sequence, u *loss.Subsets) {
 
 // The summary is what counting by hand gives.
 func TestSummary(t *testing.T) {
-	h := Header{Tau: 0.9, KMin: 1, KMax: 2, VocabSize: 50, MaxSeqLen: 8, Sequences: 1}
+	h := Header{Rule: Rule{Tau: 0.9, KMin: 1, KMax: 2}, VocabSize: 50, MaxSeqLen: 8, Sequences: 1}
 	q := data.Sequence{IDs: []int32{7, 5, 9, 5}, Target: []bool{false, true, false, true}, DocStarts: []int32{0, 2}}
 	u := loss.Subsets{
 		Rows: []int32{0, 2}, Offsets: []int32{0, 2, 5}, IDs: []int32{5, 8, 1, 2, 5}, Gold: []int32{0, 2},
@@ -329,7 +329,7 @@ func TestReadingAllocatesNothing(t *testing.T) {
 // The price of a recorded id before compression: two bytes of log-probability and, with a vocabulary of 32,000 and 32 to 64
 // ids whose rank falls as in natural text, one to two of its distance.
 func TestBytesPerID(t *testing.T) {
-	h := Header{Tau: 0.95, KMin: 32, KMax: 64, VocabSize: 32000, MaxSeqLen: 512, Sequences: 1}
+	h := Header{Rule: Rule{Tau: 0.95, KMin: 32, KMax: 64}, VocabSize: 32000, MaxSeqLen: 512, Sequences: 1}
 	rng := tensor.NewRNG(1, "size", 0)
 	q := data.Sequence{DocStarts: []int32{0}}
 	for i := range 512 {

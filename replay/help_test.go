@@ -21,7 +21,7 @@ type recording struct {
 // invent makes a recording of n sequences. Its ids are skewed towards small ones, as in a trained tokenizer.
 func invent(seed uint64, n, maxSeqLen, vocab int) recording {
 	h := Header{
-		BaseModel: "b4", Tokenizer: "70", Seam: "space in the completion", Tau: 0.95, KMin: 2, KMax: 6, Always: []int32{3, 0},
+		BaseModel: "b4", Tokenizer: "70", Seam: "space in the completion", Rule: Rule{Tau: 0.95, KMin: 2, KMax: 6, Always: []int32{3, 0}},
 		VocabSize: vocab, MaxSeqLen: maxSeqLen, Seed: seed, Sequences: n,
 	}
 	r := recording{h: h}

@@ -57,7 +57,7 @@ func Again(ctx context.Context, j Job, from *Reader) (Summary, error) {
 	if h.Shards > 1 {
 		return Summary{}, fmt.Errorf("replay: %w", &ShardError{from.path, h.Shard, h.Shards})
 	}
-	j.Rule = Rule{Tau: h.Tau, KMin: h.KMin, KMax: h.KMax, Always: h.Always}
+	j.Rule = h.Rule
 	j.MaxSeqLen, j.Seed, j.Shard, j.Shards, j.Compress = h.MaxSeqLen, h.Seed, 0, 1, h.Compress
 	seqs := make([]data.Sequence, from.Len())
 	for i := range seqs {
@@ -116,8 +116,7 @@ func (j *Job) note(format string, args ...any) {
 
 func (j *Job) header(seqs []data.Sequence) Header {
 	return Header{
-		BaseModel: j.ModelFingerprint, Tokenizer: j.Tokenizer.Fingerprint(),
-		Tau: j.Rule.Tau, KMin: j.Rule.KMin, KMax: j.Rule.KMax, Always: j.Rule.Always,
+		BaseModel: j.ModelFingerprint, Tokenizer: j.Tokenizer.Fingerprint(), Rule: j.Rule,
 		VocabSize: j.Model.Config.VocabSize, MaxSeqLen: j.MaxSeqLen, Seed: j.Seed, Seam: data.Seam(j.Tokenizer),
 		DataDigest: data.Digest(seqs), Shard: j.Shard, Shards: j.Shards, Sequences: len(seqs),
 		Compress: j.Compress,

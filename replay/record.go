@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"reprise/data"
+	"reprise/internal/keys"
 	"reprise/loss"
 	"reprise/model"
 	"reprise/tensor"
@@ -13,27 +14,25 @@ import (
 // Rule says which ids are recorded for a position (METHOD, Stage 0): the shortest prefix of the ids by falling
 // probability whose mass reaches Tau, at least KMin and at most KMax of them, united with the gold id and with Always.
 type Rule struct {
-	Tau        float64
-	KMin, KMax int
-	Always     []int32
+	Tau    float64 `yaml:"tau" bound:"(0,1]" old:"tau" help:"Mass that a position's ids must cover."`
+	KMin   int     `yaml:"k_min" bound:"[1,1048576]" old:"k-min" help:"At least this many ids."`
+	KMax   int     `yaml:"k_max" bound:"[1,1048576]" old:"k-max" help:"At most this many ids; gold and always come on top."`
+	Always []int32 `yaml:"always" bound:"[0,)" old:"always" help:"Ids that every position holds."`
 }
 
 // Validate names the field that cannot be used.
 func (r Rule) Validate(vocab int) error {
+	if err := keys.Check(r); err != nil {
+		return fmt.Errorf("replay: %w", err)
+	}
 	switch {
-	case !(r.Tau > 0 && r.Tau <= 1):
-		return fmt.Errorf("replay: tau: %g, want more than 0 and at most 1", r.Tau)
-	case r.KMin < 1:
-		return fmt.Errorf("replay: k_min: %d, want 1 or more", r.KMin)
 	case r.KMax < r.KMin:
 		return fmt.Errorf("replay: k_max: %d, want k_min (%d) or more", r.KMax, r.KMin)
-	case r.KMax > maxIDs:
-		return fmt.Errorf("replay: k_max: %d, want at most %d", r.KMax, maxIDs)
 	case len(r.Always) > maxAlways:
 		return fmt.Errorf("replay: always: %d ids, want at most %d", len(r.Always), maxAlways)
 	}
 	for _, id := range r.Always {
-		if id < 0 || int(id) >= vocab {
+		if int(id) >= vocab {
 			return fmt.Errorf("replay: always: id %d is outside the vocabulary of %d", id, vocab)
 		}
 	}

@@ -21,7 +21,7 @@ func tiny() recording {
 		LogProb: []float32{-0.5, -1, -0.25, -6, -2}, Mass: []float32{0.96875, 1}, Outside: []bool{false, true},
 	}
 	h := Header{
-		BaseModel: "b4", Tokenizer: "70", Seam: "sp", Tau: 0.95, KMin: 1, KMax: 2, VocabSize: 50, MaxSeqLen: 8, Seed: 1,
+		BaseModel: "b4", Tokenizer: "70", Seam: "sp", Rule: Rule{Tau: 0.95, KMin: 1, KMax: 2}, VocabSize: 50, MaxSeqLen: 8, Seed: 1,
 		Sequences: 1, DataDigest: data.Digest([]data.Sequence{q}),
 	}
 	return recording{h, []data.Sequence{q}, []loss.Subsets{u}}

@@ -106,7 +106,7 @@ func TestResumeRefusesOtherSettings(t *testing.T) {
 
 // What does not fit is refused before it is written.
 func TestAppendErrors(t *testing.T) {
-	h := Header{Tau: 0.9, KMin: 1, KMax: 2, VocabSize: 50, MaxSeqLen: 4, Sequences: 1}
+	h := Header{Rule: Rule{Tau: 0.9, KMin: 1, KMax: 2}, VocabSize: 50, MaxSeqLen: 4, Sequences: 1}
 	for name, c := range map[string]struct {
 		break_ func(q *data.Sequence, u *loss.Subsets)
 		want   string

@@ -3,10 +3,10 @@ package run
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"testing"
 
 	"reprise/optim"
+	"reprise/replay"
 )
 
 // digestCases hold digests that were computed before there was a table of keys. They stand in every checkpoint and in every cell
@@ -49,7 +49,7 @@ var digestCases = []struct {
 		"1bffb528fe7201fd4c77f11d6da4df4994c18ed73dcb63e952a80581511dd747", "08a213321280c90de71a13f94944792e4c718d16e47d1daa66072c5028482537"},
 	{"full on text, recorded", func(r *Recipe) {
 		r.Loss, r.Data, r.Replay, r.DType = "full", r.Replay[:len(r.Replay)-len(".replay")]+".jsonl", "", "f32"
-		r.Out, r.Record = r.Model+"-run", RecordPlan{Out: r.Model + "-run.replay", Tau: 0.9, KMin: 2, KMax: 12}
+		r.Out, r.Record = r.Model+"-run", RecordPlan{Out: r.Model + "-run.replay", Rule: replay.Rule{Tau: 0.9, KMin: 2, KMax: 12}}
 	},
 		"106bb001ed2394070d5d7b3177d8c4ecb9f306c7af3c3496918c0c2b75d26e1c", "bf794808931b71bc99309d060538b9015e61ef794d078c66948f58c89ed2d33f"},
 }
@@ -70,10 +70,7 @@ func TestDigestsStay(t *testing.T) {
 			t.Errorf("%s: digest %s, want %s", c.name, run.digest, c.run)
 		}
 		r.Model, r.Data, r.Out, r.Replay, r.Mix, r.Record.Out = "", "", "", "", "", ""
-		text, err := json.Marshal(r)
-		if err != nil {
-			t.Fatal(err)
-		}
+		text := r.DigestText()
 		if sum := sha256.Sum256(text); hex.EncodeToString(sum[:]) != c.text {
 			t.Errorf("%s: %x is the SHA-256 of %s, want %s", c.name, sum, text, c.text)
 		}

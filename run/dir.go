@@ -20,6 +20,7 @@ import (
 	"reprise/checkpoint"
 	"reprise/data"
 	"reprise/internal/atomicfile"
+	"reprise/internal/keys"
 )
 
 // Files of a run directory, beside the checkpoints step-000100/, best/ and final/.
@@ -51,14 +52,8 @@ type runMeta struct {
 // and the data, with its recorded subsets where the loss or the anchor reads them.
 func (r *Run) newDigest() string {
 	c := r.Recipe
-	c.Model, c.Out, c.Replay, c.Data, c.Mix = "", "", "", "", ""
-	c.Init, c.Tokenizer, c.DType = "", "", ""
-	c.MicroBatchSize, c.Recompute, c.Eval, c.Save, c.Record = 0, false, EvalPlan{}, SavePlan{}, RecordPlan{}
 	h := sha256.New()
-	text, err := json.Marshal(c)
-	if err != nil {
-		panic(err) // a struct of numbers and strings
-	}
+	text := digestText(keys.Of(c), Keys(), func(k Key) bool { return k.Bits })
 	fmt.Fprintf(h, "%s\n%s\n%d\n", text, r.Base.Fingerprint, r.Steps)
 	for _, s := range []*source{r.domain, r.mix} {
 		if s == nil {

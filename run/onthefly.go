@@ -15,28 +15,16 @@ import (
 
 // RecordPlan asks for a record made on the fly: the first epoch of full cross-entropy computes all logits anyway, and their
 // subsets cost next to nothing. It is not the record that Stage 0 makes: the model moves while it is made, and the record's
-// header says so (replay.Header.MovedTo). Zero fields mean replay.DefaultRule.
+// header says so (replay.Header.MovedTo). Zero fields of the rule mean those of replay.DefaultRule.
 type RecordPlan struct {
-	Out    string  `yaml:"out" json:"out,omitempty"`
-	Tau    float64 `yaml:"tau" json:"tau,omitempty"`
-	KMin   int     `yaml:"k_min" json:"k_min,omitempty"`
-	KMax   int     `yaml:"k_max" json:"k_max,omitempty"`
-	Always []int32 `yaml:"always" json:"always,omitempty"`
+	Out         string `yaml:"out" bound:"any" holder:"FILE" help:"With loss full on data: also record the first epoch. The model moves meanwhile, and the record says so."`
+	replay.Rule `yaml:",inline" zero:"the default" when:"record.out; a record was made with its own"`
 }
 
 // rule is the plan's, completed.
 func (p RecordPlan) rule() replay.Rule {
-	r := replay.DefaultRule()
-	if p.Tau != 0 {
-		r.Tau = p.Tau
-	}
-	if p.KMin != 0 {
-		r.KMin = p.KMin
-	}
-	if p.KMax != 0 {
-		r.KMax = p.KMax
-	}
-	r.Always = p.Always
+	r, standard := p.Rule, replay.DefaultRule()
+	r.Tau, r.KMin, r.KMax = cmp.Or(r.Tau, standard.Tau), cmp.Or(r.KMin, standard.KMin), cmp.Or(r.KMax, standard.KMax)
 	return r
 }
 
@@ -67,7 +55,7 @@ func (r *Run) planRecording() (h replay.Header, err error) {
 	}
 	h = replay.Header{
 		BaseModel: r.Base.Fingerprint, Tokenizer: r.Base.Tokenizer.Fingerprint(), Seam: data.Seam(r.Base.Tokenizer),
-		Tau: rule.Tau, KMin: rule.KMin, KMax: rule.KMax, Always: rule.Always, VocabSize: cfg.VocabSize,
+		Rule: rule, VocabSize: cfg.VocabSize,
 		MaxSeqLen: r.Recipe.seqLen(cfg), Seed: r.Recipe.Seed, DataDigest: data.Digest(r.domain.packed), Sequences: len(r.domain.packed),
 	}
 	if dir := filepath.Dir(plan.Out); dir != filepath.Clean(r.Recipe.Out) { // which is made below

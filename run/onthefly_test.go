@@ -18,7 +18,7 @@ import (
 func (w *workshop) recording(out, record string) Recipe {
 	r := w.recipe(out)
 	r.Replay, r.Data, r.Loss, r.MaxSeqLen, r.Epochs = "", w.path("domain.jsonl"), "full", tiny.MaxSeqLen, 1
-	r.Record = RecordPlan{Out: w.path(record), Tau: 0.9, KMin: 2, KMax: 12}
+	r.Record = RecordPlan{Out: w.path(record), Rule: replay.Rule{Tau: 0.9, KMin: 2, KMax: 12}}
 	return r
 }
 

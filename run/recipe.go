@@ -8,74 +8,77 @@ import (
 
 	"reprise/checkpoint"
 	"reprise/eval"
+	"reprise/internal/keys"
 	"reprise/internal/yamlfile"
 	"reprise/model"
 	"reprise/optim"
+	"reprise/replay"
 	"reprise/train"
 )
 
-// Recipe is everything that decides a run. A file is YAML with these keys; flags of the same names override it.
+// Recipe is everything that decides a run, and what the run does beside. A file is YAML with these keys. What the tags say is in
+// package internal/keys; a zero field is zero, unless its tag zero says what 0 stands for. docs/RECIPE.md is made from them.
 type Recipe struct {
-	Model  string `yaml:"model" json:"model"`   // base model: a Hugging Face directory
-	Replay string `yaml:"replay" json:"replay"` // record of Stage 0; gives the packed sequences
-	Data   string `yaml:"data" json:"data"`     // training text instead of a record, for loss: full
-	Out    string `yaml:"out" json:"out"`       // run directory
+	Model  string `yaml:"model" bound:"any" group:"Model and data" bits:"no" grid:"own" holder:"DIR" also:"model_name_or_path base_model" help:"Base model: a Hugging Face directory."`
+	Replay string `yaml:"replay" bound:"any" bits:"no" grid:"own" holder:"FILE" help:"Record of Stage 0, with the packed sequences to train on."`
+	Data   string `yaml:"data" bound:"any" bits:"no" grid:"own" holder:"FILE" also:"train_file dataset dataset_path" help:"With loss full: training data instead of a record, in any shape that Stage 0 reads."`
+	Out    string `yaml:"out" bound:"any" bits:"no" grid:"own" holder:"DIR" also:"output_dir output" help:"Run directory; new or empty."`
 
-	Init      string `yaml:"init" json:"init,omitempty"`           // config.json to start from with fresh weights of the seed, instead of model
-	Tokenizer string `yaml:"tokenizer" json:"tokenizer,omitempty"` // for init: directory of the tokenizer
-	DType     string `yaml:"dtype" json:"dtype,omitempty"`         // of the written weights: f32, bf16 or f16; "": the base model's
+	Init      string `yaml:"init" bound:"any" bits:"no" holder:"FILE" help:"Instead of model: config.json of a model to train from fresh weights, which the seed decides."`
+	Tokenizer string `yaml:"tokenizer" bound:"any" bits:"no" holder:"DIR" help:"With init: directory of the tokenizer.json."`
+	DType     string `yaml:"dtype" bound:"any" bits:"no" also:"torch_dtype" help:"Type of the written weights: f32, bf16 or f16; empty: the base model's."`
 
-	Loss         string `yaml:"loss" json:"loss"` // replay or full
+	Loss         string `yaml:"loss" bound:"replay|full" group:"Loss" help:"Over recorded subsets, or full cross-entropy."`
 	optim.Config `yaml:",inline"`
 
-	LR           float64 `yaml:"lr" json:"lr"`
-	Schedule     string  `yaml:"schedule" json:"schedule"`             // cosine, linear or constant
-	WarmupRatio  float64 `yaml:"warmup_ratio" json:"warmup_ratio"`     // share of the steps
-	FinalLRRatio float64 `yaml:"final_lr_ratio" json:"final_lr_ratio"` // rate at the last step, as a share of lr
+	LR           float64 `yaml:"lr" bound:"(0,10)" group:"Learning rate" grid:"own" also:"learning_rate max_lr peak_lr" help:"Peak learning rate."`
+	Schedule     string  `yaml:"schedule" bound:"cosine|linear|constant" also:"lr_scheduler_type lr_scheduler lr_schedule" help:"How it goes down after the warm-up."`
+	WarmupRatio  float64 `yaml:"warmup_ratio" bound:"[0,1]" also:"warmup_steps warmup" help:"Share of the steps in which it goes up."`
+	FinalLRRatio float64 `yaml:"final_lr_ratio" bound:"[0,1]" also:"min_lr min_lr_ratio" help:"Rate of the last step, as a share of lr."`
 
-	Epochs          int    `yaml:"epochs" json:"epochs"`
-	MaxSteps        int    `yaml:"max_steps" json:"max_steps"`                 // 0: as the epochs give
-	GlobalBatchSize int    `yaml:"global_batch_size" json:"global_batch_size"` // packed sequences per optimizer step
-	MicroBatchSize  int    `yaml:"micro_batch_size" json:"micro_batch_size"`   // packed sequences in memory at a time; cannot be seen in the result
-	Recompute       bool   `yaml:"recompute" json:"recompute,omitempty"`       // keep each block's input only and run its forward pass twice: less memory, more time; cannot be seen in the result
-	MaxSeqLen       int    `yaml:"max_seq_len" json:"max_seq_len"`             // for data; 0: the model's, at most 512
-	Seed            uint64 `yaml:"seed" json:"seed"`
+	Epochs          int    `yaml:"epochs" bound:"[1,1000000]" group:"Steps" grid:"budget" also:"num_epochs num_train_epochs" help:"Times over the data."`
+	MaxSteps        int    `yaml:"max_steps" bound:"[0,)" zero:"as the epochs give" grid:"own" help:"End after this many steps."`
+	GlobalBatchSize int    `yaml:"global_batch_size" bound:"[1,1048576]" grid:"budget" also:"batch_size train_batch_size" help:"Packed sequences of an optimizer step."`
+	MicroBatchSize  int    `yaml:"micro_batch_size" bound:"[1,)" bits:"no" also:"per_device_train_batch_size gradient_accumulation_steps" help:"Packed sequences in memory at a time; the result does not depend on it."`
+	Recompute       bool   `yaml:"recompute" bound:"any" bits:"no" also:"gradient_checkpointing activation_checkpointing" help:"Keep each block's input only and run its forward pass twice: less memory, more time, the same result."`
+	MaxSeqLen       int    `yaml:"max_seq_len" bound:"[2,)" zero:"the model's, at most 512" grid:"own" when:"data|mix|eval.data; a record's sequences are as long as it was made" also:"max_length max_seq_length cutoff_len block_size" help:"Tokens of a sequence that text is packed into."`
+	Seed            uint64 `yaml:"seed" bound:"any" grid:"own" help:"Of the order of the data, of random draws and of fresh weights."`
 
-	Tail      string  `yaml:"tail" json:"tail"`             // replay: sampled, or none (the paper's bare loss)
-	TailN     int     `yaml:"tail_n" json:"tail_n"`         // replay: draws per sequence; 0: max(128, V/64)
-	Proposal  string  `yaml:"proposal" json:"proposal"`     // replay: uniform or frequency
-	Mix       string  `yaml:"mix" json:"mix"`               // general text to mix in: a record, or for loss: full also text
-	ReplayMix float64 `yaml:"replay_mix" json:"replay_mix"` // share of every batch taken from mix
+	Tail      string  `yaml:"tail" bound:"sampled|none" group:"Loss" when:"loss=replay" help:"What stands for the ids outside the subsets; none gives the paper's bare loss."`
+	TailN     int     `yaml:"tail_n" bound:"[0,1048576]" zero:"max(128, V/64)" when:"loss=replay tail=sampled" help:"Draws of the tail for a sequence; V is the vocabulary."`
+	Proposal  string  `yaml:"proposal" bound:"frequency|uniform" when:"loss=replay tail=sampled" help:"How ids are drawn for the tail; frequency counts the record's gold ids."`
+	Mix       string  `yaml:"mix" bound:"any" group:"Mixing" bits:"no" grid:"own" holder:"FILE" help:"General text to mix into every batch: a record; with loss full also text."`
+	ReplayMix float64 `yaml:"replay_mix" bound:"[0,1)" when:"mix" help:"Share of a batch that comes from mix; more than 0."`
 
-	KL      float64     `yaml:"kl" json:"kl,omitempty"`          // weight λ of KL(base ‖ model) over the recorded ids and one bucket for the rest
-	Refresh RefreshPlan `yaml:"refresh" json:"refresh,omitzero"` // replay: when the record is made anew with the current model
+	KL      float64     `yaml:"kl" bound:"[0,1000]" zero:"off" group:"Loss" help:"Weight of KL(base ‖ model) over the recorded ids and one bucket for the rest; it holds on to the base model."`
+	Refresh RefreshPlan `yaml:"refresh" group:"Refresh"`
 
-	Record RecordPlan `yaml:"record" json:"record,omitzero"` // full: record the first epoch on the fly
+	Record RecordPlan `yaml:"record" group:"Record on the fly" bits:"no"`
 
-	Eval EvalPlan `yaml:"eval" json:"eval"`
-	Save SavePlan `yaml:"save" json:"save"`
+	Eval EvalPlan `yaml:"eval" group:"Evaluation" bits:"no" grid:"own"`
+	Save SavePlan `yaml:"save" group:"Saving" bits:"no" grid:"own"`
 }
 
 // EvalPlan says what is measured while training.
 type EvalPlan struct {
-	Every int      `yaml:"every" json:"every"` // steps; 0: only before the first and after the last
-	Data  []string `yaml:"data" json:"data"`   // NAME=FILE[:task]; best/ is chosen by the first one's loss
+	Every int      `yaml:"every" bound:"[0,)" zero:"before the first and after the last" also:"eval_steps eval_interval" help:"Steps between measurements."`
+	Data  []string `yaml:"data" bound:"any" holder:"NAME=FILE" also:"eval_file validation_file" help:"NAME=FILE[:task] to measure while training; best/ follows the loss of the first."`
 }
 
 // RefreshPlan says when a run makes its record anew with the model in training: at the end of epochs, or when rho, measured
 // on the sample of the evaluations, passes a bound. The new records are kept in the run directory.
 type RefreshPlan struct {
-	EveryEpochs int     `yaml:"every_epochs" json:"every_epochs,omitempty"` // 0: not by epochs
-	RhoAbove    float64 `yaml:"rho_above" json:"rho_above,omitempty"`       // 0: not by rho
-	CheckEvery  int     `yaml:"check_every" json:"check_every,omitempty"`   // steps between measurements for rho_above; 0: an eighth of an epoch
+	EveryEpochs int     `yaml:"every_epochs" bound:"[0,)" zero:"never" help:"Record again with the current model after this many epochs."`
+	RhoAbove    float64 `yaml:"rho_above" bound:"[0,1)" zero:"never" help:"Record again when rho, the mass outside the recorded ids, passes this."`
+	CheckEvery  int     `yaml:"check_every" bound:"[0,)" zero:"an eighth of an epoch" when:"refresh.rho_above" help:"Steps between measurements of rho."`
 }
 
 func (p RefreshPlan) on() bool { return p.EveryEpochs > 0 || p.RhoAbove > 0 }
 
 // SavePlan says when checkpoints are written.
 type SavePlan struct {
-	Every    int `yaml:"every" json:"every"`         // steps; 0: only at the end and when interrupted
-	KeepLast int `yaml:"keep_last" json:"keep_last"` // older checkpoints are removed
+	Every    int `yaml:"every" bound:"[0,)" zero:"at the end and when interrupted" also:"save_steps save_interval" help:"Steps between checkpoints."`
+	KeepLast int `yaml:"keep_last" bound:"[1,)" old:"keep-last" also:"save_total_limit" help:"Checkpoints to keep; older ones are removed."`
 }
 
 // DefaultRecipe is what holds where a file and the flags are silent.
@@ -84,7 +87,7 @@ func DefaultRecipe() Recipe {
 		Loss: "replay", Config: optim.DefaultConfig(optim.MoClip), LR: 1e-3, Schedule: "cosine", WarmupRatio: 0.1,
 		Epochs: 2, GlobalBatchSize: 8, MicroBatchSize: 8, Seed: 1,
 		Tail: "sampled", Proposal: "frequency", ReplayMix: 0.25,
-		Save: SavePlan{KeepLast: 2},
+		Record: RecordPlan{Rule: replay.DefaultRule()}, Save: SavePlan{KeepLast: 2},
 	}
 }
 
@@ -105,8 +108,11 @@ func ReadRecipe(path string) (Recipe, error) {
 	return r, nil
 }
 
-// Validate names the first field that cannot be used.
+// Validate names the first field that cannot be used: by its bound, then together with others.
 func (r Recipe) Validate() error {
+	if err := keys.Check(r); err != nil {
+		return fmt.Errorf("run: %w", err)
+	}
 	field := func(name, format string, args ...any) error {
 		return fmt.Errorf("run: %s: %s", name, fmt.Sprintf(format, args...))
 	}
@@ -119,42 +125,18 @@ func (r Recipe) Validate() error {
 		return field("tokenizer", "is for init; a model brings its own")
 	case r.Init != "" && r.Loss != "full":
 		return field("init", "fresh weights have no record; use loss: full with data")
-	case r.Loss != "replay" && r.Loss != "full":
-		return field("loss", "%q, want replay or full", r.Loss)
 	case r.Loss == "replay" && r.Replay == "":
 		return field("replay", "loss replay needs a record; make one with: reprise record")
 	case r.Loss == "replay" && r.Data != "":
 		return field("data", "loss replay trains on the record's own sequences; leave data out, or use loss: full")
 	case r.Loss == "full" && (r.Data == "") == (r.Replay == ""):
 		return field("data", "loss full needs either data or replay, and not both")
-	case r.Tail != "sampled" && r.Tail != "none":
-		return field("tail", "%q, want sampled or none", r.Tail)
-	case r.Proposal != "uniform" && r.Proposal != "frequency":
-		return field("proposal", "%q, want uniform or frequency", r.Proposal)
-	case r.TailN < 0 || r.TailN > 1<<20:
-		return field("tail_n", "%d, want 0 to %d", r.TailN, 1<<20)
-	case r.Epochs < 1 || r.Epochs > 1e6:
-		return field("epochs", "%d, want 1 or more", r.Epochs)
-	case r.MaxSteps < 0:
-		return field("max_steps", "%d, want 0 or more", r.MaxSteps)
-	case r.GlobalBatchSize < 1 || r.GlobalBatchSize > 1<<20:
-		return field("global_batch_size", "%d, want 1 to %d", r.GlobalBatchSize, 1<<20)
-	case r.MicroBatchSize < 1:
-		return field("micro_batch_size", "%d, want 1 or more", r.MicroBatchSize)
-	case r.MaxSeqLen < 0 || r.MaxSeqLen == 1:
-		return field("max_seq_len", "%d, want 2 or more", r.MaxSeqLen)
-	case !(r.WarmupRatio >= 0 && r.WarmupRatio <= 1):
-		return field("warmup_ratio", "%g, want 0 to 1", r.WarmupRatio)
-	case r.Mix != "" && !(r.ReplayMix > 0 && r.ReplayMix < 1):
-		return field("replay_mix", "%g, want more than 0 and less than 1", r.ReplayMix)
-	case !(r.KL >= 0 && r.KL <= 1e3):
-		return field("kl", "%g, want 0 to 1000", r.KL)
+	case r.Mix != "" && r.ReplayMix == 0:
+		return field("replay_mix", "0, want more than 0 with mix")
 	case r.KL > 0 && r.Replay == "":
 		return field("kl", "the base model's probabilities come from a record; give replay instead of data")
 	case r.KL > 0 && r.Refresh.on():
 		return field("kl", "after a refresh the recorded probabilities are no longer the base model's; leave kl or refresh out")
-	case r.Refresh.EveryEpochs < 0 || r.Refresh.CheckEvery < 0 || !(r.Refresh.RhoAbove >= 0 && r.Refresh.RhoAbove < 1):
-		return field("refresh", "want every_epochs and check_every 0 or more, rho_above 0 to 1")
 	case r.Refresh.on() && r.Loss != "replay":
 		return field("refresh", "only loss replay depends on the record; leave refresh out")
 	case r.Refresh.on() && r.Out == "":
@@ -163,10 +145,6 @@ func (r Recipe) Validate() error {
 		return field("record.out", "only loss full on data sees all logits of an epoch; record apart with: reprise record")
 	case r.Record.Out != "" && r.Out == "":
 		return field("record.out", "what is recorded is collected in the run directory; give out")
-	case r.Eval.Every < 0 || r.Save.Every < 0:
-		return field("eval.every, save.every", "want 0 or more steps")
-	case r.Save.KeepLast < 1:
-		return field("save.keep_last", "%d, want 1 or more", r.Save.KeepLast)
 	}
 	if r.DType != "" {
 		if _, err := checkpoint.ParseDType(r.DType); err != nil {
@@ -179,7 +157,7 @@ func (r Recipe) Validate() error {
 	if _, err := eval.ParseSets(r.Eval.Data); err != nil {
 		return fmt.Errorf("run: eval.data: %w", err)
 	}
-	return optim.Schedule{Kind: r.Schedule, Peak: r.LR, Final: r.FinalLRRatio}.Validate()
+	return nil
 }
 
 // seqLen is the longest sequence that text is packed into.

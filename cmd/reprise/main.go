@@ -14,7 +14,9 @@ import (
 	"github.com/alecthomas/kong"
 
 	"reprise/asm"
+	"reprise/internal/keys"
 	"reprise/optim"
+	"reprise/replay"
 	"reprise/run"
 	"reprise/tensor"
 )
@@ -127,9 +129,17 @@ func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
 	return kong.DefaultHelpPrinter(options, below)
 }
 
+// newCLI makes the flags that are not fields: those of keys.
+func newCLI() cli {
+	return cli{
+		Train: trainCmd{recipeFlags: newRecipeFlags()}, Plan: planCmd{recipeFlags: newRecipeFlags()},
+		Record: recordCmd{Run: recordRunCmd{keyFlags: newKeyFlags(keys.Of(replay.DefaultRule()))}},
+	}
+}
+
 // execute is main without the process: it returns the exit code.
 func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	var c cli
+	c := newCLI()
 	code := -1
 	parser, err := kong.New(&c, kong.Name("reprise"), kong.Description(about), kong.UsageOnError(),
 		kong.Writers(stdout, stderr), kong.Exit(func(status int) { code = status }),
@@ -146,7 +156,7 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return code
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "reprise: %v\n", err)
+		fmt.Fprintf(stderr, "reprise: %v\n", guessFlag(err, run.Keys()))
 		return exitUsage
 	}
 	if err := asm.Err(); err != nil {

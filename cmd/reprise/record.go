@@ -18,21 +18,18 @@ type recordCmd struct {
 }
 
 type recordRunCmd struct {
-	Model     string  `required:"" help:"Base model directory." placeholder:"DIR"`
-	Data      string  `required:"" help:"Training data: .txt, .jsonl or .json (also .gz, .bz2, .zst), or a directory with a train file." placeholder:"FILE"`
-	Out       string  `required:"" help:"Record to write; {shard} in it stands for the part's number." placeholder:"FILE"`
-	Tau       float64 `default:"0.95" help:"Mass that a position's ids must cover."`
-	KMin      int     `default:"4" help:"At least so many ids."`
-	KMax      int     `default:"64" help:"At most so many ids; gold and --always come on top."`
-	Always    []int32 `help:"Ids that every position holds."`
-	MaxSeqLen int     `help:"Tokens per packed sequence; 0: the model's, at most 512."`
-	Seed      uint64  `default:"1" help:"Seed of the packing."`
-	Compress  string  `default:"none" enum:"none,zstd" help:"none, or zstd for sequences that it makes smaller."`
-	Shard     string  `help:"i/n: record only part i of n, counted from 0; join the parts with: reprise record merge. Without it the environment decides: JOB_COMPLETION_INDEX, SLURM_ARRAY_TASK_ID, OMPI_COMM_WORLD_RANK, RANK, the first that is set." placeholder:"I/N"`
-	Shards    int     `help:"Number of parts, where the environment gives only the part's own number." placeholder:"N"`
-	DryRun    bool    `help:"Record nothing: measure a few batches and predict time, size and memory."`
-	JSON      bool    `name:"json" help:"Print one JSON object."`
-	Quiet     bool    `help:"No progress."`
+	Model     string `required:"" help:"Base model directory." placeholder:"DIR"`
+	Data      string `required:"" help:"Training data: .txt, .jsonl or .json (also .gz, .bz2, .zst), or a directory with a train file." placeholder:"FILE"`
+	Out       string `required:"" help:"Record to write; {shard} in it stands for the part's number." placeholder:"FILE"`
+	keyFlags         // of replay.Rule
+	MaxSeqLen int    `help:"Tokens per packed sequence; 0: the model's, at most 512."`
+	Seed      uint64 `default:"1" help:"Seed of the packing."`
+	Compress  string `default:"none" enum:"none,zstd" help:"none, or zstd for sequences that it makes smaller."`
+	Shard     string `help:"i/n: record only part i of n, counted from 0; join the parts with: reprise record merge. Without it the environment decides: JOB_COMPLETION_INDEX, SLURM_ARRAY_TASK_ID, OMPI_COMM_WORLD_RANK, RANK, the first that is set." placeholder:"I/N"`
+	Shards    int    `help:"Number of parts, where the environment gives only the part's own number." placeholder:"N"`
+	DryRun    bool   `help:"Record nothing: measure a few batches and predict time, size and memory."`
+	JSON      bool   `name:"json" help:"Print one JSON object."`
+	Quiet     bool   `help:"No progress."`
 }
 
 func (c *recordRunCmd) Run(a *app) error {
@@ -73,7 +70,8 @@ func (c *recordRunCmd) Run(a *app) error {
 
 // job opens the model and reads the data.
 func (c *recordRunCmd) job(a *app, part shard) (replay.Job, error) {
-	rule := replay.Rule{Tau: c.Tau, KMin: c.KMin, KMax: c.KMax, Always: c.Always}
+	rule := replay.DefaultRule()
+	c.lay(&rule)
 	b, err := base.Open(c.Model)
 	if err != nil {
 		return replay.Job{}, err

@@ -82,7 +82,7 @@ func recordOne(ctx context.Context, pool *tensor.Pool, m *model.Model, sequences
 	seqs := randomSequences(sequences, length, m.Config.VocabSize)
 	rule := replay.DefaultRule()
 	w, err := replay.Create(filepath.Join(dir, "bench.replay"), replay.Header{
-		Tau: rule.Tau, KMin: rule.KMin, KMax: rule.KMax, VocabSize: m.Config.VocabSize, MaxSeqLen: length,
+		Rule: rule, VocabSize: m.Config.VocabSize, MaxSeqLen: length,
 		Sequences: (repetitions + warmUp) * len(seqs),
 	})
 	if err != nil {

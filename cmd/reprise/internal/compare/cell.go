@@ -112,12 +112,8 @@ func (r *Runner) plan(ctx context.Context, c id) (*plan, error) {
 	p.recipe = recipe
 	// Paths stand for contents, which their digests name.
 	recipe.Model, recipe.Replay, recipe.Mix = "", "", ""
-	text, err := json.Marshal(recipe)
-	if err != nil {
-		return nil, err
-	}
 	h := sha256.New()
-	fmt.Fprintf(h, "%s\n%s\n%s\n%x\n", text, p.domain.digest, r.base.Fingerprint, r.held)
+	fmt.Fprintf(h, "%s\n%s\n%s\n%x\n", recipe.DigestText(), p.domain.digest, r.base.Fingerprint, r.held)
 	if p.mix != nil {
 		fmt.Fprintf(h, "%s\n", p.mix.digest)
 	}
@@ -327,7 +323,7 @@ func (r *Runner) record(ctx context.Context, kind string, how RecordPlan, seed u
 	}
 	rec.job = replay.Job{
 		Model: r.base.Model, ModelFingerprint: r.base.Fingerprint, Tokenizer: r.base.Tokenizer, Pool: r.pool,
-		Rule:      replay.Rule{Tau: how.Tau, KMin: how.KMin, KMax: how.KMax, Always: how.Always},
+		Rule:      how.Rule,
 		Documents: flat(drawn), MaxSeqLen: how.MaxSeqLen, Seed: seed, Out: rec.path,
 	}
 	start := time.Now()

@@ -67,11 +67,8 @@ type Text struct {
 
 // RecordPlan is how Stage 0 records.
 type RecordPlan struct {
-	Tau       float64 `yaml:"tau"`
-	KMin      int     `yaml:"k_min"`
-	KMax      int     `yaml:"k_max"`
-	Always    []int32 `yaml:"always"`
-	MaxSeqLen int     `yaml:"max_seq_len"`
+	replay.Rule `yaml:",inline"`
+	MaxSeqLen   int `yaml:"max_seq_len"`
 }
 
 // Method is a named set of recipe keys.
@@ -85,9 +82,8 @@ type Method struct {
 
 // ReadGrid reads a YAML file. An unknown key is an error that shows its line.
 func ReadGrid(path string) (*Grid, error) {
-	rule := replay.DefaultRule()
 	g := &Grid{
-		Record:    RecordPlan{Tau: rule.Tau, KMin: rule.KMin, KMax: rule.KMax, MaxSeqLen: 256},
+		Record:    RecordPlan{Rule: replay.DefaultRule(), MaxSeqLen: 256},
 		Subsample: 0.8, Evaluations: 8, EqualGain: 0.9,
 	}
 	text, err := os.ReadFile(path)
@@ -234,7 +230,7 @@ func (g *Grid) recordPlan(m *Method) (RecordPlan, error) {
 	if err := overlay(&p, m.Record); err != nil {
 		return p, fmt.Errorf("compare: methods: %s: record: %w", m.Name, err)
 	}
-	if err := (replay.Rule{Tau: p.Tau, KMin: p.KMin, KMax: p.KMax}).Validate(math.MaxInt32); err != nil {
+	if err := p.Rule.Validate(math.MaxInt32); err != nil {
 		return p, fmt.Errorf("compare: methods: %s: record: %w", m.Name, err)
 	}
 	return p, nil

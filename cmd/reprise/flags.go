@@ -1,0 +1,145 @@
+package main
+
+import (
+	"fmt"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"reprise/internal/keys"
+)
+
+// keyFlags are the keys of a struct as flags. A flag that is not given is nil and leaves the struct as it is, so an explicit 0
+// is 0.
+type keyFlags struct {
+	Flags kong.Plugins `embed:""`
+
+	keys   []keys.Key
+	values reflect.Value // a struct with a pointer, or a slice, for each key
+}
+
+// newKeyFlags makes flags of keys; their values are the defaults.
+func newKeyFlags(list []keys.Key) keyFlags {
+	fields := make([]reflect.StructField, len(list))
+	for i, k := range list {
+		typ := k.Type()
+		if typ.Kind() != reflect.Slice {
+			typ = reflect.PointerTo(typ)
+		}
+		fields[i] = reflect.StructField{Name: fmt.Sprintf("Key%d", i), Type: typ, Tag: flagTag(k)}
+	}
+	values := reflect.New(reflect.StructOf(fields))
+	return keyFlags{Flags: kong.Plugins{values.Interface()}, keys: list, values: values.Elem()}
+}
+
+// flagTag describes a key to kong.
+func flagTag(k keys.Key) reflect.StructTag {
+	var b strings.Builder
+	add := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(&b, "%s:%s ", name, strconv.Quote(value))
+		}
+	}
+	add("name", k.Flag())
+	add("help", flagHelp(k))
+	add("group", k.Group)
+	add("placeholder", placeholder(k))
+	add("aliases", strings.Join(slices.DeleteFunc(slices.Clone(k.Old), func(old string) bool { return old == k.Flag() }), ","))
+	switch k.Type().Kind() {
+	case reflect.Bool:
+		b.WriteString(`negatable:""`)
+	case reflect.Slice:
+		if k.Type().Elem().Kind() == reflect.String {
+			b.WriteString(`sep:"none"`) // file names may hold commas
+		}
+	}
+	return reflect.StructTag(strings.TrimSpace(b.String()))
+}
+
+func placeholder(k keys.Key) string {
+	switch {
+	case k.Holder != "":
+		return k.Holder
+	case k.Type().Kind() == reflect.Float64:
+		return "X"
+	case k.Type().Kind() == reflect.String:
+		return "NAME"
+	case k.Type().Kind() == reflect.Slice:
+		return "ID"
+	}
+	return "N"
+}
+
+// flagHelp is the key's help with its choices, its default, and what it needs.
+func flagHelp(k keys.Key) string {
+	text := strings.TrimSuffix(k.Help, ".")
+	standard := k.Default()
+	switch {
+	case k.Bound.Choice != nil:
+		var names []string
+		for _, name := range k.Bound.Choice {
+			if name == standard {
+				name += " (default)"
+			}
+			names = append(names, name)
+		}
+		text += ": " + keys.Or(names)
+	case k.Zero != "" && k.IsZero():
+		text += " (0: " + k.Zero + ")"
+	case k.Value == true:
+		text += " (default)"
+	case standard != "":
+		text += " (" + standard + ")"
+	}
+	return text + "."
+}
+
+// lay gives the keys of a struct, to which a pointer is given, the values of the flags that were given.
+func (f *keyFlags) lay(to any) {
+	for i, k := range f.keys {
+		v := f.values.Field(i)
+		if v.IsNil() {
+			continue
+		}
+		if v.Kind() == reflect.Pointer {
+			v = v.Elem()
+		}
+		k.Set(to, v.Interface())
+	}
+}
+
+// idle names the flags that were given and that a struct has no use for: more often a misunderstanding than not. Keys of a file
+// may lie idle; files are shared between runs.
+func (f *keyFlags) idle(of any) (texts []string) {
+	values := keys.Of(of)
+	for i, k := range f.keys {
+		if f.values.Field(i).IsNil() || k.When.Holds(values) {
+			continue
+		}
+		without := k.When.Text(func(name, value string) string {
+			needed, _ := keys.Find(f.keys, name)
+			return strings.TrimSpace("--" + needed.Flag() + " " + value)
+		})
+		if k.When.Reason != "" {
+			without += ": " + k.When.Reason
+		}
+		texts = append(texts, fmt.Sprintf("--%s has no effect without %s", k.Flag(), without))
+	}
+	return texts
+}
+
+var unknownFlag = regexp.MustCompile(`^unknown flag (--[^,]*)$`)
+
+// guessFlag adds to an error about a flag that does not exist the one that is meant, if another program calls it so.
+func guessFlag(err error, list []keys.Key) error {
+	if m := unknownFlag.FindStringSubmatch(err.Error()); m != nil {
+		if k, ok := keys.Guess(list, m[1]); ok {
+			return fmt.Errorf("%w; here it is --%s", err, k.Flag())
+		}
+	}
+	return err
+}

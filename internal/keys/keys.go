@@ -1,0 +1,167 @@
+// Package keys reads what the tags of a struct's fields say about them: settings that people write in YAML and as flags. The
+// field is a key's one home; flags, help, checks, the schema for editors, documentation and digests are made from it.
+//
+//	LR float64 `yaml:"lr" bound:"(0,10)" help:"Peak learning rate." also:"learning_rate"`
+//
+//	yaml    name; the members of a nested struct are called eval.every, those of an inline one as if they stood outside
+//	help    a sentence
+//	bound   what a value may be, see [Bound]
+//	zero    what 0 stands for, where it is not a number like any other; 0 is then allowed whatever the bound says
+//	group   heading in help and documentation; it holds until the next one
+//	when    what must hold for the key to matter, all of it: "loss=replay scope=a|b data|mix" wants loss to be replay, scope to
+//	        be a or b, and data or mix to be set; a reason may follow after "; "
+//	bits    no: the trained weights do not depend on the key, or depend on what it names and not on the name
+//	grid    own or budget: what compare says about the key, see there
+//	holder  placeholder of the value in help: FILE
+//	old     earlier spellings of the flag, which keep working
+//	also    what other programs call it
+//
+// A tag of a struct field holds for all its members that have none of their own.
+package keys
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// Key is one setting.
+type Key struct {
+	Name   string // in YAML, with dots: eval.every
+	Help   string
+	Bound  Bound
+	Zero   string
+	Group  string
+	When   When
+	Bits   bool
+	Grid   string
+	Holder string
+	Old    []string // flags, without hyphens in front
+	Also   []string
+	Value  any // of the struct that was read
+
+	index []int
+}
+
+// Of reads a struct and its tags. It panics where a tag cannot be read: that is an error of the program.
+func Of(v any) []Key {
+	r := reader{}
+	r.walk(reflect.ValueOf(v), "", nil, func(string) string { return "" })
+	return r.keys
+}
+
+type reader struct {
+	keys  []Key
+	group string
+}
+
+// walk reads the fields of a struct; outer gives the tags of those that it lies in.
+func (r *reader) walk(v reflect.Value, prefix string, index []int, outer func(tag string) string) {
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		tag := func(name string) string {
+			if text, ok := f.Tag.Lookup(name); ok {
+				return text
+			}
+			return outer(name)
+		}
+		if group := f.Tag.Get("group"); group != "" {
+			r.group = group
+		}
+		name, option, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		at := append(slices.Clip(index), i)
+		switch {
+		case f.Type.Kind() == reflect.Struct && option == "inline":
+			r.walk(v.Field(i), prefix, at, tag)
+			continue
+		case name == "" || name == "-":
+			continue
+		case f.Type.Kind() == reflect.Struct:
+			r.walk(v.Field(i), prefix+name+".", at, tag)
+			continue
+		}
+		bound, err := ParseBound(tag("bound"))
+		if err != nil {
+			panic(fmt.Sprintf("keys: %s%s: %v", prefix, name, err))
+		}
+		zero := tag("zero")
+		if !numeric(f.Type.Kind()) {
+			zero = ""
+		}
+		r.keys = append(r.keys, Key{
+			Name: prefix + name, Help: tag("help"), Bound: bound, Zero: zero, Group: r.group, When: parseWhen(tag("when")),
+			Bits: tag("bits") != "no", Grid: tag("grid"), Holder: tag("holder"),
+			Old: strings.Fields(tag("old")), Also: strings.Fields(tag("also")), Value: v.Field(i).Interface(), index: at,
+		})
+	}
+}
+
+func numeric(k reflect.Kind) bool {
+	return k != reflect.String && k != reflect.Bool && k != reflect.Slice
+}
+
+// Flag is the key's flag, without the hyphens in front.
+func (k Key) Flag() string { return strings.NewReplacer("_", "-", ".", "-").Replace(k.Name) }
+
+// Type is the type of the key's value.
+func (k Key) Type() reflect.Type { return reflect.TypeOf(k.Value) }
+
+// Set gives the key a value in a struct, to which a pointer is given.
+func (k Key) Set(pointer, value any) {
+	reflect.ValueOf(pointer).Elem().FieldByIndex(k.index).Set(reflect.ValueOf(value))
+}
+
+// Default writes the key's value as people do; one that is empty or false is left out.
+func (k Key) Default() string {
+	switch v := k.Value.(type) {
+	case float64:
+		return Number(v)
+	case string:
+		return v
+	}
+	if k.IsZero() && !numeric(k.Type().Kind()) {
+		return ""
+	}
+	return fmt.Sprint(k.Value)
+}
+
+// IsZero says whether the value is that of a field that nobody set.
+func (k Key) IsZero() bool {
+	v := reflect.ValueOf(k.Value)
+	return v.IsZero() || v.Kind() == reflect.Slice && v.Len() == 0
+}
+
+// Find is the key of a name.
+func Find(list []Key, name string) (Key, bool) {
+	i := slices.IndexFunc(list, func(k Key) bool { return k.Name == name })
+	if i < 0 {
+		return Key{}, false
+	}
+	return list[i], true
+}
+
+// Guess is the key that somebody may have meant who wrote another name: one of another program, of a flag, or from before.
+func Guess(list []Key, written string) (Key, bool) {
+	plain := strings.NewReplacer("-", "_", ".", "_").Replace(strings.ToLower(strings.TrimLeft(written, "-")))
+	for _, k := range list {
+		names := slices.Concat([]string{k.Flag()}, k.Old, k.Also)
+		if slices.ContainsFunc(names, func(name string) bool { return strings.ReplaceAll(name, "-", "_") == plain }) {
+			return k, true
+		}
+	}
+	return Key{}, false
+}
+
+// Check names the first key of a struct whose value is out of its bound.
+func Check(v any) error {
+	for _, k := range Of(v) {
+		if k.Zero != "" && k.IsZero() {
+			continue
+		}
+		if err := k.Bound.check(reflect.ValueOf(k.Value)); err != nil {
+			return fmt.Errorf("%s: %w", k.Name, err)
+		}
+	}
+	return nil
+}
