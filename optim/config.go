@@ -12,9 +12,9 @@ type Config struct {
 	Name        string  `yaml:"optimizer" json:"optimizer" bound:"any" group:"Optimizer" also:"optim" help:"How gradients become steps."`
 	Beta1       float64 `yaml:"beta1" json:"beta1" bound:"[0,0.99999]" old:"beta-1" also:"adam_beta1" help:"Decay of the first moment."`
 	Beta2       float64 `yaml:"beta2" json:"beta2" bound:"[0,0.9999999]" old:"beta-2" also:"adam_beta2" help:"Decay of the second moment."`
-	Eps         float64 `yaml:"eps" json:"eps" bound:"[0,1]" also:"adam_epsilon epsilon" help:"Added to √v, which divides; more than 0. With adatam also to the damping of the gradient."`
-	A           float64 `yaml:"a" json:"a" bound:"[0.001,1000]" help:"The step is lr·a·atan2(m, b·√v), of the moments m and v; 1.27, about 4/π, makes it lr where |m| = √v."`
-	B           float64 `yaml:"b" json:"b" bound:"[0.001,1000]" help:"The b of that arctangent."`
+	Eps         float64 `yaml:"eps" json:"eps" bound:"[0,1]" also:"adam_epsilon epsilon" help:"Added to the divisor √v; more than 0. With adatam also to the damping of the gradient."`
+	A           float64 `yaml:"a" json:"a" bound:"[0.001,1000]" help:"Factor of the step lr·a·atan2(m, b·√v), of the moments m and v; 1.27, about 4/π, makes it lr where |m| = √v."`
+	B           float64 `yaml:"b" json:"b" bound:"[0.001,1000]" help:"Factor of √v in that arctangent."`
 	WeightDecay float64 `yaml:"weight_decay" json:"weight_decay" bound:"[0,100]" help:"Every step takes lr·weight_decay·θ off the weights θ."`
 	Decay       string  `yaml:"decay" json:"decay" bound:"matrices|all|none" help:"Which tensors decay; a matrix has two or more dimensions."`
 	MaxGradNorm float64 `yaml:"max_grad_norm" json:"max_grad_norm" bound:"[0,3.4028234e38]" zero:"off" also:"grad_clip clip_grad_norm gradient_clipping" help:"Global-norm clipping of the gradient."`

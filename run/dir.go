@@ -53,7 +53,7 @@ type runMeta struct {
 func (r *Run) newDigest() string {
 	c := r.Recipe
 	h := sha256.New()
-	text := digestText(keys.Of(c), Keys(), func(k Key) bool { return k.Bits })
+	text := digestText(keys.Of(c), Keys(), func(k Key) bool { return k.Bits == "" })
 	fmt.Fprintf(h, "%s\n%s\n%d\n", text, r.Base.Fingerprint, r.Steps)
 	for _, s := range []*source{r.domain, r.mix} {
 		if s == nil {

@@ -60,11 +60,10 @@ func digestText(list, defaults []Key, want func(Key) bool) []byte {
 		if !known {
 			panic("run: " + name + " is no longer a key, and digests need it")
 		}
-		value := k.Value
 		if !want(k) {
-			value = reflect.Zero(k.Type()).Interface()
+			k.Value = reflect.Zero(k.Type()).Interface()
 		}
-		if optional && (reflect.ValueOf(value).IsZero() || reflect.DeepEqual(value, standard.Value)) {
+		if optional && (k.IsZero() || reflect.DeepEqual(k.Value, standard.Value)) {
 			continue
 		}
 		outer, leaf, nested := strings.Cut(name, ".")
@@ -76,9 +75,9 @@ func digestText(list, defaults []Key, want func(Key) bool) []byte {
 			object = outer
 		}
 		if nested {
-			inner = append(inner, member(leaf, value))
+			inner = append(inner, member(leaf, k.Value))
 		} else {
-			members = append(members, member(name, value))
+			members = append(members, member(name, k.Value))
 		}
 	}
 	end()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"regexp"
 
 	"reprise/checkpoint"
 	"reprise/eval"
@@ -19,21 +20,21 @@ import (
 // Recipe is everything that decides a run, and what the run does beside. A file is YAML with these keys. What the tags say is in
 // package internal/keys; a zero field is zero, unless its tag zero says what 0 stands for. docs/RECIPE.md is made from them.
 type Recipe struct {
-	Model  string `yaml:"model" bound:"any" group:"Model and data" bits:"no" grid:"own" holder:"DIR" also:"model_name_or_path base_model" help:"Base model: a Hugging Face directory."`
-	Replay string `yaml:"replay" bound:"any" bits:"no" grid:"own" holder:"FILE" help:"Record of Stage 0, with the packed sequences to train on."`
-	Data   string `yaml:"data" bound:"any" bits:"no" grid:"own" holder:"FILE" also:"train_file dataset dataset_path" help:"With loss full: training data instead of a record, in any shape that Stage 0 reads."`
+	Model  string `yaml:"model" bound:"any" group:"Model and data" bits:"contents" grid:"own" holder:"DIR" also:"model_name_or_path base_model" help:"Base model: a Hugging Face directory."`
+	Replay string `yaml:"replay" bound:"any" bits:"contents" grid:"own" holder:"FILE" help:"Record of Stage 0, with the packed sequences to train on."`
+	Data   string `yaml:"data" bound:"any" bits:"contents" grid:"own" holder:"FILE" also:"train_file dataset dataset_path" help:"With loss full: training data instead of a record, in any shape that Stage 0 reads."`
 	Out    string `yaml:"out" bound:"any" bits:"no" grid:"own" holder:"DIR" also:"output_dir output" help:"Run directory; new or empty."`
 
-	Init      string `yaml:"init" bound:"any" bits:"no" holder:"FILE" help:"Instead of model: config.json of a model to train from fresh weights, which the seed decides."`
-	Tokenizer string `yaml:"tokenizer" bound:"any" bits:"no" holder:"DIR" help:"With init: directory of the tokenizer.json."`
+	Init      string `yaml:"init" bound:"any" bits:"contents" holder:"FILE" help:"Instead of model: config.json of a model to train from fresh weights, which the seed decides."`
+	Tokenizer string `yaml:"tokenizer" bound:"any" bits:"contents" holder:"DIR" help:"With init: directory of the tokenizer.json."`
 	DType     string `yaml:"dtype" bound:"any" bits:"no" also:"torch_dtype" help:"Type of the written weights: f32, bf16 or f16; empty: the base model's."`
 
-	Loss         string `yaml:"loss" bound:"replay|full" group:"Loss" help:"Over recorded subsets, or full cross-entropy."`
+	Loss         string `yaml:"loss" bound:"replay|full" group:"Loss" help:"Loss over the recorded subsets, or full cross-entropy."`
 	optim.Config `yaml:",inline"`
 
 	LR           float64 `yaml:"lr" bound:"(0,10)" group:"Learning rate" grid:"own" also:"learning_rate max_lr peak_lr" help:"Peak learning rate."`
-	Schedule     string  `yaml:"schedule" bound:"cosine|linear|constant" also:"lr_scheduler_type lr_scheduler lr_schedule" help:"How it goes down after the warm-up."`
-	WarmupRatio  float64 `yaml:"warmup_ratio" bound:"[0,1]" also:"warmup_steps warmup" help:"Share of the steps in which it goes up."`
+	Schedule     string  `yaml:"schedule" bound:"cosine|linear|constant" also:"lr_scheduler_type lr_scheduler lr_schedule" help:"How the rate goes down after the warm-up."`
+	WarmupRatio  float64 `yaml:"warmup_ratio" bound:"[0,1]" also:"warmup_steps warmup" help:"Share of the steps in which the rate goes up."`
 	FinalLRRatio float64 `yaml:"final_lr_ratio" bound:"[0,1]" also:"min_lr min_lr_ratio" help:"Rate of the last step, as a share of lr."`
 
 	Epochs          int    `yaml:"epochs" bound:"[1,1000000]" group:"Steps" grid:"budget" also:"num_epochs num_train_epochs" help:"Times over the data."`
@@ -42,12 +43,12 @@ type Recipe struct {
 	MicroBatchSize  int    `yaml:"micro_batch_size" bound:"[1,)" bits:"no" also:"per_device_train_batch_size gradient_accumulation_steps" help:"Packed sequences in memory at a time; the result does not depend on it."`
 	Recompute       bool   `yaml:"recompute" bound:"any" bits:"no" also:"gradient_checkpointing activation_checkpointing" help:"Keep each block's input only and run its forward pass twice: less memory, more time, the same result."`
 	MaxSeqLen       int    `yaml:"max_seq_len" bound:"[2,)" zero:"the model's, at most 512" grid:"own" when:"data|mix|eval.data; a record's sequences are as long as it was made" also:"max_length max_seq_length cutoff_len block_size" help:"Tokens of a sequence that text is packed into."`
-	Seed            uint64 `yaml:"seed" bound:"any" grid:"own" help:"Of the order of the data, of random draws and of fresh weights."`
+	Seed            uint64 `yaml:"seed" bound:"any" grid:"own" help:"Decides the order of the data, random draws and fresh weights."`
 
 	Tail      string  `yaml:"tail" bound:"sampled|none" group:"Loss" when:"loss=replay" help:"What stands for the ids outside the subsets; none gives the paper's bare loss."`
 	TailN     int     `yaml:"tail_n" bound:"[0,1048576]" zero:"max(128, V/64)" when:"loss=replay tail=sampled" help:"Draws of the tail for a sequence; V is the vocabulary."`
 	Proposal  string  `yaml:"proposal" bound:"frequency|uniform" when:"loss=replay tail=sampled" help:"How ids are drawn for the tail; frequency counts the record's gold ids."`
-	Mix       string  `yaml:"mix" bound:"any" group:"Mixing" bits:"no" grid:"own" holder:"FILE" help:"General text to mix into every batch: a record; with loss full also text."`
+	Mix       string  `yaml:"mix" bound:"any" group:"Mixing" bits:"contents" grid:"own" holder:"FILE" help:"General text to mix into every batch: a record; with loss full also text."`
 	ReplayMix float64 `yaml:"replay_mix" bound:"[0,1)" when:"mix" help:"Share of a batch that comes from mix; more than 0."`
 
 	KL      float64     `yaml:"kl" bound:"[0,1000]" zero:"off" group:"Loss" help:"Weight of KL(base ‖ model) over the recorded ids and one bucket for the rest; it holds on to the base model."`
@@ -103,9 +104,21 @@ func ReadRecipe(path string) (Recipe, error) {
 		err = fmt.Errorf("%w of a recipe; write for example model: DIR and replay: FILE", err)
 	}
 	if err != nil {
-		return r, fmt.Errorf("run: %s: %w", path, err)
+		return r, fmt.Errorf("run: %s: %w%s", path, err, guess(err))
 	}
 	return r, nil
+}
+
+var unknownKey = regexp.MustCompile(`unknown field "(.*)"`)
+
+// guess says which key is meant where an error speaks of one that there is not, and another program calls it so.
+func guess(err error) string {
+	if m := unknownKey.FindStringSubmatch(err.Error()); m != nil {
+		if k, ok := keys.Guess(Keys(), m[1]); ok {
+			return fmt.Sprintf("\n%s is called %s here", m[1], k.Name)
+		}
+	}
+	return ""
 }
 
 // Validate names the first field that cannot be used: by its bound, then together with others.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"regexp"
@@ -95,7 +96,17 @@ func flagHelp(k keys.Key) string {
 	case standard != "":
 		text += " (" + standard + ")"
 	}
+	if needs := flagsNeeded(k); needs != "" {
+		text += "; with " + needs
+	}
 	return text + "."
+}
+
+// flagsNeeded are the flags that a key needs to matter.
+func flagsNeeded(k keys.Key) string {
+	return k.When.Text(func(name, value string) string {
+		return strings.TrimSpace("--" + keys.Key{Name: name}.Flag() + " " + value)
+	})
 }
 
 // lay gives the keys of a struct, to which a pointer is given, the values of the flags that were given.
@@ -120,10 +131,7 @@ func (f *keyFlags) idle(of any) (texts []string) {
 		if f.values.Field(i).IsNil() || k.When.Holds(values) {
 			continue
 		}
-		without := k.When.Text(func(name, value string) string {
-			needed, _ := keys.Find(f.keys, name)
-			return strings.TrimSpace("--" + needed.Flag() + " " + value)
-		})
+		without := flagsNeeded(k)
 		if k.When.Reason != "" {
 			without += ": " + k.When.Reason
 		}
@@ -134,12 +142,16 @@ func (f *keyFlags) idle(of any) (texts []string) {
 
 var unknownFlag = regexp.MustCompile(`^unknown flag (--[^,]*)$`)
 
-// guessFlag adds to an error about a flag that does not exist the one that is meant, if another program calls it so.
+// guessFlag adds to an error about a flag that does not exist the command's flag that is meant, if another program calls it so.
 func guessFlag(err error, list []keys.Key) error {
-	if m := unknownFlag.FindStringSubmatch(err.Error()); m != nil {
-		if k, ok := keys.Guess(list, m[1]); ok {
-			return fmt.Errorf("%w; here it is --%s", err, k.Flag())
-		}
+	var parse *kong.ParseError
+	m := unknownFlag.FindStringSubmatch(err.Error())
+	if m == nil || !errors.As(err, &parse) || parse.Context.Selected() == nil {
+		return err
 	}
-	return err
+	k, ok := keys.Guess(list, m[1])
+	if !ok || !slices.ContainsFunc(parse.Context.Selected().Flags, func(f *kong.Flag) bool { return f.Name == k.Flag() }) {
+		return err
+	}
+	return fmt.Errorf("%w; here it is --%s", err, k.Flag())
 }

@@ -74,6 +74,7 @@ type cli struct {
 	Demo     demoCmd     `cmd:"" help:"See the whole job in two minutes: an embedded model learns SQL and keeps its English."`
 	Record   recordCmd   `cmd:"" help:"Stage 0: run the base model over the data and record what it finds probable."`
 	Train    trainCmd    `cmd:"" help:"Stage 1: train on a record (replay) or on text (full cross-entropy)."`
+	Recipe   recipeCmd   `cmd:"" help:"The keys of a recipe: documentation, and a schema for editors."`
 	Plan     planCmd     `cmd:"" help:"What a recipe's run would take: memory by part, time; exit code 1 where it does not fit."`
 	Eval     evalCmd     `cmd:"" help:"Cross-entropy, multiple choice and exact match of a model on files."`
 	Compare  compareCmd  `cmd:"" help:"Run methods × learning rates × seeds over one base model; what they learn, forget and cost."`

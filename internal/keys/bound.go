@@ -78,6 +78,9 @@ func (b Bound) String() string {
 	return low + " and " + high
 }
 
+// Check says what is wrong with a value.
+func (b Bound) Check(value any) error { return b.check(reflect.ValueOf(value)) }
+
 // check says what is wrong with a value.
 func (b Bound) check(v reflect.Value) error {
 	x := 0.0

@@ -10,8 +10,8 @@
 //	group   heading in help and documentation; it holds until the next one
 //	when    what must hold for the key to matter, all of it: "loss=replay scope=a|b data|mix" wants loss to be replay, scope to
 //	        be a or b, and data or mix to be set; a reason may follow after "; "
-//	bits    no: the trained weights do not depend on the key, or depend on what it names and not on the name
-//	grid    own or budget: what compare says about the key, see there
+//	bits    no: the trained weights do not depend on the key; contents: they depend on what is in the file that it names
+//	grid    own: compare sets the key itself; budget: all its methods have the same
 //	holder  placeholder of the value in help: FILE
 //	old     earlier spellings of the flag, which keep working
 //	also    what other programs call it
@@ -34,7 +34,7 @@ type Key struct {
 	Zero   string
 	Group  string
 	When   When
-	Bits   bool
+	Bits   string // "": the value decides the trained weights; no; contents
 	Grid   string
 	Holder string
 	Old    []string // flags, without hyphens in front
@@ -91,7 +91,7 @@ func (r *reader) walk(v reflect.Value, prefix string, index []int, outer func(ta
 		}
 		r.keys = append(r.keys, Key{
 			Name: prefix + name, Help: tag("help"), Bound: bound, Zero: zero, Group: r.group, When: parseWhen(tag("when")),
-			Bits: tag("bits") != "no", Grid: tag("grid"), Holder: tag("holder"),
+			Bits: tag("bits"), Grid: tag("grid"), Holder: tag("holder"),
 			Old: strings.Fields(tag("old")), Also: strings.Fields(tag("also")), Value: v.Field(i).Interface(), index: at,
 		})
 	}
@@ -159,7 +159,7 @@ func Check(v any) error {
 		if k.Zero != "" && k.IsZero() {
 			continue
 		}
-		if err := k.Bound.check(reflect.ValueOf(k.Value)); err != nil {
+		if err := k.Bound.Check(k.Value); err != nil {
 			return fmt.Errorf("%s: %w", k.Name, err)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"reprise/data"
+	"reprise/internal/keys"
 	"reprise/internal/yamlfile"
 	"reprise/replay"
 	"reprise/run"
@@ -46,9 +47,6 @@ type Grid struct {
 	EqualGain   float64 `yaml:"equal_gain"`   // share of the reference's gain at which forgetting is compared
 	KeepWeights bool    `yaml:"keep_weights"` // keep every cell's final model
 }
-
-// maxLR is the learning rate that training refuses, and everything above it.
-const maxLR = 10.0
 
 // Domain is the text to learn, and what it is measured on.
 type Domain struct {
@@ -152,8 +150,8 @@ func (g *Grid) Validate() error {
 		slices.Sort(m.LRs)
 		m.LRs = slices.Compact(m.LRs)
 		for k, lr := range m.LRs {
-			if !(lr > 0 && lr < maxLR) {
-				return field("lrs", "%g of %s, want more than 0 and less than %g", lr, m.Name, maxLR)
+			if err := checkLR(lr); err != nil {
+				return field("lrs", "%s: %v", m.Name, err)
 			}
 			if k > 0 && lrName(lr) == lrName(m.LRs[k-1]) {
 				return field("lrs", "%g and %g of %s differ too little; three digits tell rates apart", m.LRs[k-1], lr, m.Name)
@@ -188,31 +186,40 @@ func (g *Grid) Validate() error {
 // seeds are all of them.
 func (g *Grid) seeds() []uint64 { return slices.Concat(g.Seeds, g.BestSeeds) }
 
-// owned are the recipe keys that the comparison sets itself.
-var owned = []string{"model", "replay", "data", "out", "mix", "lr", "seed", "eval", "save", "max_steps", "max_seq_len"}
+// checkLR tells what training says about a learning rate.
+func checkLR(lr float64) error {
+	k, _ := keys.Find(run.Keys(), "lr")
+	return k.Bound.Check(lr)
+}
 
-// budget are the keys that decide how many tokens a run sees.
-var budget = []string{"epochs", "global_batch_size"}
+// mayHold refuses recipe keys that the comparison sets itself (tag grid:"own") and, for a method, those that decide how many
+// tokens a run sees (grid:"budget").
+func mayHold(recipe map[string]any, method bool) error {
+	for _, k := range run.Keys() {
+		name, _, _ := strings.Cut(k.Name, ".")
+		switch _, there := recipe[name]; {
+		case there && k.Grid == "own":
+			return fmt.Errorf("%s is set by the comparison itself; leave it out", name)
+		case there && k.Grid == "budget" && method:
+			return fmt.Errorf("%s: all methods have the same budget; set it under recipe", name)
+		}
+	}
+	return nil
+}
 
 // recipe is the recipe of a method: the defaults, the grid's keys, then the method's.
 func (g *Grid) recipe(m *Method) (run.Recipe, error) {
 	r := run.DefaultRecipe()
-	for where, keys := range []map[string]any{g.Recipe, m.Recipe} {
+	for where, given := range []map[string]any{g.Recipe, m.Recipe} {
 		name := "recipe"
 		if where == 1 {
 			name = "methods: " + m.Name
-			for _, k := range budget {
-				if _, ok := keys[k]; ok {
-					return r, fmt.Errorf("compare: %s: %s: all methods have the same budget; set it under recipe", name, k)
-				}
-			}
 		}
-		for _, k := range owned {
-			if _, ok := keys[k]; ok {
-				return r, fmt.Errorf("compare: %s: %s is set by the comparison itself; leave it out", name, k)
-			}
+		err := mayHold(given, where == 1)
+		if err == nil {
+			err = overlay(&r, given)
 		}
-		if err := overlay(&r, keys); err != nil {
+		if err != nil {
 			return r, fmt.Errorf("compare: %s: %w", name, err)
 		}
 	}
