@@ -133,7 +133,7 @@ func TestBoundsOfAFile(t *testing.T) {
 		"run: save.keep_last: 0, want 1 or more":                                   func(r *Recipe) { r.Save.KeepLast = 0 },
 		"run: replay_mix: 0, want more than 0 with mix":                            func(r *Recipe) { r.Mix, r.ReplayMix = "m", 0 },
 		"optim: eps: 0, want 1e-30 to 1 with adamw":                                func(r *Recipe) { r.Name, r.Eps = optim.AdamW, 0 },
-		`run: optimizer: "sgd", want moclip, adam-atan2, adamw, adatam, mofo or c`: func(r *Recipe) { r.Name = "sgd" },
+		`optim: optimizer: "sgd", want adamw, adam-atan2, moclip, adatam, mofo or`: func(r *Recipe) { r.Name = "sgd" },
 		"": func(r *Recipe) { r.Record.Tau, r.Record.KMin, r.Record.KMax, r.Gamma, r.Eps = 0, 0, 0, 0, 0 }, // 0: the defaults; moclip has no use for eps
 	} {
 		r := DefaultRecipe()

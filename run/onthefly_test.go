@@ -186,7 +186,7 @@ func TestOnTheFlyRefuses(t *testing.T) {
 		{func(r *Recipe) { r.Record.Out = w.path("domain.replay") }, "exists and is not this run's"},
 		{func(r *Recipe) { r.Record.Out = w.path("none/r.replay") }, "record.out: stat"},
 		{func(r *Recipe) { r.Record.Tau = 2 }, "tau: 2"},
-		{func(r *Recipe) { r.Record.KMax = 1<<20 + 1 }, "k_max: 1048577, want at most"},
+		{func(r *Recipe) { r.Record.KMax = 1<<20 + 1 }, "k_max: 1048577, want 1 to 1048576"},
 		{func(r *Recipe) { r.Record.Always = make([]int32, 1025) }, "always: 1025 ids, want at most"},
 		{func(r *Recipe) { r.DType = "bf16" }, "give dtype: f32"},
 	} {

@@ -150,8 +150,8 @@ func (g *Grid) Validate() error {
 		slices.Sort(m.LRs)
 		m.LRs = slices.Compact(m.LRs)
 		for k, lr := range m.LRs {
-			if err := checkLR(lr); err != nil {
-				return field("lrs", "%s: %v", m.Name, err)
+			if bound := lrBound(); bound.Check(lr) != nil {
+				return field("lrs", "%g of %s, want %s", lr, m.Name, bound)
 			}
 			if k > 0 && lrName(lr) == lrName(m.LRs[k-1]) {
 				return field("lrs", "%g and %g of %s differ too little; three digits tell rates apart", m.LRs[k-1], lr, m.Name)
@@ -186,10 +186,10 @@ func (g *Grid) Validate() error {
 // seeds are all of them.
 func (g *Grid) seeds() []uint64 { return slices.Concat(g.Seeds, g.BestSeeds) }
 
-// checkLR tells what training says about a learning rate.
-func checkLR(lr float64) error {
+// lrBound is what training says a learning rate may be.
+func lrBound() keys.Bound {
 	k, _ := keys.Find(run.Keys(), "lr")
-	return k.Bound.Check(lr)
+	return k.Bound
 }
 
 // mayHold refuses recipe keys that the comparison sets itself (tag grid:"own") and, for a method, those that decide how many

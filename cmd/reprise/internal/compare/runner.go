@@ -271,7 +271,7 @@ func (r *Runner) beyond(m *Method) (float64, bool) {
 		return half(m.LRs[0], -1), true
 	case len(points) - 1:
 		lr := half(m.LRs[best], 1)
-		return lr, checkLR(lr) == nil
+		return lr, lrBound().Check(lr) == nil
 	}
 	return 0, false
 }
