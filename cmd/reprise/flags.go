@@ -91,6 +91,8 @@ func flagHelp(k keys.Key) string {
 		text += ": " + keys.Or(names)
 	case k.Zero != "" && k.IsZero():
 		text += " (0: " + k.Zero + ")"
+	case k.Zero != "":
+		text += " (" + standard + "; 0: " + k.Zero + ")"
 	case k.Value == true:
 		text += " (default)"
 	case standard != "":
