@@ -29,7 +29,7 @@ func Keys() []Key {
 
 // firstKeys are the keys that stand in the text of every digest, in this order: those of a recipe when digests were first made.
 // One with a question mark is left out at 0 or its default. The list never changes: a later key is not in it, and comes into
-// a digest only where it is not at its default.
+// a digest only where it is not at its default, which must therefore never change either.
 const firstKeys = `model replay data out init? tokenizer? dtype? loss
 	optimizer beta1 beta2 eps a b weight_decay decay max_grad_norm delta scope overshoot v_from cap_start cap_1d keep_norm gamma? fraction?
 	lr schedule warmup_ratio final_lr_ratio epochs max_steps global_batch_size micro_batch_size recompute? max_seq_len seed
