@@ -60,18 +60,34 @@ var transcendental = []string{
 	"Tan", "Tanh",
 }
 
-// eachFile parses every Go file of the module that is not a test.
+// modulePath is the path of this module, as go.mod says: whoever hosts a copy may change it (scripts/rename-module).
+func modulePath(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if path, ok := strings.CutPrefix(line, "module "); ok {
+			return strings.TrimSpace(path)
+		}
+	}
+	t.Fatal("go.mod names no module")
+	return ""
+}
+
+// eachFile parses every Go file of the module that is not a test. Modules inside it are not looked at.
 func eachFile(t *testing.T, use func(pkg, path string, f *ast.File, fset *token.FileSet)) {
 	t.Helper()
 	root := filepath.Join("..", "..")
-	if _, err := os.Stat(filepath.Join(root, "go.mod")); err != nil {
-		t.Fatal(err)
-	}
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
 		if d.IsDir() && (d.Name() == "testdata" || strings.HasPrefix(d.Name(), ".") && path != root) {
+			return filepath.SkipDir
+		}
+		if _, err := os.Stat(filepath.Join(path, "go.mod")); d.IsDir() && path != root && err == nil {
 			return filepath.SkipDir
 		}
 		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
@@ -96,6 +112,8 @@ func eachFile(t *testing.T, use func(pkg, path string, f *ast.File, fset *token.
 
 func TestImportsPointDownwards(t *testing.T) {
 	seen := map[string]bool{}
+	module := modulePath(t)
+	inside := 0
 	eachFile(t, func(pkg, path string, f *ast.File, _ *token.FileSet) {
 		seen[pkg] = true
 		allowed, known := mayImport[pkg]
@@ -105,7 +123,8 @@ func TestImportsPointDownwards(t *testing.T) {
 		}
 		for _, spec := range f.Imports {
 			name, _ := strconv.Unquote(spec.Path.Value)
-			if ours, ok := strings.CutPrefix(name, "reprise/"); ok {
+			if ours, ok := strings.CutPrefix(name, module+"/"); ok {
+				inside++
 				if !slices.Contains(allowed, ours) {
 					t.Errorf("%s imports %s; %s may import %v", path, ours, pkg, allowed)
 				}
@@ -120,11 +139,31 @@ func TestImportsPointDownwards(t *testing.T) {
 			}
 		}
 	})
+	if inside == 0 {
+		t.Errorf("no file imports a package of %s: this test looks for the wrong module", module)
+	}
 	for pkg := range mayImport {
 		if !seen[pkg] {
 			t.Errorf("package %s is listed but does not exist", pkg)
 		}
 	}
+}
+
+// reachesOut are packages with which a program leaves its process. SECURITY.md promises that ours does not.
+var reachesOut = []string{"net", "net/http", "os/exec", "plugin"}
+
+// TestTheProgramStaysInItsProcess: no package opens a connection or starts a program, but for scripts that developers run.
+func TestTheProgramStaysInItsProcess(t *testing.T) {
+	eachFile(t, func(pkg, path string, f *ast.File, _ *token.FileSet) {
+		if strings.HasPrefix(pkg, "scripts/") {
+			return
+		}
+		for _, spec := range f.Imports {
+			if name, _ := strconv.Unquote(spec.Path.Value); slices.Contains(reachesOut, name) {
+				t.Errorf("%s imports %s; SECURITY.md promises that the program opens no connection and starts no other program", path, name)
+			}
+		}
+	})
 }
 
 func TestNoTranscendentalFunctionsOfMath(t *testing.T) {

@@ -51,8 +51,9 @@ func listing(t *testing.T, dir, goarch, goamd64 string, packages ...string) stri
 // is float64(x*y) + z, or float32(x*y) + z.
 func TestTheCompilerFusesNothing(t *testing.T) {
 	var packages []string
+	module := modulePath(t)
 	eachFile(t, func(pkg, _ string, _ *ast.File, _ *token.FileSet) {
-		if path := "reprise/" + pkg; mayFuse[pkg] == "" && !slices.Contains(packages, path) {
+		if path := module + "/" + pkg; mayFuse[pkg] == "" && !slices.Contains(packages, path) {
 			packages = append(packages, path)
 		}
 	})
