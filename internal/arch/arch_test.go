@@ -40,6 +40,7 @@ var mayImport = map[string][]string{
 	"internal/allocs":              {},
 	"internal/guard":               {},
 	"examples/compare/larger":      {},
+	"scripts/rename":               {},
 	"scripts/notices":              {},
 	"internal/testfiles":           {},
 	"internal/tiny":                {"tensor", "model", "tokenizer", "checkpoint"},
