@@ -12,14 +12,13 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"runtime"
 
 	"github.com/goccy/go-yaml"
 
-	"reprise/asm"
 	"reprise/checkpoint"
 	"reprise/data"
 	"reprise/internal/atomicfile"
+	"reprise/internal/build"
 	"reprise/internal/keys"
 )
 
@@ -29,6 +28,16 @@ const (
 	runFile     = "run.json"
 	metricsFile = "metrics.jsonl"
 )
+
+// runInfo is what run.json says: which program began the run, on what processor, and from what.
+type runInfo struct {
+	build.Info
+	Workers   int    `json:"workers"`
+	BaseModel string `json:"base_model"` // fingerprint
+	Tokenizer string `json:"tokenizer"`  // fingerprint
+	Digest    string `json:"digest"`     // of everything that decides the result
+	Steps     int    `json:"steps"`
+}
 
 // runMeta is what a checkpoint keeps beside weights and moments. The order of the data and every random draw follow from
 // the recipe and the number of steps taken, so there is no further state.
@@ -105,10 +114,9 @@ func (r *Run) prepareDir(resume bool) error {
 	if err != nil {
 		return fmt.Errorf("run: writing the recipe: %w", err)
 	}
-	about, err := json.MarshalIndent(map[string]any{
-		"go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH, "tier": asm.Active().String(),
-		"workers": r.pool.Workers(), "base_model": r.Base.Fingerprint, "tokenizer": r.Base.Tokenizer.Fingerprint(),
-		"digest": r.digest, "steps": r.Steps,
+	about, err := json.MarshalIndent(runInfo{
+		Info: build.Get(), Workers: r.pool.Workers(), BaseModel: r.Base.Fingerprint, Tokenizer: r.Base.Tokenizer.Fingerprint(),
+		Digest: r.digest, Steps: r.Steps,
 	}, "", "  ")
 	if err != nil {
 		return err

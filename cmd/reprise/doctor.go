@@ -41,6 +41,7 @@ func printDoctor(a *app, r *doctor.Report) {
 		}
 		return fmt.Sprintf("%.1f GiB", float64(bytes)/(1<<30))
 	}
+	line("version", "%s", r.Build.Source())
 	line("processor", "%s; %d physical cores for this process, %d logical processors", r.CPU.Name, r.CPU.Cores, r.CPU.Logical)
 	line("caches", "L1d %s, L2 %s, L3 %s", size(int64(r.CPU.L1D)), size(int64(r.CPU.L2)), size(int64(r.CPU.L3)))
 	limit := "no limit of a control group"
@@ -48,7 +49,7 @@ func printDoctor(a *app, r *doctor.Report) {
 		limit = "control group's limit " + size(r.Memory.Limit)
 	}
 	line("memory", "%s, %s free, %s", size(r.Memory.Total), size(r.Memory.Free), limit)
-	line("system", "%s, %s", r.System, r.Go)
+	line("system", "%s, contract %d", r.Build.Toolchain(), r.Build.Contract)
 	line("tier", "%s, of %s (REPRISE_TIER chooses)", r.Tier, strings.Join(r.Tiers, ", "))
 	line("threads", "%d (GOMAXPROCS %d; --threads chooses)", r.Threads, r.MaxProcs)
 	for _, p := range r.Peaks {

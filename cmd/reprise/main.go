@@ -14,6 +14,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"reprise/asm"
+	"reprise/internal/build"
 	"reprise/internal/keys"
 	"reprise/optim"
 	"reprise/replay"
@@ -69,6 +70,8 @@ func (o *output) Write(b []byte) (int, error) {
 func (a *app) note(format string, args ...any) { fmt.Fprintf(a.stderr, format+"\n", args...) }
 
 type cli struct {
+	ShowVersion kong.VersionFlag `name:"version" help:"Print the version in one line."`
+
 	Threads int `help:"Worker threads; results do not depend on it. 0: the physical cores that this process may use." default:"0"`
 
 	Demo     demoCmd     `cmd:"" help:"See the whole job in two minutes: an embedded model learns SQL and keeps its English."`
@@ -82,6 +85,7 @@ type cli struct {
 	Generate generateCmd `cmd:"" help:"Continue a prompt."`
 	Tokenize tokenizeCmd `cmd:"" help:"Text to token ids and back; learn a vocabulary."`
 	Inspect  inspectCmd  `cmd:"" help:"Look inside data, a model or a record, or at logits."`
+	Version  versionCmd  `cmd:"" help:"Version, commit, compiler, processor and the contract that results keep to."`
 	Doctor   doctorCmd   `cmd:"" help:"What this machine is, what it can do, and whether it computes the right bits."`
 	Verify   verifyCmd   `cmd:"" help:"Hold the engine to reference outputs of PyTorch, and to the bits that it gave before."`
 	Bench    benchCmd    `cmd:"" help:"Measure the engine on this machine."`
@@ -145,7 +149,7 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	parser, err := kong.New(&c, kong.Name("reprise"), kong.Description(about), kong.UsageOnError(),
 		kong.Writers(stdout, stderr), kong.Exit(func(status int) { code = status }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Help(printHelp),
-		kong.Vars{"optimizers": strings.Join(optim.Names(), ", ")})
+		kong.Vars{"optimizers": strings.Join(optim.Names(), ", "), "version": build.Get().String()})
 	if err != nil {
 		panic(err)
 	}

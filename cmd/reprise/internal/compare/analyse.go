@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"reprise/cmd/reprise/internal/report"
+	"reprise/internal/build"
 	"reprise/tensor"
 )
 
@@ -99,7 +100,9 @@ func atGain(points []report.LRPoint, seed uint64, gain float64) (float64, bool) 
 // analyse draws the conclusions from the cells that there are.
 func (r *Runner) analyse() *report.Comparison {
 	g := r.grid
+	by := build.Get()
 	c := &report.Comparison{
+		Build: &by,
 		Title: g.Title, Base: g.Base, Domain: g.Domain.Name, Machine: r.machine(), Seeds: g.seeds(), EqualGain: g.EqualGain,
 		Reference: g.Reference, Mixing: g.MixingBase, BaseDomain: r.origin.Report, HeadShare: r.headShare(), Warnings: []string{},
 	}

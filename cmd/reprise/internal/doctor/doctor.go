@@ -13,21 +13,23 @@ import (
 
 	"reprise/asm"
 	"reprise/cmd/reprise/internal/bench"
+	"reprise/internal/build"
 	"reprise/tensor"
 )
 
 // Report is all that doctor says. Sizes are in bytes, 0 where unknown.
 type Report struct {
-	CPU      CPU      `json:"cpu"`
-	System   string   `json:"system"` // linux/amd64
-	Go       string   `json:"go"`
-	Tier     string   `json:"tier"` // in use
-	Tiers    []string `json:"tiers"`
-	Threads  int      `json:"threads"` // that commands use by default
-	MaxProcs int      `json:"gomaxprocs"`
-	Memory   Memory   `json:"memory"`
-	Peaks    []Peak   `json:"peaks"`
-	SelfTest SelfTest `json:"self_test"`
+	Build    build.Info `json:"build"`
+	CPU      CPU        `json:"cpu"`
+	System   string     `json:"system"` // linux/amd64
+	Go       string     `json:"go"`
+	Tier     string     `json:"tier"` // in use
+	Tiers    []string   `json:"tiers"`
+	Threads  int        `json:"threads"` // that commands use by default
+	MaxProcs int        `json:"gomaxprocs"`
+	Memory   Memory     `json:"memory"`
+	Peaks    []Peak     `json:"peaks"`
+	SelfTest SelfTest   `json:"self_test"`
 }
 
 // CPU describes the processor.
@@ -58,8 +60,9 @@ type Peak struct {
 // Look inspects the machine, measures it and runs the self-test.
 func Look(ctx context.Context) (*Report, error) {
 	r := &Report{
+		Build: build.Get(),
 		CPU: CPU{
-			Name: cpuName(), Cores: tensor.PhysicalCores(), Logical: runtime.NumCPU(),
+			Name: build.Processor(), Cores: tensor.PhysicalCores(), Logical: runtime.NumCPU(),
 			L1D: cache(1, cpuid.CPU.Cache.L1D), L2: cache(2, cpuid.CPU.Cache.L2), L3: cache(3, cpuid.CPU.Cache.L3),
 		},
 		System: runtime.GOOS + "/" + runtime.GOARCH, Go: runtime.Version(), Tier: asm.Active().String(),
@@ -84,22 +87,6 @@ func Look(ctx context.Context) (*Report, error) {
 	var err error
 	r.SelfTest, err = Test(ctx)
 	return r, err
-}
-
-// cpuName is the processor's own name, or as Linux knows it.
-func cpuName() string {
-	if name := strings.TrimSpace(cpuid.CPU.BrandName); name != "" {
-		return name
-	}
-	text, err := os.ReadFile("/proc/cpuinfo")
-	if err == nil {
-		for line := range strings.Lines(string(text)) {
-			if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
-				return strings.TrimSpace(value)
-			}
-		}
-	}
-	return "unknown " + runtime.GOARCH
 }
 
 // cache is the size of the data cache of a level: as the processor says, else as Linux does.

@@ -1,25 +1,30 @@
 package report
 
-import "fmt"
+import (
+	"fmt"
+
+	"reprise/internal/build"
+)
 
 // Comparison is what `reprise compare` found: the contents of results.json, and what its page shows. Losses are full
 // cross-entropy in nats per token on held-out text.
 type Comparison struct {
-	Title     string   `json:"title"`
-	Base      string   `json:"base"`
-	Domain    string   `json:"domain"`
-	General   []string `json:"general"`
-	Machine   string   `json:"machine"`
-	Seeds     []uint64 `json:"seeds"`
-	Steps     int      `json:"steps"`  // optimizer steps of a cell
-	Tokens    int      `json:"tokens"` // trained on in a cell, mean over the cells
-	Epochs    int      `json:"epochs"`
-	LossShare float64  `json:"loss_share"` // f: share of positions that carry loss
-	HeadShare float64  `json:"head_share"` // V·d/(V·d + body)
-	EqualGain float64  `json:"equal_gain"` // share of the reference's gain at which forgetting is compared
-	AtGain    float64  `json:"at_gain"`    // that gain in nats
-	Reference string   `json:"reference"`
-	Mixing    string   `json:"mixing_base,omitempty"`
+	Title     string      `json:"title"`
+	Base      string      `json:"base"`
+	Domain    string      `json:"domain"`
+	General   []string    `json:"general"`
+	Machine   string      `json:"machine"`
+	Build     *build.Info `json:"build,omitempty"` // the program that put the results together
+	Seeds     []uint64    `json:"seeds"`
+	Steps     int         `json:"steps"`  // optimizer steps of a cell
+	Tokens    int         `json:"tokens"` // trained on in a cell, mean over the cells
+	Epochs    int         `json:"epochs"`
+	LossShare float64     `json:"loss_share"` // f: share of positions that carry loss
+	HeadShare float64     `json:"head_share"` // V·d/(V·d + body)
+	EqualGain float64     `json:"equal_gain"` // share of the reference's gain at which forgetting is compared
+	AtGain    float64     `json:"at_gain"`    // that gain in nats
+	Reference string      `json:"reference"`
+	Mixing    string      `json:"mixing_base,omitempty"`
 
 	BaseDomain  float64   `json:"base_domain"` // on the reported half
 	BaseGeneral []float64 `json:"base_general"`

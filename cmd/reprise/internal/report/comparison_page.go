@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"reprise/internal/build"
 )
 
 // Page is the comparison as one HTML file.
@@ -47,7 +49,11 @@ func (c *Comparison) Page() []byte {
 	d.card(c.table())
 	d.heading("The three claims", "Better domain: the 95 % interval of a paired bootstrap over documents excludes 0 and all seeds agree. Less forgetting: at equal gain lower by more than max(0.02, 2 standard deviations). More than 40 % cheaper: at most 0.60 of the time to the reference's best domain loss, with Stage 0 and all records counted in. Otherwise the answer is no.")
 	d.card(c.verdicts())
-	d.add(`<footer>Made by <code>reprise compare</code> from results.json in this directory.</footer>`)
+	var by build.Info
+	if c.Build != nil {
+		by = *c.Build
+	}
+	d.footer("Made by <code>reprise compare</code> from results.json in this directory.", "The results were put together by", by)
 	return page(title, d.String())
 }
 

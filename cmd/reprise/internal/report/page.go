@@ -9,12 +9,15 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"reprise/internal/build"
 )
 
 // Names of the files in a directory.
 const (
 	ResultsFile = "results.json"  // of a comparison
 	MetricsFile = "metrics.jsonl" // of a run
+	InfoFile    = "run.json"      // of a run: what ran
 	PageFile    = "report.html"
 )
 
@@ -166,6 +169,14 @@ func (d *doc) facts(pairs ...string) {
 		d.add("<div><b>%s</b><span>%s</span></div>", html.EscapeString(pairs[i]), html.EscapeString(pairs[i+1]))
 	}
 	d.add("</div>")
+}
+
+// footer ends a page: where it comes from, and which program computed what it shows, if that is known.
+func (d *doc) footer(source, verb string, by build.Info) {
+	if by.Version != "" {
+		source += " " + verb + " " + html.EscapeString(by.String()) + "."
+	}
+	d.add("<footer>%s</footer>", source)
 }
 
 // key is the marker of a series with its name.

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"reprise/internal/build"
 )
 
 func sample() *Comparison {
@@ -60,7 +62,49 @@ func TestComparisonPage(t *testing.T) {
 			t.Errorf("the page lacks %q", want)
 		}
 	}
+	if strings.Contains(string(page), "put together by") {
+		t.Error("the page names a program, though the results do not")
+	}
 	wellFormed(t, (&Comparison{}).Page()) // nothing run yet
+	by := build.Get()
+	by.Processor = "A < B"
+	c.Build = &by
+	page = c.Page()
+	wellFormed(t, page)
+	if want := "put together by reprise " + by.Source() + " ("; !strings.Contains(string(page), want) || !strings.Contains(string(page), "A &lt; B).") {
+		t.Errorf("the page lacks %q or the processor", want)
+	}
+}
+
+// TestRunPageNamesTheProgram: run.json says what began the run. The page does without one, with an old one and with a broken one.
+func TestRunPageNamesTheProgram(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                                  "",
+		`{"go":"go1.26.8","tier":"avx2"}`:   "",
+		`{"version":5}`:                     "",
+		`{"version":"v0.1.0","commit":"abc`: "",
+		`{"version":"v0.1.0","commit":"abcd","modified":true,"go":"go1.26.8","os":"linux","arch":"arm64","tier":"neon","processor":"<A>","contract":7}`: "" +
+			"The run was begun by reprise v0.1.0, commit abcd, modified (go1.26.8 linux/arm64, tier neon, contract 7, &lt;A&gt;).",
+	} {
+		dir := t.TempDir()
+		files := map[string]string{MetricsFile: `{"step":1,"steps":1,"loss_full":2,"tokens":10}`}
+		if text != "" {
+			files[InfoFile] = text
+		}
+		for name, text := range files {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
+				t.Fatal(err)
+			}
+		}
+		page, err := Page(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wellFormed(t, page)
+		if got := strings.Contains(string(page), "begun by"); got != (want != "") || !strings.Contains(string(page), want) {
+			t.Errorf("run.json %s: begun by: %v, want %q", text, got, want)
+		}
+	}
 }
 
 // TestResultsOfAnotherProgram: results.json is a usual name.

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"reprise/internal/build"
 )
 
 // event is what a page needs of a line of metrics.jsonl.
@@ -46,6 +48,7 @@ type event struct {
 type run struct {
 	dir    string
 	recipe string
+	began  build.Info // the program that began the run; without a version in directories of old programs
 	events []event
 }
 
@@ -73,6 +76,10 @@ func readRun(dir string) (*run, error) {
 	}
 	if text, err := os.ReadFile(filepath.Join(dir, "recipe.yaml")); err == nil {
 		r.recipe = string(text)
+	}
+	// run.json may be missing or of another form: the page is about the metrics.
+	if text, err := os.ReadFile(filepath.Join(dir, InfoFile)); err == nil && json.Unmarshal(text, &r.began) != nil {
+		r.began = build.Info{}
 	}
 	return r, nil
 }
@@ -265,6 +272,7 @@ func (r *run) page() []byte {
 	if r.recipe != "" {
 		d.add(`<details><summary>recipe.yaml</summary><pre><code>%s</code></pre></details>`, html.EscapeString(r.recipe))
 	}
+	d.footer("Made by <code>reprise report</code> from metrics.jsonl in this directory.", "The run was begun by", r.began)
 	return page("Run "+name, d.String())
 }
 
