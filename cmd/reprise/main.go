@@ -146,8 +146,9 @@ func newCLI() cli {
 func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	c := newCLI()
 	code := -1
+	out := &output{Writer: stdout}
 	parser, err := kong.New(&c, kong.Name("reprise"), kong.Description(about), kong.UsageOnError(),
-		kong.Writers(stdout, stderr), kong.Exit(func(status int) { code = status }),
+		kong.Writers(out, stderr), kong.Exit(func(status int) { code = status }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Help(printHelp),
 		kong.Vars{"optimizers": strings.Join(optim.Names(), ", "), "version": build.Get().String()})
 	if err != nil {
@@ -157,7 +158,11 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		args = []string{"--help"}
 	}
 	k, err := parser.Parse(args)
-	if code >= 0 { // --help has been printed
+	if out.err != nil {
+		fmt.Fprintf(stderr, "reprise: printing the result: %v\n", out.err)
+		return exitFailed
+	}
+	if code >= 0 { // --help or --version has been printed
 		return code
 	}
 	if err != nil {
@@ -172,7 +177,6 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "reprise: --threads %d: want 1 to %d, or 0 for the physical cores\n", c.Threads, maxThreads)
 		return exitUsage
 	}
-	out := &output{Writer: stdout}
 	a := &app{ctx: ctx, stdout: out, stderr: stderr, threads: c.Threads}
 	err = k.Run(a)
 	if err == nil && out.err != nil {

@@ -50,6 +50,10 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 	}
 	base := filepath.Join(dir, "base")
 	for _, args := range [][]string{
+		{"--version"},
+		{"version"},
+		{"version", "--json"},
+		{"train", "--help"},
 		{"tokenize", "--model", base, "--text", "the red lamp"},
 		{"eval", "--model", base, "--data", "a=" + filepath.Join(dir, "general.txt")},
 		{"eval", "--model", base, "--data", "a=" + filepath.Join(dir, "general.txt"), "--json"},
