@@ -8,11 +8,12 @@ import (
 	"strings"
 
 	"reprise/asm"
+	"reprise/internal/build"
 	"reprise/tensor"
 )
 
 // Contract is the version of the arithmetic contract (docs/NUMERICS.md) that hashes belong to.
-const Contract = 1
+const Contract = build.Contract
 
 // What a program may want to tell apart among the errors of Run.
 var (

@@ -28,7 +28,7 @@ var mayImport = map[string][]string{
 	"replay":                       {"asm", "data", "internal/atomicfile", "internal/exact", "internal/keys", "loss", "model", "tensor", "tokenizer"},
 	"eval":                         {"asm", "data", "internal/exact", "loss", "model", "tensor", "tokenizer"},
 	"train":                        {"tensor", "model", "loss", "optim", "data", "replay"},
-	"golden":                       {"asm", "checkpoint", "data", "internal/atomicfile", "loss", "model", "optim", "replay", "tensor", "train"},
+	"golden":                       {"asm", "checkpoint", "data", "internal/atomicfile", "loss", "model", "optim", "replay", "tensor", "train", "internal/build"},
 	"run":                          {"asm", "base", "checkpoint", "data", "eval", "internal/atomicfile", "internal/keys", "internal/yamlfile", "loss", "model", "optim", "replay", "tensor", "train", "internal/build"},
 	"export":                       {"asm", "base", "internal/atomicfile", "model", "tensor", "tokenizer"},
 	"cmd/reprise/internal/report":  {"internal/exact", "internal/build"},
