@@ -18,7 +18,7 @@ func ulps32(got float32, want float64) float64 {
 	return math.Abs(float64(got)-want) / math.Ldexp(1, exponent)
 }
 
-// spread returns n values from lo to hi in steps that are no round numbers.
+// spread returns n values from lo to hi in steps that are not round numbers.
 func spread(lo, hi float64, n int) []float32 {
 	x := make([]float32, n)
 	for i := range x {
@@ -58,8 +58,9 @@ func TestAccuracy32(t *testing.T) {
 		{"sigmoid near 0", Sigmoid, sigmoid, magnitudes(1e-40, 1, n), 2.5},
 		{"tanh", Tanh, math.Tanh, spread(-10, 10, n), 3},
 		{"tanh near 0", Tanh, math.Tanh, magnitudes(1e-40, 1, n), 3},
-		// The argument of the sigmoid carries three roundings, and its relative
-		// error counts |2u| times: within |x| < 1 that is below 4 ulp.
+		// The argument 2u of the sigmoid carries three roundings, and its
+		// relative error is multiplied by |2u| in the result: within |x| < 1 that
+		// is below 4 ulp.
 		{"gelu", GELU, gelu, spread(-1, 1, n), 6},
 	} {
 		dst := make([]float32, len(c.x))

@@ -5,11 +5,12 @@ import (
 	"unsafe"
 )
 
-// Rows are N rows of a matrix in memory, Stride values apart. In row r the elements from column Lo + r*LoStep to
-// Hi + r*HiStep (excluded) count, at least one.
+// Rows are N rows of a matrix in memory, Stride values apart. Row r consists of the columns from Lo + r*LoStep to Hi +
+// r*HiStep (excluded), at least one; the kernels do not touch the others.
 type Rows struct{ N, Stride, Lo, Hi, LoStep, HiStep int }
 
-// SoftmaxStat is what is kept of a row of the softmax: the largest scaled score, and the sum of the exponentials.
+// SoftmaxStat is what the backward pass needs of a row of the softmax: the largest scaled score, and the sum of the
+// exponentials.
 type SoftmaxStat struct{ Max, Sum float32 }
 
 // rowsArgs are the arguments of the assembly; distances are in bytes.
@@ -17,14 +18,14 @@ type rowsArgs struct {
 	s, g       *float32
 	stats      *SoftmaxStat
 	dots       *float32
-	step       int // from the first element of a row to that of the next
-	n, grow    int // elements of the first row, and how many more the next has
-	lane, turn int // lane of the first element, and how much farther that of the next row is
+	step       int // from the first element of a row to the first of the next
+	n, grow    int // elements of the first row, and how many more each following row has
+	lane, turn int // lane of the first element, and how many lanes farther each following row starts
 	rows       int
 	scale      float32
 }
 
-// args checks that the rows lie in s, and begins the arguments.
+// args checks that the rows lie in s, and fills in the arguments that all kernels share.
 func (w Rows) args(op string, s []float32, stats []SoftmaxStat, scale float32) rowsArgs {
 	last := w.N - 1
 	if w.N < 1 || len(stats) < w.N || w.Lo < 0 || w.Lo+last*w.LoStep < 0 || w.Lo >= w.Hi || w.Lo+last*w.LoStep >= w.Hi+last*w.HiStep {
@@ -37,7 +38,8 @@ func (w Rows) args(op string, s []float32, stats []SoftmaxStat, scale float32) r
 	}
 }
 
-// split returns the first rows, so many that the scheduler need not wait for long, and how many those are.
+// split returns as many of the first rows as one call of the assembly may take without holding up the scheduler, and their
+// number.
 func (w Rows) split() (first Rows, n int) {
 	n = min(w.N, max(1, 4*chunk/max(1, w.Hi, w.Hi+(w.N-1)*w.HiStep)))
 	first = w
@@ -70,12 +72,12 @@ func SoftmaxRows(s []float32, rows Rows, scale float32, lane int, stats []Softma
 	}
 }
 
-// AttentionGradRows computes the probabilities of rows of attention anew, in the place of the unscaled scores s, and leads
-// their gradient g back to the scores:
+// AttentionGradRows recomputes the probabilities of rows of attention from the unscaled scores s, in place, and turns their
+// gradient g into the gradient of the scores:
 //
 //	s[i] = exp(scale*s[i]-max) * (1/sum);  g[i] = (s[i] * (g[i]-dot)) * scale
 //
-// where dots has the dot product of every row's probabilities and their gradient.
+// where dots[r] is the dot product of row r's probabilities and their gradient.
 func AttentionGradRows(s, g []float32, rows Rows, scale float32, stats []SoftmaxStat, dots []float32) {
 	for {
 		first, n := rows.split()
@@ -91,7 +93,7 @@ func AttentionGradRows(s, g []float32, rows Rows, scale float32, stats []Softmax
 	}
 }
 
-// row returns the elements of row r that start at p in the first.
+// row returns the elements of row r, where p points to the first element of row 0.
 func (t *rowsArgs) row(p *float32, r int) []float32 {
 	return unsafe.Slice((*float32)(unsafe.Add(unsafe.Pointer(p), r*t.step)), t.n+r*t.grow)
 }

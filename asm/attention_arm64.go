@@ -4,7 +4,8 @@ package asm
 
 import "unsafe"
 
-// The vectors of NEON are short: beside the work on a row its call costs little.
+// NEON's vectors are short, so a row is enough work that a call for each row
+// costs little.
 
 func softmaxRowsTier(t *rowsArgs) {
 	if !useNEON {

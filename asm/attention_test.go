@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestNoRows: rows that are not there are refused, before anything is computed.
+// TestNoRows: a number of rows below one is refused before anything is computed.
 func TestNoRows(t *testing.T) {
 	onTiers(func(tier Tier) {
 		for _, n := range []int{0, -1} {
@@ -23,7 +23,7 @@ func TestNoRows(t *testing.T) {
 	})
 }
 
-// TestTooFewDots: dot products behind the length of their slice are not read, even within its capacity.
+// TestTooFewDots: a slice of dot products shorter than the rows is refused, even if its capacity would do.
 func TestTooFewDots(t *testing.T) {
 	onTiers(func(tier Tier) {
 		defer func() {
@@ -39,7 +39,7 @@ func TestTooFewDots(t *testing.T) {
 func TestRowsInSeveralCalls(t *testing.T) {
 	rows := Rows{N: 5, Stride: 40_000, Lo: 3, Hi: 39_990, LoStep: 1, HiStep: 2}
 	if _, n := rows.split(); n >= rows.N {
-		t.Fatalf("%d rows are one call: the test tests less than it says", n)
+		t.Fatalf("%d rows are one call: the test needs several", n)
 	}
 	const scale, lane = 0.3, 29
 	r := rand.New(rand.NewPCG(31, 0))

@@ -11,8 +11,8 @@ const (
 // scheduler cannot interrupt.
 const axpyWork = 1 << 20
 
-// AxpyRows computes the product of a row with a matrix b, whose rows it reads in
-// place and once: for a b that is used too seldom to be packed.
+// AxpyRows computes the product of a row with a matrix b. It reads the rows of b
+// in place and once, for a b that is used too seldom to be worth packing.
 //
 //	for j := range y {
 //		x := acc ? y[j] : 0

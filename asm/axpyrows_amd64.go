@@ -6,7 +6,7 @@ package asm
 func axpyRowsKernel() bool { return useAVX2 }
 
 // axpyRowsTier continues the chains in cols elements of y, a multiple of
-// axpyCols, over so many rows of b, a multiple of axpyStep.
+// axpyCols, over rows of b, whose number is a multiple of axpyStep.
 func axpyRowsTier(y, a, b *float32, cols, rows, bRow int) {
 	if useAVX512 {
 		axpyRowsAVX512(y, a, b, cols, rows, bRow)

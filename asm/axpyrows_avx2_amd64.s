@@ -8,7 +8,7 @@
 //
 //	DI y                     SI a
 //	R8 b, R12 four rows on   R10 R13 the same, 16 rows later
-//	R9 distance of rows      R11 of three
+//	R9 distance of rows      R11 three times that
 //	R15 cols                 DX rows
 //	BX the 8 rows            AX y
 //	Y0 Y1 chains             Y8-Y15 a

@@ -8,13 +8,13 @@
 //		for j := range cols { y[j] = FMA(a[l], b[l*bRow+j], y[j]) }
 //	}
 //
-// 8 rows at a time go over y, which stays in a near cache, and ask for those that
-// come 16 rows later: memory is read almost in order, and by few streams. What is
-// asked for behind the end of b is only fetched, never read.
+// 8 rows at a time are added to y, which stays in a near cache, and the rows 16
+// further on are prefetched: memory is read almost in order, and in few streams.
+// Addresses after the end of b are only prefetched, never read.
 //
 //	DI y                     SI a
 //	R8 b, R12 four rows on   R10 R13 the same, 16 rows later
-//	R9 distance of rows      R11 of three
+//	R9 distance of rows      R11 three times that
 //	R14 cols                 DX rows
 //	BX the 8 rows            AX y
 //	Z0 chains                Z16-Z23 a

@@ -9,8 +9,8 @@ import (
 )
 
 // The product of a row has the bits of the portable chains on every tier, and
-// reads and writes inside its slices only: whole blocks of rows and columns and
-// what is left of them, with and without gaps, from y and from +0.
+// reads and writes inside its slices only: for whole blocks of rows and columns
+// and for remainders, with and without gaps, from y and from +0.
 func TestAxpyRows(t *testing.T) {
 	const space = 1 << 15
 	r := rand.New(rand.NewPCG(21, 0))

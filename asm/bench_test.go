@@ -6,7 +6,7 @@ import (
 )
 
 // BenchmarkKernels measures every kernel on every tier, on slices that stay in
-// the first-level cache. One element is 4 bytes of throughput.
+// the first-level cache. Throughput counts 4 bytes for each element.
 func BenchmarkKernels(b *testing.B) {
 	const n = 1024
 	r := rand.New(rand.NewPCG(7, 0))

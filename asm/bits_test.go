@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestBits holds the bits of every kernel on fixed inputs, so that a change on
-// any architecture, or with any compiler, shows. A new value here is a change
+// TestBits holds the bits of every kernel on fixed inputs, so that a change shows
+// on any architecture and with any compiler. A new value here is a change
 // of the arithmetic contract: see docs/NUMERICS.md.
 func TestBits(t *testing.T) {
 	got := map[string]string{}
@@ -22,7 +22,7 @@ func TestBits(t *testing.T) {
 			for i := range s {
 				s[i] = make([]float32, n)
 				for j := range s[i] {
-					s[i][j] = float32(r.Float64()*20 - 10) // no function of package math behind it
+					s[i][j] = float32(r.Float64()*20 - 10) // uses no function of package math
 				}
 			}
 			c.makePositive(s)
@@ -44,7 +44,7 @@ func TestBits(t *testing.T) {
 	}
 }
 
-// write64 writes v with one NaN for all.
+// write64 writes v, and the same bits for every NaN.
 func write64(write func([]byte) (int, error), v float64) {
 	if v != v {
 		v = math.NaN()

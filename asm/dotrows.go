@@ -2,8 +2,8 @@ package asm
 
 import "unsafe"
 
-// dotArgs are the arguments of the assembly behind DotRows and GatherDot, which
-// computes, for a number m of rows of a and a width that are the kernel's:
+// dotArgs are the arguments of the assembly that DotRows and GatherDot use. Each kernel has its own number m of rows of a
+// and its own width, and computes:
 //
 //	for l := range k {
 //		for i := range m {
@@ -17,12 +17,12 @@ type dotArgs struct {
 	k    int
 	acc  *[16]float32 // the first of m
 	b    [16]*float32
-	next [16]*float32 // what will be b afterwards: to be fetched from memory meanwhile
-	step int          // bytes by which next goes on for every 16 columns of b
+	next [16]*float32 // the rows that will be b next: prefetched meanwhile
+	step int          // bytes by which next advances for every 16 columns of b
 }
 
-// DotRows computes a matrix product of a few rows of a with a transposed b, whose
-// rows it reads in place and once: for a b that is used too seldom to be packed.
+// DotRows computes a matrix product of a few rows of a with a transposed b. It reads the rows of b in place and once, for a
+// b that is used too seldom to be worth packing.
 //
 //	for i := range m {
 //		for j := range n {
@@ -58,8 +58,7 @@ func DotRows(m, n, k int, a []float32, aRow int, b []float32, bRow int, c []floa
 			t.b[l] = &b[(j+min(l, cols-1))*bRow]
 		}
 		t.fetch(j+width, width, n, k, b, bRow)
-		// b is in a near cache when more rows of a than the kernels take read it
-		// again.
+		// When a has more rows than a kernel takes, b is still in a near cache as the next rows read it again.
 		for i := 0; i < m; i += most {
 			rows := min(most, m-i)
 			t.run(sums[i:i+rows], width, k, tmp[i*k:][:rows*k])
@@ -70,8 +69,8 @@ func DotRows(m, n, k int, a []float32, aRow int, b []float32, bRow int, c []floa
 	}
 }
 
-// fetch points next at so many rows of b from j on. Rows without gaps between them
-// are fetched in the order of memory, for which processors are made.
+// fetch points next at width rows of b from j on. Rows without gaps between them are fetched in the order of memory, which
+// is the order that processors handle best.
 func (t *dotArgs) fetch(j, width, n, k int, b []float32, bRow int) {
 	if bRow == k && j+width <= n && k >= 16 {
 		t.step = width * 64
@@ -86,9 +85,8 @@ func (t *dotArgs) fetch(j, width, n, k int, b []float32, bRow int) {
 	}
 }
 
-// packDots puts so many rows of a at a time side by side, as dotArgs has them.
-// They are then read from one place: rows of a whose length is a power of two
-// would meet the rows of b in the same few lines of the first-level cache.
+// packDots interleaves up to most rows of a at a time, in the layout that dotArgs expects. They are then contiguous: rows of
+// a whose length is a power of two would compete with the rows of b for the same few lines of the first-level cache.
 func packDots(dst []float32, m, k, most int, a []float32, aRow int) {
 	for i := 0; i < m; i += most {
 		rows := min(most, m-i)
@@ -101,8 +99,8 @@ func packDots(dst []float32, m, k, most int, a []float32, aRow int) {
 	}
 }
 
-// run continues the chains of acc, the first width of every row, over k >= 1 values
-// of the rows in b. It works on a copy of t: storing into the caller's would send acc to the heap.
+// run continues the chains in the first width columns of acc over k >= 1 values of the rows in b. It works on a copy of t:
+// storing into the caller's would send acc to the heap.
 func (t dotArgs) run(acc [][16]float32, width, k int, a []float32) {
 	const step = callWork / 16 // a multiple of every kernel's step in k
 	m := len(acc)

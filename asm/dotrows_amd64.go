@@ -2,8 +2,9 @@
 
 package asm
 
-// dotTiling returns how many of m rows of a a kernel of dotArgs takes on the active
-// tier, at most, and of b; 0 if the tier has none.
+// dotTiling returns the most rows of a that a kernel of dotArgs takes on the
+// active tier when there are m in all, and the number of rows of b; 0 if the tier
+// has no such kernel.
 func dotTiling(m int) (most, width int) {
 	switch {
 	case useAVX512:
@@ -16,8 +17,8 @@ func dotTiling(m int) (most, width int) {
 	return 0, 0
 }
 
-// dotRowsTier runs a kernel over the first so many of t.k values and returns how
-// many.
+// dotRowsTier runs a kernel over as many of the first t.k values as it can take,
+// and returns how many those were.
 func dotRowsTier(m int, t *dotArgs) int {
 	if useAVX512 {
 		dotRowsAVX512(m, t)

@@ -5,10 +5,11 @@
 
 // The kernels of dotArgs, AVX2: dotMAVX2 takes M rows of a, 1 to 8, and k a
 // multiple of 4. 8 rows of b, 4 columns at a time, are transposed in registers, so
-// that lane j of an accumulator is row j of b. Up to 4 rows of a meet 16 rows of b:
-// a cache line of the first 8 is followed by one of the other 8, so that their
-// chains overlap, and what may meet in a set of the first-level cache is not more
-// than it holds. 5 rows and more have chains enough and meet 8.
+// that lane j of an accumulator is row j of b. Up to 4 rows of a are multiplied
+// with 16 rows of b: a cache line of the first 8 rows is followed by one of the
+// other 8, so that their chains overlap, and the lines that may fall into one set
+// of the first-level cache are not more than the set holds. 5 rows and more have
+// enough chains with 8 rows of b.
 //
 //	Y0-Y3    columns of b             Y4-Y7    scratch
 //	Y8-Y15   accumulators: rows 0-7 and 8-15 of b for the first row of a, ...;
@@ -18,8 +19,8 @@
 //	R8-R13 BX DI  8 rows of b         R14      scratch
 //	R15      offset in t.next
 
-// FMAAn and FMABn add a column for n rows of a, whose values are at the offset at:
-// to the accumulators of rows 0-7 of b, of rows 8-15.
+// FMAAn and FMABn add a column for n rows of a, whose values are at the offset
+// at: FMAAn to the accumulators of rows 0-7 of b, FMABn to those of rows 8-15.
 #define FMAA1(at, col) VBROADCASTSS (at+0)(SI), Y4; VFMADD231PS Y4, col, Y8
 #define FMAB1(at, col) VBROADCASTSS (at+0)(SI), Y4; VFMADD231PS Y4, col, Y9
 #define FMAA2(at, col) FMAA1(at, col); VBROADCASTSS (at+4)(SI), Y5; VFMADD231PS Y5, col, Y10
@@ -61,7 +62,7 @@
 #define PUT7 PUT6; VMOVUPS Y14, 384(R8)
 #define PUT8 PUT7; VMOVUPS Y15, 448(R8)
 
-// ROWS points at 8 rows of b.
+// ROWS loads the pointers to 8 rows of b.
 #define ROWS(off) \
 	MOVQ (dotArgs_b+off+0)(AX), R8;   \
 	MOVQ (dotArgs_b+off+8)(AX), R9;   \
@@ -72,7 +73,7 @@
 	MOVQ (dotArgs_b+off+48)(AX), BX;  \
 	MOVQ (dotArgs_b+off+56)(AX), DI
 
-// FETCH asks for the columns of 8 rows of t.next. Clobbers R14.
+// FETCH prefetches the columns of 8 rows of t.next. Clobbers R14.
 #define FETCH(off) \
 	MOVQ (dotArgs_next+off+0)(AX), R14; PREFETCHT1 (R14)(R15*1); \
 	MOVQ (dotArgs_next+off+8)(AX), R14; PREFETCHT1 (R14)(R15*1); \

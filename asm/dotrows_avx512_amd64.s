@@ -46,7 +46,7 @@
 #define PUT7 PUT6; VMOVUPS Z30, 384(BX)
 #define PUT8 PUT7; VMOVUPS Z31, 448(BX)
 
-// FETCH is PAIR that also asks for the columns of t.next.
+// FETCH is PAIR and also prefetches the columns of t.next.
 #define FETCH(off0, off1, lo, hi) \
 	PAIR(off0, off1, lo, hi);  \
 	MOVQ       (128+off0)(AX), R9;  \

@@ -5,7 +5,7 @@ package asm
 import "math"
 
 // expTable holds the constants of exp for AVX-512, expRows those for AVX2:
-// each eight times, then the exponent bias of two factors less the bits of the
+// each eight times, then the exponent bias of two factors minus the bits of the
 // rounding constant, and the sign bit.
 var (
 	//lint:ignore U1000 the assembly reads it

@@ -4,14 +4,14 @@ package asm
 
 import "math"
 
-// expRows holds the constants of exp, each four times: those that stay in
-// registers, then those that the polynomial starts its steps from.
+// expRows holds the constants of exp, each four times: first those that stay in
+// registers, then the coefficients that each step of the polynomial loads.
 //
 //lint:ignore U1000 the assembly reads it
 var expRows = func() (rows [15][4]float32) {
 	for i, c := range [15]float32{
 		expLow, expHigh, log2e, rounding, ln2High, ln2Low, float32(math.Inf(1)),
-		math.Float32frombits(254 - math.Float32bits(rounding)), // the exponent bias of two factors less the bits of rounding
+		math.Float32frombits(254 - math.Float32bits(rounding)), // the exponent bias of two factors minus the bits of rounding
 		1, expC6,
 		expC5, expC4, expC3, expC2, 1,
 	} {

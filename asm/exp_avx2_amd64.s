@@ -59,12 +59,13 @@ TEXT ·softmaxGradAVX2(SB), NOSPLIT, $0-60
 //
 // DI dst, SI x, both moved back by lane elements, so that index AX belongs to
 // lane AX mod 32; CX the elements that remain from AX on; R8 lanes; Y5 max. In
-// the first and the last block a mask hides what is not of the slice: R9 points
-// to the mask of the lanes from lane on, R12 to that of the elements left.
-// Requires 0 <= lane < 32 and len(dst) = len(x).
+// the first and the last block a mask hides what does not belong to the slice: R9
+// points to the mask of the lanes from lane on, R12 to the mask of the elements
+// left. Requires 0 <= lane < 32 and len(dst) = len(x).
 //
 // SUM adds the exponentials to the lanes in registers; PRE may scale an element
-// first. No lane is ever -0, so ZERO leaves those untouched that it hides.
+// first. No lane is ever -0, so adding the +0 that ZERO puts into masked elements
+// leaves their lanes unchanged.
 #define ZERO(y) VANDPS Y15, y, y
 #define UNSCALED(x)
 #define SCALED(x) VMULPS x, Y6, x
@@ -157,9 +158,10 @@ TEXT ·expSumAVX2(SB), NOSPLIT, $0-76
 //		t.s, t.n, t.lane = t.s[t.step:], t.n+t.grow, (t.lane+t.turn)%32 // distances in bytes
 //	}
 //
-// R14 t, whose n, lane and rows move on, R8 s, R15 stats; Y5 max, Y6 scale, before
-// that -Inf, which replaces what is masked, Y7 the unordered. The rest as in
-// expSum. Requires t.n >= 1 in every row.
+// R14 t, whose n, lane and rows are updated, R8 s, R15 stats; Y5 max, Y6 scale.
+// While the maximum is taken Y6 is -Inf, which replaces masked elements, and Y7
+// collects the unordered comparisons. The rest as in expSum. Requires t.n >= 1 in
+// every row.
 #define LOWEST(y) VBLENDVPS Y15, y, Y6, y
 #define MAXPART(LD, acc, KEEP) \
 	LD(SI, Y0); \

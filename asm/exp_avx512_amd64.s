@@ -59,9 +59,8 @@ TEXT ·softmaxGradAVX512(SB), NOSPLIT, $0-60
 //
 // DI dst, SI x, both moved back by lane elements, so that index AX belongs to
 // lane AX mod 32; CX the elements that remain from AX on; R8 lanes; Z4 max.
-// R9 is the mask of the first and of the last block, of which K7 takes one half
-// after the other; what it hides is not touched. Requires 0 <= lane < 32 and
-// len(dst) = len(x).
+// R9 is the mask of the first and of the last block; K7 takes one half of it after the other, and masked elements are not
+// touched. Requires 0 <= lane < 32 and len(dst) = len(x).
 //
 // SUM adds the exponentials to the lanes in registers; PRE may scale an element
 // first.
@@ -154,8 +153,7 @@ TEXT ·expSumAVX512(SB), NOSPLIT, $0-76
 //	}
 //
 // R10 t, R11 s, R12 n, R13 lane, R14 rows left, R15 stats; Z4 max, Z5 scale, Z18
-// -Inf. The rest as in expSum and max, which has the lanes 0 to 15 in Z8, 16 to
-// 31 in Z9. Requires t.n >= 1 in every row.
+// -Inf. The rest as in expSum and max: lanes 0 to 15 are in Z8, 16 to 31 in Z9. Requires t.n >= 1 in every row.
 #define MAXPART(LD, acc, OP) \
 	LD(SI, Z0); \
 	VCMPPS $3, Z0, Z0, K2; \

@@ -40,7 +40,7 @@ func expOne(x float32) float32 {
 	p = FMA(p, r, expC2)
 	p = FMA(p, r, 1)
 	p = FMA(p, r, 1)
-	// n reaches from -126 to 128: 2¹²⁸ is no float32, and at -126 the result
+	// n ranges from -126 to 128: 2¹²⁸ is not a float32, and at -126 the result
 	// may be subnormal. The first product is exact, the second rounds once.
 	k := int32(n)
 	return p * power2(k>>1) * power2(k-k>>1)

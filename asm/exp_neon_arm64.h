@@ -1,6 +1,6 @@
 // exp on NEON, the sequence of expOne in exp_generic.go. EXPCONST loads what
-// stays in registers, V8 to V17, and leaves R20 at the rows of expRows that
-// steps of the polynomial start from.
+// stays in registers, V8 to V17, and leaves R20 pointing at the rows of expRows
+// with the coefficients that each step of the polynomial loads.
 
 #define EXPLOW 8
 #define EXPHIGH 9

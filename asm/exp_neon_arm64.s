@@ -97,9 +97,8 @@ TEXT ·attentionGradNEON(SB), NOSPLIT, $0-64
 //	return fold(*lanes)
 //
 // R0 dst, R1 x, V5 max, V6 scale, R8 lanes, R9 elements left, R10 a lane in
-// memory, R11 the number of the next lane. Up to lane 0 and behind the last block
-// of 32, the sums meet their lanes in memory. Requires 0 <= lane < 32 and
-// len(dst) = len(x).
+// memory, R11 the number of the next lane. Up to lane 0, and after the last block of 32, elements are added to their lanes
+// in memory. Requires 0 <= lane < 32 and len(dst) = len(x).
 #define UNSCALED(x)
 #define SCALED(x) FMUL4(x, 6, x)
 

@@ -5,9 +5,9 @@ import "math"
 // FMA returns a*b + c rounded once to float32, the same bits on every host.
 //
 // The product of two float32 is exact in float64; the sum s rounds once there
-// and would round again on the way to float32. The two roundings can differ
-// from one only if s lies half-way between two float32, which needs 28 zero
-// bits at its end.
+// and would round again on the way to float32. Rounding twice can differ from
+// rounding once only if s lies half-way between two float32, in which case its
+// last 28 bits are zero.
 func FMA(a, b, c float32) float32 {
 	s := float64(float64(a)*float64(b)) + float64(c)
 	if math.Float64bits(s)<<36 == 0 {

@@ -20,7 +20,8 @@ func fuzzBits(r *rand.Rand) []byte {
 	return b
 }
 
-// words reads float32 patterns from bits, at other places each time around.
+// words reads float32 patterns from bits in a circle, each time around at other
+// offsets.
 func words(bits []byte) func(s []float32) {
 	i := 0
 	return func(s []float32) {

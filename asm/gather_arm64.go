@@ -11,8 +11,8 @@ func gatherAxpyNEON(dh []float32, coef, w []float32, stride int, ids []int32)
 //go:noescape
 func selectAboveNEON(idx []int32, x []float32, threshold float32, first int) int
 
-// gatherDotTier hands 16 rows at a time to the assembly, which takes the
-// multiple of 4 in k; the last k continue the chain here.
+// gatherDotTier hands 16 rows at a time to the assembly, which takes a multiple
+// of 4 values of k; the chains continue here over the last one to three.
 func gatherDotTier(dst, h, w []float32, stride int, ids []int32) {
 	if !useNEON || len(h) < 4 {
 		gatherDotGeneric(dst, h, w, stride, ids)
@@ -60,7 +60,7 @@ func gatherAxpyTier(dh, coef, w []float32, stride int, ids []int32) {
 	}
 }
 
-// selectAboveTier hands the multiple of 16 to the assembly.
+// selectAboveTier hands a multiple of 16 elements to the assembly.
 func selectAboveTier(idx []int32, x []float32, threshold float32, first int) int {
 	n, k := 0, 0
 	if useNEON {

@@ -12,7 +12,8 @@
 // under the mask Y15. DI dh, CX its remaining length, BX coef, SI w (moved with
 // DI), R8 stride in bytes, R9 ids, R10 their number, AX i, DX the offset of a
 // row. Requires the rows to lie in w.
-// SOON asks for a piece of the row four ids on, R11; near the end, of this one.
+// SOON prefetches a piece of the row four ids later, R11; near the end, of the
+// current row.
 #define SOON \
 	LEAQ 4(AX), R11; \
 	CMPQ R11, R10; \

@@ -14,7 +14,7 @@
 // them side by side hide the latency. Four k at a time: four rows are transposed,
 // which gives one register for each k.
 //
-// R0 to R15 rows, R16 h, R17 the k that are left, V16 four of h. Requires len(h)
+// R0 to R15 rows, R16 h, R17 the number of k left, V16 four of h. Requires len(h)
 // to be a positive multiple of 4.
 #define FOURROWS(p, q, r, s, acc) \
 	FMOVQ.P 16(p), F0; \

@@ -6,14 +6,15 @@ import (
 )
 
 // Tiling describes how the active tier wants a matrix product cut into tiles.
-// The zero value means that it has no tiles: then GEMM does the work.
+// The zero value means that the tier has no tile kernels: then GEMM does the
+// work.
 type Tiling struct {
 	Rows  int // most rows of a tile
 	Cols  int // most columns of a tile, and the width of a full panel of b
 	Step  int // a narrower panel is as wide as the next multiple of Step
 	LeadA int // distance between successive k in a packed panel of a
-	Dots  int // so many rows of a, or fewer, are better left to DotRows if b is transposed
-	Axpys int // one row of a and a multiple of so many columns are better left to AxpyRows if b is not
+	Dots  int // with a transposed b, this many rows of a or fewer are faster with DotRows
+	Axpys int // with a b that is not transposed, one row of a and a multiple of this many columns are faster with AxpyRows
 }
 
 // Width returns the width of the panel that holds cols columns of b.
@@ -50,8 +51,8 @@ const callWork = 1 << 15
 //	}
 //
 // b is a sequence of panels of Tiling.Cols columns at a distance of bStep. If n
-// is no multiple of Cols, the last panel is packed: there bK is the Width of
-// the columns that remain, whose padding is read as well.
+// is not a multiple of Cols, the last panel is packed: its bK is the Width of the
+// columns that remain, and its padding is read as well.
 func GEMMTiles(rows, n, k int, a []float32, aRow, aK int, b []float32, bK, bStep int, c []float32, cRow int, acc bool) {
 	t := GEMMTiling()
 	if rows < 1 || rows > t.Rows || n < 1 || k < 1 {
@@ -87,13 +88,13 @@ func GEMMTiles(rows, n, k int, a []float32, aRow, aK int, b []float32, bK, bStep
 	}
 }
 
-// PackTranspose writes n rows of k values as columns, n at most the width of a
+// PackTranspose writes n rows of k values as columns; n is at most the width of a
 // panel:
 //
 //	dst[l*dstK+i] = src[i*srcRow+l]
 //
-// Columns from n to the next multiple of the tier's step, if dstK has room for
-// them, take any finite or non-finite values: they are padding.
+// Columns from n to the next multiple of the tier's step are padding, if dstK has
+// room for them: they may receive any values, finite or not.
 func PackTranspose(dst []float32, dstK int, src []float32, srcRow, n, k int) {
 	if n == 0 || k == 0 {
 		return
@@ -109,7 +110,7 @@ func PackTranspose(dst []float32, dstK int, src []float32, srcRow, n, k int) {
 	}
 }
 
-// PackCopy copies k rows of n values, n at most the width of a panel:
+// PackCopy copies k rows of n values; n is at most the width of a panel:
 //
 //	dst[l*dstK+j] = src[l*srcK+j]
 //

@@ -34,7 +34,8 @@ func gemmTiles(rows, width int, t *gemmArgs) {
 	}
 }
 
-// packTranspose does the first so many k of PackTranspose and returns how many.
+// packTranspose does PackTranspose for as many of the first k values as the
+// assembly can take, and returns how many those were.
 func packTranspose(dst []float32, dstK int, src []float32, srcRow, n, k int) int {
 	switch {
 	case useAVX512:
@@ -67,15 +68,15 @@ func packTranspose(dst []float32, dstK int, src []float32, srcRow, n, k int) int
 	return 0
 }
 
-// packCopy does PackCopy, or nothing and says so.
+// packCopy does PackCopy if the tier can, and reports whether it did.
 func packCopy(dst []float32, dstK int, src []float32, srcK, n, k int) bool {
 	switch {
 	case useAVX512 && n <= 32 && len(dst) >= (k-1)*dstK+gemmWidth(n):
 		packCopyAVX512(&dst[0], dstK, &src[0], srcK, k, 1<<n-1)
 		return true
 	case useAVX2 && !useAVX512 && k > 1 && n <= 16 && srcK >= gemmWidth(n) && len(dst) >= (k-1)*dstK+gemmWidth(n):
-		// Whole vectors: behind n they take what follows in the row, but not
-		// in the last row if nothing follows behind it.
+		// Whole vectors are copied: after n values they take whatever the row
+		// holds next. The last row is copied exactly if the slice ends with it.
 		whole := k
 		if len(src) < (k-1)*srcK+gemmWidth(n) {
 			whole--
@@ -191,8 +192,8 @@ func gemmTiles8AVX2(rows int, t *gemmArgs) {
 
 // PeakFlops runs n rounds of independent fused multiply-adds of the active tier,
 // all in registers, and returns the number of floating-point operations: two
-// for every lane. It is the yardstick of the benchmarks. The portable tier has
-// none and returns 0.
+// for every lane. The benchmarks measure against it. The portable tier has no
+// such kernel and returns 0.
 func PeakFlops(n int) int {
 	total := 0
 	for n > 0 {

@@ -18,7 +18,8 @@ func GEMMTiling() Tiling {
 func gemmWidth(cols int) int { return (cols + 3) &^ 3 }
 
 // gemmTiles computes tiles of a width that the tier has. NEON cannot mask a
-// store: a tile of which c has not all columns is computed elsewhere.
+// store: a tile that is wider than what is left of c is computed in a buffer and
+// copied.
 func gemmTiles(rows, width int, t *gemmArgs) {
 	if t.mask&(1<<width-1) == 1<<width-1 {
 		gemmWholeTiles(rows, width, t)
@@ -30,7 +31,7 @@ func gemmTiles(rows, width int, t *gemmArgs) {
 	t.end(&tile, rows, width)
 }
 
-// begin returns t with a tile of a whole width in the place of c.
+// begin returns t with a buffer of the full tile width in place of c.
 func (t *gemmArgs) begin(tile *[8 * 12]float32, rows, width int) gemmArgs {
 	whole := *t
 	whole.c, whole.cRow = unsafe.Pointer(tile), 4*width
@@ -42,7 +43,7 @@ func (t *gemmArgs) begin(tile *[8 * 12]float32, rows, width int) gemmArgs {
 	return whole
 }
 
-// end copies what c has of the tile into it.
+// end copies the columns of the tile that c has into c.
 func (t *gemmArgs) end(tile *[8 * 12]float32, rows, width int) {
 	for i := range rows {
 		copy(t.row(i, bits.Len(uint(t.mask))), tile[i*width:])
@@ -68,7 +69,8 @@ func gemmWholeTiles(rows, width int, t *gemmArgs) {
 	}
 }
 
-// packTranspose does the first so many k of PackTranspose and returns how many.
+// packTranspose does PackTranspose for as many of the first k values as the
+// assembly can take, and returns how many those were.
 func packTranspose(dst []float32, dstK int, src []float32, srcRow, n, k int) int {
 	k &^= 3
 	width := gemmWidth(n)
@@ -83,7 +85,7 @@ func packTranspose(dst []float32, dstK int, src []float32, srcRow, n, k int) int
 	return k
 }
 
-// packCopy does PackCopy, or nothing and says so.
+// packCopy does PackCopy if the tier can, and reports whether it did.
 func packCopy(dst []float32, dstK int, src []float32, srcK, n, k int) bool {
 	width := gemmWidth(n)
 	if !useNEON || n > 12 || srcK < width && n < width || len(dst) < (k-1)*dstK+width {
@@ -91,8 +93,9 @@ func packCopy(dst []float32, dstK int, src []float32, srcK, n, k int) bool {
 	}
 	whole := k
 	if n < width {
-		// Whole vectors: behind n they take what follows in the row, but not
-		// in the last row, behind which nothing may follow.
+		// Whole vectors are copied: after n values they take whatever the row
+		// holds next. The last row is copied exactly, because the slice may end
+		// with it.
 		whole--
 		copy(dst[whole*dstK:whole*dstK+n], src[whole*srcK:])
 	}
@@ -167,8 +170,8 @@ func gemmTiles4NEON(rows int, t *gemmArgs) {
 
 // PeakFlops runs n rounds of independent fused multiply-adds of the active tier,
 // all in registers, and returns the number of floating-point operations: two
-// for every lane. It is the yardstick of the benchmarks. The portable tier has
-// none and returns 0.
+// for every lane. The benchmarks measure against it. The portable tier has no
+// such kernel and returns 0.
 func PeakFlops(n int) int {
 	if !useNEON {
 		return 0

@@ -21,8 +21,8 @@
 //		b, c = b[bStep:], c[N:]
 //	}
 //
-// for k >= 1, tiles >= 1. Of every row of b all N floats are read, whatever the
-// mask.
+// for k >= 1, tiles >= 1. All N floats of every row of b are read, regardless of
+// the mask.
 //
 //	Y0-Y11   accumulators, row i in Y(2i), Y(2i+1) (N = 16) or Yi (N = 8)
 //	Y12 Y13  a row of b               Y14      a broadcast of a
@@ -129,7 +129,7 @@ GLOBL gemmBits<>(SB), RODATA|NOPTR, $32
 #define STEP5 STEP4; ROW((SI)(R9*4), Y8, Y9)
 #define STEP6 STEP5; ROW((SI)(R11*1), Y10, Y11)
 
-// NEXT moves to the next k and sets the flags by what is left.
+// NEXT moves to the next k and sets the flags by the number of k left.
 #define NEXT \
 	ADDQ R12, SI \
 	ADDQ R13, BX \
@@ -281,8 +281,8 @@ TEXT ·gemm6x8AVX2(SB), NOSPLIT, $0-8
 
 // Triangles: rise16AVX2 and its like compute one tile of k rows, 1 to 6, whose
 // step l of k enters rows 0 to l; in fall16AVX2 and its like it enters rows 0 to
-// k-1-l, so that step by step there is one row more or one less. Else they are as
-// the tiles above, but that tiles is not read.
+// k-1-l, so that each step has one row more, or one fewer, than the step before.
+// In all else they equal the tiles above, except that t.tiles is not read.
 
 // RUNGS(OP, end) applies OP to the accumulators of the first R14 rows, 1 to 6, and
 // goes to the label end or falls through to it; RUNGS8 for tiles of 8 columns.

@@ -21,8 +21,8 @@
 //		b, c = b[bStep:], c[N:]
 //	}
 //
-// for k >= 1, tiles >= 1. Of every row of b all N floats are read, whatever the
-// mask.
+// for k >= 1, tiles >= 1. All N floats of every row of b are read, regardless of
+// the mask.
 //
 //	Z0-Z27   accumulators, row i in Z(2i), Z(2i+1) (N = 32) or Zi (N = 16)
 //	Z28 Z29  a row of b               Z31      a broadcast of a
@@ -124,7 +124,7 @@
 #define STEP13 STEP12; ROW((R8)(R11*1), Z24, Z25)
 #define STEP14 STEP13; ROW((R8)(R10*2), Z26, Z27)
 
-// NEXT moves to the next k and sets the flags by what is left.
+// NEXT moves to the next k and sets the flags by the number of k left.
 #define NEXT \
 	ADDQ R12, SI \
 	ADDQ R12, R8 \
@@ -333,8 +333,9 @@ TEXT ·gemm14x16AVX512(SB), NOSPLIT, $0-8
 
 // Triangles: rise32AVX512 and its like compute one tile of k rows, 1 to 14, whose
 // step l of k enters rows 0 to l; in fall32AVX512 and its like it enters rows 0
-// to k-1-l, so that step by step there is one row more or one less. Else they are
-// as the tiles above, but that tiles is not read.
+// to k-1-l, so that each step has one row more, or one fewer, than the step
+// before. In all else they equal the tiles above, except that t.tiles is not
+// read.
 
 // RUNGS(OP, end) applies OP to the accumulators of the first R14 rows, 1 to 14, and
 // goes to the label end or falls through to it; RUNGS16 for tiles of 16 columns.

@@ -7,8 +7,8 @@ import "math"
 //	c[i*cRow+j] = fma chain over ascending l, starting from c[i*cRow+j] (acc) or
 //	              +0, of a[i*aRow+l*aK] * b[l*bK+j*bCol]
 //
-// It is the definition that the tiles of every tier are tested against, and
-// what runs where there are none.
+// It is the definition against which the tile kernels of every tier are tested,
+// and it runs where a tier has none.
 func GEMM(m, n, k int, a []float32, aRow, aK int, b []float32, bK, bCol int, c []float32, cRow int, acc bool) {
 	for i := range m {
 		row := c[i*cRow : i*cRow+n]
@@ -26,7 +26,7 @@ func GEMM(m, n, k int, a []float32, aRow, aK int, b []float32, bK, bCol int, c [
 			for range k {
 				v := a[p]
 				w0, w1, w2, w3 := b[q], b[q+bCol], b[q+2*bCol], b[q+3*bCol]
-				// FMA by hand, which the compiler does not inline.
+				// FMA written out, because the compiler does not inline it.
 				f := float64(v)
 				s0 := float64(f*float64(w0)) + float64(x0)
 				s1 := float64(f*float64(w1)) + float64(x1)

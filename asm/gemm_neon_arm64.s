@@ -22,8 +22,8 @@
 //		b, c = b[bStep:], c[N:]
 //	}
 //
-// for k >= 1, tiles >= 1. The mask is not read: gemmTiles sees to tiles of which
-// c has not all columns.
+// for k >= 1, tiles >= 1. The mask is not read: gemmTiles handles the tiles that
+// are wider than c.
 //
 //	V8-V31       accumulators, N/4 for each row
 //	V2-V4        a row of b
@@ -63,7 +63,8 @@
 	MOVD R22, R7  \
 	MOVD R5, R16
 
-// NEXT moves to the next k, b having moved; the flags say whether there is one.
+// NEXT moves to the next k, after b was moved; the flags say whether there is
+// one.
 #define NEXT \
 	ADD  R2, R1 \
 	SUBS $1, R7
@@ -145,7 +146,7 @@
 #define STEP7 STEP6; A(R14, 1); ROW12(1, 0, 26, 27, 28)
 #define STEP8 STEP7; A(R15, 5); ROW12(5, 0, 29, 30, 31)
 
-// STEPCOL is STEP8 where the 8 values of a lie side by side.
+// STEPCOL is STEP8 for 8 contiguous values of a.
 #define STEPCOL \
 	VLD1  (R1), [V0.S4, V1.S4] \
 	ROW12(0, 0, 8, 9, 10)      \
@@ -335,8 +336,8 @@ TEXT ·gemm8x4NEON(SB), NOSPLIT, $0-8
 
 // Triangles: rise12NEON and its like compute one tile of k rows, 1 to 8, whose
 // step l of k enters rows 0 to l; in fall12NEON and its like it enters rows 0 to
-// k-1-l, so that step by step there is one row more or one less. Else they are as
-// the tiles above, but that tiles is not read.
+// k-1-l, so that each step has one row more, or one fewer, than the step before.
+// In all else they equal the tiles above, except that t.tiles is not read.
 
 // RUNGSn(OP, end), for tiles of n columns, applies OP to the accumulators of the
 // first R23 rows, 1 to 8, and goes to the label end or falls through to it.

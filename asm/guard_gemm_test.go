@@ -8,7 +8,7 @@ import (
 	"reprise/internal/guard"
 )
 
-// tail returns the last n elements of s, head the first.
+// tail returns the last n elements of s, head the first n.
 func tail[T any](s []T, n int) []T { return s[len(s)-n:] }
 func head[T any](s []T, n int) []T { return s[:n] }
 

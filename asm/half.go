@@ -27,8 +27,9 @@ func F32FromF16(dst []float32, src []uint16) {
 	f32FromF16Tier(dst, src)
 }
 
-// F16FromF32 rounds to IEEE half precision, to nearest even: above 65504 it
-// is infinite from 65520 on. NaN stays NaN (quiet).
+// F16FromF32 rounds to IEEE half precision, to nearest even: the largest finite
+// value is 65504, and inputs from 65520 on become infinite. NaN stays NaN
+// (quiet).
 func F16FromF32(dst []uint16, src []float32) {
 	sameLen("F16FromF32", len(dst), len(src))
 	for ; len(src) > chunk; dst, src = dst[chunk:], src[chunk:] {

@@ -3,8 +3,8 @@
 #include "textflag.h"
 #include "vec_avx512_amd64.h"
 
-// The 16-bit values are read and written by instructions that convert 16 of
-// them, whose mask covers elements, so that tails need no other code.
+// The 16-bit values are read and written by instructions that convert 16 of them
+// under a mask of elements, so that tails need no code of their own.
 
 // func f32FromBF16AVX512(dst []float32, src []uint16)
 //

@@ -60,5 +60,5 @@ func f16FromF32(f float32) uint16 {
 		return sign | uint16(math.Float32bits(r)-0x3f000000)
 	}
 	b += 0xfff + b>>13&1
-	return sign | uint16((b-0x38000000)>>13) // a carry gives the infinity
+	return sign | uint16((b-0x38000000)>>13) // a carry out of the largest mantissa gives infinity
 }

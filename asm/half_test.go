@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// Every 16-bit value survives the way to float32 and back, on every tier.
+// Every 16-bit value survives the round trip through float32, on every tier.
 func TestHalfRoundTrip(t *testing.T) {
 	src := make([]uint16, 1<<16)
 	for i := range src {
@@ -40,8 +40,8 @@ func TestHalfRoundTrip(t *testing.T) {
 	}
 }
 
-// Rounding to 16 bits agrees between tiers, and is to nearest even by
-// comparison with both neighbours.
+// Rounding to 16 bits agrees between tiers, and is to nearest even: the test
+// compares with both neighbours.
 func TestHalfRounding(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 0))
 	for _, n := range sizes() {

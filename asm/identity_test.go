@@ -19,7 +19,7 @@ type kernelCase struct {
 	positive int // a slice that must not be negative, 0 for none
 }
 
-// makePositive takes the sign off the slice that must have none.
+// makePositive clears the signs of the slice that must not be negative.
 func (c kernelCase) makePositive(s [][]float32) {
 	if c.positive != 0 {
 		for i, x := range s[c.positive] {
@@ -111,7 +111,8 @@ var kernelCases = []kernelCase{
 	{"Atan2Step", 4, func(s [][]float32) []float64 { Atan2Step(s[0], s[1], s[2], s[3], &stepCoef); return nil }, 0},
 }
 
-// rowsOf cuts n elements into rows of every kind: growing ones as under a causal mask, those behind a window, shrinking ones.
+// rowsOf cuts n elements into rows of every kind: growing ones as under a causal mask, those of a sliding window, shrinking
+// ones.
 func rowsOf(n int) []Rows {
 	var rows []Rows
 	if n > 0 {
@@ -157,8 +158,7 @@ func fill(r *rand.Rand, s []float32, wild bool) {
 	}
 }
 
-// differ returns the first index at which two slices differ, NaN being equal
-// to NaN, or -1.
+// differ returns the first index at which two slices differ, or -1; all NaNs count as equal.
 func differ(a, b []float32) int {
 	for i := range a {
 		if math.Float32bits(a[i]) != math.Float32bits(b[i]) && (a[i] == a[i] || b[i] == b[i]) {
@@ -207,7 +207,8 @@ func checkTiers(t *testing.T, c kernelCase, n, offset int, wild bool, r *rand.Ra
 	compareTiers(t, c, buf, view, r, wild)
 }
 
-// TestUnderflowKeepsItsSign: products that underflow leave -0 in a lane, which those that a tail hides must keep.
+// TestUnderflowKeepsItsSign: products that underflow leave -0 in a lane, and the masked elements of a tail must not turn it
+// into +0.
 func TestUnderflowKeepsItsSign(t *testing.T) {
 	for n := 1; n <= 70; n++ {
 		a, b, ones := make([]float32, n), make([]float32, n), make([]float32, n)
@@ -258,8 +259,7 @@ func alignedFloats(n int) []float32 {
 	return s[:n]
 }
 
-// compareTiers fills buf, of which view is a part, and runs a kernel on every
-// tier, always from the same contents.
+// compareTiers fills buf, of which view is a part, and runs a kernel on every tier, each time from the same contents.
 func compareTiers(t *testing.T, c kernelCase, buf, view [][]float32, r *rand.Rand, wild bool) {
 	t.Helper()
 	for i := range buf {
@@ -269,7 +269,7 @@ func compareTiers(t *testing.T, c kernelCase, buf, view [][]float32, r *rand.Ran
 	compareFilled(t, c, buf, view)
 }
 
-// compareFilled is compareTiers for contents that are there.
+// compareFilled is compareTiers without the filling.
 func compareFilled(t *testing.T, c kernelCase, buf, view [][]float32) {
 	t.Helper()
 	var input, want [][]float32

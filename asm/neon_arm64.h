@@ -2,7 +2,7 @@
 // the same form. Registers are given by their numbers: a macro with the
 // parameter v can then write F(v) for the assembler and v for an encoding.
 //
-// Operands stand in the order of the Go assembler, the destination last:
+// Operands are in the order of the Go assembler, the destination last:
 // FSUB4(m, n, d) is d = n - m. The last digit of a name is the number of lanes:
 // 4 of float32 or int32, 2 of float64. Logic ends in V and takes all 128 bits.
 
@@ -46,12 +46,12 @@
 #define WIDEN2(n, d) OP2(0x0E617800, n, d)       // d = float64 of lanes 0, 1 of n
 #define WIDEN2H(n, d) OP2(0x4E617800, n, d)      // d = float64 of lanes 2, 3 of n
 
-// Half precision: 8 of it in a register, lanes 0-3 or 4-7 of which meet 4 of
-// float32. Narrowing rounds to nearest even.
+// Half precision: a register holds 8 values, of which lanes 0-3 or 4-7 are
+// converted to or from 4 lanes of float32. Narrowing rounds to nearest even.
 #define WIDEN4(n, d) OP2(0x0E217800, n, d)       // d = float32 of lanes 0-3 of n
 #define WIDEN4H(n, d) OP2(0x4E217800, n, d)      // d = float32 of lanes 4-7 of n
 #define NARROW4(n, d) OP2(0x0E216800, n, d)      // lanes 0-3 of d = n
 #define NARROW4H(n, d) OP2(0x4E216800, n, d)     // lanes 4-7 of d = n
 
-// SHRN8B(n, d): the 8 bytes of d are the 8 halfwords of n >> 4, cut off.
+// SHRN8B(n, d): the 8 bytes of d are the low bytes of the 8 halfwords of n >> 4.
 #define SHRN8B(n, d) OP2(0x0F0C8400, n, d)

@@ -11,8 +11,8 @@ func Atan2(dst, y, x []float32) {
 	atan2Tier(dst, y, x)
 }
 
-// StepCoef holds the numbers that an optimizer step shares by all elements of
-// a tensor. With m the first moment before the step:
+// StepCoef holds the numbers of an optimizer step that all elements of a tensor
+// share. With m the first moment before the step:
 //
 //	g' = fma(MomMix, m, GradScale*g)      the gradient of the first moment
 //	gv = fma(VMix, m, VScale*g)           the gradient of the second moment

@@ -72,8 +72,8 @@ func adamWTier(w, g, m, v []float32, c *StepCoef) {
 // atan2Part is how many elements atan2StepTier advances at a time.
 const atan2Part = 512
 
-// atan2StepTier goes over a few elements twice, first for the moments, then for the angle: one element's square root,
-// division and polynomial in a row take longer than the processor can look ahead.
+// atan2StepTier goes over each part of the elements twice, first for the moments, then for the angle: the square root, the
+// division and the polynomial of one element form a chain that is longer than the processor can look ahead.
 func atan2StepTier(w, g, m, v []float32, c *StepCoef) {
 	if !useAVX512 && !useAVX2 {
 		atan2StepGeneric(w, g, m, v, c)

@@ -2,8 +2,8 @@
 
 package asm
 
-// atanRows holds the constants of atan2, each four times: those that stay in
-// registers, then those that the polynomial starts its steps from.
+// atanRows holds the constants of atan2, each four times: first those that stay
+// in registers, then the coefficients that each step of the polynomial loads.
 //
 //lint:ignore U1000 the assembly reads it
 var atanRows = func() (rows [10][4]float32) {

@@ -69,8 +69,8 @@ TEXT ·atan2AVX2(SB), NOSPLIT, $0-72
 	VZEROUPPER
 	RET
 
-// The coefficients of a step, from StepCoef: those in registers, and the
-// broadcasts into Y4 and Y5 just before use.
+// The coefficients of a step, from StepCoef: some stay in registers, the others
+// are broadcast into Y4 and Y5 just before use.
 #define GRADSCALE Y8
 #define VSCALE Y9
 #define BETA1 Y10

@@ -16,8 +16,8 @@ const (
 	halfPi = 0x1.921fb6p+0
 )
 
-// atan2One is the angle of (x, y) for x >= 0: atan of the smaller over the
-// larger, taken from pi/2 where |y| is the larger.
+// atan2One is the angle of (x, y) for x >= 0: atan of the smaller over the larger
+// of x and |y|, subtracted from pi/2 where |y| is the larger.
 func atan2One(y, x float32) float32 {
 	sign := math.Float32bits(y) & (1 << 31)
 	a := math.Float32frombits(math.Float32bits(y) &^ (1 << 31))

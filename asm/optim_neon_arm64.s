@@ -6,7 +6,8 @@
 #include "vec_neon_arm64.h"
 
 // Constants of atan2, from atanRows: ATANCONST loads what stays in registers and
-// leaves R20 at the rows that steps of the polynomial start from.
+// leaves R20 pointing at the rows with the coefficients that each step of the
+// polynomial loads.
 #define SIGN 22
 #define ONE 23
 #define HALFPI 24

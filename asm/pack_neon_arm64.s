@@ -14,12 +14,12 @@
 //		}
 //	}
 //
-// It takes squares of 4 rows and 4 k; those of the same k follow each other, so
-// that dst is written in order.
+// It works on squares of 4 rows and 4 k; squares of the same k follow one
+// another, so that dst is written in order.
 //
 //	R0 R1    dst and its step in k, bytes     R2 R3  rows and fours
 //	R4 R5    k left, l in bytes               R6 R7  row pointers and fours left
-//	R8 R9    where the square goes            R10-R13  rows of the square
+//	R8 R9    the square's place in dst        R10-R13  rows of the square
 //	V0-V3 V4-V7  the square, rows and columns
 TEXT ·packTransposeNEON(SB), NOSPLIT, $0-40
 	MOVD dst+0(FP), R0

@@ -4,7 +4,7 @@
 
 // func prefetchAMD64(row []float32)
 //
-// Touches every cache line that row begins or reaches, len(row) >= 1. SI line,
+// Prefetches every cache line that holds a part of row, len(row) >= 1. SI line,
 // CX end.
 TEXT ·prefetchAMD64(SB), NOSPLIT, $0-24
 	MOVQ row_base+0(FP), SI

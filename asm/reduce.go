@@ -5,7 +5,7 @@ import "math"
 // block64 is the length after which the float64 reductions start new lanes.
 const block64 = 4096
 
-// Sum returns the sum of x over 32 lanes: lane l adds the elements with index
+// Sum returns the sum of x over 32 lanes: lane l adds the elements whose index is
 // l mod 32 in order, then lanes l and l+w are added for w = 16, 8, 4, 2, 1.
 func Sum(x []float32) float32 {
 	var lanes [32]float32

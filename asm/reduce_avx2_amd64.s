@@ -58,8 +58,8 @@ TEXT ·dotAVX2(SB), NOSPLIT, $0-60
 //	}
 //	return the fold of lanes by the same comparison, nan
 //
-// SI x, R8 lanes; Y7 collects the unordered; Y6 is -Inf, which replaces what is
-// masked. VMAXPS b, a, d is a > b ? a : b.
+// SI x, R8 lanes; Y7 collects the unordered comparisons; Y6 is -Inf, which
+// replaces masked elements. VMAXPS b, a, d is a > b ? a : b.
 #define LOWEST(y) VBLENDVPS Y15, y, Y6, y
 #define MAXBODY(LD, acc, KEEP) \
 	LD(SI, Y0); \

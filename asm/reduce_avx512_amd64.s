@@ -61,7 +61,8 @@ TEXT ·dotAVX512(SB), NOSPLIT, $0-60
 //	}
 //	return the fold of lanes by the same comparison, nan
 //
-// SI x, R8 lanes; K1 collects the unordered. VMAXPS b, a, d is a > b ? a : b.
+// SI x, R8 lanes; K1 collects the unordered comparisons. VMAXPS b, a, d is a > b
+// ? a : b.
 #define MAXBODY(LD, acc, OP) \
 	LD(SI, Z0); \
 	VCMPPS $3, Z0, Z0, K2; \

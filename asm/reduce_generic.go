@@ -35,7 +35,7 @@ func dotGeneric(a, b []float32, lanes *[32]float32) float32 {
 }
 
 // maxGeneric returns the maximum over 32 lanes that start at -Inf, and whether
-// it met a NaN. The lanes decide between +0 and -0.
+// it met a NaN. Which of +0 and -0 is returned depends on the order of the lanes.
 func maxGeneric(x []float32, lanes *[32]float32) (max float32, nan bool) {
 	for i, v := range x {
 		if v > lanes[i%32] {

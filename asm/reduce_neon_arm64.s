@@ -52,8 +52,8 @@ TEXT ·dotNEON(SB), NOSPLIT, $0-60
 //	}
 //	return the fold of lanes by the same comparison, nan
 //
-// R1 x, R8 lanes; a lane of V7 keeps its bits as long as no NaN came by. FMAX
-// and FMAXNM would order the zeros and treat NaN in other ways.
+// R1 x, R8 lanes; a lane of V7 keeps its bits until its first NaN. FMAX and
+// FMAXNM are not used: they order the zeros and treat NaN differently.
 #define GREATER(m, d) \
 	FGT4(d, m, 1); \
 	BITV(1, m, d)

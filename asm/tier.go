@@ -80,7 +80,8 @@ func Available() []Tier { return slices.Clone(available) }
 func Err() error { return tierErr }
 
 // Force makes t the active tier until restore is called. It is for tests and
-// benchmarks, must not run beside kernels, and panics if t is not available.
+// benchmarks, must not be called while kernels run, and panics if t is not
+// available.
 func Force(t Tier) (restore func()) {
 	if !slices.Contains(available, t) {
 		panic(fmt.Sprintf("asm: Force(%v): available are %v", t, available))

@@ -17,9 +17,9 @@ func hostTiers() []Tier {
 	return tiers
 }
 
-// The switches that dispatch reads. They are cumulative: with AVX-512 active
-// useAVX2 is true as well, so that a kernel without an AVX-512 twin runs its
-// AVX2 one. Test the highest first.
+// The switches that dispatch reads. They are cumulative: with AVX-512 active,
+// useAVX2 is true as well, so that a kernel without an AVX-512 twin runs its AVX2
+// one. Dispatch tests the highest tier first.
 var useAVX512, useAVX2 bool
 
 func setSwitches(t Tier) {

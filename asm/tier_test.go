@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// cpuFlags returns what the kernel of Linux says that this processor can do,
-// nil where it says nothing.
+// cpuFlags returns what the Linux kernel says that this processor can do, or nil
+// where it says nothing.
 func cpuFlags(t *testing.T) []string {
 	t.Helper()
 	f, err := os.Open("/proc/cpuinfo")
@@ -87,14 +87,13 @@ func TestChooseTier(t *testing.T) {
 			t.Errorf("REPRISE_TIER=%q on %v: %v, %v; want %v, an error: %v", c.name, c.host, got, err, c.want, !c.ok)
 		}
 		if err != nil && (!strings.Contains(err.Error(), c.name) || !strings.Contains(err.Error(), c.want.String())) {
-			t.Errorf("%q names neither the request nor what there is", err)
+			t.Errorf("%q must name both the request and the tier that runs instead", err)
 		}
 	}
 }
 
-// TestTierFromEnvironment starts this test anew under every REPRISE_TIER:
-// TestNoTierEscapes fails in a process that does not run on the tier it was
-// asked for.
+// TestTierFromEnvironment starts this test binary again under every REPRISE_TIER:
+// in a process that does not run on the requested tier, TestNoTierEscapes fails.
 func TestTierFromEnvironment(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {

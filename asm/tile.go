@@ -39,8 +39,8 @@ func (s TileShape) steps(i, k int) (l0, l1 int) {
 //		}
 //	}
 //
-// rows and cols are at most those of the tiling; where that has none, there is no bound. Of every row of b the Width of
-// cols is read. With a triangle k = rows.
+// rows and cols are at most those of the tiling; without tiles there is no bound. Of every row of b, the Width of cols is
+// read. For a triangle, k = rows.
 func GEMMTile(shape TileShape, rows, cols, k int, a []float32, aRow, aK int, b []float32, bK int, c []float32, cRow int, acc bool) {
 	if rows < 1 || cols < 1 || k < 1 || shape != Whole && k != rows {
 		panic(fmt.Sprintf("asm: GEMMTile: shape %d of %d×%d, k = %d", shape, rows, cols, k))
@@ -60,7 +60,7 @@ func GEMMTile(shape TileShape, rows, cols, k int, a []float32, aRow, aK int, b [
 	_ = a[(rows-1)*aRow+(k-1)*aK]
 	_ = b[(k-1)*bK+width-1]
 	_ = c[(rows-1)*cRow+cols-1]
-	// Field by field: a literal is made elsewhere and copied, which waits for its stores.
+	// Field by field: the compiler builds a literal in another place and copies it, and the copy has to wait for the stores.
 	var args gemmArgs
 	args.a, args.aRow, args.aK = unsafe.Pointer(&a[0]), 4*aRow, 4*aK
 	args.b, args.bK = unsafe.Pointer(&b[0]), 4*bK
@@ -73,7 +73,7 @@ func GEMMTile(shape TileShape, rows, cols, k int, a []float32, aRow, aK int, b [
 	case Rising:
 		gemmTriangle(width, true, &args)
 	case Falling:
-		// From the last row upwards one row less with every step.
+		// From the last row upwards, because each step enters one row fewer.
 		args.a, args.aRow = unsafe.Pointer(&a[(rows-1)*aRow]), -args.aRow
 		args.c, args.cRow = unsafe.Pointer(&c[(rows-1)*cRow]), -args.cRow
 		gemmTriangle(width, false, &args)

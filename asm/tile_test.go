@@ -59,8 +59,8 @@ func tileLimits() (rows, cols int) {
 	return 5, 9
 }
 
-// Tiles of every shape and size have the bits of the chains that they stand for, with wild values too: what a shape leaves
-// out does not even turn a NaN or a zero's sign. They stay inside their slices.
+// Tiles of every shape and size have the bits of the FMA chains that define them, with wild values too: a step that a shape
+// leaves out changes nothing, not even a NaN or the sign of a zero. Tiles stay inside their slices.
 func TestTileShapes(t *testing.T) {
 	const space = 1 << 10
 	r := rand.New(rand.NewPCG(21, 0))

@@ -39,8 +39,9 @@ done:
 
 // Reductions: lanes 0 to 7 live in Y8, 8 to 15 in Y9, 16 to 23 in Y10, 24 to
 // 31 in Y11. A body is a macro BODY(LD, acc, KEEP) for 8 elements; KEEP(y) sets
-// what is masked to -0. Added to a lane, or as the product with a masked load, it
-// leaves the lane untouched, where +0 would turn the -0 of an underflow.
+// masked elements to -0. Adding -0 to a lane, or its product with a masked load,
+// leaves the lane as it is; +0 would turn a lane that holds -0 after an underflow
+// into +0.
 #define PLAIN(y)
 #define NEGZERO(y) VBLENDVPS Y15, y, Y14, y
 

@@ -1,4 +1,4 @@
-// Loops over float32 slices on NEON. R9 is the number of elements that are left.
+// Loops over float32 slices on NEON. R9 is the number of elements left.
 // A loop body is a macro BODY(LD, PEEK, ST) that loads and stores through its
 // arguments only, 4 elements at a time; for the last one to three elements the
 // same body runs on one element, in lane 0. So nothing outside a slice is
@@ -34,8 +34,9 @@ done:
 
 // Reductions: lanes 4i to 4i+3 live in V(24+i). A body is a macro BODY(LD, acc)
 // for 4 elements. EACH32 runs it over R9 elements, 32 at a time; then R8 points
-// to the lanes in memory, where the rest meets its lanes, four and then one at a
-// time. In the end the lanes are in memory and in registers. Clobbers R10.
+// to the lanes in memory, where the remaining elements are added to their lanes,
+// four and then one at a time. In the end the lanes are in memory and in
+// registers. Clobbers R10.
 #define EACH32(BODY) \
 	LOADLANES(R8); \
 	SUBS $32, R9; \

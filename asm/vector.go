@@ -2,9 +2,9 @@ package asm
 
 import "fmt"
 
-// chunk is the number of elements that one call of an assembly kernel takes at
-// most: the scheduler cannot interrupt it, and this many take well below half a
-// millisecond. It is a multiple of the 32 lanes.
+// chunk is the most elements that one call of an assembly kernel takes: the
+// scheduler cannot interrupt a call, and this many elements take well below half
+// a millisecond. It is a multiple of the 32 lanes.
 const chunk = 1 << 15
 
 // sameLen panics when two lengths that must agree do not.
