@@ -9,7 +9,7 @@ import (
 )
 
 // BenchmarkMatMul reports the best of its runs in GFLOP/s and as a share of the
-// peak that a loop of fused multiply-adds reaches beside it.
+// peak that a loop of fused multiply-adds reaches on the same machine.
 func BenchmarkMatMul(b *testing.B) {
 	shapes := [][3]int{
 		{512, 576, 576}, {2048, 1536, 576}, {2048, 576, 1536}, {1024, 8192, 128}, {512, 288, 768}, {512, 8192, 288},

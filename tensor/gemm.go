@@ -4,43 +4,45 @@ import "reprise/asm"
 
 // How a product is cut into blocks (BLIS; Van Zee and van de Geijn, ACM TOMS
 // 41(3), 2015). Sizes are in float32 and suit a second-level cache of 512 KB or
-// more; the optimum is flat. None of them can be seen in a result.
+// more; the optimum is flat. None of them changes a result.
 const (
-	// maxK is the longest chain computed without a pause where A stays in place:
-	// C is read and written once for every started maxK.
+	// maxK is the longest chain computed without a pause where A is not packed: C
+	// is read and written once for every maxK values of k or part of them.
 	maxK = 3072
-	// shortK bounds the chains where A is packed, and those longer than maxK: a
-	// panel of A, read again for every panel of B, then stays in the first-level
-	// cache, which is worth more than C's visits cost.
+	// shortK bounds the chains where A is packed, and cuts those longer than
+	// maxK: a panel of A, which is read again for every panel of B, then stays in
+	// the first-level cache. That gains more than reading and writing C more
+	// often costs.
 	shortK = 256
-	// thirdLevel is how much of B is packed at a time where all workers use it, and
-	// how much of C may be visited again and again: a part of the third-level
-	// cache.
+	// thirdLevel is how much of B is packed at a time where all workers share it,
+	// and how large C may be if it is read and written repeatedly: a part of the
+	// third-level cache.
 	thirdLevel = 3 << 19
-	// blockA and blockB are the parts of packed A and B that meet in the
+	// blockA and blockB are the parts of packed A and B that share the
 	// second-level cache.
 	blockA = 24 << 10
 	blockB = 160 << 10
-	// packRows is how many rows of k are copied before the next panel: it keeps
-	// the reads sequential, and is so low that the lines of all of them, of which
-	// panels share some, stay in the first-level cache also where rows lie a power
-	// of two apart.
+	// packRows is how many rows of k are copied before the next panel. It keeps
+	// the reads sequential. It is low because neighbouring panels share cache
+	// lines, and those of all the rows must stay in the first-level cache even
+	// where rows lie a power of two apart.
 	packRows = 16
-	// stripeRows is the length of the chains over a b that is not packed: so
-	// many of its rows are walked together. Of the wide b of one row, which is
-	// read from memory, it is about as many as a processor fetches ahead by itself.
+	// stripeRows is the length of the chains over a b that is not packed: this
+	// many of its rows are walked together. One row times a b of wideStripe columns
+	// or more reads b from memory and takes oneStripeRows, about as many streams as
+	// a processor prefetches by itself.
 	stripeRows    = 64
 	oneStripeRows = 12
 	wideStripe    = 256
 )
 
 // Scratch holds the packing buffers of one worker. The zero value is ready; the
-// buffers grow to what the largest product needs and stay.
+// buffers grow to what the largest product needs and are kept.
 type Scratch struct {
 	a, b []float32
 }
 
-// grow returns n values of buf, which it replaces if that is too short.
+// grow returns n values of buf, which it replaces if it is too short.
 func grow(buf *[]float32, n int) []float32 {
 	if cap(*buf) < n {
 		*buf = aligned(n)
@@ -65,8 +67,8 @@ func (s *Scratch) gemm(g gemm) {
 			s.blocked(&right, t)
 		}
 	case g.bCol == 1 && g.m <= 2*t.Rows && g.n >= t.Cols:
-		// Few rows: packing B would cost more than it saves. What does not fill
-		// a panel is left to the general case.
+		// Few rows: packing B would cost more than it saves. Columns that do not
+		// fill a panel are left to the general case.
 		n := g.n / t.Cols * t.Cols
 		left := g.part(0, g.m, 0, n)
 		stripes(&left, t)
@@ -79,7 +81,7 @@ func (s *Scratch) gemm(g gemm) {
 	}
 }
 
-// stripes computes a product straight from A and B, n being a multiple of the
+// stripes computes a product from A and B without packing; n is a multiple of the
 // tile's columns.
 func stripes(g *gemm, t asm.Tiling) {
 	most := stripeRows
@@ -114,10 +116,11 @@ type blocking struct {
 	packA bool
 	kc    int // values of k computed without a pause
 	mc    int // rows of A that are packed at a time, or all
-	nb    int // columns of B that meet them in the second-level cache
+	nb    int // columns of B that share the second-level cache with them
 	// kp rows and nc columns of B are packed at a time. keep says that they stay
-	// until the last rows of A have met them; otherwise nb columns of kc rows are
-	// used as soon as they are packed and give their place to the next.
+	// until the last rows of A were multiplied with them; otherwise nb columns of
+	// kc rows are used as soon as they are packed, and the next ones overwrite
+	// them.
 	kp, nc int
 	keep   bool
 }
@@ -135,8 +138,8 @@ func newBlocking(g *gemm, t asm.Tiling) blocking {
 		bl.nb = t.Cols
 	}
 	if bl.mc < g.m {
-		// Panels that stay in the second-level cache are worth more visits of C,
-		// unless those go to memory.
+		// Keeping panels in the second-level cache is worth reading and writing C
+		// more often, unless C is in memory.
 		most := blockB
 		if g.m*g.n > thirdLevel {
 			most = thirdLevel
@@ -156,7 +159,7 @@ func (bl *blocking) keepPanels(g *gemm, most int) {
 	bl.kp = bl.kc * even(chunks, max(1, most/bl.chunk()), 1)
 }
 
-// place is the distance between panels of B.
+// place is the distance between panels of B, in values.
 func (bl *blocking) place() int { return bl.t.Cols * bl.kc }
 
 // chunk is the distance between the panels of kc rows of B and those of the next.
@@ -195,7 +198,7 @@ func (p *packedB) at(bl *blocking, l, j int) []float32 {
 }
 
 // multiply computes rows i0 to i1 and columns j0 to j1 over the rows of B that p
-// holds. j0 is where a panel begins.
+// holds. A panel begins at j0.
 func (s *Scratch) multiply(g *gemm, bl *blocking, p *packedB, i0, i1, j0, j1 int) {
 	abuf := grow(&s.a, bl.sizeA())
 	for i := i0; i < i1; i += bl.mc {
@@ -227,8 +230,8 @@ type block struct {
 	a      []float32
 }
 
-// run computes rows i0 to i1 and columns j0 to j1, tile by tile along the rows
-// of C: their pages and lines then follow each other.
+// run computes rows i0 to i1 and columns j0 to j1, tile by tile along the rows of
+// C: its pages and lines are then written in order.
 func (p *block) run(g *gemm, i0, i1, j0, j1 int) {
 	t := p.t
 	acc := g.acc || p.l0 > 0
@@ -247,8 +250,8 @@ func (p *block) run(g *gemm, i0, i1, j0, j1 int) {
 	}
 }
 
-// even returns the length of the parts when total is cut into equal parts of at
-// most most, a multiple of unit (unless one part does).
+// even returns the length of the parts when total is cut into about equal parts
+// of at most most: a multiple of unit, or total if one part is enough.
 func even(total, most, unit int) int {
 	if total <= most {
 		return total
@@ -257,9 +260,9 @@ func even(total, most, unit int) int {
 	return ((total+parts-1)/parts + unit - 1) / unit * unit
 }
 
-// packsA says whether to pack A: not if B is so narrow that A is read a few
-// times only, nor if its rows lie in memory along k, unless their distance would
-// put all rows of a tile into the same few lines of the first-level cache.
+// packsA says whether to pack A: not if B is so narrow that A is read only a few
+// times, and not if the rows of A are contiguous along k, unless their distance
+// would put all rows of a tile into the same few lines of the first-level cache.
 func packsA(g *gemm, t asm.Tiling) bool {
 	if g.n <= 4*t.Cols {
 		return false
@@ -303,8 +306,8 @@ func packB(dst []float32, place int, g *gemm, t asm.Tiling, j0, n, l0, k int) {
 	}
 }
 
-// tileRows returns the rows of the next tile when left remain: rather two
-// middling tiles at the end than a full and a small one.
+// tileRows returns the rows of the next tile when left remain: at the end it
+// prefers two tiles of about equal size to a full one and a small one.
 func tileRows(left, most int) int {
 	switch {
 	case left <= most:

@@ -31,9 +31,9 @@ func DefaultWorkers() int {
 	return max(1, min(n, runtime.GOMAXPROCS(0)))
 }
 
-// PhysicalCores counts the cores behind the logical processors that this
-// process may use: from the topology that Linux shows, else by the processor's
-// own account of its threads per core.
+// PhysicalCores counts the cores to which the logical processors that this
+// process may use belong: from the topology that Linux shows, else from the
+// number of threads per core that the processor reports.
 func PhysicalCores() int {
 	if n := linuxCores("/sys/devices/system/cpu", "/proc/self/status"); n > 0 {
 		return n
@@ -48,7 +48,7 @@ func Memory() (host, limit int64) {
 }
 
 // FreeMemory returns the bytes of memory that this process can still take: what
-// the host has to give and, where there is one, what the tightest limit of its
+// the host has available or, if that is less, what the tightest limit of its
 // control groups leaves. Files that the kernel only caches count as free.
 // 0 where that is unknown.
 func FreeMemory() int64 { return freeMemory("/proc/meminfo", cgroupRoot, cgroupSelf) }
@@ -72,14 +72,14 @@ func freeMemory(meminfo, root, self string) int64 {
 				}
 			}
 		}
-		// At least 1: 0 would say that there is no limit.
+		// At least 1, because 0 means no limit.
 		free = lower(free, max(1, most-max(0, inUse)))
 	})
 	return free
 }
 
 // linuxCores counts the distinct sets of sibling threads among the allowed
-// processors; 0 if the files do not tell.
+// processors; 0 if the files do not say.
 func linuxCores(cpus, status string) int {
 	text, err := os.ReadFile(status)
 	if err != nil {
@@ -104,7 +104,7 @@ func linuxCores(cpus, status string) int {
 			for cpu := lo; cpu <= hi; cpu++ {
 				siblings, err := os.ReadFile(cpus + "/cpu" + strconv.Itoa(cpu) + "/topology/thread_siblings_list")
 				if errors.Is(err, fs.ErrNotExist) {
-					continue // offline, as where a core's second thread is switched off
+					continue // offline, for instance because hyper-threading is switched off
 				}
 				if err != nil {
 					return 0
@@ -117,7 +117,7 @@ func linuxCores(cpus, status string) int {
 }
 
 // cgroupCPUs returns the processors that the control groups of this process
-// allow, rounded up; 0 if there is no limit.
+// allow, rounded up; 0 means no limit.
 func cgroupCPUs(root, self string) int {
 	limit := int64(0)
 	eachGroup(root, self, "cpu", func(dir string, v2 bool) {
@@ -136,7 +136,7 @@ func cgroupCPUs(root, self string) int {
 }
 
 // cgroupMemory returns the bytes of memory that the control groups of this
-// process allow; 0 if there is no limit.
+// process allow; 0 means no limit.
 func cgroupMemory(root, self string) int64 {
 	limit := int64(0)
 	eachGroup(root, self, "memory", func(dir string, v2 bool) {
@@ -144,7 +144,7 @@ func cgroupMemory(root, self string) int64 {
 		if v2 {
 			name = "/memory.max"
 		}
-		// Version 1 says "no limit" by a number close to 2^63.
+		// Version 1 writes "no limit" as a number close to 2^63.
 		if n := positive(firstLine(dir + name)); n > 0 && n < 1<<60 {
 			limit = lower(limit, n)
 		}
@@ -175,8 +175,8 @@ func eachGroup(root, self, controller string, visit func(dir string, v2 bool)) {
 				mount = root + "/" + controller
 			}
 		}
-		// Inside a container the path may be the host's, of which only the root
-		// can be seen here.
+		// Inside a container the path may be the host's, and only its root is
+		// visible here.
 		for dir := path.Clean("/" + fields[2]); ; dir = path.Dir(dir) {
 			visit(mount+dir, v2)
 			if dir == "/" {
@@ -212,7 +212,7 @@ func firstLine(file string) string {
 	return strings.TrimSpace(line)
 }
 
-// positive reads a positive number, 0 if it is none.
+// positive reads a positive number; it returns 0 for anything else.
 func positive(s string) int64 {
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil {
@@ -221,7 +221,7 @@ func positive(s string) int64 {
 	return max(0, n)
 }
 
-// lower returns the lower one of two limits, of which 0 is none.
+// lower returns the lower of two limits, where 0 means no limit.
 func lower(a, b int64) int64 {
 	if a == 0 || b < a {
 		return b

@@ -108,13 +108,13 @@ func TestLinuxCores(t *testing.T) {
 	}
 	dir := files(t, contents)
 	if n := linuxCores(dir, filepath.Join(dir, "status")); n != 2 {
-		t.Errorf("%d cores behind processors 0, 1 and 3, want 2", n)
+		t.Errorf("processors 0, 1 and 3 have %d cores, want 2", n)
 	}
-	// A processor that is offline may stand in the list, and has no topology.
+	// The list may contain processors that are offline; they have no topology.
 	contents["status"] = "Cpus_allowed_list:\t0-7\n"
 	dir = files(t, contents)
 	if n := linuxCores(dir, filepath.Join(dir, "status")); n != 2 {
-		t.Errorf("%d cores behind processors 0 to 7, of which 0, 1 and 3 are online, want 2", n)
+		t.Errorf("processors 0 to 7, of which 0, 1 and 3 are online, have %d cores, want 2", n)
 	}
 	if n := memTotal(filepath.Join(files(t, map[string]string{"meminfo": "MemTotal:       16384 kB\nMemFree: 1 kB\n"}), "meminfo")); n != 16<<20 {
 		t.Errorf("memory %d, want 16 MiB", n)

@@ -10,9 +10,9 @@ const (
 	advHugePage = 14 // MADV_HUGEPAGE
 )
 
-// preferHugePages asks the kernel for huge pages behind a large buffer: a
-// product walks down the rows of a matrix, and would otherwise look up a page
-// for each. It is a hint; a refusal changes nothing.
+// preferHugePages asks the kernel to back a large buffer with huge pages: a
+// product walks down the rows of a matrix, and with small pages it would need a
+// page look-up for each row. It is a hint; a refusal changes nothing.
 func preferHugePages(buf []float32) {
 	start := uintptr(unsafe.Pointer(unsafe.SliceData(buf)))
 	skip := -start & (hugePage - 1)

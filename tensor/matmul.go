@@ -33,10 +33,11 @@ type gemm struct {
 	c        []float32
 	cRow     int
 	acc      bool
-	packed   bool // B lies in panels, and b is not there
+	packed   bool // B is in panels, and b is nil
 }
 
-// product checks the shapes of c = a·b, with ta or tb of the transposes.
+// product checks the shapes of c = a·b; ta and tb say that a and b are
+// transposed.
 func product(c, a, b *Matrix, ta, tb, acc bool) gemm {
 	g := gemm{
 		m: a.Rows, n: b.Cols, k: a.Cols,

@@ -26,8 +26,8 @@ var variants = []struct {
 	ta, tb bool
 }{{"NN", false, false}, {"NT", false, true}, {"TN", true, false}}
 
-// poison stands in the gaps between rows and behind the last one: nobody may
-// write it, and whoever reads it into a result turns that into a NaN.
+// poison fills the gaps between rows and after the last one: no code may write
+// there, and a result that reads it becomes a NaN.
 var poison = math.Float32frombits(0x7fc0beef)
 
 // filled returns a rows×cols matrix of values from draw, with gap poisoned values after
@@ -55,7 +55,7 @@ func uniform(seed uint64) func() float32 {
 	return func() float32 { return float32(2*rng.Float64() - 1) }
 }
 
-// wild draws from the corners of float32: zeros, subnormals, infinities, NaN,
+// wild draws from the extremes of float32: zeros, subnormals, infinities, NaN,
 // huge values, and values whose products need every bit.
 func wild(seed uint64) func() float32 {
 	rng := NewRNG(seed, "test/wild", 0)
@@ -120,7 +120,8 @@ func operands(m, n, k, gap int, ta, tb bool, draw func() float32) (c, a, b *Matr
 	return filled(m, n, gap, draw), a, b
 }
 
-// run computes a variant.
+// run computes one of the three products: plain, with a transposed, with b
+// transposed.
 func (s *Scratch) run(c, a, b *Matrix, ta, tb, acc bool) {
 	switch {
 	case ta:
@@ -132,8 +133,8 @@ func (s *Scratch) run(c, a, b *Matrix, ta, tb, acc bool) {
 	}
 }
 
-// edges returns lengths around one and two tiles of every tier, given how long a
-// tile is, and the longest that is worth a look.
+// edges returns lengths around one and two tiles of every tier, given a tile's
+// length on a tier, and the longest length worth testing.
 func edges(length func(asm.Tiling) int) (at []int, most int) {
 	for _, tier := range asm.Available() {
 		restore := asm.Force(tier)
@@ -146,10 +147,10 @@ func edges(length func(asm.Tiling) int) (at []int, most int) {
 	return slices.Compact(at), most
 }
 
-// TestMatMulDefinition compares every variant with the definition: each
-// dimension from 0 to two tiles and a little more while the others stand at the
-// edges of tiles, with and without gaps between rows, starting from C and from
-// +0, on ordinary and on wild values.
+// TestMatMulDefinition compares every variant with the definition: each dimension
+// runs from 0 to a little more than two tiles while the others are at the edges
+// of tiles, with and without gaps between rows, starting from C and from +0, on
+// ordinary and on wild values.
 func TestMatMulDefinition(t *testing.T) {
 	rows, mostRows := edges(func(t asm.Tiling) int { return t.Rows })
 	cols, mostCols := edges(func(t asm.Tiling) int { return t.Cols })
@@ -175,7 +176,7 @@ func TestMatMulDefinition(t *testing.T) {
 	}
 	var s Scratch
 	for d := range seen {
-		// What varies beside the dimensions follows from them.
+		// The other settings are derived from the dimensions.
 		h := d.m*131 + d.n*17 + d.k
 		draw := uniform(uint64(h))
 		if h%4 == 0 {
@@ -202,7 +203,7 @@ func TestMatMulDefinition(t *testing.T) {
 }
 
 // TestMatMulGuardPages puts the operands next to inaccessible pages: nothing
-// outside of them is touched, not even to be thrown away.
+// outside them is touched, not even by reads whose result is discarded.
 func TestMatMulGuardPages(t *testing.T) {
 	rows, _ := edges(func(t asm.Tiling) int { return t.Rows })
 	cols, _ := edges(func(t asm.Tiling) int { return t.Cols })
@@ -268,8 +269,8 @@ func FuzzMatMul(f *testing.F) {
 	})
 }
 
-// TestMatMulBlocks has shapes that are cut into several blocks of k, m and n,
-// and rows at a distance that makes A be packed.
+// TestMatMulBlocks has shapes that are cut into several blocks of k, m and n, and
+// rows at a distance at which A is packed.
 func TestMatMulBlocks(t *testing.T) {
 	shapes := [][3]int{
 		{5, 35, 2*maxK + 3}, {33, 33, maxK + 1}, {150, 7, 1200}, {61, 700, 70}, {3, 200, 2 * stripeRows}, {20, 180, 1024}, {8, 37, 2100},

@@ -13,7 +13,7 @@ type Matrix struct {
 }
 
 // Param is a trained tensor: weights W and their gradient G (nil until
-// somebody trains). A one-dimensional tensor of n values is a 1×n matrix; Shape
+// AllocGrads). A one-dimensional tensor of n values is a 1×n matrix; Shape
 // is the shape in the file.
 type Param struct {
 	Name  string
@@ -22,15 +22,15 @@ type Param struct {
 	Grad  GradState
 }
 
-// GradState says what a gradient holds. A call that was forgotten is then a panic
-// with a sentence, and not a training on another gradient.
+// GradState says what a gradient holds. With it a forgotten call panics with a
+// sentence; without it, training would go on with a wrong gradient.
 type GradState uint8
 
 const (
-	GradZero  GradState = iota // nothing, or what its owner put there without a model
-	GradOpen                   // the sum over some batches; more may come, and a part may stand elsewhere until the step's end
-	GradWhole                  // that of a whole step
-	GradUsed                   // that of a step which an optimizer has taken
+	GradZero  GradState = iota // zeros, or what its owner wrote there without a model
+	GradOpen                   // the sum over some batches; more may follow, and the embedding's part is kept elsewhere until the step ends
+	GradWhole                  // the gradient of a whole step
+	GradUsed                   // the gradient of a step that an optimizer has taken
 )
 
 // NewMatrix returns a zeroed rows×cols matrix without gaps between its rows.

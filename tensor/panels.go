@@ -6,8 +6,8 @@ import (
 	"reprise/asm"
 )
 
-// Panels hold a matrix [Rows, Cols] as the tiles of a product read their right operand: packed once, for several products.
-// The zero value is ready; its memory grows to what the largest matrix needs and stays.
+// Panels hold a matrix [Rows, Cols] in the order in which the tiles of a product read their right operand: packed once, for
+// several products. The zero value is ready; its memory grows to what the largest matrix needs and is kept.
 type Panels struct {
 	Rows, Cols int
 	tiling     asm.Tiling
@@ -15,12 +15,12 @@ type Panels struct {
 	data       []float32
 }
 
-// Pack holds b from now on.
+// Pack copies b into the panels.
 func (p *Panels) Pack(b *Matrix) {
 	p.pack(&gemm{n: b.Cols, k: b.Rows, b: b.Data, bK: b.Stride, bCol: 1})
 }
 
-// PackTransposed holds bᵀ from now on.
+// PackTransposed copies bᵀ into the panels.
 func (p *Panels) PackTransposed(b *Matrix) {
 	p.pack(&gemm{n: b.Rows, k: b.Cols, b: b.Data, bK: 1, bCol: b.Stride})
 }
@@ -36,16 +36,16 @@ func (p *Panels) pack(g *gemm) {
 	packB(p.data, p.tiling.Cols*g.k, g, p.tiling, 0, g.n, 0, g.k)
 }
 
-// PanelFloats is the memory that panels of a matrix [rows, cols] take.
+// PanelFloats is the memory that panels of a matrix [rows, cols] take, in values.
 func PanelFloats(rows, cols int) int {
 	t := panelTiling()
 	return (cols + t.Cols - 1) / t.Cols * t.Cols * rows
 }
 
-// Use takes data, whose size PanelFloats tells, for the memory: that of many matrices can be one allocation.
+// Use makes data, of PanelFloats values, the memory of p, so that many matrices can share one allocation.
 func (p *Panels) Use(data []float32) { p.data = data }
 
-// Reserve takes the memory for matrices of so many values in panels, which PanelFloats tells.
+// Reserve allocates memory for matrices that take up to floats values in panels (PanelFloats).
 func (p *Panels) Reserve(floats int) {
 	if len(p.data) < floats {
 		p.data = aligned(floats)
@@ -55,7 +55,7 @@ func (p *Panels) Reserve(floats int) {
 // Floats is the memory that p has, in values.
 func (p *Panels) Floats() int { return len(p.data) }
 
-// panelTiling is the active tier's, or where that has no tiles one that suits the portable code.
+// panelTiling is the tiling of the active tier or, if the tier has no tiles, one that suits the portable code.
 func panelTiling() asm.Tiling {
 	if t := asm.GEMMTiling(); t.Rows > 0 {
 		return t
@@ -75,11 +75,11 @@ func (p *Panels) panel(j int) (b []float32, bK, cols int) {
 	return p.data[j*p.Rows:], bK, cols
 }
 
-// Width is the number of columns in a panel, but for the last.
+// Width is the number of columns in a panel; the last one may have fewer.
 func (p *Panels) Width() int { return p.tiling.Cols }
 
-// Mul computes columns j0 to j1 of c = a·p, where panels start or end, on the calling goroutine. If a has one row, it reads p
-// in the order of memory, and as fast.
+// Mul computes columns j0 to j1 of c = a·p on the calling goroutine; panels must start at j0 and end at j1. If a has one
+// row, it reads p in the order of memory, at the speed of the memory.
 func (p *Panels) Mul(c, a *Matrix, j0, j1 int) {
 	p.check(c, a)
 	if j0 < 0 || j0%p.Width() != 0 || j1 > p.Cols || j1 < p.Cols && j1%p.Width() != 0 {
@@ -94,7 +94,8 @@ func (p *Panels) check(c, a *Matrix) {
 	}
 }
 
-// mul computes rows i0 to i1 and columns j0 to j1 of c = a·p: all rows meet the panels that stay in the second-level cache.
+// mul computes rows i0 to i1 and columns j0 to j1 of c = a·p: all rows are multiplied with the panels that fit into the
+// second-level cache before the next panels are read.
 func (p *Panels) mul(c, a *Matrix, i0, i1, j0, j1 int) {
 	if p.Rows == 0 {
 		for i := i0; i < i1; i++ {
@@ -158,13 +159,13 @@ func (j *panelsJob) Do(_, task int) {
 // Band says which columns of a matrix count in its row i: those from i+Lo on, before i+Hi.
 type Band struct{ Lo, Hi int }
 
-// At returns the columns lo to hi (excluded) of n that count in row i; lo >= hi if there are none.
+// At returns the columns lo to hi (excluded) of n that count in row i; lo >= hi means none.
 func (b Band) At(i, n int) (lo, hi int) {
 	return max(0, i+b.Lo), min(n, i+b.Hi)
 }
 
-// Rows describes, for kernels that take rows of a matrix of n columns, the rows from row i on, before end, whose bounds change
-// alike: at least one. If nothing counts in them, ok is false.
+// Rows describes the longest run of rows, from row i on and before end, whose bounds change alike, for kernels that take
+// rows of a matrix of n columns. The run has at least one row. If no column counts in it, ok is false.
 func (b Band) Rows(i, end, n, stride int) (rows asm.Rows, ok bool) {
 	lo, hi := b.At(i, n)
 	if lo >= hi {
@@ -182,11 +183,11 @@ func (b Band) Rows(i, end, n, stride int) (rows asm.Rows, ok bool) {
 	return rows, true
 }
 
-// Transposed is the same band of the transposed matrix.
+// Transposed is the band of the transposed matrix that has the same elements.
 func (b Band) Transposed() Band { return Band{Lo: 1 - b.Hi, Hi: 1 - b.Lo} }
 
-// tile returns the number of rows, left at most, of a tile from row i on, in which no row counts nothing, and in which each
-// bound either moves on with every row or stays.
+// tile returns the number of rows, left at most, of a tile from row i on: every row has columns that count, and each bound
+// either moves by one with every row or stays.
 func (b Band) tile(i, left, n, most int) int {
 	parts := (left + most - 1) / most
 	rows := min((left+parts-1)/parts, b.Hi-b.Lo)
@@ -204,8 +205,8 @@ func (b Band) tile(i, left, n, most int) int {
 // longestChain is the length of the chains that one call of a kernel computes.
 const longestChain = 1 << 13
 
-// MulBand computes c = (acc ? c : 0) + a·p, or with transposed aᵀ·p, of which the elements outside a band of a (of aᵀ) are
-// left out: they do not enter a sum, whatever they are.
+// MulBand computes c = (acc ? c : 0) + a·p, or aᵀ·p with transposed, over the elements of a (of aᵀ) inside a band. Elements
+// outside it do not enter a sum, not even if they are NaN.
 func (p *Panels) MulBand(c, a *Matrix, transposed bool, band Band, acc bool) {
 	m, k, aRow, aK := a.Rows, a.Cols, a.Stride, 1
 	if transposed {
@@ -217,7 +218,7 @@ func (p *Panels) MulBand(c, a *Matrix, transposed bool, band Band, acc bool) {
 	if m == 0 || p.Cols == 0 {
 		return
 	}
-	first := min(m, max(0, 1-band.Hi)) // rows before it have no element in the band, nor have those from last on
+	first := min(m, max(0, 1-band.Hi)) // rows before first have no element in the band, nor have rows from last on
 	last := max(first, min(m, k-band.Lo))
 	if !acc {
 		for i := range m {
@@ -235,8 +236,8 @@ func (p *Panels) MulBand(c, a *Matrix, transposed bool, band Band, acc bool) {
 	}
 }
 
-// bandTile computes rows i to i+rows of the panel at column j: first what the rows enter one after another, then what all
-// have, then what they leave one after another.
+// bandTile computes rows i to i+rows of the panel at column j, in three steps over k: the values at which row after row
+// enters the band, those that all rows have, and those at which row after row leaves it.
 func (p *Panels) bandTile(c *Matrix, a []float32, aRow, aK int, band Band, i, rows, j int, acc bool) {
 	lo, hi := band.At(i, p.Rows)
 	panel, bK, cols := p.panel(j)

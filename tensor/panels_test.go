@@ -29,8 +29,8 @@ func bandProduct(c, a, b *Matrix, transposed bool, band Band, acc bool) {
 	}
 }
 
-// checkBand computes c = a·b inside a band with panels and by definition, for operands drawn anew; what the band hides of a
-// is poison.
+// checkBand computes c = a·b inside a band with panels and by definition, for freshly drawn operands; the elements of a
+// outside the band are poison.
 func checkBand(t *testing.T, m, n, k, gap int, transposed bool, band Band, acc bool, draw func() float32) {
 	t.Helper()
 	b, c := filled(k, n, gap, draw), filled(m, n, gap, draw)
@@ -58,7 +58,7 @@ func checkBand(t *testing.T, m, n, k, gap int, transposed bool, band Band, acc b
 	same(t, fmt.Sprintf("MulBand %d×%d×%d, transposed %v, band %v, acc %v", m, n, k, transposed, band, acc), c, want)
 }
 
-// TestMatMulPanels: the bits of MatMul, whatever the workers.
+// TestMatMulPanels: the bits of MatMul with any number of workers.
 func TestMatMulPanels(t *testing.T) {
 	perTier(t, func(t *testing.T) {
 		tile := panelTiling()
@@ -83,7 +83,7 @@ func TestMatMulPanels(t *testing.T) {
 	})
 }
 
-// TestMulBand: triangles as attention has them, with and without a window, and bands that leave rows without anything.
+// TestMulBand: triangles as attention has them, with and without a window, and bands in which some rows have no element.
 func TestMulBand(t *testing.T) {
 	perTier(t, func(t *testing.T) {
 		tile := panelTiling()
@@ -122,7 +122,7 @@ func FuzzMulBand(f *testing.F) {
 	})
 }
 
-// TestMulInside: the elements inside a band are those of the whole product.
+// TestMulInside: the elements inside a band equal those of the whole product.
 func TestMulInside(t *testing.T) {
 	perTier(t, func(t *testing.T) {
 		tile := panelTiling()
@@ -148,7 +148,7 @@ func TestMulInside(t *testing.T) {
 							}
 							for j := n; j < c.Stride && i < m-1; j++ {
 								if math.Float32bits(c.Data[i*c.Stride+j]) != math.Float32bits(poison) {
-									t.Fatalf("MulInside %d×%d×%d, band %v: the gap behind row %d was written", m, n, k, band, i)
+									t.Fatalf("MulInside %d×%d×%d, band %v: the gap after row %d was written", m, n, k, band, i)
 								}
 							}
 						}
@@ -159,7 +159,7 @@ func TestMulInside(t *testing.T) {
 	})
 }
 
-// TestBandRows: the rows that kernels take together are those of the band, each once.
+// TestBandRows: the runs of rows that kernels take together cover the rows of the band, each once.
 func TestBandRows(t *testing.T) {
 	const far = 1 << 20
 	for _, n := range []int{1, 7, 20} {

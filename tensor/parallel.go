@@ -6,30 +6,31 @@ import (
 	"reprise/asm"
 )
 
-// serialWork is the number of multiply-adds that are not worth a launch: about
-// 30 microseconds of one core.
+// serialWork is the number of multiply-adds below which a launch is not worth it:
+// about 30 microseconds of one core.
 const serialWork = 1 << 20
 
 // Costs, in multiply-adds, of bringing one value of an operand to the tiles. They
-// only steer the cut, and count what all workers take from the memory at once.
+// serve only to choose the cut, and assume that all workers use the memory at the
+// same time.
 const (
 	packCost   = 24
-	readCost   = 1  // of A where it stays in place
-	memoryCost = 8  // of A in place that no cache holds
+	readCost   = 1  // of A where it is not packed
+	memoryCost = 8  // of A where it is not packed and not in a cache
 	sharedCost = 16 // of packed panels: another core has them in its caches
 )
 
-// idleCost is what the end of a launch takes, when some workers are done and
-// others are not, in parts.
+// idleCost is the time at the end of a launch in which some workers are done and
+// others are not, as a share of the time of a part.
 const idleCost = 0.03
 
 // barrier is the cost of waiting for all workers twice.
 const barrier = 1 << 17
 
-// sharedMargin is by how much sharing must win where A stays in place and chains
-// are whole: parts that pack for themselves have the panels in a near cache when
-// they use them, and wait for nobody. Over longer chains narrow parts would read A,
-// which no cache holds, once each.
+// sharedMargin is the factor by which sharing must win where A is not packed and
+// chains are not cut: parts that pack for themselves have the panels in a near
+// cache when they use them, and do not wait for other workers. Over longer chains
+// every narrow part would read A once from memory.
 const sharedMargin = 1.02
 
 // productJob computes a product, cut into a grid of about equal parts of C.
@@ -104,8 +105,8 @@ func (j *productJob) share() {
 	}
 	bl.keepPanels(g, thirdLevel)
 	j.blocking = bl
-	// Any worker may get any task: all buffers grow now, not in the middle of a
-	// later step.
+	// Any worker may get any task, so all buffers grow now and not in the middle
+	// of a later step.
 	for w := range workers {
 		grow(&j.pool.scratch[w].a, bl.sizeA())
 	}
@@ -159,9 +160,9 @@ func (c *cut) part(task, m, n int) (i0, i1, j0, j1 int) {
 	return i0, min(i0+c.rows, m), j0, min(j0+c.cols, n)
 }
 
-// grid cuts a product for so many workers. It weighs idle workers against what
-// every part packs and reads anew, and prefers small parts where that costs
-// nothing, because workers are never equally fast.
+// grid cuts a product for a number of workers. It weighs idle workers against the
+// packing and reading that every part repeats, and prefers small parts where that
+// costs nothing, because workers are never equally fast.
 func grid(g *gemm, workers int) cut {
 	t := asm.GEMMTiling()
 	mayShare := g.m > 2*t.Rows && !g.packed

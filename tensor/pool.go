@@ -9,14 +9,14 @@ import (
 // Job is work that a Pool spreads over its workers.
 type Job interface {
 	// Do performs one task. Tasks run at the same time as other tasks and in any
-	// order. worker, below Pool.Workers, is not given to two running tasks: it
-	// may index buffers.
+	// order. worker is below Pool.Workers, and two tasks that run at the same
+	// time have different ones: it may index buffers.
 	Do(worker, task int)
 }
 
-// spinTime is how long a worker without work, and Run waiting for the last
-// tasks, look for news before they sleep: longer than the gaps between the
-// launches of a training step, shorter than anybody would notice.
+// spinTime is how long a worker without work spins before it sleeps, and how long
+// Run spins for the last tasks: longer than the gaps between the launches of a
+// training step, and too short to be noticed.
 const spinTime = 40 * time.Microsecond
 
 // fanOut is the number of sleepers that one worker wakes; they wake the next.
@@ -34,10 +34,10 @@ type Pool struct {
 
 	busy atomic.Bool // Run is at work
 
-	// A launch. The state is its generation, which is never the same for two
-	// launches in a row, above the number of tasks that nobody has taken yet.
-	// Whoever lowers that number owns the task, so job and tasks cannot change
-	// before it is done.
+	// A launch. The upper half of state is its generation, which differs between
+	// two launches in a row; the lower half is the number of tasks that no worker
+	// has taken yet. The worker that lowers this number owns the task, so job and
+	// tasks cannot change before the task is done.
 	state   atomic.Uint64
 	job     Job
 	tasks   int
@@ -49,15 +49,16 @@ type Pool struct {
 	closed   atomic.Bool
 }
 
-// sleeper lets one goroutine sleep until another wakes it. Whoever changes
-// asleep from true to false owes or owns the token.
+// sleeper lets one goroutine sleep until another wakes it. The goroutine that
+// changes asleep from true to false decides about the token: a waker has to send
+// it, and a sleeper that wakes by itself gets none.
 //
-// The sleeper writes asleep and then reads whether there is news; the other side
-// writes the news and then reads asleep. One of the two must see the other's
+// The sleeper writes asleep and then checks for work; the other side publishes
+// the work and then reads asleep. One of the two must see the other's
 // write, so neither read may pass the write before it. All these writes are
 // therefore Swap or Add, never Store: qemu-user runs arm64's store-release and
 // load-acquire on amd64 without the barrier that belongs between them, and a
-// training run under it slept for ever.
+// training run under it slept forever.
 type sleeper struct {
 	asleep atomic.Bool
 	token  chan struct{}
@@ -69,8 +70,8 @@ const errBusy = "tensor: the pool is at work: a task of its own, or another goro
 
 type taskPanic struct{ value any }
 
-// NewPool returns a pool of so many workers; 0 or less means one for every
-// physical core that the process may use (see DefaultWorkers). Close it.
+// NewPool returns a pool of workers; 0 or less means as many as DefaultWorkers.
+// The caller must Close it.
 func NewPool(workers int) *Pool {
 	if workers <= 0 {
 		workers = DefaultWorkers()
@@ -97,8 +98,8 @@ func (p *Pool) Workers() int { return len(p.scratch) }
 // computes itself.
 func (p *Pool) Scratch(worker int) *Scratch { return &p.scratch[worker] }
 
-// Close ends the workers. The pool must be idle; later calls of Run are done by
-// the caller alone.
+// Close ends the workers. The pool must be idle; in later calls of Run the caller
+// does all tasks alone.
 func (p *Pool) Close() {
 	p.closed.Swap(true)
 	for w := 1; w < len(p.sleepers); w++ {
@@ -107,8 +108,8 @@ func (p *Pool) Close() {
 }
 
 // Run performs tasks 0 to tasks-1 of job, each once, and returns when all are
-// done. If a task panics, tasks not yet begun are left out and Run panics with
-// the same value. Run allocates nothing. It panics on a pool that is at work:
+// done. If a task panics, tasks not yet begun are skipped and Run panics with the
+// same value. Run allocates nothing. It panics on a pool that is at work:
 // tasks of the pool and other goroutines must not call it then.
 func (p *Pool) Run(tasks int, job Job) {
 	if tasks <= 0 {
@@ -132,7 +133,7 @@ func (p *Pool) Run(tasks int, job Job) {
 	}
 }
 
-// step takes a task and performs it; false if none is left.
+// step takes a task and performs it; it returns false if none is left.
 func (p *Pool) step(w int) bool {
 	for {
 		s := p.state.Load()
@@ -158,7 +159,7 @@ func (p *Pool) done() {
 	n := int64(-1)
 	if v := recover(); v != nil {
 		p.failure.CompareAndSwap(nil, &taskPanic{v})
-		// Take what nobody has begun, so that it need not be done.
+		// Take the tasks that no worker has begun, so that they are not run.
 		for {
 			s := p.state.Load()
 			if p.state.CompareAndSwap(s, s&^uint64(1<<32-1)) {
@@ -210,8 +211,8 @@ func (p *Pool) work(w int) {
 // pending reports whether a task waits for a worker.
 func (p *Pool) pending() bool { return uint32(p.state.Load()) != 0 }
 
-// spin waits for cond for spinTime and returns whether it came. A worker that
-// shares its processor with others does not wait.
+// spin waits up to spinTime for cond and returns whether it became true. A worker
+// that shares its processor with others does not wait.
 func (p *Pool) spin(w int, cond func() bool) bool {
 	if cond() {
 		return true
@@ -238,8 +239,8 @@ func (p *Pool) wake(w int) {
 	}
 }
 
-// wakeBelow wakes the workers that worker w answers for, in a tree rooted at
-// the caller of Run, as far as there are tasks for them.
+// wakeBelow wakes the workers below w in a tree whose root is the caller of Run,
+// as far as there are tasks for them.
 func (p *Pool) wakeBelow(w int) {
 	first := w*fanOut + 1
 	last := min(first+fanOut, len(p.sleepers), first+int(uint32(p.state.Load())))

@@ -84,7 +84,8 @@ func TestPoolStress(t *testing.T) {
 	}
 }
 
-// TestPoolAtWorkRefuses: a task that uses its own pool is told so, whether it launches tasks or multiplies.
+// TestPoolAtWorkRefuses: a task that uses its own pool panics with a sentence that says so, whether it launches tasks or
+// multiplies.
 func TestPoolAtWorkRefuses(t *testing.T) {
 	for _, workers := range []int{1, 3} {
 		p := NewPool(workers)
@@ -104,7 +105,7 @@ func TestPoolAtWorkRefuses(t *testing.T) {
 				t.Errorf("%s, %d workers: panic %v", name, workers, got)
 			}
 		}
-		c := newTally(5, workers) // it works afterwards
+		c := newTally(5, workers) // the pool still works afterwards
 		p.Run(5, c)
 		c.check(t, 1)
 		p.Close()
@@ -141,7 +142,7 @@ func TestPoolPanic(t *testing.T) {
 	}
 }
 
-// multiply computes the product of a variant.
+// multiply computes the named variant of the product.
 func multiply(p *Pool, variant string, c, a, b *Matrix, acc bool) {
 	switch variant {
 	case "NN":
@@ -153,7 +154,7 @@ func multiply(p *Pool, variant string, c, a, b *Matrix, acc bool) {
 	}
 }
 
-// TestPoolBits checks that the number of workers cannot be seen in a product.
+// TestPoolBits checks that the number of workers does not change a product.
 func TestPoolBits(t *testing.T) {
 	for _, v := range variants {
 		for _, d := range [][3]int{{130, 190, 70}, {15, 1300, 80}, {700, 40, 60}, {3, 1000, 400}} {
@@ -172,7 +173,7 @@ func TestPoolBits(t *testing.T) {
 	}
 }
 
-// TestEmptyProducts: a product without rows, columns or chains computes what there is, however large its operands are.
+// TestEmptyProducts: a product with no rows, no columns or no chains has the right result, however large its operands are.
 func TestEmptyProducts(t *testing.T) {
 	const long = 1100 // more multiply-adds than one worker does alone
 	for _, workers := range workerCounts {
@@ -190,8 +191,8 @@ func TestEmptyProducts(t *testing.T) {
 	}
 }
 
-// TestSharedPanels has products that the workers pack B for in several rounds, of
-// columns (NN, NT) and of k (TN), and parts that begin anywhere.
+// TestSharedPanels has products for which the workers pack B in several rounds, of columns (NN, NT) and of k (TN), and parts
+// that begin anywhere.
 func TestSharedPanels(t *testing.T) {
 	const m, n, k = 31, 1600, 1200
 	for _, v := range variants {
@@ -210,7 +211,7 @@ func TestSharedPanels(t *testing.T) {
 					p.product.g, p.product.cut = product(got, a, b, v.ta, v.tb, true), part
 					p.product.share()
 					if bl := p.product.blocking; bl.kp >= k && bl.nc >= n {
-						t.Errorf("%s: %d×%d of B are packed at once: the test tests less than it says", v.name, bl.kp, bl.nc)
+						t.Errorf("%s: %d×%d of B are packed at once: the test needs several rounds", v.name, bl.kp, bl.nc)
 					}
 					p.Close()
 					same(t, fmt.Sprintf("%s, parts of %d×%d, %d workers", v.name, part.rows, part.cols, workers), got, w)
@@ -253,8 +254,7 @@ func TestNoAllocation(t *testing.T) {
 	})
 }
 
-// TestGrid checks that the parts of a cut cover the product and keep every
-// worker busy where there is work enough.
+// TestGrid checks that the parts of a cut cover the product, and that every worker gets one where there is enough work.
 func TestGrid(t *testing.T) {
 	perTier(t, func(t *testing.T) {
 		tile := asm.GEMMTiling()
@@ -284,8 +284,7 @@ func TestGrid(t *testing.T) {
 	})
 }
 
-// lateJob ends its tasks just when those who wait for them give up looking and go
-// to sleep.
+// lateJob ends its tasks just when the goroutines that wait for them stop spinning and go to sleep.
 type lateJob struct{ seed [2]uint32 }
 
 func (j *lateJob) Do(worker, task int) {
@@ -298,9 +297,8 @@ func (j *lateJob) Do(worker, task int) {
 	}
 }
 
-// Nobody sleeps through the end of a launch or the begin of the next: a lost
-// wake-up would leave this test waiting. Under qemu it did, in about one run of
-// three, when the sleepers' flags were written by Store.
+// No goroutine sleeps through the end of a launch or the beginning of the next: after a lost wake-up this test would hang.
+// Under qemu it did, in about one run of three, when the sleepers' flags were written by Store.
 func TestPoolLosesNoWakeUp(t *testing.T) {
 	p := NewPool(2)
 	defer p.Close()
@@ -337,8 +335,8 @@ func TestReserve(t *testing.T) {
 	}
 }
 
-// TestReserveBoundsPanels: the panels of products too large for a test fit into what Reserve takes too, those of one column
-// over long chains among them.
+// TestReserveBoundsPanels: the panels of products too large to run in a test also fit into what Reserve allocates, among
+// them products with one column and long chains.
 func TestReserveBoundsPanels(t *testing.T) {
 	perTier(t, func(t *testing.T) {
 		tile := asm.GEMMTiling()

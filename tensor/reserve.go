@@ -2,14 +2,14 @@ package tensor
 
 import "reprise/asm"
 
-// Reserve gives every worker, and what they share, packing buffers for the largest product, so that none has to grow later.
-// Memory that no product touches is not taken from the system.
+// Reserve gives every worker packing buffers for the largest product, and the pool its shared ones, so that none has to grow
+// later. The system provides the memory only when a product first touches it.
 func (p *Pool) Reserve() {
 	t := asm.GEMMTiling()
 	if t.Rows == 0 {
 		return // nothing is packed
 	}
-	// Bounds of what blocking asks for: its parts are at most one unit longer than they should be.
+	// Bounds of what blocking asks for: rounding makes its parts at most one unit longer than the constants say.
 	kc := maxK + 16
 	a := blockA*t.LeadA/t.Rows + 2*t.LeadA*kc
 	b := 2*thirdLevel + 2*t.Cols*kc

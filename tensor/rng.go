@@ -8,7 +8,7 @@ import (
 )
 
 // RNG is the counter-based generator Philox4x32-10 (Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3", 2011).
-// A stream is named by (seed, purpose, index): there is no shared state, so that a draw depends neither on the order in
+// A stream is named by (seed, purpose, index): streams share no state, so a draw depends neither on the order in
 // which streams are used nor on the number of threads. Two words of the 128-bit counter hold the index, two the position
 // in the stream; the 64-bit key is the seed combined with the FNV-1a hash of the purpose.
 type RNG struct {
