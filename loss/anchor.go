@@ -7,16 +7,16 @@ import (
 	"reprise/internal/exact"
 )
 
-// Anchor adds λ·KL(p_base ‖ p) to the loss of every position: a pull towards the model that made the record, from what the
-// record holds and at no extra forward pass (docs/METHOD.md, Anchor). The distributions are compared over S_t and one bucket for the
-// rest of the vocabulary. With b the recorded probabilities, r the recorded mass of the rest, p the model's probabilities
-// and p_R its mass outside S_t (exact under Full; under Replay the sampled tail's estimate):
+// Anchor adds λ·KL(p_base ‖ p) to the loss of every position: a pull towards the model that made the record. It needs only
+// the record, and no extra forward pass (docs/METHOD.md, Anchor). The distributions are compared over S_t and one bucket for
+// the rest of the vocabulary. With b the recorded probabilities, r the recorded mass of the rest, p the model's
+// probabilities and p_R its mass outside S_t (exact under Full; under Replay the sampled tail's estimate):
 //
 //	KL = Σ_{j∈S} b_j·(log b_j − log p_j) + r·(log r − log p_R)
-//	∂KL/∂z_j = p_j·T − b_j for j ∈ S,  p_j·(T − r/p_R) elsewhere,  T = Σ b_j + r (1 but for the record's rounding)
+//	∂KL/∂z_j = p_j·T − b_j for j ∈ S,  p_j·(T − r/p_R) elsewhere,  T = Σ b_j + r (1 apart from the record's rounding)
 //
-// Where p_R is 0, because there is no tail or S_t holds all of it, or so small that r/p_R is no float32, the rest is left out
-// and b is scaled to the sum 1.
+// Where p_R is 0, because there is no tail or S_t holds all of it, or so small that r/p_R overflows float32, the bucket is
+// left out and b is scaled to the sum 1.
 type Anchor struct {
 	Lambda float32
 	KL     []float64 // set by Run: the divergence of every position in nats, not multiplied by λ. One element per position
@@ -47,7 +47,7 @@ func (s *Subsets) anchor(i int, b, z []float32, logZ float64, outside float32) (
 	return total, ratio
 }
 
-// massOf is the probability of logits under a normaliser. tmp holds Tile values.
+// massOf is the sum of the probabilities of logits under a normaliser. tmp holds Tile values.
 func (l LSE) massOf(z, tmp []float32) float32 {
 	var sum float64
 	for len(z) > 0 {

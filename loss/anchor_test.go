@@ -47,8 +47,8 @@ func (p *problem) disturb() {
 	}
 }
 
-// TestAnchorIsTheDivergence compares KL with its definition in float64: full, exact; bare, over the subset alone; and a
-// tail that draws every id about equally often, which estimates the rest.
+// TestAnchorIsTheDivergence compares KL with its definition in float64: full, which is exact; bare, over the subset alone;
+// and with a tail that draws every id about equally often and so estimates the rest.
 func TestAnchorIsTheDivergence(t *testing.T) {
 	p := newProblem(t, 9, 60, 8, 2)
 	s := p.subsets(6, 3)
@@ -160,7 +160,7 @@ func TestAnchorGradients(t *testing.T) {
 	}
 }
 
-// TestAnchorOfTheBaseModelAddsNothing: at the base model KL has its minimum, so the gradients are those without it.
+// TestAnchorOfTheBaseModelAddsNothing: at the base model KL has its minimum, so it does not change the gradients.
 func TestAnchorOfTheBaseModelAddsNothing(t *testing.T) {
 	p := newProblem(t, 9, 60, 8, 1)
 	s := p.subsets(6, 3)
@@ -178,7 +178,7 @@ func TestAnchorOfTheBaseModelAddsNothing(t *testing.T) {
 	}
 }
 
-// TestAnchorBits: neither workers nor the cut into blocks show.
+// TestAnchorBits: neither the number of workers nor the cut into blocks changes a bit.
 func TestAnchorBits(t *testing.T) {
 	run := func(workers int) string {
 		p := newProblem(t, 700, 1500, 8, workers)
@@ -203,8 +203,9 @@ func TestAnchorBits(t *testing.T) {
 	}
 }
 
-// TestAnchorOfAVanishingRest: where the model leaves so little outside the subset that r/p_R is beyond float32, the anchor
-// leaves the rest out, as where nothing is left. The logits of ten ids lie 87.2 above the one outside.
+// TestAnchorOfAVanishingRest: where the model leaves so little mass outside the subset that r/p_R overflows float32, the
+// anchor leaves the bucket of the rest out, as it does where no mass is left. The logits of ten ids are 87.2 above that of
+// the one id outside.
 func TestAnchorOfAVanishingRest(t *testing.T) {
 	pool := tensor.NewPool(1)
 	defer pool.Close()

@@ -6,8 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Row i of the hidden states predicts token i+1: of a batch's second sequence, which begins at row 3, token 1 is predicted by
-// row 3.
+// Row i of the hidden states predicts token i+1: the batch's second sequence begins at row 3, so row 3 predicts its token 1.
 func TestTargetsAppend(t *testing.T) {
 	var got Targets
 	got.Append([]int32{7, 8, 9}, []bool{false, true, true}, 0)

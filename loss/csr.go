@@ -17,7 +17,7 @@ type csr struct {
 	coef  []float32 // gradient of the logit, per pair
 }
 
-// idsPerTask is how many rows of the head's gradient one task owns.
+// idsPerTask is the number of rows of the head's gradient that one task owns.
 const idsPerTask = 32
 
 func (c *csr) tasks() int { return (len(c.ids) + idsPerTask - 1) / idsPerTask }
@@ -73,7 +73,7 @@ func (j *rowGradJob) Do(_, task int) {
 	c, h := &j.r.csr, &j.r.hidden
 	for i := task * idsPerTask; i < min((task+1)*idsPerTask, len(c.ids)); i++ {
 		if i+1 < len(c.ids) {
-			asm.Prefetch(j.g.Row(int(c.ids[i+1]))) // rows lie far apart
+			asm.Prefetch(j.g.Row(int(c.ids[i+1]))) // the rows are far apart in memory
 		}
 		a, b := c.first[i], c.first[i+1]
 		asm.GatherAxpy(j.g.Row(int(c.ids[i])), c.coef[a:b], h.Data, h.Stride, c.rows[a:b])

@@ -24,8 +24,8 @@ type Targets struct {
 // Reset empties the list and keeps its memory.
 func (t *Targets) Reset() { t.Rows, t.Gold = t.Rows[:0], t.Gold[:0] }
 
-// Append adds the tokens of a sequence that carry loss. Row i of the hidden states predicts token i+1, so the first token of a
-// sequence never carries loss. first is the row of the sequence's first token.
+// Append adds those tokens of a sequence that carry loss. Row i of the hidden states predicts token i+1, so the first token
+// of a sequence never carries loss. first is the row of the sequence's first token.
 func (t *Targets) Append(ids []int32, carries []bool, first int32) {
 	for i, c := range carries {
 		if c {
@@ -45,18 +45,18 @@ type Full struct {
 	// neither keep nor change them.
 	Watch func(lo, hi int, z *tensor.Matrix)
 
-	// Space is memory that a Run may use, as far as it goes (FullMemory says how much it takes); for the rest f has buffers of
-	// its own. What stood in it is lost.
+	// Space is memory that Run uses as far as it is large enough (FullMemory says how much Run takes); for the rest f has
+	// buffers of its own. Run overwrites it.
 	Space []float32
 
 	hidden, dhidden, logits tensor.Matrix
-	own                     [3]tensor.Matrix // the memory of those, where Space is too small
+	own                     [3]tensor.Matrix // the memory of these three where Space is too small
 	tmp                     []float32        // Tile values per worker
 	work                    []anchorWork
 	job                     fullJob
 }
 
-// anchorWork holds one position's subset for a worker: logits, probabilities and the base model's.
+// anchorWork holds one position's subset for a worker: logits, probabilities and the base model's probabilities.
 type anchorWork struct{ z, p, b []float32 }
 
 // Run computes the loss of every target and, where dh is not nil, continues head.G and overwrites dh with the gradient
@@ -78,7 +78,7 @@ func (f *Full) Run(pool *tensor.Pool, head *tensor.Param, h, dh *tensor.Matrix, 
 	}
 }
 
-// run takes one block of positions, the first of them number first.
+// run handles one block of positions, whose first is position number first.
 func (f *Full) run(pool *tensor.Pool, head *tensor.Param, h, dh *tensor.Matrix, t Targets, first int, scale float32, losses []float64) {
 	n, vocab := len(t.Rows), head.W.Rows
 	space := f.Space

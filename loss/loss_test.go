@@ -179,8 +179,9 @@ func TestReplayOverTheWholeVocabularyIsFull(t *testing.T) {
 	}
 }
 
-// TestWhatTruncationDoes holds METHOD's identities: full − replay = −log(1 − ρ), and the gradient of the logits is off by
-// 2ρ in the L1 norm. The head is the identity, so that the hidden gradient is the logits' gradient.
+// TestWhatTruncationDoes checks the identities of docs/METHOD.md, What truncation does: full − replay = −log(1 − ρ), and the
+// gradient of the logits is off by 2ρ in the L1 norm. The head is the identity, so that the hidden gradient is the logits'
+// gradient.
 func TestWhatTruncationDoes(t *testing.T) {
 	const vocab = 48
 	p := newProblem(t, 9, vocab, vocab, 1)
@@ -195,7 +196,7 @@ func TestWhatTruncationDoes(t *testing.T) {
 	bare, dzBare := p.replay(s, nil, 1)
 	for i, row := range s.Rows {
 		if rho[i] < 0.1 {
-			t.Errorf("position %d: rho %g tests nothing", i, rho[i])
+			t.Errorf("position %d: rho is %g, too small to test with", i, rho[i])
 		}
 		if gap, want := full[i]-bare[i], -math.Log(1-rho[i]); math.Abs(gap-want) > 1e-5 {
 			t.Errorf("position %d: full − replay = %g, −log(1−ρ) = %g", i, gap, want)
@@ -267,8 +268,8 @@ func TestTailIsUnbiased(t *testing.T) {
 	}
 }
 
-// TestBitsDoNotDependOnCutOrWorkers runs one step whole, and as two calls that continue the same gradients, with several
-// pools.
+// TestBitsDoNotDependOnCutOrWorkers runs one step as a whole and in several calls that continue the same gradients, with
+// several pools.
 func TestBitsDoNotDependOnCutOrWorkers(t *testing.T) {
 	type result struct {
 		losses []float64

@@ -25,7 +25,7 @@ func LogSumExp(z, tmp []float32) LSE {
 	return l
 }
 
-// add takes one tile more.
+// add adds one more tile.
 func (l *LSE) add(tile, tmp []float32) {
 	l.addBelow(tile, tmp, asm.Max(tile))
 }
@@ -45,7 +45,7 @@ func (l LSE) Log() float64 { return float64(l.Max) + exact.Log(float64(l.Sum)) }
 // Prob is the probability of a logit.
 func (l LSE) Prob(z float32) float32 { return exp(z-l.Max) * (1 / l.Sum) }
 
-// exp is the canonical exponential of one value.
+// exp is asm.Exp of one value.
 func exp(x float32) float32 {
 	v := [1]float32{x}
 	asm.Exp(v[:], v[:])

@@ -6,21 +6,21 @@ import (
 	"reprise/tensor"
 )
 
-// FullMemory is the bytes that a Full takes for batches of so many positions: the logits of one block of them and their
-// hidden states.
+// FullMemory is the number of bytes that a Full takes for batches of this many positions: the logits of one block and
+// its hidden states.
 func FullMemory(positions, vocab, d int) int {
 	return 4 * min(block, positions) * (stride(vocab) + 2*stride(d))
 }
 
 // Sizes bound the batches of a Replay.
 type Sizes struct {
-	Positions int // that carry loss, in memory at a time
-	SeqLen    int // of them in a sequence
-	Subset    int // ids of a position
-	Tail      int // draws of a sequence's tail; 0: none
+	Positions int // positions that carry loss, in one batch
+	SeqLen    int // positions that carry loss, in one sequence
+	Subset    int // recorded ids of one position
+	Tail      int // draws of one sequence's tail; 0: no tail
 }
 
-// ReplayMemory is the most bytes that a Replay takes for batches within s.
+// ReplayMemory is the largest number of bytes that a Replay takes for batches within s.
 func ReplayMemory(s Sizes, vocab, d int) int {
 	pairs := s.SeqLen * s.Subset
 	n := 2*s.Positions*stride(d) + s.Positions*s.Subset // hidden states and their gradients; logits of the subsets
@@ -31,14 +31,14 @@ func ReplayMemory(s Sizes, vocab, d int) int {
 	return 4 * n
 }
 
-// Reserve takes that memory, so that no batch within s allocates.
+// Reserve allocates what ReplayMemory counts, so that no batch within s allocates.
 func (r *Replay) Reserve(workers int, s Sizes, vocab, d int) {
 	r.resize(workers, s, s.Positions*s.Subset, d)
 	r.csr.reserve(s.SeqLen*s.Subset, vocab)
 }
 
-// Reserve takes what every worker of a Full needs, for positions of so many recorded ids where there is an anchor; the logits
-// are left to Space.
+// Reserve allocates what every worker of a Full needs; subset is the largest number of recorded ids of a position, and
+// matters only with an anchor. The logits' memory is not included: see Space.
 func (f *Full) Reserve(workers, subset int) {
 	if need := workers * Tile; len(f.tmp) < need {
 		f.tmp = make([]float32, need)
@@ -50,7 +50,7 @@ func (f *Full) Reserve(workers, subset int) {
 	}
 }
 
-// place is a matrix in the space that is left, or in memory of f's own.
+// place returns a matrix in what is left of space, or in own if that is too little.
 func place(space *[]float32, own *tensor.Matrix, rows, cols int) tensor.Matrix {
 	s := stride(cols)
 	if n := rows * s; n <= len(*space) {

@@ -8,8 +8,8 @@ import (
 	"reprise/tensor"
 )
 
-// TestFullInSpace: memory that is lent cannot be seen in the result, and if it is as large as FullMemory says there is none
-// beside it.
+// TestFullInSpace: memory that is lent does not change the result, and if it is as large as FullMemory says, Full allocates
+// none of its own.
 func TestFullInSpace(t *testing.T) {
 	p := newProblem(t, 700, 1500, 24, 2)
 	losses, dh := p.full(0.5)
@@ -30,7 +30,7 @@ func TestFullInSpace(t *testing.T) {
 	}
 }
 
-// TestReplayReserve: what is reserved is what ReplayMemory says, and no batch within it allocates.
+// TestReplayReserve: Reserve allocates what ReplayMemory says, and no batch within it allocates more.
 func TestReplayReserve(t *testing.T) {
 	const vocab, d, tokens, subset, perSeq, draws = 1500, 24, 96, 8, 16, 40
 	p := newProblem(t, tokens, vocab, d, 1)
@@ -45,7 +45,7 @@ func TestReplayReserve(t *testing.T) {
 	c := &r.csr
 	held := len(r.hidden.Data) + len(r.dhidden.Data) + len(r.z) + len(r.tailW.Data) + len(r.tailG.Data) + len(r.tailZ.Data) +
 		len(c.start) + cap(c.rows) + cap(c.coef) + cap(c.ids) + cap(c.first)
-	if want := ReplayMemory(z, vocab, d) / 4; held < want || held > want+want/50 { // Go rounds up
+	if want := ReplayMemory(z, vocab, d) / 4; held < want || held > want+want/50 { // the allocator rounds up
 		t.Errorf("%d values are held, ReplayMemory says %d", held, want)
 	}
 	losses, dh := make([]float64, s.Positions()), tensor.NewMatrix(tokens, d)

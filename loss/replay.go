@@ -16,13 +16,13 @@ type Subsets struct {
 	IDs     []int32 // ascending within a position
 	Gold    []int32 // index of the gold id inside its position's ids
 
-	// What the base model said, which Stage 0 gives and the losses read only with an Anchor.
-	LogProb []float32 // log-probabilities in nats, laid out as IDs; a record keeps them as float16
+	// The base model's probabilities: Stage 0 fills them in, and the losses read them only with an Anchor.
+	LogProb []float32 // log-probabilities in nats, in the layout of IDs; a record keeps them as float16
 	Mass    []float32 // probability that a position's ids cover; a record keeps 1 − Mass as float16
-	Outside []bool    // of a position: the gold id was not in the prefix, but was added. Not kept in a batch
+	Outside []bool    // per position: the gold id was not in the prefix and was added. Not kept in a batch
 
-	Seqs   []int32 // of a batch: first position of each sequence; the first is 0
-	Anchor *Anchor // of a batch: KL to the base model; nil: none
+	Seqs   []int32 // in a batch: first position of each sequence; the first is 0
+	Anchor *Anchor // in a batch: KL to the base model; nil: none
 }
 
 // Positions is the number of positions that carry loss.
@@ -36,8 +36,8 @@ func (s *Subsets) Reset() {
 	}
 }
 
-// Append adds the subsets of one sequence to a batch that was Reset. first is the row of the sequence's first token. What the
-// base model said is taken along if the batch has an Anchor.
+// Append adds the subsets of one sequence to a batch that was Reset. first is the row of the sequence's first token. The
+// base model's probabilities are copied only if the batch has an Anchor.
 func (s *Subsets) Append(q *Subsets, first int32) {
 	s.Seqs = append(s.Seqs, int32(len(s.Rows)))
 	base := int32(len(s.IDs))
@@ -106,7 +106,7 @@ func (r *Replay) Run(pool *tensor.Pool, head *tensor.Param, h, dh *tensor.Matrix
 	}
 }
 
-// sizes are those of one batch; of the tails, as many ids as all their draws could give.
+// sizes returns the sizes of one batch. Its Tail is the number of draws: as many ids as they could give.
 func (s *Subsets) sizes(tails []Tail) Sizes {
 	z := Sizes{Positions: len(s.Rows)}
 	for i := range s.Rows {
@@ -119,7 +119,7 @@ func (s *Subsets) sizes(tails []Tail) Sizes {
 	return z
 }
 
-// resize prepares buffers for batches within z that hold so many ids in all.
+// resize prepares buffers for batches within z; ids is the number of recorded ids in all.
 func (r *Replay) resize(workers int, z Sizes, ids, d int) {
 	Reserve(&r.hidden, z.Positions, d)
 	Reserve(&r.dhidden, z.Positions, d)
@@ -176,7 +176,7 @@ func (r *Replay) sequence(pool *tensor.Pool, head *tensor.Param, s *Subsets, seq
 	}
 }
 
-// positionsPerTask keeps a task of gathered products at some tens of microseconds.
+// positionsPerTask keeps a task of gathered products at a few tens of microseconds.
 const positionsPerTask = 8
 
 func positionTasks(n int) int { return (n + positionsPerTask - 1) / positionsPerTask }
@@ -213,8 +213,8 @@ func (j *softJob) Do(worker, task int) {
 	}
 }
 
-// position lays the subset's logits and the tail's side by side, the tail's ids that the subset holds masked by −Inf
-// (which gives them the weight 0), so that one running log-sum-exp covers both.
+// position puts the subset's logits and the tail's into one row, so that one running log-sum-exp covers both. Ids of the
+// tail that are also in the subset are masked by −Inf, which gives them the weight 0.
 func (j *softJob) position(worker, i int) {
 	r, s := j.r, j.s
 	a, b := s.Offsets[i], s.Offsets[i+1]
@@ -246,7 +246,7 @@ func (j *softJob) position(worker, i int) {
 	}
 }
 
-// maskShared sets z to −Inf where its id stands in the subset too; both lists ascend.
+// maskShared sets z to −Inf for ids of the tail that are also in the subset; both lists ascend.
 func maskShared(z []float32, tail, subset []int32) {
 	for i, k := 0, 0; i < len(tail) && k < len(subset); {
 		switch {
@@ -262,7 +262,8 @@ func maskShared(z []float32, tail, subset []int32) {
 	}
 }
 
-// subsetGradJob starts the gradient of the hidden states with the subset's rows, ids ascending.
+// subsetGradJob sets the gradient of the hidden states to the sum over the subset's rows, ids ascending; the tail's is added
+// later.
 type subsetGradJob struct {
 	r      *Replay
 	s      *Subsets

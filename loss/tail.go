@@ -17,8 +17,8 @@ type Proposal struct {
 // Uniform gives every id the same probability.
 func Uniform(vocab int) *Proposal { return &Proposal{vocab: vocab} }
 
-// Frequency gives id j a probability proportional to (counts[j] + 1)^0.75: the record's gold counts, smoothed so that
-// every id can be drawn.
+// Frequency gives id j a probability proportional to (counts[j] + 1)^0.75, where counts are the record's gold counts. The 1
+// lets every id be drawn.
 func Frequency(counts []int64) *Proposal {
 	p := &Proposal{vocab: len(counts), cumulative: make([]float64, len(counts))}
 	var sum float64
@@ -41,7 +41,7 @@ func (p *Proposal) Prob(id int32) float64 {
 	return mass / p.cumulative[p.vocab-1]
 }
 
-// draw takes one id.
+// draw draws one id.
 func (p *Proposal) draw(rng *tensor.RNG) int32 {
 	if p.cumulative == nil {
 		return int32(rng.Intn(p.vocab))
@@ -51,7 +51,7 @@ func (p *Proposal) draw(rng *tensor.RNG) int32 {
 	return int32(min(j, p.vocab-1))
 }
 
-// Tail is the sampled tail of one sequence: the distinct ids drawn, ascending, and what is added to their logits.
+// Tail is the sampled tail of one sequence: the distinct ids drawn, ascending, and the offsets of their logits.
 //
 // With n draws from q, an id drawn c times enters the sum c times as exp(z − log(n·q)), that is once as exp(z + Offset),
 // Offset = log(c/(n·q)). The sum over the tail is then an unbiased estimate of Σ exp(z) over all ids; its logarithm, and so
@@ -61,7 +61,7 @@ type Tail struct {
 	Offset []float32
 }
 
-// Draw replaces t by n draws with replacement from p.
+// Draw replaces the contents of t by n draws from p, with replacement.
 func (t *Tail) Draw(p *Proposal, n int, rng *tensor.RNG) {
 	t.IDs, t.Offset = slices.Grow(t.IDs[:0], n), slices.Grow(t.Offset[:0], n)
 	for range n {

@@ -14,11 +14,11 @@ type Tiles struct {
 }
 
 // Block is the largest number of positions that one call of Tiles.Run takes: 2 MB of logits. Every block packs the head's
-// weights anew, so that half as many positions cost about 4 % more time.
+// weights again, so blocks of half this size cost about 4 % more time.
 const Block = 512
 
-// Blocks cuts n positions into blocks of about equal size, none above Block: a few positions left over for a block of their
-// own would cost as much as a whole one.
+// Blocks cuts n positions into blocks of about equal size, none above Block: a last block of a few positions would cost
+// about as much as a whole one.
 func Blocks(n int) iter.Seq2[int, int] {
 	return func(yield func(lo, hi int) bool) {
 		parts := (n + Block - 1) / Block
@@ -30,8 +30,8 @@ func Blocks(n int) iter.Seq2[int, int] {
 	}
 }
 
-// Visitor sees logits of a position: z[i] is the logit of id first+i. Rows of one position come in ascending order of
-// first; different positions may come at the same time from different workers.
+// Visitor is given logits of a position: z[i] is the logit of id first+i. The rows of one position come in ascending order
+// of first; several workers may hand over different positions at the same time.
 type Visitor interface {
 	Visit(worker, position, first int, z []float32)
 }
@@ -65,10 +65,10 @@ func (j *tileJob) Do(worker, task int) {
 	}
 }
 
-// Add takes one tile more into a running log-sum-exp; tiles must be those of Tiles, in order. tmp holds Tile values. top is
-// the tile's maximum, or −Inf if it is known not to exceed Max: whoever looks for large logits knows it already. A NaN in the
-// tile is then found in Sum.
+// Add adds one more tile to a running log-sum-exp; tiles must be those of Tiles, in order. tmp holds Tile values. top is the
+// tile's maximum, or −Inf if the maximum is known not to exceed Max: a caller that searches the tile for large logits knows
+// that already. A NaN in the tile then shows in Sum.
 func (l *LSE) Add(tile, tmp []float32, top float32) { l.addBelow(tile, tmp, top) }
 
-// NewLSE is the log-sum-exp of nothing.
+// NewLSE is the log-sum-exp of an empty set.
 func NewLSE() LSE { return LSE{Max: negInf} }

@@ -8,7 +8,7 @@ func TestBlocks(t *testing.T) {
 		at, smallest, largest := 0, Block, 0
 		for lo, hi := range Blocks(n) {
 			if lo != at || hi <= lo {
-				t.Errorf("%d positions: a block from %d to %d behind %d", n, lo, hi, at)
+				t.Errorf("%d positions: a block from %d to %d after %d", n, lo, hi, at)
 			}
 			smallest, largest, at = min(smallest, hi-lo), max(largest, hi-lo), hi
 		}

@@ -12,22 +12,22 @@ import (
 //	s_j = scale·(q·k_j);  m = max s;  e_j = exp(s_j − m);  l = Σ e_j;  o = (Σ e_j v_j)/l      over the visible keys j
 //
 // Query i sees the keys j ≤ i, with a window W those with i − j < W. Every sum is one chain over ascending keys, and only
-// visible keys enter it: they are a band of the scores, and the products leave out what is outside. No size of a block can be
-// seen in a result.
+// visible keys enter it: they are a band of the scores, and the products leave out the elements outside it. No block size
+// changes a result.
 type attention struct {
 	cfg     Config
 	scale   float32
 	workers []attnBuffers
 
-	parts []attnPart // of the forward pass, each with every key/value head
+	parts []attnPart // of the forward pass; each part is done for every key/value head
 	waves bool       // the backward pass goes in waves
 	tasks []blockTask
-	busy  []int // of longestShare, per worker
+	busy  []int // scratch of longestShare, per worker
 }
 
-// attnBuffers are one worker's. Operands that several products share are packed once.
+// attnBuffers are the buffers of one worker. Operands that several products share are packed once.
 type attnBuffers struct {
-	scores, grads            tensor.Matrix // queries × keys; in grads the gradients of the scores
+	scores, grads            tensor.Matrix // queries × keys; grads holds the gradients of the scores
 	keys, keysT, vals, valsT tensor.Panels
 	q, do                    tensor.Panels
 }
@@ -51,21 +51,21 @@ func growScores(m *tensor.Matrix, floats int) {
 	}
 }
 
-// scoreStride is the distance between the rows of scores. It is no power of two, so that the rows of a tile do not meet in
-// the same few lines of the first-level cache.
+// scoreStride is the distance between the rows of scores. It is not a power of two, so that the rows of a tile do not
+// compete for the same few lines of the first-level cache.
 func scoreStride(keys int) int { return (keys+31)&^31 + 16 }
 
-// scoreRows is the number of queries whose scores exist at the same time: whole tiles, so few that the scores of a short
-// document stay in the first-level cache.
+// scoreRows is the number of queries whose scores exist at the same time: whole tiles, and few enough that the scores of a
+// short document stay in the first-level cache.
 func scoreRows() int {
 	rows := tensor.TileRows()
 	return (14 + rows - 1) / rows * rows
 }
 
-// attnSizes are the values that the buffers of one worker take.
+// attnSizes are the numbers of values in the buffers of one worker.
 type attnSizes struct{ scores, grads, keysT, vals, block, blockT int }
 
-// attnSizes tells them for documents of so many tokens.
+// attnSizes returns them for documents of up to document tokens.
 func (c *Config) attnSizes(document int) attnSizes {
 	n := min(backBlock, document)
 	return attnSizes{
@@ -77,7 +77,8 @@ func (c *Config) attnSizes(document int) attnSizes {
 
 func (s attnSizes) total() int { return s.scores + s.grads + s.keysT + s.vals + 3*s.block + s.blockT }
 
-// reserve takes the memory for documents of so many tokens, in batches of so many, so that nothing has to grow later.
+// reserve allocates the memory for batches of tokens tokens with documents of up to document tokens, so that nothing has to
+// grow later.
 func (a *attention) reserve(document, tokens int) {
 	size := a.cfg.attnSizes(document)
 	for w := range a.workers {
@@ -91,8 +92,8 @@ func (a *attention) reserve(document, tokens int) {
 		}
 		b.valsT.Reserve(size.blockT)
 	}
-	a.parts = slices.Grow(a.parts[:0], tokens)               // a document may be as short as a token
-	a.tasks = slices.Grow(a.tasks[:0], tokens*a.cfg.KVHeads) // and a block
+	a.parts = slices.Grow(a.parts[:0], tokens)               // a document may have only one token
+	a.tasks = slices.Grow(a.tasks[:0], tokens*a.cfg.KVHeads) // and so may a block
 }
 
 // head returns the columns of one head of a [tokens, heads·HeadDim] matrix, rows r0..r1-1.
@@ -100,7 +101,7 @@ func (a *attention) head(m *tensor.Matrix, r0, r1, head int) tensor.Matrix {
 	return m.View(r0, r1, head*a.cfg.HeadDim, (head+1)*a.cfg.HeadDim)
 }
 
-// visible is the band of the keys that queries see whose first is key q0; window 0 is none.
+// visible is the band of the keys that queries see, where the first query is key q0; window 0 means no window.
 func visible(q0, window int) tensor.Band {
 	if window == 0 {
 		return tensor.Band{Lo: -1 << 30, Hi: q0 + 1}
@@ -116,7 +117,7 @@ func firstKey(position, window int) int {
 	return max(0, position-window+1)
 }
 
-// rowStat is what the backward pass needs to know of a row of the softmax.
+// rowStat is what the backward pass needs of a row of the softmax.
 type rowStat = asm.SoftmaxStat
 
 // pack prepares keys and values for forward.
@@ -127,7 +128,7 @@ func (a *attention) pack(worker int, k, v *tensor.Matrix) *attnBuffers {
 	return b
 }
 
-// few is forward for a few queries, with keys and values where they lie.
+// few is forward for a few queries; it reads keys and values in place, without packing.
 func (a *attention) few(sc *tensor.Scratch, b *attnBuffers, out, q, k, v *tensor.Matrix, base, q0, window int, stats []rowStat) {
 	s := buffer(&b.scores, q.Rows, k.Rows)
 	sc.MatMulNT(s, q, k, false)
@@ -140,8 +141,8 @@ func (a *attention) few(sc *tensor.Scratch, b *attnBuffers, out, q, k, v *tensor
 	}
 }
 
-// forward computes the queries of one head, given the packed keys and values from position base on; the first query is key
-// q0 of them.
+// forward computes attention for the queries of one head, given the packed keys and values from position base on; the first
+// query is key q0 of them.
 func (a *attention) forward(b *attnBuffers, out, q *tensor.Matrix, base, q0, window int, stats []rowStat) {
 	parts := (q.Rows + scoreRows() - 1) / scoreRows()
 	for lo := 0; lo < q.Rows; parts-- {
@@ -163,10 +164,11 @@ func (a *attention) forward(b *attnBuffers, out, q *tensor.Matrix, base, q0, win
 	}
 }
 
-// attnPart is a range of the queries of one document; q0 and q1 are positions inside it, first its first row.
+// attnPart is the range q0..q1-1 of the queries of one document, in positions inside it; first is the document's first row.
 type attnPart struct{ first, q0, q1 int }
 
-// attnJob computes attention; a task is one key/value head of one part, whose packed keys and values the group's heads share.
+// attnJob computes attention; a task is one key/value head of one part. The query heads of the group share its packed keys
+// and values.
 type attnJob struct {
 	p      *Pass
 	a      *activations
@@ -200,8 +202,8 @@ func (p *Pass) attend(a *activations, window int) {
 	p.Pool.Run(len(p.att.parts)*p.Model.Config.KVHeads, &p.attnJob)
 }
 
-// plan divides the attention of a batch: by documents and key/value heads if that keeps the workers evenly busy, else more
-// finely, which packs some operands more than once.
+// plan divides the attention of a batch: by documents and key/value heads if that keeps the workers evenly busy, otherwise
+// more finely, which packs some operands more than once.
 func (a *attention) plan(b Batch) {
 	longest, pairs := 0, 0 // pairs of query and key, for one key/value head
 	for i := range b.DocStarts {
@@ -221,7 +223,7 @@ func (a *attention) plan(b Batch) {
 		}
 		q0 := 0
 		for p := 1; p <= parts; p++ {
-			// Equal numbers of pairs, which grow with the square of the position.
+			// Parts with equal numbers of pairs: the number of pairs before a position grows with its square.
 			q1 := int(float64(n) * sqrt(float64(p)/float64(parts)))
 			if p == parts {
 				q1 = n

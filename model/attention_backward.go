@@ -2,10 +2,10 @@ package model
 
 import "reprise/asm"
 
-// backBlock is the number of queries, and of keys, whose gradients of the scores exist at the same time.
+// backBlock is the number of queries, and of keys, in one block of the scores' gradients.
 const backBlock = 128
 
-// blockTask is the part of the backward pass in which the queries of one block meet the keys of one block, both numbered
+// blockTask is the part of the backward pass for the queries of one block and the keys of one block; blocks are numbered
 // inside their document.
 type blockTask struct{ doc, head, q, key int }
 
@@ -13,9 +13,10 @@ type blockTask struct{ doc, head, q, key int }
 //
 //	p = e/l;  dv_j += Σ_i p_ij do_i;  dp = do·vᵀ;  ds = p·(dp − do·o)·scale;  dq += ds·k;  dk_j += Σ_i ds_ij q_i
 //
-// A chain of dq runs over ascending keys, those of dk and dv over the group's heads and then the queries: a block needs the
-// one with the keys before, the one with the queries before, and those of the head before. A task takes a key/value head of a
-// document with all of its blocks in order; or, in waves, one block of which all that it needs is done.
+// A chain of dq runs over ascending keys; the chains of dk and dv run over the group's heads and, within a head, over the
+// queries. So a block has to come after the block with the keys before it, the block with the queries before it, and the
+// blocks of the head before. A task does all blocks of one key/value head of a document in order or, in waves, one block
+// whose predecessors are done.
 type attnBackwardJob struct {
 	p      *Pass
 	a      *activations
@@ -45,7 +46,7 @@ func (j *attnBackwardJob) Do(worker, task int) {
 	}
 }
 
-// rows are those of a block of a document.
+// rows returns the rows of a block of a document.
 func (j *attnBackwardJob) rows(doc, block int) (lo, hi int) {
 	lo, hi = j.p.batch.document(doc)
 	return lo + block*backBlock, min(lo+(block+1)*backBlock, hi)
@@ -63,7 +64,7 @@ func (j *attnBackwardJob) pack(worker int, t blockTask) {
 	b.valsT.PackTransposed(&v)
 }
 
-// block does one task, whose keys and values are packed.
+// block does one task; its keys and values are already packed.
 func (j *attnBackwardJob) block(worker int, t blockTask) {
 	att, g := j.p.att, &j.p.grads
 	group := att.cfg.Heads / att.cfg.KVHeads
@@ -79,7 +80,7 @@ func (j *attnBackwardJob) block(worker int, t blockTask) {
 	dk, dv := att.head(&g.dk, key0, key1, kv), att.head(&g.dv, key0, key1, kv)
 	stats, dots := j.a.headStats(t.head, q0, q1), g.dots[t.head*g.dq.Rows:][q0:q1]
 
-	// The first block that these queries, or these keys, come to.
+	// Whether this is the first block of these queries, or of these keys.
 	firstKeys := t.key == firstKey(t.q*backBlock, j.window)/backBlock
 	firstQueries := t.head == kv*group && t.q == t.key
 	if firstKeys {
@@ -117,8 +118,8 @@ func (p *Pass) attentionBackward(a *activations, window int) {
 	}
 }
 
-// wave lists the blocks of every document that can be done at the same time, after those of the waves before; false if there
-// are no more. In a document of n blocks, head h of a group meets query block q and key block k in wave h·n + q + k.
+// wave lists the blocks of all documents that can be done at the same time once the waves before are done; it returns false
+// if none is left. In a document of n blocks, head h of a group meets query block q and key block k in wave h·n + q + k.
 func (j *attnBackwardJob) wave(wave int) bool {
 	att := j.p.att
 	group := att.cfg.Heads / att.cfg.KVHeads

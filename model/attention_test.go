@@ -10,8 +10,8 @@ import (
 	"reprise/tensor"
 )
 
-// naiveAttention is attention and its gradients as docs/NUMERICS.md writes them, pair by pair with a portable fma, for one
-// document and one key/value head: q, o, do, dq have a group of heads side by side.
+// naiveAttention is attention and its gradients as docs/NUMERICS.md defines them, pair by pair with a portable fma, for one
+// document and one key/value head: q, o, do, dq hold the heads of its group side by side.
 type naiveAttention struct {
 	window, dim, group int
 	scale              float32
@@ -34,7 +34,7 @@ func chain(acc float32, x, y []float32) float32 {
 	return acc
 }
 
-// lanes is the sum of x over 32 lanes, of which the first element has one.
+// lanes is the sum of x over 32 lanes; lane is that of the first element.
 func lanes(x []float32, lane int) float32 {
 	var l [32]float32
 	for i, v := range x {
@@ -87,9 +87,9 @@ func (a *naiveAttention) run() {
 	}
 }
 
-// TestAttentionIsTheNaiveChain compares on every tier, for documents and windows below and above the sizes of blocks, with one
-// worker and with so many that the work of a document is divided. In the second document values that are not finite stand where
-// only some queries see them.
+// TestAttentionIsTheNaiveChain compares on every tier, for documents and windows below and above the block sizes, with one
+// worker and with enough workers that the work of a document is divided. The second document has values that are not finite,
+// where only some queries see them.
 func TestAttentionIsTheNaiveChain(t *testing.T) {
 	cfg := with(t, "llama", nil)
 	cfg.MaxPositions = 1000
@@ -194,7 +194,7 @@ func (b *attnBuffers) held() int {
 	return n
 }
 
-// TestAttentionReserves: what is reserved for a batch is enough for it on every worker, and is what attnSizes tells.
+// TestAttentionReserves: what is reserved for a batch is enough for it on every worker, and is what attnSizes says.
 func TestAttentionReserves(t *testing.T) {
 	cfg := with(t, "llama", nil)
 	cfg.MaxPositions = 1000

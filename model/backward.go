@@ -9,8 +9,8 @@ import (
 )
 
 // Backward continues the gradients of every parameter with those of the last batch, given the gradient of the final
-// hidden states [tokens, d] (as Forward returned them; dh is read only, but what stands in StateGrad's place is lost). The pass
-// must have been made for training. It uses the activations up: there is one Backward to a Forward.
+// hidden states [tokens, d] (as Forward returned them; dh is only read, unless it is StateGrad, which Backward overwrites).
+// The pass must have been made for training. Backward consumes the activations: each needs a Forward of its own.
 //
 // The gradient of the input embedding is kept apart until EndStep. Backward panics if ZeroGrads was not called between two steps,
 // or EndStep at the end of one.
@@ -25,7 +25,7 @@ func (p *Pass) Backward(dh *tensor.Matrix) {
 	p.normBackward(&g.dx, dh, p.input(last), p.finalStats, &m.norm)
 	for i := last - 1; i >= 0; i-- {
 		blk, a := &m.blocks[i], p.layer(i)
-		if p.recompute && i < last-1 { // the last block's activations are still there
+		if p.recompute && i < last-1 { // the last block's activations are still in memory
 			p.again(i)
 		}
 		p.activate(blk, a)
@@ -62,7 +62,7 @@ func (p *Pass) Backward(dh *tensor.Matrix) {
 	}
 }
 
-// again runs block i's forward pass once more, as far as its backward pass needs it.
+// again repeats block i's forward pass, as far as its backward pass needs it.
 func (p *Pass) again(i int) {
 	blk, a := &p.Model.blocks[i], p.layer(i)
 	p.normalize(&p.normed, a.attnStats, p.input(i), &blk.attnNorm)
@@ -70,15 +70,15 @@ func (p *Pass) again(i int) {
 	p.widen(blk, a)
 }
 
-// Spare is memory of the pass that nobody needs between Forward and Backward, valid until the next Forward; with Reserve or
-// Borrow, at least as many values as were asked for.
+// Spare is memory of the pass that it does not use between Forward and Backward, valid until the next Forward. After Reserve
+// or Borrow it has at least as many values as were asked for.
 func (p *Pass) Spare() []float32 { return p.spare }
 
 // StateGrad is a place for the gradient of the last batch's final hidden states [tokens, d], to be filled between Forward and
 // Backward.
 func (p *Pass) StateGrad() *tensor.Matrix { return &p.delta }
 
-// projectBackward leads the gradients of queries, keys and values to the block's normalised input.
+// projectBackward computes the gradient of the block's normalised input from those of queries, keys and values.
 func (p *Pass) projectBackward(blk *block, a *activations) {
 	g := &p.grads
 	p.rotate(&g.dq, &g.dk, true)
@@ -122,7 +122,7 @@ func (p *Pass) linearGrad(l *linear, dy, x *tensor.Matrix) {
 	}
 }
 
-// linearInput computes the gradient of x, or with acc goes on with it.
+// linearInput computes the gradient of x, or with acc adds to it.
 func (p *Pass) linearInput(l *linear, dx, dy *tensor.Matrix, acc bool) {
 	if l.conv1D {
 		p.Pool.MatMulNT(dx, dy, l.w.W, acc)
@@ -140,7 +140,7 @@ func (p *Pass) EndStep() {
 	}
 }
 
-// openGrads makes sure that a batch continues the gradients of its own step.
+// openGrads checks that a batch continues the gradients of its own step.
 func (p *Pass) openGrads() {
 	for _, q := range p.Model.params {
 		switch q.Grad {
@@ -165,7 +165,7 @@ type embeddingGrad struct {
 	d    int
 }
 
-// reserve makes room for the ids of a step of so many tokens.
+// reserve makes room for the ids of a step of this many tokens.
 func (e *embeddingGrad) reserve(vocab, d, tokens int) {
 	if e.slot == nil {
 		e.slot, e.d = make([]int32, vocab), d
@@ -210,8 +210,9 @@ type backwardJobs struct {
 	attn  attnBackwardJob
 }
 
-// owner divides a reduction over rows among the workers: each column's chain runs over all rows in order, so that a task
-// owns some columns. Wide ones, because every row is a piece of memory of its own.
+// owner divides a reduction over rows among the workers: each column's chain runs over all rows in order, so a task owns
+// some columns. It owns at least 64 adjacent ones, because the columns of a task are a separate piece of memory in every
+// row.
 type owner struct{ width int }
 
 func (p *Pass) owner(cols int) owner {
@@ -255,7 +256,7 @@ func (j *placeJob) Do(_, task int) {
 }
 
 // normBackwardJob adds the gradient through a norm to that of its input, and continues those of gain and bias. The first
-// tasks own columns of the latter, the others rows of the former.
+// tasks own columns of gain and bias, the others rows of the input.
 type normBackwardJob struct {
 	owner
 	dx, dy, x    tensor.Matrix
@@ -306,7 +307,7 @@ func (p *Pass) normBackward(dx, dy, x *tensor.Matrix, stats normStats, n *norm) 
 		p.Pool.Run(j.tasks(dx.Cols)+rows, j)
 		return
 	}
-	// Alone, read what both need once.
+	// With one worker, both are done in one walk over their common inputs.
 	for t := range rows {
 		lo, hi := taskRows(t, dx.Rows, dx.Cols)
 		j.gains(0, dx.Cols, lo, hi)
@@ -314,8 +315,8 @@ func (p *Pass) normBackward(dx, dy, x *tensor.Matrix, stats normStats, n *norm) 
 	}
 }
 
-// activationBackwardJob turns the gradient of silu(gate)·up into those of gate and up, without a gate that of gelu(up)
-// into that of up.
+// activationBackwardJob turns the gradient of silu(gate)·up into those of gate and up or, without a gate, the gradient of
+// gelu(up) into that of up.
 type activationBackwardJob struct{ dgate, dup, dy, gate, up *tensor.Matrix }
 
 func (j *activationBackwardJob) Do(_, task int) {
@@ -329,7 +330,7 @@ func (j *activationBackwardJob) Do(_, task int) {
 	}
 }
 
-// activationBackward puts the gradients of gate and up into their places, given that of the activation in p.activated.
+// activationBackward replaces gate and up by their gradients, given the gradient of the activation in p.activated.
 func (p *Pass) activationBackward(blk *block, a *activations) {
 	p.backJob.act = activationBackwardJob{dup: &a.up, dy: &p.activated, up: &a.up}
 	if blk.gate != nil {

@@ -18,7 +18,7 @@ func TestBatchAppend(t *testing.T) {
 	}
 }
 
-// A step whose beginning or end was forgotten would train on another gradient.
+// A step without ZeroGrads or EndStep would train on a wrong gradient.
 func TestForgottenStepsPanic(t *testing.T) {
 	cfg, err := ParseConfig([]byte(`{"model_type":"llama","vocab_size":20,"hidden_size":8,"intermediate_size":8,"num_hidden_layers":1,
 "num_attention_heads":2,"max_position_embeddings":8,"rms_norm_eps":1e-5,"rope_theta":10000.0,"tie_word_embeddings":true}`))

@@ -10,7 +10,7 @@ import (
 )
 
 // BenchmarkAttention reports the best of its runs: the multiply-adds of the visible pairs, as GFLOP/s and as a share of the
-// peak that a loop of fused multiply-adds reaches beside it.
+// peak that a loop of fused multiply-adds reaches on the same machine.
 func BenchmarkAttention(b *testing.B) {
 	for _, shape := range []struct {
 		name                           string

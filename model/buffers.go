@@ -2,21 +2,21 @@ package model
 
 import "reprise/tensor"
 
-// buffers are the activations and gradients of a pass. They lie in one allocation and are laid out anew for every batch, by
-// the walk that also tells what a batch takes: what is planned is what is used.
+// buffers are the activations and gradients of a pass. They share one allocation and are laid out again for every batch. The
+// function that lays them out also counts the memory that a batch takes, so plan and use cannot differ.
 //
-// Kept from the forward to the backward pass are the residual streams and what the products of a block gave, but not what
-// follows from those element by element: normalised inputs, normalised and rotated queries and keys, silu(gate)·up. The
-// backward pass computes them once more, in one place for all blocks. The gradients of gate and up take the place of gate and
-// up. With recompute only the input of every block is kept.
+// The residual streams and the results of the products of a block are kept from the forward to the backward pass. What
+// follows from them element by element is not: normalised inputs, normalised and rotated queries and keys, silu(gate)·up.
+// The backward pass recomputes these, in one buffer for all blocks. The gradients of gate and up overwrite gate and up. With
+// recompute, only the input of every block is kept.
 type buffers struct {
 	cfg       *Config
 	training  bool // activations are kept for Backward
-	recompute bool // but only the stream before every block
+	recompute bool // only the stream before every block is kept
 	wanted    int  // least length of spare
 
 	in         []tensor.Matrix // residual stream before every block and after the last; one for all without training
-	mid        []tensor.Matrix // after its attention, per block or one for all; without training in serves
+	mid        []tensor.Matrix // stream after a block's attention, per block or one for all; without training in is used
 	acts       []activations   // per block, or one for all
 	finalStats normStats
 
@@ -25,29 +25,29 @@ type buffers struct {
 	activated tensor.Matrix // [tokens, intermediate]: silu(gate)·up; Backward: then its gradient
 	grads     gradients
 
-	spare []float32 // the part that nobody needs between Forward and Backward
+	spare []float32 // the part that is not used between Forward and Backward
 
-	capacity int // tokens that memory is enough for
+	capacity int // number of tokens that fit into memory
 	memory   []float32
 	stats    []rowStat
-	lender   *buffers // whose memory may be used in place of more of its own
+	lender   *buffers // its memory is used, where it is large enough, before more is allocated
 }
 
 // activations are what one block's backward pass needs. Matrices of parts that the model does not have stay empty.
 type activations struct {
 	attnStats, mlpStats normStats
-	qkv                 tensor.Matrix // query, key and value side by side, if one product makes them: q, k, v look into it
+	qkv                 tensor.Matrix // query, key and value side by side, if one product makes them: q, k, v are views of it
 	q, k, v, o          tensor.Matrix // [tokens, heads·HeadDim], after norm and rotation
-	qRaw, kRaw          tensor.Matrix // before their norms; all blocks then share the place of q and k
+	qRaw, kRaw          tensor.Matrix // before their norms; all blocks then share the memory of q and k
 	qStats, kStats      normStats     // per token and head
 	stats               []rowStat     // [tokens·heads]
 	gate, up            tensor.Matrix // [tokens, intermediate]; Backward: then their gradients
 }
 
-// gradients are what the backward pass needs beside.
+// gradients are what the backward pass needs in addition.
 type gradients struct {
 	dx             tensor.Matrix // gradient of the residual stream [tokens, d]
-	dqkv           tensor.Matrix // dq, dk, dv look into it where one product makes all three
+	dqkv           tensor.Matrix // dq, dk, dv are views of it where one product makes all three
 	dq, dk, dv, do tensor.Matrix
 	dots           []float32 // do·o of every head and token [heads, tokens]
 }
@@ -79,7 +79,7 @@ func (b *buffers) middle(i int) *tensor.Matrix {
 	return &b.mid[min(i, len(b.mid)-1)]
 }
 
-// layout gives buffers their places one after another. Without memory it counts.
+// layout gives buffers their places one after another. Without memory it only counts.
 type layout struct {
 	tokens     int
 	memory     []float32
@@ -100,7 +100,7 @@ func (l *layout) matrix(m *tensor.Matrix, cols int) {
 	*m = tensor.Matrix{Rows: l.tokens, Cols: cols, Stride: cols, Data: l.floats(l.tokens * cols)}
 }
 
-// norm places the statistics of a norm of so many vectors per token.
+// norm places the statistics of a norm with this many vectors per token.
 func (l *layout) norm(s *normStats, vectors int, layerNorm bool) {
 	*s = normStats{inv: l.floats(l.tokens * vectors)}
 	if layerNorm {
@@ -116,7 +116,7 @@ func (l *layout) softmax(s *[]rowStat, vectors int) {
 	}
 }
 
-// lay walks over everything.
+// lay places all buffers.
 func (b *buffers) lay(l *layout) {
 	cfg := b.cfg
 	q, kv := cfg.Heads*cfg.HeadDim, cfg.KVHeads*cfg.HeadDim
@@ -176,7 +176,7 @@ func (a *activations) lay(l *layout, cfg *Config) {
 	l.softmax(&a.stats, cfg.Heads)
 }
 
-// qkv places queries, keys and values: apart, or where one product makes all three as columns of one matrix.
+// qkv places queries, keys and values: separately or, where one product makes all three, as columns of one matrix.
 func (l *layout) qkv(cfg *Config, qkv, q, k, v *tensor.Matrix) {
 	heads, kv := cfg.Heads*cfg.HeadDim, cfg.KVHeads*cfg.HeadDim
 	if !cfg.Conv1D {
@@ -191,14 +191,14 @@ func (l *layout) qkv(cfg *Config, qkv, q, k, v *tensor.Matrix) {
 	}
 }
 
-// count is what a batch of so many tokens takes.
+// count returns what a batch of this many tokens takes.
 func (b *buffers) count(tokens int) (floats, rows int) {
 	l := layout{tokens: tokens}
 	b.lay(&l)
 	return l.used, l.rows
 }
 
-// fit lays the buffers out for so many tokens, in more memory if that is needed.
+// fit lays the buffers out for this many tokens, and allocates more memory if that is needed.
 func (b *buffers) fit(tokens int) {
 	if tokens > b.capacity {
 		floats, rows := b.count(tokens)

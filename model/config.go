@@ -29,16 +29,16 @@ type Config struct {
 	RopeTheta        float64     // base of the rotary frequencies
 	RopeScaling      RopeScaling // how they are stretched
 	GELU             bool        // MLP down·gelu(up·x); otherwise SwiGLU, down·(silu(gate·x) ⊙ up·x)
-	QKVBias          bool        // the query, key and value projections have biases
-	Bias             bool        // so have those of attention output and MLP
+	QKVBias          bool        // query, key and value projections have biases
+	Bias             bool        // attention output and MLP projections have biases
 	QKNorm           bool        // RMSNorm of every query and key head before RoPE
 	Windows          []int       // per block: keys that a query sees, itself included; 0: all before it. nil: all 0
 
 	// Layout of the file.
-	Conv1D bool   // GPT-2's: projections are stored [in, out], query, key and value as one
-	Prefix string // in front of the names of all tensors but lm_head.weight; "model.", "transformer." or nothing
+	Conv1D bool   // as in GPT-2: projections are stored [in, out], and query, key and value are one tensor
+	Prefix string // prefix of the names of all tensors except lm_head.weight; "model.", "transformer." or nothing
 
-	// Notices say, for people, what the file asks for that this engine leaves out without harm.
+	// Notices are sentences for the user about settings in the file that this engine does not apply but need not refuse.
 	Notices []string
 }
 
@@ -76,7 +76,7 @@ func (c Config) BodyParams() int {
 	return c.Layers * (attention + mlp*c.HiddenSize*c.IntermediateSize)
 }
 
-// CacheBytes is the size of the keys and values that a Decoder reads for a token with n positions before it: of every block
+// CacheBytes is the size of the keys and values that a Decoder reads for a token with n positions before it: in every block
 // those that the token sees, its own included.
 func (c Config) CacheBytes(n int) int {
 	seen := 0
@@ -90,7 +90,7 @@ func (c Config) CacheBytes(n int) int {
 	return 4 * 2 * c.KVHeads * c.HeadDim * seen
 }
 
-// String names the shape in one line.
+// String describes the shape in one line.
 func (c Config) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s, %d layers, hidden %d, heads %d/%d x %d, intermediate %d, vocabulary %d",

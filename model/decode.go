@@ -10,9 +10,9 @@ import (
 	"reprise/tensor"
 )
 
-// Decoder continues one sequence token by token. It keeps the keys and values of every position seen, so that a new
-// token costs one row of work, and a second copy of the weights, in the order in which products read them; its hidden
-// states have the bits that a Pass over the whole sequence gives.
+// Decoder continues one sequence token by token. It keeps the keys and values of every position seen, so that a new token
+// costs one row of work. It also holds a second copy of the weights, in the order in which products read them. Its hidden
+// states have the same bits as a Pass over the whole sequence gives.
 type Decoder struct {
 	Model *Model
 	pass  *Pass    // of several tokens
@@ -24,7 +24,7 @@ type Decoder struct {
 	cache decodeJob
 }
 
-// NewDecoder returns an empty decoder of the model as it is now: it does not see later changes of the weights.
+// NewDecoder returns an empty decoder with a copy of the model's current weights: it does not see later changes of them.
 func NewDecoder(m *Model, pool *tensor.Pool) *Decoder {
 	d := &Decoder{Model: m, pass: NewPass(m, pool, false), head: &linear{w: m.head}}
 	layers := []*linear{d.head}
@@ -43,7 +43,7 @@ func NewDecoder(m *Model, pool *tensor.Pool) *Decoder {
 	return d
 }
 
-// packWeights puts the weights of layers into panels. As in [New] they are one allocation.
+// packWeights puts the weights of layers into panels. As in [New], they share one allocation.
 func packWeights(layers []*linear, pool *tensor.Pool) map[*linear]*tensor.Panels {
 	all := 0
 	for _, l := range layers {
@@ -63,7 +63,7 @@ func packWeights(layers []*linear, pool *tensor.Pool) map[*linear]*tensor.Panels
 	return weights
 }
 
-// packJob packs the weights of a layer in every task.
+// packJob packs the weights of one layer in each task.
 type packJob struct {
 	layers []*linear
 	panels []*tensor.Panels
@@ -135,7 +135,7 @@ func (d *Decoder) Step(ids []int32) (*tensor.Matrix, error) {
 	return h, nil
 }
 
-// next appends tokens and computes the logits [1, V] of what follows them.
+// next appends tokens and computes the logits [1, V] of the token after them.
 func (d *Decoder) next(ids []int32, logits *tensor.Matrix) error {
 	h, err := d.Step(ids)
 	if err != nil {
@@ -160,13 +160,14 @@ func (d *Decoder) attend(i int, a *activations) {
 	}
 }
 
-// fewQueries is how many new tokens are too few to pack the keys and values for.
+// fewQueries is the largest number of new tokens for which packing the keys and values does not pay.
 const fewQueries = 8
 
 // prefillPart is the number of queries of a prompt that share packed keys and values.
 const prefillPart = 128
 
-// decodeJob is attention over the cache. For a few tokens a task is one head, for more one key/value head of a part of them.
+// decodeJob is attention over the cache. For a few tokens a task is one head; for more, it is one key/value head for a part
+// of the tokens.
 type decodeJob struct {
 	d      *Decoder
 	a      *activations

@@ -9,7 +9,7 @@ import (
 	"reprise/tensor"
 )
 
-// TestDecoderAllocatesNothing: once the cache is long enough, a token allocates nothing, whatever the family.
+// TestDecoderAllocatesNothing: once the cache is long enough, a token allocates nothing, in any family.
 func TestDecoderAllocatesNothing(t *testing.T) {
 	pool := tensor.NewPool(2)
 	defer pool.Close()
@@ -41,11 +41,11 @@ func TestDecoderAllocatesNothing(t *testing.T) {
 	}
 }
 
-// TestRowJobHasTheBitsOfAProduct: neither the cut into tasks nor that into parts shows, in both layouts of weights.
+// TestRowJobHasTheBitsOfAProduct: neither the cut into tasks nor that into parts changes a bit, in both layouts of weights.
 func TestRowJobHasTheBitsOfAProduct(t *testing.T) {
 	one := tensor.NewPool(1)
 	defer one.Close()
-	for _, in := range []int{1, 100, 9001} { // the last: a row of weights is more than a task's least
+	for _, in := range []int{1, 100, 9001} { // in the last, one row of weights exceeds leastRowTask
 		x := randomMatrix(1, in, 1)
 		for _, conv1D := range []bool{false, true} {
 			for _, widths := range [][]int{{1}, {300, 7, 521}, {33, 1000}} {
@@ -82,7 +82,7 @@ func TestRowJobHasTheBitsOfAProduct(t *testing.T) {
 	}
 }
 
-// TestLowTemperatures: the lower, the more surely the most probable id is chosen, down to the smallest number there is.
+// TestLowTemperatures: low temperatures choose the most probable id, down to the smallest positive float.
 func TestLowTemperatures(t *testing.T) {
 	logits := []float32{-30, 2, 40, 39.5, -3e4, 12}
 	for _, temperature := range []float64{1e-3, 1e-25, 1e-31, 1e-38, 1e-39, 1e-45, math.SmallestNonzeroFloat64} {
@@ -95,7 +95,7 @@ func TestLowTemperatures(t *testing.T) {
 	}
 }
 
-// TestNucleusIsThatOfSorting: what is left out before sorting is never in the nucleus.
+// TestNucleusIsThatOfSorting: ids that are dropped before sorting are never in the nucleus.
 func TestNucleusIsThatOfSorting(t *testing.T) {
 	rng := tensor.NewRNG(1, "nucleus", 0)
 	kinds := map[string]func() float32{

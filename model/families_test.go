@@ -12,7 +12,7 @@ import (
 	"reprise/tensor"
 )
 
-// members of every family, small, with all of its parts at work.
+// allFamilies has small members of every family that use all of its parts.
 func allFamilies(t testing.TB) map[string]Config {
 	return map[string]Config{
 		"llama": with(t, "llama", nil),
@@ -28,7 +28,7 @@ func allFamilies(t testing.TB) map[string]Config {
 	}
 }
 
-// randomModel has weights of which none, gains and biases included, is at a special value.
+// randomModel has random weights; no gain or bias is at a special value such as 0 or 1.
 func randomModel(cfg Config, seed uint64) *Model {
 	m := New(cfg)
 	m.Init(seed)
@@ -56,7 +56,7 @@ func sameBits(a, b []float32) bool {
 	return slices.EqualFunc(a, b, func(x, y float32) bool { return math.Float32bits(x) == math.Float32bits(y) })
 }
 
-// TestDecoderHasTheBitsOfAPass feeds a sequence in pieces of many sizes, across window and query block bounds.
+// TestDecoderHasTheBitsOfAPass feeds a sequence in pieces of many sizes, which cross the bounds of windows and query blocks.
 func TestDecoderHasTheBitsOfAPass(t *testing.T) {
 	pool := tensor.NewPool(2)
 	defer pool.Close()
@@ -81,7 +81,7 @@ func TestDecoderHasTheBitsOfAPass(t *testing.T) {
 	}
 }
 
-// runBackward runs forward and backward with fixed upstream gradients, in micro-batches of so many documents, and returns the
+// runBackward runs forward and backward with fixed upstream gradients, in micro-batches of micro documents, and returns the
 // final states and all gradients.
 func runBackward(p *Pass, documents [][]int32, up *tensor.Matrix, micro int) (states []float32, grads map[string][]float32) {
 	m := p.Model
@@ -96,7 +96,7 @@ func runBackward(p *Pass, documents [][]int32, up *tensor.Matrix, micro int) (st
 		}
 		h := p.Forward(b)
 		states = append(states, h.Data...)
-		// What a loss may do between the passes.
+		// A loss may overwrite the spare memory between the passes.
 		for i := range p.Spare() {
 			p.Spare()[i] = float32(math.NaN())
 		}
@@ -122,8 +122,8 @@ func randomMatrix(rows, cols int, seed uint64) *tensor.Matrix {
 	return m
 }
 
-// TestBitsOfEveryFamily: states and gradients depend neither on the tier nor on the workers nor on the cut into
-// micro-batches nor on whether the backward pass finds the activations or computes them once more.
+// TestBitsOfEveryFamily: states and gradients do not depend on the tier, the number of workers, the cut into micro-batches,
+// or on whether the backward pass finds the activations or recomputes them.
 func TestBitsOfEveryFamily(t *testing.T) {
 	for name, cfg := range allFamilies(t) {
 		m := randomModel(cfg, 1)
@@ -190,7 +190,7 @@ func TestGradientsByCentralDifferences(t *testing.T) {
 		}
 		for p := range m.Params() {
 			if p == m.head && p != m.embed {
-				continue // the loss's business
+				continue // the head belongs to the loss
 			}
 			direction := randomMatrix(1, len(p.W.Data), 9).Data
 			var length, want, scale float64
@@ -220,7 +220,7 @@ func TestGradientsByCentralDifferences(t *testing.T) {
 	}
 }
 
-// TestRopeScaling compares with the formulas in their plain form; the goldens of llama3-rope hold the other end.
+// TestRopeScaling compares with the formulas in their plain form; the goldens of llama3-rope test the result in a model.
 func TestRopeScaling(t *testing.T) {
 	cfg := with(t, "llama", obj{"head_dim": 32, "rope_scaling": obj{"rope_type": "llama3", "factor": 8, "low_freq_factor": 1,
 		"high_freq_factor": 4, "original_max_position_embeddings": 64}})
@@ -289,7 +289,7 @@ func TestInit(t *testing.T) {
 	}
 }
 
-// TestOutline: names and shapes without memory, the same as a model's.
+// TestOutline: an outline has the names and shapes of the model, and no memory for weights.
 func TestOutline(t *testing.T) {
 	for name, cfg := range allFamilies(t) {
 		o, m := Outline(cfg), New(cfg)
@@ -321,7 +321,7 @@ func TestOutline(t *testing.T) {
 	}
 }
 
-// TestReservedPassesAllocateNothing: batches within what was reserved, the first one included.
+// TestReservedPassesAllocateNothing: batches within what was reserved allocate nothing, not even the first one.
 func TestReservedPassesAllocateNothing(t *testing.T) {
 	for name, cfg := range allFamilies(t) {
 		for _, recompute := range []bool{false, true} {
@@ -356,7 +356,7 @@ func ExampleConfig_String() {
 	// Output: gpt2, 12 layers, hidden 768, heads 12/12 x 64, intermediate 3072, vocabulary 50257, tied
 }
 
-// TestTrainingMemory holds what is planned against what a pass has really taken.
+// TestTrainingMemory compares the planned memory with what a pass has allocated.
 func TestTrainingMemory(t *testing.T) {
 	for name, cfg := range allFamilies(t) {
 		for _, recompute := range []bool{false, true} {
@@ -375,7 +375,7 @@ func TestTrainingMemory(t *testing.T) {
 			if p.rope != nil {
 				n += cap(p.rope.cos) + cap(p.rope.sin) + cap(p.rope.neg)
 			}
-			// Go rounds what it allocates up to a multiple of its own.
+			// Go rounds allocations up to its size classes.
 			got := cfg.TrainingMemory(w)
 			if math.Abs(float64(got.Activations-4*n)) > 0.03*float64(4*n) || got.Weights != 4*m.Count() || got.Total() != 16*m.Count()+got.Activations {
 				t.Errorf("%s, recompute %t: %+v, but the pass holds %d bytes", name, recompute, got, 4*n)
@@ -388,7 +388,7 @@ func TestTrainingMemory(t *testing.T) {
 	}
 }
 
-// TestRecomputingTakesLessMemory: of a block only its input is kept, so that memory hardly depends on the number of blocks.
+// TestRecomputingTakesLessMemory: only the input of a block is kept, so memory hardly depends on the number of blocks.
 func TestRecomputingTakesLessMemory(t *testing.T) {
 	cfg := allFamilies(t)["llama"]
 	const tokens = 1000
@@ -406,8 +406,8 @@ func TestRecomputingTakesLessMemory(t *testing.T) {
 	}
 }
 
-// TestBorrowedMemory: a pass in another one's memory gives the bits of a pass with its own, and takes its own for a batch that
-// the other's is too small for.
+// TestBorrowedMemory: a pass in the memory of another gives the bits of a pass with memory of its own, and allocates its own
+// for a batch for which the other's is too small.
 func TestBorrowedMemory(t *testing.T) {
 	pool := tensor.NewPool(1)
 	defer pool.Close()

@@ -14,12 +14,12 @@ import (
 // fields are the members of a JSON object, read by their exact names. A member that is null counts as not given. The first
 // complaint is kept in err.
 type fields struct {
-	path string // in front of names in errors: "rope_scaling."
+	path string // prefix of names in errors: "rope_scaling."
 	raw  map[string]json.RawMessage
 	err  *error
 }
 
-// required stands for a default where there is none.
+// required, in the place of a default, says that the member must be given.
 const required = -1
 
 func bad(field, format string, args ...any) error {
@@ -36,7 +36,7 @@ func cut(value string) string {
 
 func shown(value string) string { return fmt.Sprintf("%q", cut(value)) }
 
-// Bounds on the members of an object and on the bytes of one that is read, far above what files have.
+// Bounds on the number of members of an object and on the bytes of a member that is read, far above what real files have.
 const (
 	maxMembers = 4096
 	maxValue   = 1 << 17
@@ -47,7 +47,7 @@ func newFields(text []byte) (fields, error) {
 	return fields{raw: raw, err: new(error)}, err
 }
 
-// members splits a JSON object without looking into its values.
+// members splits a JSON object without parsing its values.
 func members(text []byte) (map[string]json.RawMessage, error) {
 	dec := json.NewDecoder(bytes.NewReader(text))
 	if open, err := dec.Token(); err != nil || open != json.Delim('{') {
@@ -87,10 +87,10 @@ func (f fields) fail(name, format string, args ...any) {
 	}
 }
 
-// has says whether a member is there, null or not.
+// has says whether a member is present, null or not.
 func (f fields) has(name string) bool { return f.raw[name] != nil }
 
-// null says whether a member is not there or null.
+// null says whether a member is absent or null.
 func (f fields) null(name string) bool {
 	return f.raw[name] == nil || string(f.raw[name]) == "null"
 }
@@ -105,7 +105,7 @@ func (f fields) names() []string {
 	return names
 }
 
-// read parses a member; false says that it is not given or not of the kind that is wanted.
+// read parses a member; it returns false if the member is absent or not of the kind wanted.
 func (f fields) read(name, kind string, into any) bool {
 	if f.null(name) {
 		return false
@@ -167,7 +167,7 @@ func (f fields) texts(name string) []string {
 	return list
 }
 
-// object returns the members of an object; none if it is not given.
+// object returns the members of an object, and no members if it is not given.
 func (f fields) object(name string) fields {
 	o := fields{path: f.path + name + ".", err: f.err}
 	if !f.null(name) {
@@ -198,7 +198,7 @@ func (f fields) ids(name string, vocab int) []int32 {
 	return list
 }
 
-// only refuses every value of a member but those given, in JSON.
+// only refuses every value of a member except those given, in JSON.
 func (f fields) only(name string, values ...string) {
 	if f.null(name) || slices.Contains(values, string(f.raw[name])) {
 		return
@@ -210,7 +210,7 @@ func (f fields) only(name string, values ...string) {
 	f.fail(name, "%s is not supported%s", cut(string(f.raw[name])), supported)
 }
 
-// oneOf refuses every text but those given.
+// oneOf refuses every string except those given.
 func (f fields) oneOf(name string, values ...string) {
 	if s := f.text(name, values[0]); !slices.Contains(values, s) {
 		f.fail(name, "%s is not supported; supported: %s", shown(s), values[0])

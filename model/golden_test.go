@@ -158,7 +158,7 @@ func TestStories260KForwardAndGradients(t *testing.T) {
 	}
 }
 
-// TestTinyConfigs covers every family and what stories260K does not have: untied heads, other ratios of heads, scaled
+// TestTinyConfigs covers every family and what stories260K lacks: untied heads, other ratios of heads, scaled
 // RoPE, biases, norms of heads, a window, shards, and weights stored in half precision.
 func TestTinyConfigs(t *testing.T) {
 	for _, name := range []string{
@@ -222,7 +222,7 @@ func TestStories260KReplay(t *testing.T) {
 	}
 }
 
-// TestOptimizerTrajectories takes the golden five steps: constant rate, no clipping, every tensor decays. The bound is
+// TestOptimizerTrajectories repeats the five golden steps: constant rate, no clipping, every tensor decays. The bound is
 // absolute, as the manifest's own: PyTorch in float32 is off by 3.5e-6 there (AdamW divides gradients near eps by
 // themselves, which magnifies their rounding).
 func TestOptimizerTrajectories(t *testing.T) {

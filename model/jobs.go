@@ -5,7 +5,7 @@ import (
 	"reprise/tensor"
 )
 
-// Row-wise work is cut into tasks of about this many elements, some ten microseconds each.
+// Row-wise work is cut into tasks of about this many elements, about ten microseconds each.
 const taskElements = 16384
 
 // rowsPerTask is how many rows of a given width one task takes.
@@ -18,13 +18,13 @@ func (p *Pass) runRows(rows, width int, job tensor.Job) {
 	p.Pool.Run(tasks(rows, rowsPerTask(width)), job)
 }
 
-// taskRows are the rows of one such task.
+// taskRows returns the rows of one task of runRows.
 func taskRows(task, rows, width int) (lo, hi int) {
 	per := rowsPerTask(width)
 	return task * per, min((task+1)*per, rows)
 }
 
-// embedJob copies embedding rows into the residual stream, with learned positions plus the position's row.
+// embedJob copies embedding rows into the residual stream; with learned positions it adds the position's row.
 type embedJob struct {
 	dst, table, places *tensor.Matrix
 	ids, positions     []int32
@@ -97,7 +97,7 @@ func (p *Pass) runNorm(n *norm) {
 	p.runRows(j.dst.Rows, j.dst.Cols, j)
 }
 
-// ropeJob rotates queries and keys in place; with the negated sines it is its own inverse and its own gradient.
+// ropeJob rotates queries and keys in place; with the negated sines it computes the inverse, which is also the gradient.
 type ropeJob struct {
 	rope      *rope
 	sin       []float32
@@ -113,7 +113,7 @@ func (j *ropeJob) Do(_, task int) {
 	}
 }
 
-// rotate turns queries and keys to their positions, or with the negated sines back. Learned positions need none of it.
+// rotate turns queries and keys to their positions, or with the negated sines back. With learned positions it does nothing.
 func (p *Pass) rotate(q, k *tensor.Matrix, back bool) {
 	if p.rope == nil {
 		return
@@ -125,7 +125,7 @@ func (p *Pass) rotate(q, k *tensor.Matrix, back bool) {
 	p.runRows(q.Rows, q.Cols, &p.ropeJob)
 }
 
-// activationJob computes silu(gate)·up, without a gate gelu(up).
+// activationJob computes silu(gate)·up or, without a gate, gelu(up).
 type activationJob struct{ dst, gate, up *tensor.Matrix }
 
 func (j *activationJob) Do(_, task int) {

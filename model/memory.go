@@ -1,16 +1,16 @@
 package model
 
-// Work bounds what a pass for training is asked to do, so that its memory can be told and taken in advance.
+// Work bounds the batches of a training pass, so that its memory can be computed and allocated in advance.
 type Work struct {
 	Tokens     int  // of a batch
 	SeqLen     int  // of a document; 0: as Tokens
 	StepTokens int  // of all batches up to EndStep; 0: as Tokens
-	Workers    int  // of the pool; 0: their buffers of attention are left out
+	Workers    int  // of the pool; 0: the workers' attention buffers are not counted
 	Recompute  bool // a recomputing pass
-	Spare      int  // values that Pass.Spare should have, at least
+	Spare      int  // least number of values of Pass.Spare
 }
 
-// completed has the documented values in the place of zeros.
+// completed replaces zeros by the values documented above.
 func (w Work) completed() Work {
 	if w.SeqLen == 0 {
 		w.SeqLen = w.Tokens
@@ -25,15 +25,15 @@ func (w Work) completed() Work {
 type Memory struct {
 	Weights     int `json:"weights"`
 	Gradients   int `json:"gradients"`
-	Moments     int `json:"moments"`     // two of the optimizer
+	Moments     int `json:"moments"`     // the optimizer's two moments
 	Activations int `json:"activations"` // of forward and backward pass
 }
 
 // Total is the sum.
 func (m Memory) Total() int { return m.Weights + m.Gradients + m.Moments + m.Activations }
 
-// TrainingMemory is what training within w takes, in bytes, the loss (package loss knows) and the packing buffers of the workers
-// left out.
+// TrainingMemory is what training within w takes, in bytes, without the loss (package loss computes that) and without the
+// packing buffers of the workers.
 func (c Config) TrainingMemory(w Work) Memory {
 	const float = 4
 	w = w.completed()
@@ -41,7 +41,7 @@ func (c Config) TrainingMemory(w Work) Memory {
 	b := newBuffers(&c, true, w.Recompute)
 	b.wanted = w.Spare
 	floats, rows := b.count(w.Tokens)
-	floats += 2*rows + c.HiddenSize*min(w.StepTokens, c.VocabSize) + c.VocabSize // rows of the embedding's gradient, and which
+	floats += 2*rows + c.HiddenSize*min(w.StepTokens, c.VocabSize) + c.VocabSize // rows of the embedding's gradient and their ids
 	if !c.LearnedPositions {
 		floats += 3 * max(64, w.SeqLen) * (c.HeadDim / 2) // rotary tables
 	}
@@ -49,8 +49,8 @@ func (c Config) TrainingMemory(w Work) Memory {
 	return Memory{Weights: weights, Gradients: weights, Moments: 2 * weights, Activations: float * floats}
 }
 
-// Reserve takes the memory that batches within w need, so that none of them allocates; Workers and Recompute are the pass's
-// own.
+// Reserve allocates the memory that batches within w need, so that none of them allocates. It ignores Workers and Recompute,
+// which the pass already has.
 func (p *Pass) Reserve(w Work) {
 	w = w.completed()
 	p.wanted = max(p.wanted, w.Spare)
@@ -64,14 +64,14 @@ func (p *Pass) Reserve(w Work) {
 	p.embedding.reserve(p.Model.Config.VocabSize, p.Model.Config.HiddenSize, w.StepTokens)
 }
 
-// Borrow lets p, which wants so much to spare, work in the memory of another pass where that is enough for a batch. What the
-// other one has kept there is lost: it must be between two steps.
+// Borrow lets p, whose Spare is to have spare values, work in the memory of another pass where it is enough for a batch.
+// This overwrites what the other pass keeps there, so that pass must be between two steps.
 func (p *Pass) Borrow(from *Pass, spare int) {
 	p.lender, p.wanted = from.buffers, spare
 }
 
-// InferenceMemory is the bytes that a pass without training takes for a batch of so many tokens, with so many values to spare;
-// the workers' buffers of attention and the rotary tables, both small beside it, are left out.
+// InferenceMemory is the number of bytes that a pass without training takes for a batch of this many tokens, with a Spare of
+// this many values; the workers' attention buffers and the rotary tables, which are small in comparison, are not counted.
 func (c Config) InferenceMemory(tokens, spare int) int {
 	b := newBuffers(&c, false, false)
 	b.wanted = spare

@@ -9,8 +9,8 @@ import (
 	"reprise/tensor"
 )
 
-// Model holds the weights of a decoder. It does no arithmetic: a Pass does, with its own activations, so that several
-// passes can share one model.
+// Model holds the weights of a decoder. The arithmetic is in Pass, which has its own activations, so that several passes can
+// share one model.
 type Model struct {
 	Config Config
 
@@ -23,13 +23,13 @@ type Model struct {
 	params []*tensor.Param // in file order
 }
 
-// block holds the parameters of one decoder block. Of the input projections either qkv is there, whose outputs are query,
-// key and value side by side, or q, k and v are. A GELU block has no gate.
+// block holds the parameters of one decoder block. Its input projections are either qkv, whose output has query, key and
+// value side by side, or q, k and v. A GELU block has no gate.
 type block struct {
 	attnNorm, mlpNorm norm
 	qkv               *linear
 	q, k, v           *linear
-	qNorm, kNorm      *norm // of every head; nil without
+	qNorm, kNorm      *norm // applied to every head; nil without QKNorm
 	o                 *linear
 	gate, up, down    *linear
 	window            int // keys that a query sees, itself included; 0: all before it
@@ -38,7 +38,8 @@ type block struct {
 // norm is an RMSNorm, or with a bias a LayerNorm.
 type norm struct{ gain, bias *tensor.Param }
 
-// linear is y = x·Wᵀ + b with W [out, in], or as Conv1D y = x·W + b with W [in, out], as the file has it. b may be nil.
+// linear is y = x·Wᵀ + b with W [out, in], or as Conv1D y = x·W + b with W [in, out], which is the layout of the file. b may
+// be nil.
 type linear struct {
 	w, bias *tensor.Param
 	conv1D  bool
@@ -47,11 +48,11 @@ type linear struct {
 // New allocates a model with zero weights and no gradients.
 func New(cfg Config) *Model {
 	m := Outline(cfg)
-	// One allocation for all: the system then gives huge pages, also behind matrices that are smaller than one, and reading
-	// all weights once costs few look-ups of pages.
+	// One allocation for all: the system can then use huge pages, even for matrices that are smaller than one, and reading
+	// all weights once needs few page look-ups.
 	size := func(p *tensor.Param) int {
 		rows, cols := rowsCols(p.Shape)
-		return (rows*cols + 15) &^ 15 // each begins at a multiple of 64 bytes
+		return (rows*cols + 15) &^ 15 // each matrix begins at a multiple of 64 bytes
 	}
 	all := 0
 	for _, p := range m.params {
@@ -73,7 +74,7 @@ func rowsCols(shape []int) (rows, cols int) {
 	return shape[0], shape[1]
 }
 
-// Outline is New without memory for the weights: names and shapes to look at.
+// Outline is New without memory for the weights: only names and shapes.
 func Outline(cfg Config) *Model {
 	m := &Model{Config: cfg, blocks: make([]block, cfg.Layers)}
 	if cfg.Conv1D {

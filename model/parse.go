@@ -34,8 +34,8 @@ var families = map[string]family{
 
 const supportedTypes = "llama, mistral, qwen2, qwen3, gpt2"
 
-// ParseConfig reads a config.json. Fields that decide nothing here are bookkeeping of other programs and are passed over;
-// what asks for something that the engine does not support is refused by name. Errors name the field.
+// ParseConfig reads a config.json. Fields that have no effect on the computation are bookkeeping of other programs and are
+// ignored; a field that asks for something that the engine does not support is refused by name. Errors name the field.
 func ParseConfig(configJSON []byte) (Config, error) {
 	c, err := parseConfig(configJSON)
 	if err != nil {
@@ -76,8 +76,8 @@ func parseConfig(text []byte) (Config, error) {
 	return c, c.check()
 }
 
-// ReadGeneration adds the end ids of a generation_config.json to those of the config: transformers stops at the former, and
-// some models list only there what ends a turn. Errors name the file and the field.
+// ReadGeneration adds the end ids of a generation_config.json to those of the config: transformers stops at the ids of
+// generation_config.json, and some models list the end of a turn only there. Errors name the file and the field.
 func (c *Config) ReadGeneration(generationJSON []byte) error {
 	f, err := newFields(generationJSON)
 	if err != nil {
@@ -100,7 +100,7 @@ func (c *Config) readLlama(f fields, fam family) {
 	c.IntermediateSize = f.int("intermediate_size", required, 1, maxWidth)
 	c.Layers = f.int("num_hidden_layers", required, 1, maxLayers)
 	c.Heads = f.int("num_attention_heads", required, 1, maxWidth)
-	c.KVHeads = c.Heads // what null stands for
+	c.KVHeads = c.Heads // the meaning of null
 	if !f.has("num_key_value_heads") {
 		c.KVHeads = cmp.Or(fam.kvHeads, c.Heads)
 	}
@@ -135,7 +135,7 @@ func (c *Config) readGPT2(f fields, fam family) {
 	f.only("sliding_window")
 }
 
-// refuse names what would change the arithmetic and is not supported, whatever the model type.
+// refuse reports fields of any model type that would change the arithmetic and are not supported.
 func (f fields) refuse() {
 	for _, name := range []string{"quantization_config", "compression_config"} {
 		if !f.null(name) {
@@ -198,8 +198,8 @@ func (c *Config) readScaling(f fields) RopeScaling {
 	case "linear":
 		s.Factor = f.float("factor", required, 1, 1e6)
 	case "dynamic":
-		// The frequencies change with the length of the sequence, but only beyond the positions that the model was made
-		// for, and longer sequences are refused.
+		// With dynamic scaling the frequencies depend on the length of the sequence, but only above the number of positions
+		// that the model was made for, and longer sequences are refused.
 		f.float("factor", required, 1, 1e6)
 		if n := f.int("original_max_position_embeddings", c.MaxPositions, 1, maxPositions); n != c.MaxPositions {
 			f.fail("original_max_position_embeddings", "%d differs from max_position_embeddings %d, which dynamic scaling starts from", n, c.MaxPositions)
@@ -283,7 +283,7 @@ func (c *Config) noteDropout(f fields) {
 	}
 }
 
-// check holds the fields against each other.
+// check compares the fields with each other.
 func (c *Config) check() error {
 	heads := "num_attention_heads"
 	hidden := "hidden_size"

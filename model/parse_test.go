@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// Configs as transformers writes them, cut to what decides something.
+// Configs as transformers writes them, reduced to the fields that have an effect.
 var configs = map[string]map[string]any{
 	"llama": {
 		"model_type": "llama", "vocab_size": 50, "hidden_size": 24, "intermediate_size": 40, "num_hidden_layers": 2,
@@ -22,7 +22,7 @@ var configs = map[string]map[string]any{
 	},
 }
 
-// edited returns the JSON of a config with some fields changed; values of the type drop are taken out.
+// edited returns the JSON of a config with some fields changed; a field whose new value has the type drop is removed.
 func edited(t testing.TB, base string, changes map[string]any) []byte {
 	t.Helper()
 	c := maps.Clone(configs[base])
@@ -37,7 +37,7 @@ func edited(t testing.TB, base string, changes map[string]any) []byte {
 
 type drop struct{}
 
-// with parses such a config.
+// with parses a config that was edited.
 func with(t testing.TB, base string, changes map[string]any) Config {
 	t.Helper()
 	c, err := ParseConfig(edited(t, base, changes))
@@ -121,7 +121,7 @@ func TestParseConfigRope(t *testing.T) {
 	}
 }
 
-// What ends a turn stands in generation_config.json alone in some models (Llama 3's first release).
+// Some models list the id that ends a turn only in generation_config.json (Llama 3's first release).
 func TestReadGeneration(t *testing.T) {
 	for text, want := range map[string][]int32{
 		`{"eos_token_id": [7, 9], "temperature": 0.6}`: {7, 9}, `{"eos_token_id": 8}`: {7, 8}, `{"eos_token_id": null}`: {7}, `{}`: {7},
@@ -224,7 +224,8 @@ func TestParseConfigRefuses(t *testing.T) {
 	}
 }
 
-// checkAnyConfig is what holds for arbitrary bytes: a refusal, or sizes that a model can be outlined with; little memory.
+// checkAnyConfig checks what holds for arbitrary bytes: they are refused, or give sizes with which a model can be outlined;
+// and parsing takes little memory.
 func checkAnyConfig(t *testing.T, text []byte) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -256,7 +257,7 @@ func FuzzParseConfig(f *testing.F) {
 	f.Fuzz(checkAnyConfig)
 }
 
-// The inputs that take the most memory for their length.
+// Inputs that take the most memory for their length.
 func TestParseConfigMemory(t *testing.T) {
 	for _, unit := range []string{`"%":1`, `"%":[[[]]]`} {
 		var b strings.Builder

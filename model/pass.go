@@ -37,8 +37,8 @@ func (b Batch) document(i int) (lo, hi int) {
 	return lo, hi
 }
 
-// check panics on what callers must have made sure of; ids and lengths are the data package's and the user's business
-// before they get here.
+// check panics on mistakes of the caller; ids and lengths that come from the user must have been checked before (package
+// data does).
 func (b Batch) check(cfg Config) {
 	if len(b.IDs) == 0 || len(b.DocStarts) == 0 || b.DocStarts[0] != 0 {
 		panic("model: empty batch, or one whose first document does not start at 0")
@@ -64,14 +64,14 @@ type Pass struct {
 	Attention time.Duration // spent in attention, forward and backward, since the pass was made
 
 	*buffers
-	weights   map[*linear]*tensor.Panels // of a decoder's pass; nil otherwise
+	weights   map[*linear]*tensor.Panels // only for a decoder's pass, else nil
 	rope      *rope                      // nil with learned positions
 	att       *attention
 	batch     Batch
-	positions []int32       // of every token in its document
-	embedding embeddingGrad // of this step
+	positions []int32       // position of every token in its document
+	embedding embeddingGrad // gradient of this step
 
-	// One of each kind of parallel work, so that launching allocates nothing.
+	// One job of each kind, so that launching allocates nothing.
 	normJob normJob
 	ropeJob ropeJob
 	biasJob biasJob
@@ -81,7 +81,7 @@ type Pass struct {
 	backJob backwardJobs
 }
 
-// headRows sees a matrix [tokens, heads·dim] as [tokens·heads, dim].
+// headRows views a matrix [tokens, heads·dim] as [tokens·heads, dim].
 func headRows(m *tensor.Matrix, dim int) tensor.Matrix {
 	if m.Stride != m.Cols {
 		panic("model: heads of a matrix with gaps between its rows")
@@ -95,8 +95,8 @@ func NewPass(m *Model, pool *tensor.Pool, training bool) *Pass {
 }
 
 // NewRecomputingPass is a pass for training that keeps the input of every block and nothing else: Backward runs each block's
-// forward pass once more, but for the last product. That saves most of the activations for some 15 % more time of a step, and
-// cannot be seen in the result.
+// forward pass once more, except for its last product. That saves the memory of most activations, makes a step some 15 %
+// longer, and does not change the result.
 func NewRecomputingPass(m *Model, pool *tensor.Pool) *Pass { return newPass(m, pool, true, true) }
 
 func newPass(m *Model, pool *tensor.Pool, training, recompute bool) *Pass {
@@ -107,7 +107,8 @@ func newPass(m *Model, pool *tensor.Pool, training, recompute bool) *Pass {
 	return p
 }
 
-// start takes a batch whose documents begin at a position, and makes sure that buffers and rotary tables reach.
+// start takes a batch whose documents begin at position base, and makes sure that buffers and rotary tables are large
+// enough.
 func (p *Pass) start(b Batch, base int) {
 	p.batch = b
 	p.fit(len(b.IDs))
@@ -134,7 +135,7 @@ func (p *Pass) Forward(b Batch) *tensor.Matrix {
 	return p.run(nil)
 }
 
-// run is the forward pass over the tokens that start took. With a decoder, attention is over its cache.
+// run is the forward pass over the tokens that start took. With a decoder, attention reads its cache.
 func (p *Pass) run(d *Decoder) *tensor.Matrix {
 	m := p.Model
 	p.embed(p.input(0))
@@ -154,7 +155,8 @@ func (p *Pass) run(d *Decoder) *tensor.Matrix {
 	return &p.normed
 }
 
-// attentionHalf takes block i from its normalised input to that of its MLP.
+// attentionHalf computes the first half of block i: from the normalised input of its attention to the normalised input of
+// its MLP.
 func (p *Pass) attentionHalf(i int, d *Decoder) {
 	blk, a := &p.Model.blocks[i], p.layer(i)
 	p.project(blk, a)
@@ -194,7 +196,7 @@ func (p *Pass) project(blk *block, a *activations) {
 	p.rotate(&a.q, &a.k, false)
 }
 
-// normalizeHeads makes a block's queries and keys from what was projected, where they have norms.
+// normalizeHeads normalises the projected queries and keys of a block, if the model has norms for them.
 func (p *Pass) normalizeHeads(blk *block, a *activations) {
 	if blk.qNorm != nil {
 		p.headNorm(&a.q, a.qStats, &a.qRaw, blk.qNorm)

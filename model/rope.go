@@ -8,7 +8,7 @@ import (
 	"reprise/internal/exact"
 )
 
-// rope holds the rotary tables, row p for position p: cosines, sines and negated sines (for the way back), each
+// rope holds the rotary tables, row p for position p: cosines, sines and negated sines (for the backward pass), each
 // HeadDim/2 wide. The angle is computed in float64 and rounded once.
 type rope struct {
 	half          int
@@ -33,7 +33,7 @@ func (c Config) RopeFrequencies() []float64 {
 // apply stretches one frequency.
 //
 //	linear:  f/factor
-//	llama3:  the same for wavelengths 2π/f above P/low; f for those below P/high; between them (1−s)·f/factor + s·f with
+//	llama3:  f/factor for wavelengths 2π/f above P/low; f for those below P/high; between them (1−s)·f/factor + s·f with
 //	         s = (P·f/2π − low)/(high − low)                       (Llama 3.1, as transformers computes it)
 func (s RopeScaling) apply(f float64) float64 {
 	switch s.Kind {

@@ -5,14 +5,14 @@ import (
 	"reprise/tensor"
 )
 
-// rowPass takes one token through the decoder: the arithmetic of Pass.run on a single row, whose time is that of reading the
-// weights, in the order in which a decoder has them. Products that read the same input are one launch; what lies between
-// them is too little work to be spread.
+// rowPass takes one token through the decoder. It is the arithmetic of Pass.run on a single row; reading the weights takes
+// most of the time, and a decoder has them in the order of reading. Products that read the same input are one launch; the
+// work between launches is too little to be divided.
 type rowPass struct {
 	pool            *tensor.Pool
 	weights         map[*linear]*tensor.Panels
 	x, h, delta     tensor.Matrix // [1, d]: residual stream, normalised, what a sub-layer adds
-	qkv             tensor.Matrix // [1, queries + keys + values], before the norms of queries and keys
+	qkv             tensor.Matrix // [1, queries + keys + values], before norms of queries and keys
 	q, k, v         tensor.Matrix // its parts
 	acts            activations   // q, k, v, o and stats as attention wants them
 	gate, up, inner tensor.Matrix // [1, intermediate]
@@ -122,8 +122,8 @@ type rowJob struct {
 	outputs int // of a task
 }
 
-// A task reads so many bytes of weights if it can be: enough to be worth handing over, not so many that the others wait long
-// for the last.
+// Least and most bytes of weights that a task reads, where the sizes allow it: enough to be worth a task, and few enough
+// that the workers do not wait long for the last one.
 const (
 	leastRowTask = 32 << 10
 	mostRowTask  = 1 << 20

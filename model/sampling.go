@@ -9,7 +9,7 @@ import (
 	"reprise/tensor"
 )
 
-// Sampling says how the next token is chosen.
+// Sampling is how the next token is chosen.
 type Sampling struct {
 	Temperature float64 // 0, or below 1e-30: the most probable id, ties to the smaller one
 	TopP        float64 // keep the smallest set of most probable ids whose mass reaches this; 0 or 1: all
@@ -40,7 +40,7 @@ func Argmax(x []float32) int32 {
 
 // pick chooses the id of step i.
 func (s *sampler) pick(logits []float32, step uint64) int32 {
-	if s.Temperature < 1e-30 { // logits divided by it would leave float32
+	if s.Temperature < 1e-30 { // logits divided by it would overflow float32
 		return Argmax(logits)
 	}
 	asm.Scale(s.p, float32(1/s.Temperature), logits)
@@ -78,12 +78,12 @@ func (s *sampler) nucleus(want float64) ([]int32, float64) {
 	if ids, mass := s.prefix(want); mass >= want {
 		return ids, mass
 	}
-	s.above(0) // rounding, or weights that are no numbers
+	s.above(0) // rounding, or weights that are NaN
 	return s.prefix(want)
 }
 
-// floor is a weight at or above which the mass is about want. Sorting a vocabulary takes longer than this: the masses of
-// all weights with the same leading bits, which order weights as the weights themselves do.
+// floor is a weight such that the ids at or above it have about the mass want. It adds up the masses of all weights with the
+// same leading bits, whose order is that of the weights; this is faster than sorting a vocabulary.
 func (s *sampler) floor(want float64) float32 {
 	const leading = 11 // sign, exponent and two bits of the mantissa
 	var masses [1 << leading]float64
@@ -99,7 +99,7 @@ func (s *sampler) floor(want float64) float32 {
 	return 0
 }
 
-// above sets ids to those whose weight is not below floor.
+// above sets ids to the ids whose weight is not below floor.
 func (s *sampler) above(floor float32) {
 	s.ids = s.ids[:0]
 	for i, v := range s.p {
@@ -109,7 +109,7 @@ func (s *sampler) above(floor float32) {
 	}
 }
 
-// prefix sorts ids and returns the part that nucleus wants, or all.
+// prefix sorts ids and returns the prefix that nucleus wants, or all of them.
 func (s *sampler) prefix(want float64) ([]int32, float64) {
 	slices.SortFunc(s.ids, func(a, b int32) int {
 		return cmp.Or(cmp.Compare(s.p[b], s.p[a]), cmp.Compare(a, b))
