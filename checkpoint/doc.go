@@ -21,12 +21,12 @@
 // # Model directories
 //
 // Load reads config.json and the weights, from one file or from shards with an index; SaveModel writes such a directory in
-// one step and copies what it does not understand byte for byte. Loading and saving gives the same bytes.
+// one step and copies the files that it does not understand byte for byte. Loading and saving gives the same bytes.
 //
 // # Run checkpoints
 //
 // SaveState and LoadState keep the weights and the optimizer's state of a run in directories step-000100, with a SHA-256
-// of every file; Latest finds the newest that is whole.
+// of every file; Latest finds the newest one that is complete and undamaged.
 //
-// The format is described at https://github.com/huggingface/safetensors.
+// The safetensors format is described at https://github.com/huggingface/safetensors.
 package checkpoint

@@ -16,7 +16,7 @@ const (
 	F16  DType = "F16"
 )
 
-// Types that are read as integers or raw bytes only.
+// Types that can be read only as integers or raw bytes.
 const (
 	F64 DType = "F64"
 	I64 DType = "I64"
@@ -46,7 +46,7 @@ func (d DType) rank() int {
 	return -1
 }
 
-// Size is the number of bytes of an element, or 0 for a type that is not known.
+// Size is the number of bytes of an element, or 0 for an unknown type.
 func (d DType) Size() int {
 	if i := d.rank(); i >= 0 {
 		return dtypes[i].bytes

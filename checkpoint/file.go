@@ -27,7 +27,7 @@ type File struct {
 	metadata map[string]string
 }
 
-// Open maps a safetensors file into memory and checks its header. No tensor is read yet. The file must not be cut short
+// Open maps a safetensors file into memory and checks its header. No tensor is read yet. The file must not be truncated
 // while it is open.
 func Open(path string) (*File, error) {
 	fi, err := os.Stat(path)
@@ -96,7 +96,7 @@ func (f *File) Close() error {
 	return f.closer.Close()
 }
 
-// Path is what the file was opened as.
+// Path is the path under which the file was opened.
 func (f *File) Path() string { return f.path }
 
 // Names lists the tensors in ascending order.
@@ -108,7 +108,7 @@ func (f *File) Names() []string {
 	return names
 }
 
-// Metadata is the header's own table of texts; nil if it has none.
+// Metadata is the header's table of strings; nil if it has none.
 func (f *File) Metadata() map[string]string { return maps.Clone(f.metadata) }
 
 // Info describes a tensor.
@@ -138,7 +138,7 @@ func (f *File) ReadFloat32(name string, dst []float32) error {
 	return f.readFloat32(t, 0, dst)
 }
 
-// readFloat32 reads the elements of t from number first on, as many as dst takes.
+// readFloat32 reads len(dst) elements of t, starting with number first.
 func (f *File) readFloat32(t Info, first int, dst []float32) error {
 	size := t.DType.Size()
 	buf := make([]byte, min(chunk, len(dst))*size)
@@ -238,7 +238,7 @@ func (f *File) checkShape(t Info, want []int) error {
 	return nil
 }
 
-// readAt fills p or says why not.
+// readAt fills p or returns an error that says why it could not.
 func readAt(r io.ReaderAt, p []byte, off int64) error {
 	if len(p) == 0 {
 		return nil

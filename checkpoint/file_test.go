@@ -47,7 +47,7 @@ func ramp(n int) []float32 {
 }
 
 func TestRoundTrip(t *testing.T) {
-	x := ramp(3*chunk + 5) // several pieces and a rest
+	x := ramp(3*chunk + 5) // several chunks and a remainder
 	for _, d := range []DType{F32, BF16, F16} {
 		f := decode(t, encode(t,
 			Tensor{Name: "b", DType: d, Shape: []int{1, len(x)}, Data: x},
@@ -154,7 +154,7 @@ func TestValuesThatDoNotFit(t *testing.T) {
 	for _, c := range []struct {
 		d    DType
 		x    float32
-		want string // of the error; "": fits
+		want string // part of the error; "": no error
 	}{
 		{F16, 65504, ""}, {F16, 65519, ""}, {F16, 65520, "element 1 is 65520, too large for F16"}, {F16, -1e9, "too large for F16"},
 		{BF16, 3.38e38, ""}, {BF16, math.MaxFloat32, "too large for BF16"}, {F16, float32(math.Inf(1)), ""}, {BF16, float32(math.NaN()), ""},
@@ -233,7 +233,7 @@ func unwrap(err error) error {
 	return err
 }
 
-// The oracle, an independent implementation, reads what we write and the reverse.
+// The oracle, an independent implementation, reads our files, and we read its files.
 func TestAgreesWithTheOracle(t *testing.T) {
 	x := ramp(30)
 	ours := encode(t,
@@ -285,12 +285,13 @@ func compareWithOracle(t *testing.T, what string, data []byte) {
 			t.Errorf("%s: %s is %s, the oracle says %s", what, name, got, want)
 		}
 		if !bytes.Equal(raw, view.Data()) {
-			t.Errorf("%s: %s: other bytes than the oracle's", what, name)
+			t.Errorf("%s: %s: the bytes differ from the oracle's", what, name)
 		}
 	}
 }
 
-// Every reference file reads, agrees with the oracle, and comes out again as the same bytes where its layout is the usual.
+// Every reference file can be read and agrees with the oracle. Writing it again gives the same bytes if its layout is the
+// usual one.
 func TestReferenceFiles(t *testing.T) {
 	count := 0
 	for _, part := range []string{"goldens", "models"} {

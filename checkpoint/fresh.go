@@ -9,14 +9,15 @@ import (
 	"reprise/model"
 )
 
-// notOfTokenizer are copied files that a fresh model does not take from the tokenizer's directory.
+// notOfTokenizer are those of the copied files that a fresh model does not take from the tokenizer's directory.
 var notOfTokenizer = []string{"config.json", "generation_config.json"}
 
-// maxFresh bounds the weights of a fresh model: more do not fit into the memory of the machines that this is for.
+// maxFresh bounds the weights of a fresh model: larger ones do not fit into the memory of the machines that this program is
+// made for.
 const maxFresh = 1 << 33
 
-// Fresh makes a model with random weights of a seed: its architecture is a config.json, its tokenizer's files come from
-// another directory. Nothing is written; SaveModel with Files does.
+// Fresh makes a model with random weights that depend on the seed. Its architecture comes from a config.json, its
+// tokenizer's files from another directory. It writes nothing; SaveModel with Files writes the model.
 func Fresh(configPath, tokenizerDir string, seed uint64) (*Loaded, error) {
 	config, err := readLimited(configPath, maxConfig)
 	if err != nil {

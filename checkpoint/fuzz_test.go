@@ -39,7 +39,7 @@ func littleMemory(t *testing.T, input []byte, work func()) {
 	}
 }
 
-// checkAnyFile is what holds for arbitrary bytes: a refusal, or tensors that tile the file and can all be read.
+// checkAnyFile checks what holds for arbitrary bytes: they are refused, or the tensors tile the file and can all be read.
 func checkAnyFile(t *testing.T, data []byte) {
 	var f *File
 	var err error
@@ -86,7 +86,7 @@ func FuzzIndex(f *testing.F) {
 	f.Fuzz(checkAnyIndex)
 }
 
-// checkAnyIndex is what holds for arbitrary bytes: a refusal, or shards below the index's directory.
+// checkAnyIndex checks what holds for arbitrary bytes: they are refused, or all shards are below the index's directory.
 func checkAnyIndex(t *testing.T, text []byte) {
 	var layout map[string]string
 	var err error
@@ -104,7 +104,7 @@ func checkAnyIndex(t *testing.T, text []byte) {
 	}
 }
 
-// Headers and indexes of nearly 1 MB, made of what takes the most memory for its length.
+// Headers and indexes of nearly 1 MB, made of the elements that take the most memory for their length.
 func TestMemoryOfHeadersAndIndexes(t *testing.T) {
 	name := func(i int) string {
 		s := []byte{'"', byte('a' + i%26), byte('a' + i/26%26), byte('a' + i/676%26), byte('a' + i/17576%26), '"'}

@@ -15,8 +15,8 @@ import (
 	"unicode/utf8"
 )
 
-// Bounds on a header. The reference implementation has the first one too; the others keep the time and the memory that a
-// hostile file can take small, far above what models need.
+// Bounds on a header. The reference implementation has the first one too. The others limit the time and the memory that a
+// hostile file can take; they are far above what models need.
 const (
 	maxHeader  = 100_000_000 // bytes
 	maxTensors = 1 << 17
@@ -37,7 +37,7 @@ type Info struct {
 // Len is the number of elements.
 func (i Info) Len() int { return int(i.Bytes) / i.DType.Size() }
 
-// quote shows a name taken from a file, which may be of any length.
+// quote quotes a name from a file, and cuts it if it is long.
 func quote(s string) string {
 	if len(s) > 200 {
 		s = s[:200] + "..."
@@ -122,7 +122,7 @@ func checkTiling(tensors []Info, data int64) error {
 	return nil
 }
 
-// elements multiplies a shape; it refuses what does not fit in an int together with the size of an element.
+// elements multiplies a shape; it refuses a shape whose size in bytes does not fit in an int.
 func elements(shape []int, size int) (int, error) {
 	n := uint64(1)
 	for _, d := range shape {
@@ -135,8 +135,8 @@ func elements(shape []int, size int) (int, error) {
 	return int(n), nil
 }
 
-// parser walks a JSON text without building it, so that duplicate keys, other spellings of a key and numbers that are not
-// plain integers are seen.
+// parser walks a JSON text without decoding it into values, so that it notices duplicate keys, other spellings of a key and
+// numbers that are not plain integers.
 type parser struct{ dec *json.Decoder }
 
 func newParser(text []byte) *parser {
@@ -294,7 +294,7 @@ func (p *parser) skip() error {
 	return p.dec.Decode(&raw)
 }
 
-// end refuses anything but white space after the value.
+// end refuses anything except white space after the value.
 func (p *parser) end() error {
 	if _, err := p.dec.Token(); !errors.Is(err, io.EOF) {
 		return errors.New("something follows the JSON object")

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// file puts a header and n zero bytes together.
+// file joins a header and n zero bytes.
 func file(header string, n int) []byte {
 	b := binary.LittleEndian.AppendUint64(nil, uint64(len(header)))
 	return append(append(b, header...), make([]byte, n)...)

@@ -24,8 +24,8 @@ const maxConfig = 16 << 20
 type Loaded struct {
 	Model       *model.Model
 	Dir         string            // the Hugging Face directory; "" for a fresh model
-	Files       map[string][]byte // of a fresh model: config.json and the tokenizer's files, for SaveOptions
-	DType       DType             // that most of its stored weights have
+	Files       map[string][]byte // only for a fresh model: config.json and the tokenizer's files, for SaveOptions
+	DType       DType             // the type of most of its stored weights
 	Fingerprint string            // TensorSHA256 of the weights
 	Config      []byte            // config.json as it is in the file
 }
@@ -33,9 +33,9 @@ type Loaded struct {
 // Load reads a Hugging Face directory: config.json and the weights, from model.safetensors or from shards.
 //
 // Every parameter that the config implies must be there with its shape, and nothing else may be: only the buffers that old
-// versions of transformers stored and a tied lm_head.weight that equals the embedding are passed over; it may also stand in
-// place of the embedding. A weight that is not finite is an error. Names may lack the prefix "model." or "transformer.", as in
-// files of a bare decoder.
+// versions of transformers stored, and a tied lm_head.weight that equals the embedding, are ignored. A tied lm_head.weight
+// may also be stored instead of the embedding. A weight that is not finite is an error. Names may lack the prefix "model."
+// or "transformer.", as in files of a bare decoder.
 func Load(dir string) (*Loaded, error) {
 	src, outline, config, err := openDir(dir)
 	if err != nil {
@@ -49,15 +49,15 @@ func Load(dir string) (*Loaded, error) {
 	return &Loaded{Model: m, Dir: dir, DType: src.DType(), Fingerprint: TensorSHA256(m), Config: config}, nil
 }
 
-// Inspected is what can be said of a model directory without reading its weights.
+// Inspected is what is known of a model directory without reading its weights.
 type Inspected struct {
 	Config  model.Config
-	DType   DType  // that most of the stored weights have
-	Files   int    // that hold weights
+	DType   DType  // the type of most of the stored weights
+	Files   int    // number of files that hold weights
 	Tensors []Info // the parameters in ascending order of their names; Offset counts within a file
 }
 
-// Inspect is Load without the weights: names, shapes and types have been checked.
+// Inspect is Load without the weights: it checks names, shapes and types.
 func Inspect(dir string) (*Inspected, error) {
 	src, outline, _, err := openDir(dir)
 	if err != nil {
@@ -110,7 +110,7 @@ func openDir(dir string) (_ *Source, outline *model.Model, config []byte, err er
 	return src, outline, config, nil
 }
 
-// noModel adds to the error of a directory without config.json what was probably meant.
+// noModel adds to the error for a directory without config.json a guess at what the user meant.
 func noModel(dir string, err error) error {
 	trained := filepath.Join(dir, "final")
 	if _, e := os.Stat(filepath.Join(trained, "config.json")); e == nil {
@@ -122,7 +122,7 @@ func noModel(dir string, err error) error {
 	return fmt.Errorf("%w: give the directory of a model, with config.json, safetensors and tokenizer.json", err)
 }
 
-// match holds what is stored against the parameters of m.
+// match compares the stored tensors with the parameters of m.
 func (s *Source) match(m *model.Model) error {
 	wanted := map[string]*tensor.Param{}
 	var missing []string
@@ -181,8 +181,8 @@ func (s *Source) fill(m *model.Model) error {
 	return nil
 }
 
-// tiedHead may be stored although config.json ties it to the embedding, and even in place of it: safetensors keeps one name
-// of a matrix that has two.
+// tiedHead may be stored although config.json ties it to the embedding, or even instead of the embedding: safetensors keeps
+// only one name of a matrix that has two.
 const tiedHead = "lm_head.weight"
 
 // storedName is the name under which a parameter of m is stored.
@@ -193,8 +193,8 @@ func (s *Source) storedName(m *model.Model, p *tensor.Param) string {
 	return p.Name
 }
 
-// isBuffer recognises what old versions of transformers stored beside the weights: masks and rotary frequencies, which
-// follow from the config.
+// isBuffer recognises the buffers that old versions of transformers stored beside the weights: masks and rotary frequencies,
+// which follow from the config.
 func isBuffer(name string) bool {
 	for _, suffix := range []string{".attn.bias", ".attn.masked_bias", ".rotary_emb.inv_freq"} {
 		if strings.HasSuffix(name, suffix) {
@@ -211,7 +211,7 @@ func more(names []string) string {
 	return fmt.Sprintf(" (and %d more)", len(names)-1)
 }
 
-// hint explains a missing parameter where the cause can be seen.
+// hint explains a missing parameter where the cause can be recognised.
 func (s *Source) hint(p *tensor.Param) string {
 	if p.Name == tiedHead {
 		return "; if the head is the embedding, config.json should say \"tie_word_embeddings\": true"
@@ -257,7 +257,7 @@ func (s *Source) checkTied(embed *tensor.Param) error {
 	return nil
 }
 
-// pieces walks the elements of a matrix in row-major order: all at once if the rows touch.
+// pieces walks the elements of a matrix in row-major order: in one piece if there are no gaps between rows.
 func pieces(m *tensor.Matrix) iter.Seq[[]float32] {
 	return func(yield func([]float32) bool) {
 		if m.Stride == m.Cols {

@@ -166,7 +166,7 @@ func sameAgain(t *testing.T, dir string) {
 	wantSame(t, got, want)
 }
 
-// The F32 file stores its tensors in the order of their names, so that the fingerprint is the SHA-256 of its data.
+// The F32 file stores its tensors in the order of their names, so the fingerprint is the SHA-256 of its data.
 func TestFingerprint(t *testing.T) {
 	dir, m := saveTiny(t, SaveOptions{})
 	data, err := os.ReadFile(filepath.Join(dir, weightsFile))
@@ -190,7 +190,7 @@ func TestRowsThatDoNotTouch(t *testing.T) {
 		return WeightsSHA256(func(yield func(*tensor.Param) bool) { yield(&tensor.Param{Name: "w", W: m}) })
 	}
 	if sum(wide) != sum(dense) {
-		t.Error("the space between rows counts")
+		t.Error("the gaps between rows change the fingerprint")
 	}
 	x, err := fromParam(&tensor.Param{Name: "w", W: wide, Shape: []int{2, 3}})
 	if err != nil {
@@ -256,7 +256,7 @@ func TestLoadNamesTheTensor(t *testing.T) {
 			t.Errorf("%v\nwant %s", err, want)
 		}
 	}
-	// what transformers 4.30 and older left in files
+	// buffers that transformers 4.30 and older stored
 	rewrite(t, dir, m, func(l map[string]Tensor) {
 		for _, name := range []string{"model.layers.0.self_attn.rotary_emb.inv_freq", "transformer.h.0.attn.bias", "transformer.h.0.attn.masked_bias"} {
 			l[name] = vector(name, 1)
@@ -288,14 +288,14 @@ func TestTiedHead(t *testing.T) {
 	}
 	wantSame(t, contents(t, again), plain) // the copy is dropped
 
-	// safetensors.save_model keeps the one of the two names that sorts first.
+	// Of the two names, safetensors.save_model keeps the one that sorts first.
 	rewrite(t, dir, m, func(l map[string]Tensor) {
 		delete(l, m.Head().Name)
 		l[tiedHead] = head
 	})
 	only := mustLoad(t, dir)
 	if only.Fingerprint != base.Fingerprint {
-		t.Error("the embedding stored as the head is another one")
+		t.Error("the embedding stored as the head gives another fingerprint")
 	}
 	if x, err := Inspect(dir); err != nil || x.Tensors[0].Name != m.Head().Name {
 		t.Errorf("%v %v", x, err)
@@ -446,7 +446,7 @@ func TestSaveChangesOnlyTheDTypeOfAConfig(t *testing.T) {
 	}
 }
 
-// A source that mixes types keeps them.
+// Saving keeps the type of every tensor of a source that mixes types.
 func TestSaveKeepsTheTypeOfEveryTensor(t *testing.T) {
 	dir, m := saveTiny(t, SaveOptions{DType: BF16})
 	rewrite(t, dir, m, func(l map[string]Tensor) {
@@ -466,7 +466,7 @@ func TestSaveKeepsTheTypeOfEveryTensor(t *testing.T) {
 	wantSame(t, contents(t, again), before)
 }
 
-// Old files of gpt2 hold masks beside the weights, which are more than a small model's weights.
+// Old files of gpt2 hold masks beside the weights; in a small model the masks are larger than the weights.
 func TestDTypeIsThatOfTheWeights(t *testing.T) {
 	dir, m := saveTiny(t, SaveOptions{})
 	rewrite(t, dir, m, func(l map[string]Tensor) {

@@ -16,7 +16,7 @@ import (
 	"reprise/tensor"
 )
 
-// SaveOptions say what goes into a model directory beside the weights.
+// SaveOptions are what goes into a model directory beside the weights, and how the weights are stored.
 type SaveOptions struct {
 	// SourceDir is the Hugging Face directory that the model came from. Its configuration and tokenizer files are copied
 	// byte for byte; only torch_dtype (or dtype) in config.json changes, when the type of the weights does.
@@ -24,17 +24,16 @@ type SaveOptions struct {
 	// Files are written beside the weights, by name, instead of SourceDir's files of the same names. Without a SourceDir
 	// they must hold config.json.
 	Files map[string][]byte
-	// DType of the stored weights. Default: what every tensor has in SourceDir, and F32 without one.
+	// DType of the stored weights. Default: every tensor keeps its type in SourceDir; without a SourceDir, F32.
 	DType DType
 	// MaxShardBytes is the size above which weights are cut into shards. Default: DefaultShardBytes. Unused when the
 	// shards of SourceDir can be kept: when they hold the same tensors in the same types.
 	MaxShardBytes int64
-	// Replace allows dir to exist: it is replaced once the new one is complete. Otherwise only an empty directory may stand
-	// there.
+	// Replace allows dir to exist: it is replaced once the new one is complete. Without it, dir must be absent or empty.
 	Replace bool
 }
 
-// copied are the files that a model directory takes along from its source.
+// copied are the files that are copied from the source into a model directory.
 var copied = []string{
 	"config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
 	"merges.txt", "vocab.json", "added_tokens.json", "tokenizer.model", "chat_template.*",
@@ -44,8 +43,8 @@ func matches(patterns []string, name string) bool {
 	return slices.ContainsFunc(patterns, func(p string) bool { ok, _ := filepath.Match(p, name); return ok })
 }
 
-// SaveModel writes a Hugging Face directory that Load, transformers and others read. It appears under its name in one
-// step, complete and flushed to the disk; after an error there is nothing new.
+// SaveModel writes a Hugging Face directory that Load, transformers and others read. It appears under its name in one step,
+// complete and flushed to the disk; after an error nothing new exists.
 func SaveModel(dir string, m *model.Model, opt SaveOptions) error {
 	s, err := planSave(dir, m, opt)
 	if err != nil {
@@ -65,7 +64,7 @@ func SaveModel(dir string, m *model.Model, opt SaveOptions) error {
 type save struct {
 	files   map[string][]byte
 	tensors []Tensor
-	layout  map[string]string // of the source, if it can be kept
+	layout  map[string]string // the source's, if it can be kept
 	index   []byte
 	shard   int64
 }
@@ -146,7 +145,7 @@ func (s *save) write(dir string) error {
 	return WriteShards(dir, s.tensors, s.shard)
 }
 
-// copyFrom reads the source's files that are taken along.
+// copyFrom reads those files of the source that are copied.
 func (s *save) copyFrom(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -194,7 +193,7 @@ func sortedNames(tensors []Tensor) []string {
 	return names
 }
 
-// same says whether two paths are one directory.
+// same says whether two paths are the same directory.
 func same(a, b string) bool {
 	fa, errA := os.Stat(a)
 	fb, errB := os.Stat(b)

@@ -16,7 +16,7 @@ const (
 	indexFile   = "model.safetensors.index.json"
 )
 
-// Source is the weights of a model: one file, or shards named by an index.
+// Source is the stored weights of a model: one file, or shards named by an index.
 type Source struct {
 	path   string // of the file or the index, for errors
 	files  []*File
@@ -27,7 +27,8 @@ type Source struct {
 }
 
 // OpenSource opens the weights in a Hugging Face directory: model.safetensors, or else the shards that
-// model.safetensors.index.json names, all of which must lie in the directory and hold what the index says and nothing else.
+// model.safetensors.index.json names, all of which must be in the directory and hold exactly the tensors that the index
+// says.
 func OpenSource(dir string) (*Source, error) {
 	path := filepath.Join(dir, weightsFile)
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
@@ -109,7 +110,7 @@ func openShards(dir, path string) (_ *Source, err error) {
 	return s, nil
 }
 
-// parseIndex reads the map from tensor names to shards, whose paths have to stay inside the index's directory.
+// parseIndex reads the map from tensor names to shards. The paths of the shards must stay inside the index's directory.
 func parseIndex(text []byte) (map[string]string, error) {
 	var layout map[string]string
 	p := newParser(text)
@@ -158,7 +159,7 @@ func (s *Source) Close() error {
 // Names lists the tensors in ascending order.
 func (s *Source) Names() []string { return slices.Clone(s.names) }
 
-// file is where a tensor is.
+// file returns the file that holds a tensor.
 func (s *Source) file(name string) (*File, error) {
 	f, ok := s.owner[name]
 	if !ok {
@@ -185,7 +186,7 @@ func (s *Source) ReadFloat32(name string, dst []float32) error {
 	return f.ReadFloat32(name, dst)
 }
 
-// DType is the type that most weights have.
+// DType is the type of most weights.
 func (s *Source) DType() DType {
 	count := map[DType]int{}
 	for _, f := range s.files {

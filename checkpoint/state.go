@@ -25,7 +25,7 @@ type NamedTensor struct {
 	Data  []float32 // row-major; its length is the product of Shape
 }
 
-// State is what a run needs in order to go on.
+// State is what a run needs to resume.
 type State struct {
 	Step      int           // optimizer steps taken, 0 or more
 	Weights   []NamedTensor // kept as F32, bit for bit
@@ -41,7 +41,7 @@ const (
 	stateFormat   = "reprise checkpoint"
 	stateVersion  = 1
 	stepPrefix    = "step-"
-	maxStateBytes = 64 << 20 // of state.json
+	maxStateBytes = 64 << 20 // bound on state.json
 )
 
 // stateHeader is state.json. It is written last.
@@ -50,7 +50,7 @@ type stateHeader struct {
 	Version int                  `json:"version"`
 	Step    int                  `json:"step"`
 	Files   map[string]fileCheck `json:"files"`
-	MetaSum string               `json:"meta_sha256"` // of meta without white space
+	MetaSum string               `json:"meta_sha256"` // checksum of meta without white space
 	Meta    json.RawMessage      `json:"meta"`
 }
 
@@ -149,7 +149,7 @@ func (c *counter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// LoadState reads the checkpoint directory dir after verifying every file in it.
+// LoadState verifies every file of the checkpoint directory dir and reads it.
 func LoadState(dir string) (*State, error) {
 	h, err := verify(dir)
 	if err != nil {
@@ -323,8 +323,8 @@ func steps(runDir string) ([]int, error) {
 	return list, nil
 }
 
-// Latest finds the newest checkpoint of a run whose files are all there and undamaged. dir is empty if there is none, also
-// if runDir does not exist. broken says of every newer one why it was passed over.
+// Latest finds the newest checkpoint of a run whose files are all present and undamaged. dir is empty if the run has no such
+// checkpoint, also if runDir does not exist. broken says for every newer one why it was skipped.
 func Latest(runDir string) (dir string, broken []error, err error) {
 	list, err := steps(runDir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -344,9 +344,9 @@ func Latest(runDir string) (dir string, broken []error, err error) {
 	return "", broken, nil
 }
 
-// Prune removes the checkpoints older than the newest keep that look complete (their contents are not read), and what a
-// killed process left of others. Call it after SaveState, so that the old ones go only when the new one is in place; keep
-// less than 1 is an error.
+// Prune keeps the newest keep checkpoints that look complete (their contents are not read). It removes the older ones and
+// the remains that a killed process left. Call it after SaveState, so that old checkpoints are removed only when the new one
+// is in place; keep less than 1 is an error.
 func Prune(runDir string, keep int) error {
 	if keep < 1 {
 		return fmt.Errorf("checkpoint: %s: keeping %d checkpoints, want 1 or more", runDir, keep)

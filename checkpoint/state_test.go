@@ -50,7 +50,7 @@ func TestStateRoundTrip(t *testing.T) {
 	}
 
 	first := contents(t, dir)
-	mustSave(t, run, testState(100)) // again: the same bytes
+	mustSave(t, run, testState(100)) // saved again: the same bytes
 	wantSame(t, contents(t, dir), first)
 
 	into := testState(7)
@@ -107,7 +107,7 @@ func TestDamagedState(t *testing.T) {
 		}
 		for i := range whole {
 			if name == stateFile && strings.IndexByte(" \n", whole[i]) >= 0 {
-				continue // white space of state.json carries nothing
+				continue // white space in state.json has no meaning
 			}
 			damaged := []byte(whole)
 			damaged[i] ^= 1
@@ -181,7 +181,7 @@ func TestPrune(t *testing.T) {
 	for step := 10; step <= 60; step += 10 {
 		mustSave(t, run, testState(step))
 	}
-	// a newer one that is not complete does not count, and an older one that is not complete goes
+	// an incomplete newer one does not count, and an incomplete older one is removed
 	for _, step := range []string{"step-000060", "step-000020"} {
 		if err := os.Remove(filepath.Join(run, step, stateFile)); err != nil {
 			t.Fatal(err)
@@ -211,7 +211,7 @@ func TestPrune(t *testing.T) {
 	}
 }
 
-// A save that fails midway leaves what was there, and nothing else.
+// A save that fails midway leaves the directory as it was.
 func TestFailedSaveState(t *testing.T) {
 	run := t.TempDir()
 	dir := mustSave(t, run, testState(3))

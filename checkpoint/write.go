@@ -18,7 +18,8 @@ import (
 	"reprise/internal/atomicfile"
 )
 
-// DefaultShardBytes is the largest size of a weights file before it is cut into shards: 5 GB, as Hugging Face does.
+// DefaultShardBytes is the largest size of a weights file before it is cut into shards: 5 GB, as in Hugging Face's
+// libraries.
 const DefaultShardBytes = 5_000_000_000
 
 // Tensor is something to write: a name, a type, a shape, and one of Data, Values and Raw.
@@ -31,7 +32,7 @@ type Tensor struct {
 	Raw    []byte              // any type: little-endian bytes
 }
 
-// raw says that the bytes are given, or that there is nothing to write.
+// raw says whether the bytes are given, or nothing is to be written.
 func (t *Tensor) raw() bool { return t.Data == nil && t.Values == nil }
 
 // bytes is the stored size.
@@ -56,7 +57,7 @@ func (t *Tensor) bytes() (int64, error) {
 }
 
 // Write writes tensors to w as a safetensors file. They are stored in the order of the reference implementation: wide
-// types first, then by name; so the bytes depend on the tensors and nothing else.
+// types first, then by name; so the bytes of the file depend only on the tensors.
 func Write(w io.Writer, tensors []Tensor) error {
 	if err := write(w, tensors); err != nil {
 		return fmt.Errorf("checkpoint: writing safetensors: %w", err)
@@ -64,7 +65,7 @@ func Write(w io.Writer, tensors []Tensor) error {
 	return nil
 }
 
-// WriteFile is Write into a file, which is there in whole afterwards or, after an error, as it was before.
+// WriteFile is Write into a file. Afterwards the file is complete or, after an error, as it was before.
 func WriteFile(path string, tensors []Tensor) error {
 	if err := atomicfile.Write(path, func(w io.Writer) error { return write(w, tensors) }); err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
@@ -151,7 +152,7 @@ func buildHeader(tensors []Tensor) ([]byte, error) {
 	return header, nil
 }
 
-// writeJSON appends v without a line end and without escaping what only HTML minds.
+// writeJSON appends v without a newline and without the escapes that only HTML needs.
 func writeJSON(b *bytes.Buffer, v any) error {
 	enc := json.NewEncoder(b)
 	enc.SetEscapeHTML(false)
@@ -194,7 +195,7 @@ func (e *encoder) encode(t *Tensor) error {
 	return nil
 }
 
-// write stores at most chunk values; first is the number of the first one.
+// write stores at most chunk values; first is the index of the first one.
 func (e *encoder) write(d DType, x []float32, first int) error {
 	buf := e.buf[:len(x)*d.Size()]
 	half := e.half[:len(x)]
@@ -222,8 +223,8 @@ func (e *encoder) write(d DType, x []float32, first int) error {
 }
 
 // WriteShards writes tensors into a directory: to model.safetensors if they take at most maxBytes (0: DefaultShardBytes),
-// else to model-00001-of-0000n.safetensors and so on, filled in ascending order of names, with
-// model.safetensors.index.json. A tensor is never cut.
+// otherwise to model-00001-of-0000n.safetensors and so on, filled in ascending order of names, with
+// model.safetensors.index.json. A tensor is never split.
 func WriteShards(dir string, tensors []Tensor, maxBytes int64) error {
 	if maxBytes <= 0 {
 		maxBytes = DefaultShardBytes

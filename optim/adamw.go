@@ -17,7 +17,7 @@ var adamW = definition{
 	step:     divide,
 }
 
-// adamAtan2 has the arctangent in place of the division, and so no ε (arXiv 2407.05872):
+// adamAtan2 is AdamW with the arctangent in place of the division, which makes ε unnecessary (arXiv 2407.05872):
 //
 //	θ ← θ − lr·wd·θ − lr·a·atan2(m̂, b·√v̂)
 var adamAtan2 = definition{
@@ -31,7 +31,7 @@ func divide(b block) { asm.AdamWStep(b.w, b.g, b.m, b.v, &b.coef.StepCoef) }
 
 func arctangent(b block) { asm.Atan2Step(b.w, b.g, b.m, b.v, &b.coef.StepCoef) }
 
-// direction is m̂/(√v̂ + ε) of one element, in the arithmetic of asm.AdamWStep, for steps that move some elements only.
+// direction is m̂/(√v̂ + ε) of one element, in the arithmetic of asm.AdamWStep, for steps that move only some elements.
 func direction(m, v float32, c *coefficients) float32 {
 	vh := v * c.Correct2
 	return float32(m*c.Correct1) / (float32(math.Sqrt(float64(vh))) + c.Eps)

@@ -29,7 +29,7 @@ func countAgreeing(b block) (n int) {
 	return n
 }
 
-// rescale raises the rate, so that the masked step is about as long as the whole one.
+// rescale raises the rate, so that the masked step is about as long as the step of all entries.
 func rescale(o *Optimizer, _ *tensor.Pool) {
 	for i, p := range o.params {
 		n, agreeing := len(p.W.Data), 0

@@ -43,7 +43,8 @@ func DefaultConfig(name string) Config {
 	return c
 }
 
-// Validate says which field cannot be used and what it may be. Keys that the optimizer ignores are checked too.
+// Validate reports the first field that has an unusable value, and the values that it may have. Keys that the optimizer
+// ignores are checked too.
 func (c Config) Validate() error {
 	d := find(c.Name)
 	if d == nil {
@@ -58,7 +59,7 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// leastEps keeps a weight whose gradients were all zero from becoming 0/0.
+// leastEps keeps the step of a weight whose gradients were all zero from being 0/0.
 const leastEps = 1e-30
 
 // Angles says whether a step reports the angle of every parameter in Stats.Tensors.

@@ -23,18 +23,19 @@ var definitions = []*definition{&adamW, &adamAtan2, &moClip, &adaTAM, &moFO, &ca
 // common are the keys of Config that every optimizer uses.
 var common = []string{"optimizer", "beta1", "beta2", "weight_decay", "decay", "max_grad_norm"}
 
-// definition is one optimizer: what it adds to the step that all share, Optimizer.Step. A nil function adds nothing.
+// definition is one optimizer: what it adds to Optimizer.Step, which all share. A nil function adds nothing.
 type definition struct {
 	name     string
 	keys     []string        // keys of Config that it uses besides the common ones
-	defaults func(c *Config) // sets those that are its own and not 0
+	defaults func(c *Config) // sets its own keys whose default is not 0
 
 	momentum   bool // steer needs g·m and |m|² as well as |g|²
-	angles     bool // what steer returns are angles to be reported
+	angles     bool // steer returns angles that are to be reported
 	similarity bool // steer keeps one number per parameter in Optimizer.similarity
 
-	// steer sets the coefficients of parameter i that depend on its gradient and momentum, once a step. own and all are the
-	// inner products of that parameter and of all of them, before global-norm clipping, which scales gradients by clip.
+	// steer runs once a step and sets the coefficients of parameter i that depend on its gradient and momentum. own are the
+	// inner products of that parameter, all those of all parameters together, both before global-norm clipping, which scales
+	// gradients by clip.
 	steer func(o *Optimizer, i int, own, all products, clip float64) Angle
 
 	// choose is for steps that depend on the whole tensor's new momentum: it runs when all moments have advanced and no
@@ -50,10 +51,10 @@ type definition struct {
 type block struct {
 	w, g, m, v []float32
 	coef       *coefficients // of the parameter
-	count      int           // what tally counted, or what choose put in its place
+	count      int           // the count of tally, or the count by which choose replaced it
 }
 
-// coefficients are the numbers that all elements of a parameter share in a step.
+// coefficients are the numbers of a step that all elements of a parameter share.
 type coefficients struct {
 	asm.StepCoef
 	border uint32 // MoFO: bits of the smallest |m| that moves
@@ -86,7 +87,7 @@ func Names() []string {
 }
 
 // UsedBy lists the optimizers that use a key of Config, given as recipes spell it: "delta" gives [moclip], "beta1" gives
-// all. It is empty for any other word.
+// all. It is empty for a word that is not a key.
 func UsedBy(key string) []string {
 	if slices.Contains(common, key) {
 		return Names()

@@ -8,8 +8,8 @@ import (
 	"reprise/tensor"
 )
 
-// TestKeysOfADefinition changes every key of Config by itself: the weights have other bits where the optimizer uses the key, and
-// the same ones where it does not.
+// TestKeysOfADefinition changes every key of Config by itself: the bits of the weights change if the optimizer uses the key,
+// and only then.
 func TestKeysOfADefinition(t *testing.T) {
 	changes := map[string]func(*Config){
 		"beta1":         func(c *Config) { c.Beta1 = 0.8 },
@@ -50,12 +50,12 @@ func TestKeysOfADefinition(t *testing.T) {
 		}
 	}
 	if got := UsedBy("gradient"); len(got) > 0 {
-		t.Errorf(`UsedBy("gradient") is %v, want none: there is no such key`, got)
+		t.Errorf(`UsedBy("gradient") is %v, want none: this is not a key`, got)
 	}
 }
 
-// TestWhatAStepReports compares what a configuration says of its steps with what a second step does: whether it reports angles,
-// and whether it has looked at the momentum.
+// TestWhatAStepReports compares Config.Angles and Config.ReadsMomentum with what a second step does: whether it reports
+// angles, and whether it reads the momentum.
 func TestWhatAStepReports(t *testing.T) {
 	pool := tensor.NewPool(1)
 	defer pool.Close()

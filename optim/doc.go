@@ -1,9 +1,9 @@
 // Package optim updates parameters from their gradients: AdamW, Adam-atan2, MoClip, AdaTAM, MoFO and cautious AdamW, with
 // global-norm clipping and learning-rate schedules. [New] takes a [Config] and the parameters; [Optimizer.Step] takes one
-// step. DefaultConfig gives the documented defaults.
+// step. [DefaultConfig] gives the documented defaults.
 //
 // MoClip (arXiv 2510.09152) is AdamW with two changes: the angle φ between the gradient g and the first moment m is capped
-// at Δ per tensor, and the arctangent takes the place of the division, so there is no ε:
+// at Δ per tensor, and the arctangent replaces the division, which makes ε unnecessary:
 //
 //	g' = (sin Δ/sin φ)·g + (|g|/|m|)·(sin(φ−Δ)/sin φ)·m   where cos φ < cos Δ: norm kept, angle Δ, in the plane of g and m
 //	g' = g                                                elsewhere

@@ -16,7 +16,7 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	pool := tensor.NewPool(0) // a worker per core; the result does not depend on how many
+	pool := tensor.NewPool(0) // one worker per core; the number does not change the result
 	defer pool.Close()
 	schedule := optim.Schedule{Kind: "cosine", Peak: 0.05, Warmup: 10, Steps: 300}
 	var stats optim.Stats
@@ -24,7 +24,7 @@ func Example() {
 		x, y := w.Data[0], w.Data[1]
 		p.G.Data[0], p.G.Data[1] = 2*(x-1), 20*(y+2)
 		if err := o.Step(pool, schedule.At(step+1), &stats); err != nil {
-			panic(err) // the gradient is not finite, and nothing has changed
+			panic(err) // the gradient is not finite; no weight was changed
 		}
 		if (step+1)%100 == 0 {
 			fmt.Printf("step %d: x %.4f, y %.4f\n", step+1, w.Data[0], w.Data[1])

@@ -25,8 +25,8 @@ type goldens struct {
 	}
 }
 
-// TestOptimizersAgainstPyTorch takes 20 steps over three tensors: acute and obtuse angles, exactly antiparallel ones, ties,
-// zero gradients, clipped norms.
+// TestOptimizersAgainstPyTorch takes 20 steps over three tensors. They include acute, obtuse and exactly antiparallel
+// angles, ties, zero gradients and clipped norms.
 func TestOptimizersAgainstPyTorch(t *testing.T) {
 	text, err := os.ReadFile("testdata/goldens.json")
 	if err != nil {
@@ -95,9 +95,9 @@ func TestOptimizersAgainstPyTorch(t *testing.T) {
 	}
 }
 
-// TestCapKeepsNormAndAngle checks whole gradients of several tensors, as the momentum takes them up: with β1 = 0 the new
-// momentum is g'. Random angles and Δ; where a nearly antiparallel pair makes the plane ill-conditioned (sin φ < 0.1) the
-// coefficients' rounding to float32 grows by 1/sin φ, so those angles are left to TestCapGeometry.
+// TestCapKeepsNormAndAngle checks the capped gradients of several tensors, at random angles and Δ: with β1 = 0 the new
+// momentum is g'. Where g and m are nearly antiparallel (sin φ < 0.1) the plane is ill-conditioned and the coefficients'
+// rounding to float32 is magnified by 1/sin φ, so those angles are left to TestCapGeometry.
 func TestCapKeepsNormAndAngle(t *testing.T) {
 	pool := tensor.NewPool(2)
 	defer pool.Close()
@@ -161,7 +161,7 @@ func TestCapKeepsNormAndAngle(t *testing.T) {
 	}
 }
 
-// TestTopOfTheMomentum compares the radix selection with sorting: sizes around block and task bounds, many ties.
+// TestTopOfTheMomentum compares the radix selection with sorting, at sizes around block and task bounds and with many ties.
 func TestTopOfTheMomentum(t *testing.T) {
 	for _, n := range []int{1, 6, 7, 100, blockSize, blockSize + 1, 9*blockSize + 17} {
 		for _, levels := range []int{1, 5, 1 << 20} {

@@ -11,7 +11,7 @@ import (
 //	g' = (sin Δ/sin φ)·g + (|g|/|m|)·(sin(φ−Δ)/sin φ)·m   where cos φ < cos Δ: norm kept, angle Δ, in the plane of g and m
 //	g' = g                                                elsewhere
 //
-// The options, their defaults and what happens where the formula does not hold are ours (docs/METHOD.md, MoClip).
+// The options, their defaults and the special cases in which the formula is not defined are ours (docs/METHOD.md, MoClip).
 var moClip = definition{
 	name: MoClip,
 	keys: []string{"a", "b", "delta", "scope", "overshoot", "v_from", "cap_start", "cap_1d", "keep_norm"},
@@ -24,7 +24,7 @@ var moClip = definition{
 	step:     arctangent,
 }
 
-// capAngle puts g' in the place of g, in m and in v.
+// capAngle replaces g by g', in m and in v.
 func capAngle(o *Optimizer, i int, own, all products, clip float64) Angle {
 	s := own
 	if o.Config.Scope == "global" {
@@ -39,7 +39,7 @@ func capAngle(o *Optimizer, i int, own, all products, clip float64) Angle {
 	return seen
 }
 
-// capStart is the first step (from 1) at which the cap holds.
+// capStart is the first step at which the cap holds; steps count from 1.
 func (c Config) capStart() int {
 	if c.CapStart > 0 {
 		return c.CapStart
@@ -50,8 +50,8 @@ func (c Config) capStart() int {
 // antiparallel is the sine of φ below which the plane of g and m is not defined.
 const antiparallel = 1e-6
 
-// cap returns g' = grad·g + mix·m for a gradient that global-norm clipping scales by clip, from the inner products of the raw
-// gradient and the momentum (docs/METHOD.md, MoClip and its special cases).
+// cap returns the coefficients of g' = grad·g + mix·m for a gradient that global-norm clipping scales by clip, from the
+// inner products of the raw gradient and the momentum (docs/METHOD.md, MoClip, with its special cases).
 func (o *Optimizer) cap(s products, clip float64, dims int) (grad, mix float32, seen Angle) {
 	c := &o.Config
 	seen.Phi = math.NaN()
@@ -80,7 +80,7 @@ func (o *Optimizer) cap(s products, clip float64, dims int) (grad, mix float32, 
 			a, b = 0, 0
 		}
 	case sin < antiparallel:
-		a, b = 0, max(0, cosD) // what is left along m; nothing where Δ is obtuse, for the angle would stay above Δ
+		a, b = 0, max(0, cosD) // the part along m; 0 where Δ is obtuse, because the angle would stay above Δ
 	default:
 		a, b = sinD/sin, (float64(sin*cosD)-float64(cos*sinD))/sin
 		if !c.KeepNorm { // the nearest point of the cone has norm |g|·cos(φ − Δ)
@@ -89,14 +89,15 @@ func (o *Optimizer) cap(s products, clip float64, dims int) (grad, mix float32, 
 		}
 	}
 	grad, mix = float32(a*clip), float32(b*ratio)
-	if math.IsInf(float64(mix), 0) { // m has faded to the smallest numbers there are, and has no direction left
+	if math.IsInf(float64(mix), 0) { // m has decayed to the smallest float32 numbers, which have no useful direction
 		return float32(clip), 0, seen
 	}
 	seen.Capped = true
 	return grad, mix, seen
 }
 
-// degrees is the angle of a cosine, by bisection on our own cosine: it is logged, and must have the same bits everywhere.
+// degrees is the angle of a cosine, by bisection on our own cosine, because the logged angle must have the same bits
+// everywhere.
 func degrees(cos float64) float64 {
 	lo, hi := 0.0, math.Pi
 	for range 40 {

@@ -11,7 +11,7 @@ import (
 //
 //	θ ← θ − lr·wd·θ − lr·m̂/(√v̂ + ε)   for the ⌈fraction·n⌉ greatest |m| of n; the other θ keep their bits
 //
-// That the others do not decay, and that ties go to the lowest index, is ours (docs/METHOD.md, Baselines).
+// Two choices are ours: the others do not decay, and ties go to the lowest index (docs/METHOD.md, Baselines).
 var moFO = definition{
 	name:   MoFO,
 	keys:   []string{"eps", "fraction"},
@@ -19,7 +19,7 @@ var moFO = definition{
 	step:   moveTop,
 }
 
-// moving is how many of n entries move.
+// moving is the number of the n entries that move.
 func (c Config) moving(n int) int {
 	share := c.Fraction
 	if share == 0 {
@@ -42,13 +42,13 @@ func moveTop(b block) {
 	}
 }
 
-// topSelect finds the k-th greatest |m| of a tensor by radix: three rounds of histograms over the bits of |m|, which order
-// like the numbers. Counts are integers, so the result does not depend on blocks or workers.
+// topSelect finds the k-th greatest |m| of a tensor by radix: three rounds of histograms over the bits of |m|, whose order
+// is that of the numbers. Counts are integers, so the result does not depend on blocks or workers.
 type topSelect struct {
 	o      *Optimizer
 	first  int        // block at which task 0 starts
-	last   int        // block after the tensor
-	shift  int        // of the round's digit
+	last   int        // first block after the tensor
+	shift  int        // position of the round's digit in the bits
 	prefix uint32     // bits above the digit, found so far
 	hist   [][]uint32 // per worker
 	equal  bool       // count entries equal to prefix into Optimizer.counts
@@ -83,7 +83,7 @@ func (s *topSelect) Do(worker, task int) {
 	}
 }
 
-// selectTop sets every tensor's border, and the count of every block to how many of its entries equal to the border move.
+// selectTop sets every tensor's border, and for every block the number of its entries that equal the border and move.
 func selectTop(o *Optimizer, pool *tensor.Pool) {
 	s := &o.top
 	s.o = o

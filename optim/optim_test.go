@@ -78,8 +78,8 @@ func TestCapLeavesAlone(t *testing.T) {
 	}
 }
 
-// TestCapOfAVanishingMomentum: where the momentum has faded to the smallest float32 numbers, |g|/|m| is beyond float32; the
-// gradient stays as it is, as with no momentum at all.
+// TestCapOfAVanishingMomentum: where the momentum has decayed to the smallest float32 numbers, |g|/|m| overflows float32.
+// The gradient is then not capped, as if there were no momentum.
 func TestCapOfAVanishingMomentum(t *testing.T) {
 	pool := tensor.NewPool(1)
 	defer pool.Close()
@@ -268,7 +268,7 @@ func TestSchedules(t *testing.T) {
 	}
 }
 
-// A weight whose gradient is always zero stays what it is, decay apart, with the least eps that an optimizer takes.
+// With the smallest eps that an optimizer accepts, a weight whose gradient is always zero changes only by its decay.
 func TestZeroGradientMovesNothing(t *testing.T) {
 	pool := tensor.NewPool(1)
 	defer pool.Close()
@@ -309,7 +309,7 @@ func TestConfigErrorsNameTheField(t *testing.T) {
 	}
 }
 
-// A step on a gradient that is not whole, or for the second time, would be another training.
+// A step on a gradient that is not whole, or a second step on the same one, would silently give a different training.
 func TestStepWantsAWholeGradient(t *testing.T) {
 	pool := tensor.NewPool(1)
 	defer pool.Close()
@@ -325,7 +325,7 @@ func TestStepWantsAWholeGradient(t *testing.T) {
 		}
 		return ""
 	}
-	for range 2 { // by hand, as often as one likes
+	for range 2 { // gradients set by hand may be used any number of times
 		if text := step(); text != "" {
 			t.Errorf("panic %q", text)
 		}

@@ -11,9 +11,9 @@ import (
 // Optimizer updates a fixed list of parameters from their gradients. Its state is two moments per parameter, the
 // number of steps taken and, for AdaTAM, one number per parameter.
 type Optimizer struct {
-	Config  Config // as given to New; another Name later has no effect
+	Config  Config // as given to New; changing Name later has no effect
 	Steps   int    // steps taken
-	Measure bool   // fill Stats.Moved; costs time, changes no other result
+	Measure bool   // fill Stats.Moved; takes time and changes nothing else
 
 	def        *definition
 	params     []*tensor.Param
@@ -25,8 +25,8 @@ type Optimizer struct {
 	work    []chunk    // blocks of all parameters
 	first   []int      // parameter i owns blocks first[i]:first[i+1]
 	blocks  []products // of every block
-	tensors []products // of every parameter, as sums last added them
-	counts  []int      // of every block, where the optimizer chooses what moves
+	tensors []products // of every parameter, as sums computed them last
+	counts  []int      // of every block, where the optimizer chooses which entries move
 	moved   []Moved    // of every block, where Measure is set
 	coef    []coefficients
 	spare   [][]float32 // per worker: one block
@@ -50,13 +50,14 @@ type Moved struct {
 	Weight2 float64 // |θ|² after the step
 }
 
-// Angle is what MoClip saw of one tensor (of all of them together when the scope is global).
+// Angle is the angle that MoClip found for one tensor, or for all together when the scope is global.
 type Angle struct {
 	Phi    float64 // degrees between gradient and momentum; NaN where either is zero
 	Capped bool
 }
 
-// New checks the configuration and allocates zero moments. It panics where a parameter has no gradient of its shape.
+// New checks the configuration and allocates zero moments. It panics if a parameter has no gradient, or one of another
+// shape.
 func New(c Config, params []*tensor.Param) (*Optimizer, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -87,7 +88,7 @@ func New(c Config, params []*tensor.Param) (*Optimizer, error) {
 	return o, nil
 }
 
-// Moments gives the first and second moment of parameter i, for saving and restoring.
+// Moments returns the first and second moment of parameter i, for saving and restoring.
 func (o *Optimizer) Moments(i int) (m, v *tensor.Matrix) { return o.m[i], o.v[i] }
 
 // Similarity is AdaTAM's smoothed similarity of every parameter, for saving and restoring in place; empty for other optimizers.
@@ -112,7 +113,7 @@ const (
 // chunk is where one block lies: elements lo to hi of a parameter.
 type chunk struct{ tensor, lo, hi int }
 
-// blocksOf gives the blocks of a task.
+// blocksOf returns the blocks of a task.
 func (o *Optimizer) blocksOf(task int) (from, to int) {
 	return task * blocksPerTask, min((task+1)*blocksPerTask, len(o.work))
 }
@@ -130,7 +131,7 @@ func (o *Optimizer) block(b int) block {
 	return k
 }
 
-// reduceJob takes the inner products of the blocks of a task.
+// reduceJob computes the inner products of the blocks of a task.
 type reduceJob struct{ o *Optimizer }
 
 func (j *reduceJob) Do(_, task int) {
@@ -145,7 +146,7 @@ func (j *reduceJob) Do(_, task int) {
 	}
 }
 
-// advanceJob advances the moments of a task's blocks and leaves the weights alone, for optimizers that choose what moves.
+// advanceJob advances the moments of a task's blocks and not the weights, for optimizers that choose which entries move.
 type advanceJob struct{ o *Optimizer }
 
 func (j *advanceJob) Do(worker, task int) {
@@ -181,7 +182,8 @@ func (j *updateJob) Do(worker, task int) {
 }
 
 // Step updates every parameter with learning rate lr. A gradient that is not finite is reported before anything is
-// changed. Step panics if the model's gradients are not those of one whole step: Pass.EndStep or Model.ZeroGrads was forgotten.
+// changed. Step panics if the model's gradients are not those of one whole step, because Pass.EndStep or Model.ZeroGrads was
+// forgotten.
 func (o *Optimizer) Step(pool *tensor.Pool, lr float64, stats *Stats) error {
 	o.checkGrads()
 	tasks := (len(o.work) + blocksPerTask - 1) / blocksPerTask
@@ -234,7 +236,8 @@ func (o *Optimizer) Step(pool *tensor.Pool, lr float64, stats *Stats) error {
 	return nil
 }
 
-// checkGrads panics where the gradients are not those of one whole step. Gradients that no model made are not looked at.
+// checkGrads panics where the gradients are not those of one whole step. Gradients that a model did not compute are not
+// checked.
 func (o *Optimizer) checkGrads() {
 	for _, p := range o.params {
 		switch p.Grad {
@@ -259,7 +262,7 @@ func (o *Optimizer) sums() (per []products, all products) {
 	return per, all
 }
 
-// plain gives the coefficients of a step without cap or damping, which is AdamW's or Adam-atan2's. clip is the factor of
+// plain returns the coefficients of a step without cap or damping, as in AdamW and Adam-atan2. clip is the factor of
 // global-norm clipping.
 func (o *Optimizer) plain(p *tensor.Param, lr, clip float64) coefficients {
 	c := &o.Config

@@ -16,7 +16,7 @@ type Schedule struct {
 	Steps  int     // steps of the run
 }
 
-// Validate says what is wrong with a schedule.
+// Validate reports what is wrong with a schedule.
 func (s Schedule) Validate() error {
 	switch s.Kind {
 	case "cosine", "linear", "constant":

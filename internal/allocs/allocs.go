@@ -1,5 +1,5 @@
-// Package allocs holds functions against the promise that they allocate nothing, for tests whose functions can only be run
-// once: the first step, the first pass. What can be repeated is better held against [testing.AllocsPerRun].
+// Package allocs checks the promise that a function allocates nothing, for functions that can run only once: the first step,
+// the first pass. For functions that can be repeated, [testing.AllocsPerRun] is better.
 package allocs
 
 import (
@@ -10,10 +10,10 @@ import (
 	"testing"
 )
 
-// None fails the test unless each of the functions that prepare returns, called in their order, allocates nothing, in one of
-// ten goes: what they allocate themselves they allocate in all of them, while the runtime, which allocates when threads wait
-// for each other, does so now here and now there. No garbage is collected meanwhile, for a collection empties the runtime's
-// caches.
+// None calls the functions that prepare returns, in order, and repeats this up to ten times. It fails the test unless every
+// function allocates nothing in at least one of the runs. What a function allocates itself shows in every run; the
+// runtime, which allocates when threads wait for each other, does so only in some. Garbage collection is off meanwhile,
+// because a collection empties the runtime's caches.
 func None(t testing.TB, prepare func() (parts []func())) {
 	t.Helper()
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))

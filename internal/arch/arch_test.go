@@ -176,8 +176,8 @@ func TestNoTranscendentalFunctionsOfMath(t *testing.T) {
 	})
 }
 
-// eachPlatformDependent finds in a file what computes other bits elsewhere: transcendental functions of math, by whatever name
-// it is imported, and packages that call them.
+// eachPlatformDependent finds uses in a file that compute different bits on other platforms: transcendental functions of
+// math, under any import name, and packages that call them.
 func eachPlatformDependent(f *ast.File, use func(n ast.Node, what string)) {
 	math := ""
 	for _, spec := range f.Imports {
@@ -203,7 +203,7 @@ func eachPlatformDependent(f *ast.File, use func(n ast.Node, what string)) {
 	})
 }
 
-// TestPlatformDependentIsFound: the test above sees through names of imports, and lets pass what is exact.
+// TestPlatformDependentIsFound: the search above sees through import names, and accepts exact functions.
 func TestPlatformDependentIsFound(t *testing.T) {
 	for source, want := range map[string]int{
 		`import "math"; var x = math.Exp(1) + math.Sqrt(2)`:    1,

@@ -17,20 +17,20 @@ import (
 	"testing"
 )
 
-// mayFuse are the packages whose floating-point results may have other bits elsewhere, with the reason. All others are held.
+// mayFuse are the packages whose floating-point results may differ between platforms, with the reason. All others are
+// checked.
 var mayFuse = map[string]string{
 	"cmd/reprise/internal/bench":  "rates and shares of a peak, which no two runs have in common",
 	"cmd/reprise/internal/report": "places on a drawing, a hundredth of a pixel at the most",
 }
 
-// targets are what the compiler may fuse for: always on arm64, from GOAMD64=v3 on for x86-64.
+// targets are the platforms on which the compiler fuses: arm64 always, x86-64 from GOAMD64=v3 on.
 var targets = []struct{ goarch, goamd64 string }{{"arm64", "v1"}, {"amd64", "v3"}}
 
 // fused matches an instruction of a compiler listing that multiplies and adds with one rounding.
 var fused = regexp.MustCompile(`\(([^()]+\.go):(\d+)\)\t(?:FN?M(?:ADD|SUB)[SD]|VFN?M(?:ADD|SUB)\d{3}[SP][SD])\t`)
 
-// listing returns what the compiler makes of packages, which are found from dir, on a target. The go command keeps it in
-// its cache.
+// listing returns the compiler's assembly listing of packages, as named from dir, for a target. The go command caches it.
 func listing(t *testing.T, dir, goarch, goamd64 string, packages ...string) string {
 	t.Helper()
 	c := exec.Command("go", append([]string{"build", "-gcflags=-S"}, packages...)...)
@@ -38,7 +38,7 @@ func listing(t *testing.T, dir, goarch, goamd64 string, packages ...string) stri
 	c.Env = append(os.Environ(), "GOARCH="+goarch, "GOAMD64="+goamd64, "CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off")
 	out, err := c.CombinedOutput()
 	if errors.Is(err, exec.ErrNotFound) {
-		t.Skip("SKIPPED: nobody looks whether the compiler fuses products and sums: there is no go command in PATH")
+		t.Skip("SKIPPED: whether the compiler fuses products and sums was not checked: the go command is not in PATH")
 	}
 	if err != nil {
 		t.Fatalf("%v: %v\n%s", c, err, out[max(0, len(out)-2000):])
@@ -46,9 +46,9 @@ func listing(t *testing.T, dir, goarch, goamd64 string, packages ...string) stri
 	return string(out)
 }
 
-// TestTheCompilerFusesNothing reads what the compiler makes of every package that mayFuse does not list, where it may turn x*y + z into one rounding:
-// every fused operation must come from a line that calls math.FMA, into whatever function that line is inlined. The remedy
-// is float64(x*y) + z, or float32(x*y) + z.
+// TestTheCompilerFusesNothing reads the compiler's output for every package that mayFuse does not list, on targets where the
+// compiler may compute x*y + z with one rounding: every fused operation must come from a line that calls math.FMA, also
+// where that line is inlined into another function. The remedy is float64(x*y) + z, or float32(x*y) + z.
 func TestTheCompilerFusesNothing(t *testing.T) {
 	var packages []string
 	module := modulePath(t)
@@ -79,7 +79,8 @@ func TestTheCompilerFusesNothing(t *testing.T) {
 					t.Errorf("%s:%s: the compiler fuses a product and a sum: %s", file, line, text)
 				}
 			}
-			// The logarithm of internal/exact alone means dozens: without any, the listing or the pattern is wrong.
+			// The logarithm of internal/exact alone has dozens of intended ones: with fewer, the listing or the pattern is
+			// wrong.
 			if meant < 20 {
 				t.Errorf("%d fused operations found where math.FMA is called; the listing cannot be read any more", meant)
 			}
@@ -87,7 +88,7 @@ func TestTheCompilerFusesNothing(t *testing.T) {
 	}
 }
 
-// TestBareProductsAreFused shows on a package of three lines that the test above can fail, and that its remedies help.
+// TestBareProductsAreFused shows on a small package that the test above can fail, and that its remedies work.
 func TestBareProductsAreFused(t *testing.T) {
 	const source = `package bare
 
@@ -113,7 +114,7 @@ func Rounded(x, y, z float64, u, v, w float32) (float64, float32) { return float
 	}
 }
 
-// TestPuregoSelectsNoAssembly looks at every package for every system and processor that Go knows.
+// TestPuregoSelectsNoAssembly checks every package for every system and processor that Go supports.
 func TestPuregoSelectsNoAssembly(t *testing.T) {
 	targets, err := exec.Command("go", "tool", "dist", "list").Output()
 	if err != nil {

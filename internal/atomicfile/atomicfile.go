@@ -1,8 +1,8 @@
-// Package atomicfile writes files and directories that are either there in whole or not at all.
+// Package atomicfile writes files and directories that are either complete or absent.
 //
 // Everything is written under a temporary name beside its destination (a dot, the final name, ".tmp-" and random
 // letters), flushed to the disk, renamed, and the directory that holds the name is flushed too. After an error or a panic
-// the temporary name is gone and what stood at the destination before is untouched. Only a process that is killed can
+// the temporary name is gone and the destination is as it was before. Only a process that is killed can
 // leave a temporary name behind; Sweep removes those.
 package atomicfile
 
@@ -62,14 +62,14 @@ func WriteFile(path string, data []byte) error {
 	})
 }
 
-// CreateDir makes the directory path out of what fill writes into the temporary directory that it is given. A path that
+// CreateDir makes the directory path from the files that fill writes into the temporary directory it is given. A path that
 // exists and is not an empty directory is refused, before fill runs. Missing parents are made.
 func CreateDir(path string, fill func(dir string) error) error {
 	if err := refuseFilled(path); err != nil {
 		return err
 	}
 	return makeDir(path, fill, func(tmp string) error {
-		if err := refuseFilled(path); err != nil { // somebody may have been faster
+		if err := refuseFilled(path); err != nil { // another process may have been faster
 			return err
 		}
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -79,8 +79,8 @@ func CreateDir(path string, fill func(dir string) error) error {
 	})
 }
 
-// ReplaceDir is CreateDir for a path that may exist: what stands there is moved aside when the new directory is complete
-// and on the disk, removed after the new one has taken its name, and put back if that fails.
+// ReplaceDir is CreateDir for a path that may exist: the old directory is moved aside when the new one is complete and on
+// the disk, removed after the new one has taken its name, and put back if that fails.
 func ReplaceDir(path string, fill func(dir string) error) error {
 	return makeDir(path, fill, func(tmp string) error {
 		old := tempName(path)
@@ -113,8 +113,8 @@ func RemoveDir(path string) error {
 	return nil
 }
 
-// Sweep removes from dir the temporary names that a killed process left, of destinations whose name begins with prefix.
-// Nothing else may be writing such destinations at the time.
+// Sweep removes from dir the temporary files and directories that a killed process left, for destinations whose name begins
+// with prefix. No other process may be writing such destinations at the time.
 func Sweep(dir, prefix string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -138,7 +138,7 @@ func makeDir(path string, fill, place func(tmp string) error) (err error) {
 		if !placed {
 			os.RemoveAll(tmp)
 			for i := len(made) - 1; i >= 0; i-- {
-				os.Remove(made[i]) // stays if somebody uses it
+				os.Remove(made[i]) // fails, as it should, if it is not empty
 			}
 		}
 		if err != nil {
@@ -169,7 +169,7 @@ func makeDir(path string, fill, place func(tmp string) error) (err error) {
 	return syncDir(parent)
 }
 
-// refuseFilled is an error if path is a file or a directory with something in it.
+// refuseFilled returns an error if path is a file or a directory that is not empty.
 func refuseFilled(path string) error {
 	entries, err := os.ReadDir(path)
 	switch {
@@ -183,7 +183,7 @@ func refuseFilled(path string) error {
 	return nil
 }
 
-// mkdirAll is os.MkdirAll that tells which directories it made, outermost first, also when it fails.
+// mkdirAll is os.MkdirAll and returns the directories that it made, outermost first, also when it fails.
 func mkdirAll(dir string) (made []string, err error) {
 	if fi, err := os.Stat(dir); err == nil {
 		if !fi.IsDir() {
@@ -210,7 +210,7 @@ func tempName(path string) string {
 	return filepath.Join(dir, "."+base+mark+strings.ToLower(rand.Text()[:12]))
 }
 
-// createTemp differs from os.CreateTemp in the permissions: those that os.Create would give.
+// createTemp is os.CreateTemp with the permissions that os.Create would give.
 func createTemp(path string) (*os.File, error) {
 	return os.OpenFile(tempName(path), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 }
@@ -226,7 +226,7 @@ func syncTree(root string) error {
 		case !d.Type().IsRegular():
 			return nil
 		}
-		f, err := os.OpenFile(path, os.O_RDWR, 0) // Windows flushes only what is open for writing
+		f, err := os.OpenFile(path, os.O_RDWR, 0) // Windows flushes only files that are open for writing
 		if err != nil {
 			return err
 		}
@@ -234,7 +234,7 @@ func syncTree(root string) error {
 	})
 }
 
-// syncDir flushes the names in a directory. Windows has no such call and needs none.
+// syncDir flushes the names in a directory. Windows has no such call and does not need it.
 func syncDir(dir string) error {
 	if runtime.GOOS == "windows" {
 		return nil

@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// Lock takes an open file or directory for this process until it is closed, also by a kill. An error says that another one has
-// it; a system or a file system without such locks is none.
+// Lock locks an open file or directory for this process until it is closed, which a kill does too. It returns an error if
+// another process holds the lock, and nil on a system or file system without such locks.
 func Lock(f *os.File) error {
 	err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {

@@ -21,9 +21,9 @@ func ulps64(got, want float64) float64 {
 	return math.Abs(got-want) / (math.Nextafter(math.Abs(want), math.Inf(1)) - math.Abs(want))
 }
 
-// Against package math, whose own error of up to 1 ulp the bounds include; its
-// ranges leave out where math is wrong by more (logarithms of subnormals, large
-// powers). The error against exact values stands in docs/NUMERICS.md.
+// TestAccuracy64 compares with package math. The bounds include its own error of up to 1 ulp, and the ranges leave out
+// arguments at which it is off by more (logarithms of subnormals, large powers). docs/NUMERICS.md has the error against
+// exact values.
 func TestAccuracy64(t *testing.T) {
 	check := func(name string, bound float64, n int, f func(i int) (got, want float64)) {
 		worst, at := 0.0, 0
@@ -104,8 +104,7 @@ func TestPowExact(t *testing.T) {
 			}
 		}
 		diff, _ := num.Sub(num, den).Quo(num, den).Float64()
-		// Half of it is the relative error of r, of which an ulp is 2^-52 times
-		// 1 to 2.
+		// Half of it is the relative error of r; an ulp of r is between 2^-53 and 2^-52 of r.
 		fraction, _ := math.Frexp(r)
 		worst = max(worst, math.Abs(diff)/2*0x1p52*fraction*2)
 	}
@@ -146,8 +145,8 @@ func TestSpecialValues(t *testing.T) {
 	}
 }
 
-// TestBits holds the bits of every function on fixed inputs, so that a change on any architecture, or with any compiler, shows.
-// A new value here is a change of the arithmetic contract: see docs/NUMERICS.md.
+// TestBits holds the bits of every function on fixed inputs, so that a change shows on any architecture and with any
+// compiler. A new value here is a change of the arithmetic contract: see docs/NUMERICS.md.
 func TestBits(t *testing.T) {
 	got := map[string]string{}
 	for name, f := range map[string]func(x float64) float64{
@@ -176,7 +175,7 @@ func TestBits(t *testing.T) {
 	}
 }
 
-// write64 writes v with one NaN for all.
+// write64 writes v, and the same bits for every NaN.
 func write64(write func([]byte) (int, error), v float64) {
 	if v != v {
 		v = math.NaN()

@@ -27,8 +27,8 @@ const (
 )
 
 // Sincos returns sine and cosine of x within 1 ulp, with the same bits on
-// every architecture. An argument beyond 2³⁰ gives NaN: the reduction by pi/2
-// in three parts does not reach farther.
+// every architecture. An argument beyond 2³⁰ gives NaN: the reduction by pi/2 in
+// three parts does not cover larger ones.
 func Sincos(x float64) (sin, cos float64) {
 	if !(math.Abs(x) <= sincosMax) {
 		return math.NaN(), math.NaN()

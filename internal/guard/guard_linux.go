@@ -1,4 +1,4 @@
-// Package guard gives tests memory that ends or begins at an inaccessible page, so that whoever reads or writes past it
+// Package guard gives tests memory that ends or begins at an inaccessible page, so that code that reads or writes past it
 // crashes.
 package guard
 
@@ -8,8 +8,8 @@ import (
 	"unsafe"
 )
 
-// Slice returns n zeros next to an inaccessible page: before their first byte if atStart, else behind their last one. The
-// memory lives as long as the test. On systems other than Linux the test is skipped.
+// Slice returns n zeros next to an inaccessible page: the page is before their first byte if atStart, else after their last
+// one. The memory lives as long as the test. On systems other than Linux the test is skipped.
 func Slice[T float32 | uint16 | int32](t testing.TB, n int, atStart bool) []T {
 	t.Helper()
 	var zero T

@@ -1,4 +1,5 @@
-// Package tiny makes a very small model, its tokenizer and some text for tests, so that they need nothing from outside.
+// Package tiny makes a very small model, its tokenizer and some text for tests, so that they need no data from outside the
+// tree.
 package tiny
 
 import (
@@ -63,7 +64,7 @@ func Write(dir string) error {
 	return Model(filepath.Join(dir, "base"), tok, 1)
 }
 
-// Model writes a model with fresh weights of a seed.
+// Model writes a model directory with fresh weights that depend on the seed.
 func Model(dir string, tokenizerJSON []byte, seed uint64) error {
 	cfg, err := model.ParseConfig([]byte(Config))
 	if err != nil {

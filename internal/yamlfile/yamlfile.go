@@ -1,5 +1,5 @@
-// Package yamlfile decodes the YAML files that people write, and refuses what would silently become something else: unknown
-// keys, fractions where a whole number belongs, a second document, other encodings than UTF-8.
+// Package yamlfile decodes YAML files that people write by hand. It refuses what other decoders would ignore or change
+// silently: unknown keys, fractions where a whole number belongs, a second document, encodings other than UTF-8.
 package yamlfile
 
 import (
@@ -18,7 +18,7 @@ import (
 // ErrEmpty is the error of a text without keys.
 var ErrEmpty = errors.New("the file holds no keys")
 
-// Decode sets the fields of the struct into that the text names. Errors show the line.
+// Decode sets those fields of the struct into that the text names. Errors show the line.
 func Decode(text []byte, into any) error {
 	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")) // a byte order mark
 	if !utf8.Valid(text) {
@@ -42,7 +42,7 @@ func Decode(text []byte, into any) error {
 	return nil
 }
 
-// whole reads an integer. 1e3 is one, 1.5 is none.
+// whole reads an integer. It accepts 1e3 and refuses 1.5.
 func whole[T int | int32 | uint64](to *T, text []byte) error {
 	s := strings.TrimSpace(string(text))
 	if s == "null" || s == "~" || s == "" {
@@ -59,7 +59,7 @@ func whole[T int | int32 | uint64](to *T, text []byte) error {
 	return nil
 }
 
-// fraction is the error of a number that is not whole.
+// fraction is the error for a number that is not whole.
 type fraction string
 
 func (f fraction) Error() string { return string(f) + " where a whole number is wanted" }

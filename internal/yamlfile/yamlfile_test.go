@@ -27,7 +27,7 @@ func TestDecode(t *testing.T) {
 	}
 }
 
-// TestRefused: what a decoder would take for something else.
+// TestRefused: texts that a YAML decoder would silently read as something else.
 func TestRefused(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                          "no keys",
