@@ -19,21 +19,22 @@ type addedToken struct {
 	Special    bool   `json:"special"`
 }
 
-// addedSet finds added tokens in a text, the leftmost first and the longest of those. Tokens are added, then sort is called.
+// addedSet finds added tokens in a text: the leftmost, and of those the longest. Tokens are added first, then sort is
+// called.
 type addedSet struct {
 	tokens []spelling // ascending by text
 	first  [256]bool  // bytes that begin a token
-	only   byte       // the one byte that does, if single
+	only   byte       // the only such byte, if single
 	single bool
 }
 
-// spelling is an added token and how it stands in a text.
+// spelling is an added token and its form in a text.
 type spelling struct {
 	text string
 	addedToken
 }
 
-// add puts a token under the spelling text. An empty spelling is never found and left out.
+// add adds a token with the spelling text. An empty spelling could never be found and is left out.
 func (s *addedSet) add(text string, tok addedToken) {
 	if text == "" {
 		return
@@ -43,14 +44,14 @@ func (s *addedSet) add(text string, tok addedToken) {
 	s.tokens = append(s.tokens, spelling{text, tok})
 }
 
-// sort makes the set ready. Of tokens with one spelling the last stays.
+// sort makes the set ready for find. Of tokens with the same spelling the last one is kept.
 func (s *addedSet) sort() {
 	slices.Reverse(s.tokens)
 	slices.SortStableFunc(s.tokens, func(a, b spelling) int { return strings.Compare(a.text, b.text) })
 	s.tokens = slices.CompactFunc(s.tokens, func(a, b spelling) bool { return a.text == b.text })
 }
 
-// find returns the leftmost, longest token at or after from; tok is nil if there is none.
+// find returns the leftmost token at or after from, and of those the longest; tok is nil if none is found.
 func (s *addedSet) find(text string, from int) (start, end int, tok *addedToken) {
 	for i := from; i < len(text); i++ {
 		if s.single {
@@ -62,11 +63,11 @@ func (s *addedSet) find(text string, from int) (start, end int, tok *addedToken)
 		} else if !s.first[text[i]] {
 			continue
 		}
-		// The tokens that begin with text[i:j] are neighbours: the first of them is the shortest.
+		// The tokens that begin with text[i:j] are adjacent in the list, the shortest first.
 		rest := s.tokens
 		for j := i; j < len(text) && len(rest) > 0; j++ {
 			n := j - i
-			at := func(c int) int { // the first whose byte n is at least c
+			at := func(c int) int { // the first token whose byte n is at least c
 				return sort.Search(len(rest), func(k int) bool { return int(rest[k].text[n]) >= c })
 			}
 			low := at(int(text[j]))
@@ -85,7 +86,7 @@ func (s *addedSet) find(text string, from int) (start, end int, tok *addedToken)
 }
 
 // split cuts a text at the added tokens: emit gets the parts between them with id -1 and the tokens with their ids, in order.
-// first is true for what begins the text. White space that a token strips belongs to the token.
+// first is true for the part or token that begins the text. White space that a token strips belongs to the token.
 func (s *addedSet) split(text string, emit func(part string, id int32, first bool)) {
 	done := 0 // bytes emitted
 	if s != nil && len(s.tokens) > 0 {
@@ -94,7 +95,7 @@ func (s *addedSet) split(text string, emit func(part string, id int32, first boo
 			if tok == nil {
 				break
 			}
-			from = end // what a token strips behind it may begin another one all the same
+			from = end // white space that this token strips may still begin another token
 			if tok.SingleWord && (endsInWord(text[:start]) || beginsWithWord(text[end:])) {
 				continue
 			}

@@ -9,20 +9,20 @@ import (
 	"reprise/internal/testfiles"
 )
 
-// boxCases is a cases.json: what Hugging Face's tokenizers make of texts and of ids (testdata/tokenizers/make.mjs).
+// boxCases is a cases.json: the results of Hugging Face's tokenizers for texts and for ids (testdata/tokenizers/make.mjs).
 type boxCases struct {
 	Prefix, Suffix []int32 // put around every text that gets special tokens
 	Encode         []boxText
 	Decode         []boxIDs
 }
 
-// boxText is a text, its ids without special tokens, and what they decode to if that is not the text.
+// boxText is a text, its ids without special tokens, and the text that they decode to if it is another.
 type boxText struct {
 	text, decoded string
 	ids           []int32
 }
 
-// boxIDs is a row of ids and the texts that they decode to, with special tokens and without.
+// boxIDs is a list of ids and the texts that they decode to, with special tokens and without.
 type boxIDs struct {
 	ids           []int32
 	text, skipped string
@@ -108,7 +108,7 @@ func TestAgainstHuggingFace(t *testing.T) {
 	t.Logf("%d kinds of tokenizers: %d texts, each encoded with and without special tokens and decoded, and %d rows of ids", len(manifest.Cases), encoded, decoded)
 }
 
-// pieces are those of ids.
+// pieces returns the pieces of ids.
 func pieces(tok *Tokenizer, ids []int32) []string {
 	var out []string
 	for _, id := range ids {

@@ -6,22 +6,22 @@ import (
 	"unicode/utf8"
 )
 
-// bpe is the model: from a word to ids.
+// bpe is the model: it turns words into ids.
 type bpe struct {
 	byteLevel    bool
-	vocab        map[string]int32 // word → id, of the model's own pieces; keys are bytes if byteLevel
+	vocab        map[string]int32 // word → id, only the model's own pieces; keys are bytes if byteLevel
 	bytes        [256]int32       // byte → id of its character (byteLevel) or of <0xNN> (fallback), -1: none
-	fallback     bool             // all 256 bytes have an id to fall back to
-	ignoreMerges bool             // a word that is a piece is that piece, whatever the merges say
+	fallback     bool             // all 256 bytes have an id, for characters without a piece
+	ignoreMerges bool             // a word that is a piece is not merged: it becomes that piece
 	unk          int32            // -1: none
 	fuseUnk      bool
-	cutSpaces    bool // no merge joins a character with "▁" behind it, so a text can be cut there
+	cutSpaces    bool // no merge joins a character with a "▁" after it, so a text can be cut there
 	merges       mergeTable
 }
 
 const sentenceSpace = "▁"
 
-// mergeTable maps a pair of ids to the rank of its merge: open addressing, keys shifted by one so that 0 is empty.
+// mergeTable maps a pair of ids to the rank of its merge: open addressing, with keys shifted by one so that 0 means empty.
 type mergeTable struct {
 	keys   []uint64
 	ranks  []uint32
@@ -33,7 +33,7 @@ const noRank = ^uint32(0)
 
 func pairKey(a, b int32) uint64 { return uint64(uint32(a))<<32 | uint64(uint32(b)) }
 
-// newMergeTable takes merges in order of rank. A pair given twice has its last rank.
+// newMergeTable takes merges in order of rank. A pair given twice gets its last rank.
 func newMergeTable(pairs []uint64, result []int32) mergeTable {
 	size := 4
 	for size < 2*len(pairs) {
@@ -47,7 +47,7 @@ func newMergeTable(pairs []uint64, result []int32) mergeTable {
 	return t
 }
 
-// slot is where a key is, or where it would be put.
+// slot is the place of a key, or the free place where it would be put.
 func (t *mergeTable) slot(key uint64) uint64 {
 	mask := uint64(len(t.keys) - 1)
 	i := key * 0x9E3779B97F4A7C15 >> t.shift // Fibonacci hashing: 2^64 over the golden ratio
@@ -57,7 +57,7 @@ func (t *mergeTable) slot(key uint64) uint64 {
 	return i
 }
 
-// rank of the merge of a and b, noRank if they do not merge.
+// rank returns the rank of the merge of a and b, or noRank if they do not merge.
 func (t *mergeTable) rank(a, b int32) uint32 {
 	if i := t.slot(pairKey(a, b)); t.keys[i] != 0 {
 		return t.ranks[i]
@@ -71,7 +71,7 @@ const (
 	cacheBytes = 64
 )
 
-// encoder is what one call of Encode works with.
+// encoder is the state of one call of Encode.
 type encoder struct {
 	model *bpe
 	out   []int32
@@ -79,7 +79,7 @@ type encoder struct {
 	cache map[string][2]int32 // word → its ids in store[from:to]
 	store []int32
 
-	ranks []uint32 // of the pair that begins at a symbol
+	ranks []uint32 // rank of the pair that begins at each symbol
 }
 
 func newEncoder(m *bpe) *encoder {
@@ -91,8 +91,8 @@ func newEncoder(m *bpe) *encoder {
 	return e
 }
 
-// encodeText cuts a text before every row of "▁" and appends the ids of the parts. The ids are those of the whole: no merge
-// reaches over such a cut.
+// encodeText cuts a text before every run of "▁" and appends the ids of the parts. They are the ids of the whole text,
+// because no merge crosses such a cut.
 func (e *encoder) encodeText(text string) {
 	start := 0
 	for i := 0; ; {
@@ -140,7 +140,7 @@ func (e *encoder) encodeWord(w string) {
 	e.cache[strings.Clone(w)] = [2]int32{int32(from), int32(len(e.store))}
 }
 
-// symbols appends the ids that the merges of a word begin with.
+// symbols appends the ids with which the merging of a word begins.
 func (e *encoder) symbols(w string) {
 	m := e.model
 	unkLast := false
@@ -177,10 +177,10 @@ func (e *encoder) symbols(w string) {
 	}
 }
 
-// shortWord is the number of symbols up to which looking at every pair beats a heap.
+// shortWord is the number of symbols up to which a scan of all pairs is faster than a heap.
 const shortWord = 40
 
-// merge joins pairs in place, lowest rank first, leftmost first, and returns how many symbols are left.
+// merge joins pairs in place, lowest rank first and of equal ranks the leftmost, and returns the number of symbols left.
 func (e *encoder) merge(sym []int32) int {
 	if len(sym) < 2 {
 		return len(sym)
@@ -249,7 +249,7 @@ func (e *encoder) mergeLong(sym []int32) int {
 		heap[0] = heap[last]
 		heap = heap[:last]
 		siftDown(heap, 0)
-		if ranks[i] != rank { // merged away, or another pair by now
+		if ranks[i] != rank { // the pair has been merged, or is another one by now
 			continue
 		}
 		j := next[i]

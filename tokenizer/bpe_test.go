@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// naiveMerge is the definition: the pair of the lowest rank, the leftmost of those, until there is none.
+// naiveMerge is the definition: merge the leftmost pair of the lowest rank until no pair is left.
 func naiveMerge(t *mergeTable, sym []int32) []int32 {
 	sym = slices.Clone(sym)
 	for {
@@ -35,7 +35,7 @@ func TestMergeEqualsDefinition(t *testing.T) {
 		for range rapid.IntRange(0, 20).Draw(t, "merges") {
 			id := rapid.Int32Range(0, letters+int32(len(pairs)))
 			pairs = append(pairs, pairKey(id.Draw(t, "a"), id.Draw(t, "b")))
-			// Mostly a new piece, at times one that is there already.
+			// Mostly a new piece, sometimes one that exists already.
 			result = append(result, rapid.Int32Range(letters, letters+int32(len(pairs))).Draw(t, "to"))
 		}
 		m := &bpe{merges: newMergeTable(pairs, result)}
@@ -74,7 +74,7 @@ func TestMergeTable(t *testing.T) {
 func TestCutSpaces(t *testing.T) {
 	tok := sentencePiece(t, nil)
 	if !tok.model.cutSpaces {
-		t.Fatal("no merge reaches over a space, yet texts are not cut there")
+		t.Fatal("no merge crosses a space, yet texts are not cut there")
 	}
 	runes := rapid.RuneFrom([]rune("▁▁▁abbc é"))
 	rapid.Check(t, func(t *rapid.T) {
@@ -92,7 +92,7 @@ func TestCutSpaces(t *testing.T) {
 		m["merges"] = append(m["merges"].([]string), "b ▁")
 	})
 	if crossing.model.cutSpaces {
-		t.Error("a merge reaches over a space, yet texts are cut there")
+		t.Error("a merge crosses a space, yet texts are cut there")
 	}
 }
 

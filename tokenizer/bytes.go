@@ -3,7 +3,7 @@ package tokenizer
 import "unicode/utf8"
 
 // byteRune maps a byte to the printable character that stands for it in a byte-level vocabulary (GPT-2's table): printable
-// Latin-1 characters stand for themselves, the other 68 bytes get U+0100 and onwards in order.
+// Latin-1 characters stand for themselves, the other 68 bytes get the characters from U+0100 on, in order.
 var byteRune, runeByte = func() (to [256]rune, from map[rune]byte) {
 	from = make(map[rune]byte, 256)
 	next := rune(256)
@@ -30,8 +30,9 @@ func bytesOf(piece string) (b []byte, ok bool) {
 	return b, true
 }
 
-// lossy turns bytes into valid UTF-8. Every longest beginning of a character that does not go on, and every byte that begins
-// none, becomes one U+FFFD (Unicode 15, chapter 3.9, "substitution of maximal subparts"; Rust's from_utf8_lossy).
+// lossy turns bytes into valid UTF-8. Every incomplete character (its longest valid beginning), and every byte that cannot
+// begin a character, becomes one U+FFFD (Unicode 15, chapter 3.9, "substitution of maximal subparts"; Rust's
+// from_utf8_lossy).
 func lossy(b []byte) string {
 	if utf8.Valid(b) {
 		return string(b)
@@ -50,7 +51,7 @@ func lossy(b []byte) string {
 	return string(out)
 }
 
-// subpart is the length of the longest beginning of an ill-formed b that could begin a character, at least 1.
+// subpart is the length of the longest prefix of an ill-formed b that could begin a character, at least 1.
 func subpart(b []byte) int {
 	low, high := byte(0x80), byte(0xBF) // range of the second byte
 	want := 0                           // bytes after the first

@@ -13,7 +13,7 @@ import (
 // Message is one message of a conversation.
 type Message struct {
 	Role, Content string
-	fields        jinja.Value // the object that it came from, with whatever else it holds
+	fields        jinja.Value // the object that it came from, with all its other fields
 }
 
 // Conversation is what a chat template renders.
@@ -22,14 +22,14 @@ type Conversation struct {
 	tools    jinja.Value
 }
 
-// Part is a piece of a rendered conversation. Learn says that the assistant wrote it.
+// Part is a part of a rendered conversation. Learn says that the assistant wrote it.
 type Part struct {
 	Text  string
 	Learn bool
 }
 
-// ParseConversation reads a list of {"role", "content", …} and, where there is one, the list of tools beside it. Contents are
-// texts; lists of {"type": "text", "text"} are joined. Other fields are handed to the template as they are.
+// ParseConversation reads a list of {"role", "content", …} and the list of tools beside it, which may be absent. A content
+// is a text or a list of {"type": "text", "text"}, which are joined. Other fields are passed to the template unchanged.
 func ParseConversation(messages, tools json.RawMessage) (Conversation, error) {
 	var c Conversation
 	list, err := ordered(messages)
@@ -91,7 +91,7 @@ func contentText(v jinja.Value) (string, error) {
 	return "", errors.New("want a text")
 }
 
-// ordered reads JSON and keeps the order of the fields, which templates print.
+// ordered reads JSON and keeps the order of the fields, because templates print it.
 func ordered(raw json.RawMessage) (jinja.Value, error) {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()
@@ -134,24 +134,24 @@ func orderedValue(d *json.Decoder) (jinja.Value, error) {
 	return jinja.FromGoValue(token), nil
 }
 
-// chat is a tokenizer's chat template, compiled when it is first wanted: one that cannot be compiled harms only those who
-// want it.
+// chat is a tokenizer's chat template. It is compiled when it is first used, so a template that cannot be compiled is an
+// error only for callers that use it.
 type chat struct {
 	source    string
-	withTools string                 // the template for conversations with tools, where it is another one
-	variables map[string]jinja.Value // the special tokens by specialNames
+	withTools string                 // the template for conversations with tools, if it is a different one
+	variables map[string]jinja.Value // the special tokens, by the names in specialNames
 	template  *jinja.Template
 	toolUse   *jinja.Template // of withTools
 	toolErr   error
 	err       error
-	ending    string // what follows the text of a last assistant turn
+	ending    string // the text after the last assistant turn
 }
 
 // specialNames are the special tokens in tokenizer_config.json that a template may write.
 var specialNames = []string{"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"}
 
-// parseChat finds the template: a file of its own (nil if there is none) goes before tokenizer_config.json, where it is a
-// text or a list of named ones, of which "default" is taken, or "tool_use" for a conversation with tools.
+// parseChat finds the template. A file of its own (nil if absent) takes precedence over tokenizer_config.json, which has a
+// text or a list of named templates; of these "default" is used, and "tool_use" for a conversation with tools.
 func (t *Tokenizer) parseChat(config, file []byte) error {
 	var c map[string]json.RawMessage
 	if len(config) > 0 {
@@ -212,9 +212,9 @@ func (t *Tokenizer) compile() error {
 	return nil
 }
 
-// probeEnding looks at what stands behind the text of an assistant's turn, at the end of a conversation and before another
-// message. A template that adds the assistant's header whatever add_generation_prompt says would have it learnt as part of
-// the turn, so it is refused.
+// probeEnding finds the text that the template puts after an assistant's turn, at the end of a conversation and before
+// another message. A template that adds the assistant's header even without add_generation_prompt is refused, because the
+// header would be learnt as part of the turn.
 func (t *Tokenizer) probeEnding() error {
 	const mark = "Mark"
 	two := Conversation{Messages: []Message{{Role: "user", Content: "Ask"}, {Role: "assistant", Content: mark}}}
@@ -239,15 +239,16 @@ func (t *Tokenizer) probeEnding() error {
 	if err != nil {
 		return err
 	}
-	// A template may want more than the probe has (a system message, say): then nothing is known, and nothing wrong.
+	// A template may need more than the probe has, for instance a system message. Its error here proves nothing and is
+	// ignored.
 	if longer, err := behind(three, false); err == nil && ending == withHeader && !strings.HasPrefix(longer, ending) {
-		return fmt.Errorf("it ignores add_generation_prompt, and what it puts behind an assistant's turn, %q, is not there before another message: "+
+		return fmt.Errorf("it ignores add_generation_prompt, and what it puts after an assistant's turn, %q, is not there before another message: "+
 			"let it add the assistant's header only {%% if add_generation_prompt %%}", ending)
 	}
 	return nil
 }
 
-// render writes the first n messages as text. header asks for the beginning of an assistant's turn behind them.
+// render writes the first n messages as text. header asks for the beginning of an assistant's turn after them.
 func (t *Tokenizer) render(c Conversation, n int, header bool) (text string, err error) {
 	defer func() {
 		if r := recover(); r != nil { // the template engine's own checks are not complete
@@ -275,7 +276,8 @@ func (t *Tokenizer) render(c Conversation, n int, header bool) (text string, err
 	variables := map[string]jinja.Value{
 		"messages": jinja.NewList(messages), "add_generation_prompt": jinja.NewBool(header),
 		"tools": tools, "documents": jinja.None(),
-		// Today's date would make tomorrow's training another one. Templates have a fixed date for where it is not defined.
+		// With today's date, the same training would differ tomorrow. Templates have a fixed date for the case that the
+		// function is undefined.
 		"strftime_now": jinja.Undefined(),
 	}
 	for name, v := range t.chat.variables {
@@ -284,7 +286,7 @@ func (t *Tokenizer) render(c Conversation, n int, header bool) (text string, err
 	return template.RenderValues(variables)
 }
 
-// RenderChat writes a conversation as text; header asks for the beginning of an assistant's turn behind it, which is what a
+// RenderChat writes a conversation as text; header asks for the beginning of an assistant's turn after it, which is what a
 // model continues.
 func (t *Tokenizer) RenderChat(c Conversation, header bool) (string, error) {
 	if err := t.compile(); err != nil {
@@ -297,8 +299,8 @@ func (t *Tokenizer) RenderChat(c Conversation, header bool) (string, error) {
 	return text, nil
 }
 
-// EndOfTurn is the id that ends an assistant's turn: the first special token that the template puts behind its text. ok is
-// false if there is no template or no such token.
+// EndOfTurn is the id that ends an assistant's turn: the first special token that the template puts after its text. ok is
+// false without a template or such a token.
 func (t *Tokenizer) EndOfTurn() (id int32, ok bool) {
 	if t.compile() != nil {
 		return 0, false
@@ -311,13 +313,15 @@ func (t *Tokenizer) EndOfTurn() (id int32, ok bool) {
 	return 0, false
 }
 
-// Turns renders a conversation and says which parts of it the assistant wrote. Messages behind its last one are left out.
+// Turns renders a conversation and says which parts of it the assistant wrote. Messages after the assistant's last one are
+// left out.
 //
-// What is written before assistant message i is the rendering of the messages before it with the generation prompt, which is
-// what a model is given; its turn is what the rendering of the messages up to and with it has more. The first must be a
-// prefix of the second, or the template is refused. If every such rendering is also a prefix of the last, the conversation
-// is one document. If not, because the template writes earlier turns otherwise once more messages follow (Qwen 3 leaves out
-// their reasoning), every assistant message is a document of its own, behind the history that a model would be given.
+// The text before assistant message i is the rendering of the messages before it with the generation prompt, which is the
+// text that a model would be given. Render the messages up to and including message i: its turn is the part after the first
+// text. The first text must be a prefix of the second, otherwise the template is refused. If every such rendering is also a
+// prefix of the last, the conversation is one document. If not, because the template writes earlier turns differently once
+// more messages follow (Qwen 3 leaves out their reasoning), every assistant message is a document of its own, after the
+// history that a model would be given.
 func (t *Tokenizer) Turns(c Conversation) ([][]Part, error) {
 	if err := t.compile(); err != nil {
 		return nil, err
@@ -365,7 +369,7 @@ func (t *Tokenizer) Turns(c Conversation) ([][]Part, error) {
 	return all, nil
 }
 
-// tail is the beginning of where a stops to be like b.
+// tail returns the beginning of a from the first byte that differs from b.
 func tail(a, b string) string {
 	n := 0
 	for n < len(a) && n < len(b) && a[n] == b[n] {

@@ -20,7 +20,7 @@ func withChat(t testing.TB, template string) *Tokenizer {
 	return parse(t, marshal(t, spec), marshal(t, object{"bos_token": "<s>", "eos_token": "</s>", "chat_template": template}))
 }
 
-// chatGoldens are templates and conversations, and what Jinja2 makes of them (testdata/chat/make.py).
+// chatGoldens are templates and conversations, and the texts that Jinja2 renders from them (testdata/chat/make.py).
 type chatGoldens struct {
 	Templates      map[string]string
 	Conversations  []json.RawMessage
@@ -31,8 +31,8 @@ type chatGoldens struct {
 	} `json:"known_different"`
 }
 
-// chatCase is a template, a conversation and the text. Where Jinja2 raised an exception there is none: Raised is what the
-// template gave to raise_exception, Error any other.
+// chatCase is a template, a conversation and the text. Text is nil where Jinja2 raised an exception: Raised is the message
+// that the template gave to raise_exception, Error any other exception.
 type chatCase struct {
 	Template      string
 	Conversation  int
@@ -46,7 +46,7 @@ func readChatGoldens(t testing.TB) (g chatGoldens) {
 	return g
 }
 
-// differs renders a case and says how the outcome is not that of Jinja2; "" if it is.
+// differs renders a case and says how the outcome differs from Jinja2's; "" if it does not.
 func (g *chatGoldens) differs(t *testing.T, c chatCase) string {
 	t.Helper()
 	tok := withChat(t, g.Templates[c.Template])
@@ -85,8 +85,8 @@ func TestRenderChat(t *testing.T) {
 	}
 }
 
-// TestChatKnownDifferent: the templates that come out otherwise than in Jinja2 are those that are listed, each of them still
-// does, and the list does not grow.
+// TestChatKnownDifferent: only the listed templates come out differently from Jinja2, each of them still does, and the list
+// does not grow.
 func TestChatKnownDifferent(t *testing.T) {
 	const most = 49
 	g := readChatGoldens(t)
@@ -114,7 +114,7 @@ func say(pairs ...string) (c Conversation) {
 	return c
 }
 
-// learnt writes documents with what the assistant wrote in braces.
+// learnt writes documents as text, with the assistant's parts in braces.
 func learnt(docs [][]Part) (out []string) {
 	for _, parts := range docs {
 		s := ""
@@ -135,9 +135,10 @@ func TestTurns(t *testing.T) {
 	dialogue := say("system", "S", "user", "Q", "assistant", "A", "user", "R", "assistant", "B", "user", "left out")
 	for name, want := range map[string][]string{
 		"chatml": {"<|im_start|>system\nS<|im_end|>\n<|im_start|>user\nQ<|im_end|>\n<|im_start|>assistant\n{A<|im_end|>\n}<|im_start|>user\nR<|im_end|>\n<|im_start|>assistant\n{B<|im_end|>\n}"},
-		// No generation prompt: what precedes a turn ends where the user's ends.
+		// No generation prompt: the text before a turn ends where the user's message ends.
 		"brackets": {"<s>[INST] <<SYS>>\nS\n<</SYS>>\n\nQ [/INST]{ A </s>}<s>[INST] R [/INST]{ B </s>}"},
-		// The reasoning of earlier turns is left out, so that every turn is a document, as a model is given it.
+		// The template leaves out the reasoning of earlier turns, so every turn is a document of its own, with the history
+		// that a model would be given.
 		"thinking": {
 			"<|im_start|>system\nS<|im_end|>\n<|im_start|>user\nQ<|im_end|>\n<|im_start|>assistant\n{<think>\n\n</think>\n\nA<|im_end|>\n}",
 			"<|im_start|>system\nS<|im_end|>\n<|im_start|>user\nQ<|im_end|>\n<|im_start|>assistant\nA<|im_end|>\n<|im_start|>user\nR<|im_end|>\n<|im_start|>assistant\n{<think>\n\n</think>\n\nB<|im_end|>\n}",
@@ -150,7 +151,7 @@ func TestTurns(t *testing.T) {
 	}
 }
 
-// What would be learnt wrongly is refused, and the error says what is wrong with the template.
+// A template that would make the model learn the wrong text is refused, and the error says what is wrong with it.
 func TestTurnsRefuses(t *testing.T) {
 	const body = "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' }}{% endfor %}"
 	for template, want := range map[string]string{
@@ -174,7 +175,7 @@ func TestTurnsRefuses(t *testing.T) {
 	}
 }
 
-// transformers takes the template named tool_use for a conversation that comes with tools.
+// transformers uses the template named tool_use for a conversation with tools.
 func TestToolUse(t *testing.T) {
 	const body = "{% for m in messages %}{{ m.content }};{% endfor %}"
 	for _, c := range []struct{ config, tools, want string }{
@@ -235,7 +236,7 @@ func TestParseConversation(t *testing.T) {
 	}
 }
 
-// The ids of parts are those of the whole, where no id reaches over a seam.
+// The ids of parts are those of the whole text, if no id crosses a seam.
 func TestEncodeParts(t *testing.T) {
 	sentence := sentencePiece(t, nil)
 	for _, c := range []struct {
@@ -244,8 +245,8 @@ func TestEncodeParts(t *testing.T) {
 	}{
 		{[]string{"ab", " ab"}, [][]int32{{265}, {265}}},
 		{[]string{"a", "b"}, [][]int32{{263}, {261}}},          // no prefix space in the middle of a text
-		{[]string{"ab</s>", "ab"}, [][]int32{{265, 2}, {265}}}, // but one behind an added token
-		{[]string{"", "ab", ""}, [][]int32{{}, {265}, {}}},     // nothing changes nothing
+		{[]string{"ab</s>", "ab"}, [][]int32{{265, 2}, {265}}}, // but one after an added token
+		{[]string{"", "ab", ""}, [][]int32{{}, {265}, {}}},     // empty parts change nothing
 		{[]string{"<s>", "", "a<s>b"}, [][]int32{{1}, {}, {263, 1, 259, 261}}},
 	} {
 		got := sentence.EncodeParts(c.parts)

@@ -8,11 +8,11 @@ import (
 	"unicode/utf8"
 )
 
-// decodeStep rewrites the pieces of a row of ids.
+// decodeStep rewrites the pieces of a list of ids.
 type decodeStep func(pieces []string) []string
 
-// Decode returns the text of ids, always valid UTF-8: bytes that form no character become U+FFFD. With skipSpecial special
-// tokens are left out. Ids that no piece has are left out too.
+// Decode returns the text of ids, always valid UTF-8: bytes that form no character become U+FFFD. With skipSpecial, special
+// tokens are left out. Ids without a piece are left out too.
 func (t *Tokenizer) Decode(ids []int32, skipSpecial bool) string {
 	if t.byteText != nil {
 		var out []byte
@@ -67,7 +67,7 @@ func (t *Tokenizer) parseDecoder(raw json.RawMessage) error {
 	return err
 }
 
-// parseDecoderSteps multiplies growth by how much longer the steps can make a text.
+// parseDecoderSteps reads the steps of a decoder, and multiplies growth by the factor by which they can lengthen a text.
 func parseDecoderSteps(raw json.RawMessage, growth *float64) ([]decodeStep, error) {
 	typ, err := open(raw)
 	if typ == "" || err != nil {
@@ -166,7 +166,7 @@ func decodeByteLevel(pieces []string) []string {
 	return []string{lossy(out)}
 }
 
-// decodeByteFallback turns rows of <0xNN> into the characters that they spell, or into one U+FFFD each.
+// decodeByteFallback turns runs of <0xNN> into the characters that they spell, or each of them into one U+FFFD.
 func decodeByteFallback(pieces []string) []string {
 	out := pieces[:0:0]
 	var row []byte

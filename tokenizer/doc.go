@@ -4,10 +4,10 @@
 // # What is read
 //
 // The model is BPE (Sennrich, Haddow, Birch 2016, arXiv 1508.07909) in its two usual forms. Byte-level (GPT-2): text is cut
-// into words by a pattern, each word is a row of bytes, every byte written as one printable character. SentencePiece-style
-// (Llama 2): a space is written "▁", a word is a row of characters, and a character without a piece is spelt as bytes
-// <0x00> to <0xFF>. In both, the adjacent pair that stands first in the list of merges is joined, the leftmost if there are
-// several, until no pair is in the list.
+// into words by a pattern, each word is a sequence of bytes, and every byte is written as one printable character.
+// SentencePiece-style (Llama 2): a space is written "▁", a word is a sequence of characters, and a character without a piece
+// is spelt as bytes <0x00> to <0xFF>. In both, the adjacent pair that comes first in the list of merges is joined, the
+// leftmost if there are several, until no pair is in the list.
 //
 //	normalizer      Sequence, Prepend, Replace, NFC, NFD, NFKC, NFKD, Lowercase, Strip
 //	pre_tokenizer   Sequence, ByteLevel (the last one), Split, Digits, Punctuation, Metaspace
@@ -17,29 +17,31 @@
 //	added_tokens    single_word, lstrip, rstrip, normalized, special
 //
 // Anything else is refused with its name: a wrong id is worse than no id. truncation and padding are properties of a call
-// and not read. A character without a piece, in a vocabulary with neither bytes nor an unk_token, gives no id, as in the
+// and not read. In a vocabulary with neither bytes nor an unk_token, a character without a piece gives no id, as in the
 // reference implementation.
 //
 // A file's size bounds the memory that parsing it takes (64 MB for a file below 1 MB): steps, nesting, patterns and growth are
 // limited, far above what real files need.
 //
-// The ids are those of Hugging Face's tokenizers: for a vocabulary of every kind that is read, tests compare them with recorded
-// ones (../testdata/tokenizers), and for GPT-2, Llama 2, Llama 3 and Qwen 3 testdata/oracle.mjs does so over thousands of odd
-// texts.
+// The ids are those of Hugging Face's tokenizers: for a vocabulary of every kind that is read, tests compare them with
+// recorded ids (../testdata/tokenizers). testdata/oracle.mjs compares the ids of GPT-2, Llama 2, Llama 3 and Qwen 3 over
+// thousands of odd texts.
 //
 // A [Tokenizer] may be used by several goroutines at once.
 //
 // # Beginning and end
 //
-// The ids that begin and end a document come from tokenizer_config.json (bos_token, eos_token; null means none); where it is
-// absent or does not say, from the special tokens by their usual names. Its add_bos_token and add_eos_token go before the
-// post-processor. clean_up_tokenization_spaces is not read: Decode gives the text that the ids stand for.
+// The ids that begin and end a document come from tokenizer_config.json (bos_token, eos_token; null means none). If the file
+// or the field is absent, they are the special tokens with the usual names. Its add_bos_token and add_eos_token take
+// precedence over the post-processor. clean_up_tokenization_spaces is not read: Decode gives the text that the ids stand
+// for.
 //
 // # Conversations
 //
-// A chat_template, of tokenizer_config.json or in a chat_template.jinja, writes messages as text ([Tokenizer.RenderChat]), and
-// [Tokenizer.Turns] tells what the assistant wrote. Tests compare renderings with Jinja2's (../testdata/chat, which also
-// lists where the two are known to differ). strftime_now is not defined, so that a template falls back to a fixed date: today's would make tomorrow's training another one.
+// A chat_template, of tokenizer_config.json or in a chat_template.jinja, writes messages as text ([Tokenizer.RenderChat]),
+// and [Tokenizer.Turns] says which parts of the text the assistant wrote. Tests compare renderings with Jinja2's
+// (../testdata/chat, which also lists where the two are known to differ). strftime_now is not defined, so that a template
+// falls back to a fixed date: with today's date, the same training would differ tomorrow.
 //
 // # Training
 //

@@ -11,8 +11,8 @@ import (
 	"reprise/internal/testfiles"
 )
 
-// goldenCase is a line of cases.jsonl: ids of Hugging Face's tokenizers, with and without special tokens, and the text that
-// the latter decode to where it is not the text itself.
+// goldenCase is a line of cases.jsonl: ids of Hugging Face's tokenizers, with and without special tokens, and the text to
+// which the ids without special tokens decode, if it differs from the original.
 type goldenCase struct {
 	Text         string
 	IDs          []int32 `json:"ids"`
@@ -82,7 +82,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// English prose with real vocabularies, no word known from before. The aim is 5 MB/s on one core.
+// English prose with real vocabularies and an empty cache of words. The aim is 5 MB/s on one core.
 func BenchmarkEnglish(b *testing.B) {
 	text, err := os.ReadFile(testfiles.Path(b, "data", "systemsapproach", "train.txt"))
 	if err != nil {

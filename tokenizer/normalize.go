@@ -48,7 +48,7 @@ func replaceAll(p matcher, content string) func(string) string {
 	}
 }
 
-// lower is the full lower case of every character on its own; only U+0130 has one of two characters.
+// lower is the full lower case of every character on its own; only that of U+0130 has two characters.
 func lower(s string) string {
 	return strings.ToLower(strings.ReplaceAll(s, "İ", "i\u0307"))
 }
@@ -67,12 +67,12 @@ func stripSpace(left, right bool) func(string) string {
 
 var unicodeForms = map[string]norm.Form{"NFC": norm.NFC, "NFD": norm.NFD, "NFKC": norm.NFKC, "NFKD": norm.NFKD}
 
-// formGrowth is how many times as long in UTF-8 a text may become (UAX #15, section 12: the expansion factors).
+// formGrowth is the factor by which a text's UTF-8 may grow (UAX #15, section 12: the expansion factors).
 var formGrowth = map[string]float64{"NFC": 3, "NFD": 3, "NFKC": 11, "NFKD": 11}
 
-// manyMarks is a number of combining characters in a row that no word of a language has. Package norm puts a U+034F into
-// rows of more than 30 (Unicode's Stream-Safe Text Process, UAX #15 section 13), which the normal forms do not have; a
-// character decomposes to at most 4 of them.
+// manyMarks is a number of combining characters in a row that no word of a language exceeds. In runs of more than 30,
+// package norm inserts a U+034F (Unicode's Stream-Safe Text Process, UAX #15 section 13), which is not part of the normal
+// forms. A character decomposes to at most 4 combining characters, so up to manyMarks package norm is safe.
 const manyMarks = 7
 
 // normalForm is a Unicode normal form (UAX #15).
@@ -129,9 +129,9 @@ func definedForm(form norm.Form, s string) string {
 		slices.SortStableFunc(chars[from:i], func(a, b char) int { return cmp.Compare(a.ccc, b.ccc) })
 	}
 	if form == norm.NFC || form == norm.NFKC {
-		starter, kept := -1, 0 // the last starter, and how many characters are left
+		starter, kept := -1, 0 // the last starter, and the number of characters kept
 		for _, c := range chars {
-			// What stands between a starter and c blocks c unless its class is smaller; the classes rise.
+			// A character between the starter and c blocks c unless its class is smaller; the classes ascend.
 			if starter >= 0 && (kept == starter+1 || chars[kept-1].ccc != 0 && chars[kept-1].ccc < c.ccc) {
 				pair := norm.NFC.String(string([]rune{chars[starter].r, c.r}))
 				if r, n := utf8.DecodeRuneInString(pair); n == len(pair) {

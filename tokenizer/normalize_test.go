@@ -8,7 +8,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Rows of combining characters have no limit in the normal forms.
+// The normal forms do not limit runs of combining characters.
 func TestNormalFormOfManyMarks(t *testing.T) {
 	nfc, nfd := normalForm(norm.NFC), normalForm(norm.NFD)
 	marks := strings.Repeat("\u0301", 100)
@@ -18,7 +18,7 @@ func TestNormalFormOfManyMarks(t *testing.T) {
 	if got := nfd("\u00e9" + marks); got != "e\u0301"+marks {
 		t.Errorf("NFD: %+q", got)
 	}
-	// U+0323 has the class 220, which goes before 230.
+	// U+0323 has the class 220, which is sorted before 230.
 	if got := nfc("a" + marks + "\u0323"); got != "\u1ea1"+marks {
 		t.Errorf("NFC, sorted: %+q", got)
 	}

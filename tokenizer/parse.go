@@ -10,13 +10,13 @@ import (
 	"unicode/utf8"
 )
 
-// Parse reads a tokenizer from the bytes of tokenizer.json and of tokenizer_config.json (nil if there is none). Errors name
+// Parse reads a tokenizer from the bytes of tokenizer.json and of tokenizer_config.json (nil if absent). Errors name
 // the file and the field.
 func Parse(tokenizerJSON, tokenizerConfigJSON []byte) (*Tokenizer, error) {
 	return parseWith(tokenizerJSON, tokenizerConfigJSON, "tokenizer_config.json")
 }
 
-// parseWith is Parse for a configuration that comes from the files that are named.
+// parseWith is Parse for a configuration from the files in configName, which errors name.
 func parseWith(tokenizerJSON, configJSON []byte, configName string) (*Tokenizer, error) {
 	t := &Tokenizer{fingerprint: fingerprint(tokenizerJSON)}
 	var config tokenizerConfig
@@ -49,10 +49,11 @@ func parseWith(tokenizerJSON, configJSON []byte, configName string) (*Tokenizer,
 	return t, nil
 }
 
-// maxDepth is how deep lists and objects may be nested. Every level of components is read from a copy of its own.
+// maxDepth is how deep lists and objects may be nested. It bounds memory: every level of components is read from a copy of
+// its own.
 const maxDepth = 16
 
-// checkDepth refuses what is nested deeper than maxDepth.
+// checkDepth refuses JSON that is nested deeper than maxDepth.
 func checkDepth(data []byte) error {
 	depth, inString := 0, false
 	for i := 0; i < len(data); i++ {
@@ -90,7 +91,7 @@ func open(raw json.RawMessage) (string, error) {
 
 func isNull(raw json.RawMessage) bool { return len(raw) == 0 || string(raw) == "null" }
 
-// fill reads a component's fields and refuses those that it does not know.
+// fill reads a component's fields and refuses unknown ones.
 func fill(raw json.RawMessage, typ string, into any) error {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.DisallowUnknownFields()
@@ -100,7 +101,7 @@ func fill(raw json.RawMessage, typ string, into any) error {
 	return nil
 }
 
-// unsupported is the error of a component that is not known.
+// unsupported is the error for an unknown component.
 func unsupported(typ, known string) error {
 	return fmt.Errorf("type %q is not supported; known are %s", typ, known)
 }
@@ -155,7 +156,7 @@ func (t *Tokenizer) parse(data []byte, config tokenizerConfig) error {
 // pattern is {"String": …} or {"Regex": …}.
 type pattern struct{ String, Regex *string }
 
-// maxRegexBytes is far beyond real patterns (a few hundred bytes); compiling one takes many times its size.
+// maxRegexBytes is far above real patterns (a few hundred bytes); compiling a pattern takes many times its size.
 const maxRegexBytes = 1 << 14
 
 func (p *pattern) matcher() (matcher, error) {
@@ -176,11 +177,11 @@ func (p *pattern) matcher() (matcher, error) {
 	return matcher{re: re}, err
 }
 
-// maxGrowth is how many times as long as itself a text may become at worst. Real normalizers stay below 60 (NFKC and a
-// replaced space); a chain of replacements could fill any memory.
+// maxGrowth is the largest factor by which the steps together may lengthen a text. Real normalizers stay below 60 (NFKC and
+// a replaced space); without a bound, a chain of replacements could fill any memory.
 const maxGrowth = 1024
 
-// maxSteps is how many steps a normalizer or a decoder may have.
+// maxSteps is the most steps that a normalizer or a decoder may have.
 const maxSteps = 32
 
 func errGrowth(typ string) error {
@@ -189,8 +190,8 @@ func errGrowth(typ string) error {
 
 // normParser gathers the steps of the normalizer.
 type normParser struct {
-	steps, inside normalizer // inside: for what goes on with a text
-	growth        float64    // at worst, of all steps
+	steps, inside normalizer // inside: for a part that continues a text
+	growth        float64    // product of the steps' largest factors
 }
 
 func (p *normParser) parse(raw json.RawMessage) error {
@@ -248,7 +249,8 @@ func (p *normParser) parse(raw json.RawMessage) error {
 	return unsupported(typ, "Sequence, Prepend, Replace, NFC, NFD, NFKC, NFKD, Lowercase, Strip")
 }
 
-// parseReplace reads a Replace, which is a normalizer and a decoder, and says how much longer it can make a text.
+// parseReplace reads a Replace, which may be a normalizer or a decoder. growth is the factor by which it can lengthen a
+// text.
 func parseReplace(raw json.RawMessage) (replace func(string) string, growth float64, err error) {
 	var c struct {
 		Type    string
@@ -266,16 +268,17 @@ func parseReplace(raw json.RawMessage) (replace func(string) string, growth floa
 	return replaceAll(m, c.Content), max(1, float64(len(c.Content))/float64(max(1, len(m.literal)))), nil
 }
 
-// maxPreSteps bounds how often the words of a text can double: a step may put something in front of every word.
+// maxPreSteps bounds the steps of a pre-tokenizer: a step may put a piece in front of every word and so double the number of
+// words.
 const maxPreSteps = 12
 
 // preParser gathers the steps of the pre-tokenizer.
 type preParser struct {
-	steps, inside preTokenizer // inside: for what goes on with a text
+	steps, inside preTokenizer // inside: for a part that continues a text
 	byteLevel     bool         // ByteLevel has been read
 	spelt         bool         // and other steps follow it
 	prefixed      bool         // with add_prefix_space
-	prefixSpace   *bool        // add_prefix_space of tokenizer_config.json, which goes before that of a ByteLevel by itself
+	prefixSpace   *bool        // add_prefix_space of tokenizer_config.json, which takes precedence over that of a ByteLevel outside a Sequence
 }
 
 func (p *preParser) add(step preStep) {
@@ -289,9 +292,9 @@ func (p *preParser) parse(raw json.RawMessage) error {
 	}
 	if p.byteLevel && typ != "Sequence" {
 		if typ != "Split" && typ != "Digits" && typ != "Punctuation" {
-			return fmt.Errorf("%s behind ByteLevel is not supported: only Split, Digits and Punctuation are", typ)
+			return fmt.Errorf("%s after ByteLevel is not supported: only Split, Digits and Punctuation are", typ)
 		}
-		if !p.spelt { // what follows sees the characters that stand for bytes
+		if !p.spelt { // the following steps see the characters that stand for bytes
 			p.spelt = true
 			p.add(spell)
 		}
@@ -400,7 +403,7 @@ func (p *preParser) split(typ string, m matcher, behavior string, invert bool) e
 	return nil
 }
 
-// byteLevelFields are those of ByteLevel, whatever it is used as; trim_offsets changes no id.
+// byteLevelFields are the fields of ByteLevel in all its uses; trim_offsets changes no id.
 type byteLevelFields struct {
 	Type           string
 	AddPrefixSpace bool `json:"add_prefix_space"`
@@ -411,8 +414,8 @@ type byteLevelFields struct {
 type metaspaceFields struct {
 	Type           string
 	Replacement    string
-	AddPrefixSpace *bool   `json:"add_prefix_space"` // what prepend_scheme was called before
-	StrRep         *string `json:"str_rep"`          // the replacement once more, in old files
+	AddPrefixSpace *bool   `json:"add_prefix_space"` // the older form of prepend_scheme
+	StrRep         *string `json:"str_rep"`          // the replacement again, in old files
 	Scheme         string  `json:"prepend_scheme"`
 	Split          *bool
 }

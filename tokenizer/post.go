@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// parsePost reads what is put around a text: only ids in front and behind, whatever the processors.
+// parsePost reads the post-processors. All that are supported put ids before and after a text, or nothing.
 func (t *Tokenizer) parsePost(raw json.RawMessage) error {
 	typ, err := open(raw)
 	if typ == "" || err != nil {
@@ -29,7 +29,7 @@ func (t *Tokenizer) parsePost(raw json.RawMessage) error {
 			}
 		}
 		return nil
-	case "ByteLevel": // changes offsets only
+	case "ByteLevel": // changes only offsets
 		return fill(raw, typ, &byteLevelFields{})
 	case "TemplateProcessing":
 		if err := t.parseTemplate(raw); err != nil {
@@ -40,7 +40,7 @@ func (t *Tokenizer) parsePost(raw json.RawMessage) error {
 	return unsupported(typ, "Sequence, ByteLevel, TemplateProcessing")
 }
 
-// maxTemplate is how many ids may stand around a text.
+// maxTemplate is the most ids that a template may put around a text.
 const maxTemplate = 256
 
 // parseTemplate reads the template of a single text: special tokens around one "A".
@@ -101,13 +101,13 @@ func (t *Tokenizer) parseTemplate(raw json.RawMessage) error {
 	return nil
 }
 
-// Names of special tokens that begin and end documents, for files that do not say.
+// Names of special tokens that begin and end documents, for files that do not say which do.
 var (
 	bosNames = []string{"<s>", "<|begin_of_text|>", "<bos>", "<|startoftext|>", "<|endoftext|>"}
 	eosNames = []string{"</s>", "<|end_of_text|>", "<eos>", "<|endoftext|>", "<|im_end|>"}
 )
 
-// tokenizerConfig is what of a tokenizer_config.json decides ids.
+// tokenizerConfig has the fields of a tokenizer_config.json that have an effect on ids.
 type tokenizerConfig struct {
 	BOS            json.RawMessage            `json:"bos_token"`
 	EOS            json.RawMessage            `json:"eos_token"`
@@ -123,8 +123,8 @@ type tokenizerConfig struct {
 	AddPrefixSpace *bool                      `json:"add_prefix_space"`
 }
 
-// withNamed completes the added tokens by those that the configuration names, as transformers does: a token of the vocabulary
-// becomes one, and those with a role are special. What is in no list is left to checkAdded.
+// withNamed adds to the added tokens those that the configuration names, as transformers does: a token of the vocabulary
+// becomes an added token, and tokens with a role are special. A token that is in neither list is left to checkAdded.
 func (t *Tokenizer) withNamed(added []addedToken, c tokenizerConfig) []addedToken {
 	place := map[string]int{}
 	for i, a := range added {
@@ -133,7 +133,7 @@ func (t *Tokenizer) withNamed(added []addedToken, c tokenizerConfig) []addedToke
 	name := func(raw json.RawMessage, special bool) {
 		var a addedToken
 		content, err := tokenText(raw)
-		if err != nil || content == "" { // parseConfig complains
+		if err != nil || content == "" { // parseConfig reports the error
 			return
 		}
 		if raw[0] == '{' && json.Unmarshal(raw, &a) != nil {
@@ -158,7 +158,8 @@ func (t *Tokenizer) withNamed(added []addedToken, c tokenizerConfig) []addedToke
 }
 
 // withSpecialTokensMap puts the special tokens of a special_tokens_map.json into a tokenizer_config.json (either may be
-// empty). Configurations without an added_tokens_decoder, as were written before 2023, leave them to that file. name is for errors.
+// empty). Configurations without an added_tokens_decoder, as were written before 2023, have them only in that file. name is
+// for errors.
 func withSpecialTokensMap(config, special []byte) (merged []byte, name string, err error) {
 	name = "tokenizer_config.json"
 	fields, named := map[string]json.RawMessage{}, map[string]json.RawMessage{}
@@ -182,15 +183,15 @@ func withSpecialTokensMap(config, special []byte) (merged []byte, name string, e
 	return merged, name + " with special_tokens_map.json", err
 }
 
-// checkAdded refuses an added token of another file that tokenizer.json does not have: its text would become other ids.
+// checkAdded refuses an added token of another file that tokenizer.json lacks: its text would become other ids.
 func (t *Tokenizer) checkAdded(content string) error {
 	if _, ok := t.ids[content]; !ok && content != "" {
-		return fmt.Errorf("%q is not in tokenizer.json; write that anew with transformers: AutoTokenizer.from_pretrained(dir).save_pretrained(dir)", strings.ToValidUTF8(content, "?"))
+		return fmt.Errorf("%q is not in tokenizer.json; write that file again with transformers: AutoTokenizer.from_pretrained(dir).save_pretrained(dir)", strings.ToValidUTF8(content, "?"))
 	}
 	return nil
 }
 
-// checkAddedFile looks for the tokens of an added_tokens.json, {"content": id}.
+// checkAddedFile checks the tokens of an added_tokens.json, {"content": id}.
 func (t *Tokenizer) checkAddedFile(data []byte) error {
 	if len(data) == 0 {
 		return nil
@@ -234,7 +235,7 @@ func (t *Tokenizer) parseConfig(c tokenizerConfig) error {
 	if t.eos, err = t.configToken("eos_token", c.EOS, eosNames, nil); err != nil {
 		return err
 	}
-	// What the configuration says goes before the template, as transformers has it.
+	// The configuration takes precedence over the template, as in transformers.
 	if c.AddBOS != nil && t.bos >= 0 && *c.AddBOS != slices.Contains(t.prefix, t.bos) {
 		if *c.AddBOS {
 			t.prefix = append([]int32{t.bos}, t.prefix...)
@@ -253,8 +254,8 @@ func (t *Tokenizer) parseConfig(c tokenizerConfig) error {
 	return nil
 }
 
-// configToken resolves a token of the configuration; null and "" are none. Where the field is absent, the first id of fallback
-// or the first special token with one of the names.
+// configToken resolves a token of the configuration; null and "" mean no token. If the field is absent, it returns the first
+// id of fallback or the first special token with one of the names.
 func (t *Tokenizer) configToken(field string, raw json.RawMessage, names []string, fallback []int32) (int32, error) {
 	if len(raw) == 0 {
 		if len(fallback) > 0 {
@@ -281,7 +282,7 @@ func (t *Tokenizer) configToken(field string, raw json.RawMessage, names []strin
 	return id, nil
 }
 
-// tokenText reads a token of the configuration: a string, {"content": string}, or null for none, which is "".
+// tokenText reads a token of the configuration: a string, {"content": string}, or null for no token, which gives "".
 func tokenText(raw json.RawMessage) (content string, err error) {
 	if len(raw) == 0 {
 		return "", nil

@@ -9,10 +9,11 @@ import (
 	"github.com/dlclark/regexp2/v2"
 )
 
-// preStep cuts a part of a text into smaller ones, in order, none of them empty. first is true for what begins the text.
+// preStep cuts a part of a text into smaller ones, in order, none of them empty. first is true for the part that begins the
+// text.
 type preStep func(text string, first bool, emit func(part string, first bool))
 
-// preTokenizer cuts a text into words: every step cuts what the one before it gave.
+// preTokenizer cuts a text into words: every step cuts the parts that the step before it emitted.
 type preTokenizer []preStep
 
 func (p preTokenizer) each(text string, first bool, word func(string)) {
@@ -33,7 +34,7 @@ type matcher struct {
 	class   func(rune) bool
 }
 
-// segments emits the whole text in order as matches and what lies between them, none of them empty.
+// segments emits the whole text in order, as matches and the parts between them, none of them empty.
 func (m matcher) segments(text string, emit func(part string, match bool)) {
 	switch {
 	case m.literal != "":
@@ -73,7 +74,7 @@ func (m matcher) segments(text string, emit func(part string, match bool)) {
 }
 
 func (m matcher) regexpSegments(text string, emit func(part string, match bool)) {
-	done, at, runes := 0, 0, 0 // bytes emitted; a byte offset and the same place in characters
+	done, at, runes := 0, 0, 0 // bytes emitted; a byte offset and the same place counted in characters
 	seek := func(to int) int {
 		for ; runes < to; runes++ {
 			_, n := utf8.DecodeRuneInString(text[at:])
@@ -102,7 +103,7 @@ func (m matcher) regexpSegments(text string, emit func(part string, match bool))
 	}
 }
 
-// splitStep cuts at the matches of m; behavior says where a match goes. invert exchanges matches and what lies between.
+// splitStep cuts at the matches of m; behavior says where a match goes. invert swaps matches and the parts between them.
 func splitStep(m matcher, behavior string, invert bool) (preStep, error) {
 	var cut func(s string, emit func(string))
 	switch behavior {
@@ -142,9 +143,9 @@ func mergeSegments(m matcher, behavior string, invert bool, s string, emit func(
 		switch behavior {
 		case "Contiguous":
 			join = match == was
-		case "MergedWithPrevious": // a match joins what is not a match before it
+		case "MergedWithPrevious": // a match is joined to the part before it, if that is not a match
 			join = match && !was
-		case "MergedWithNext": // what is not a match joins a match before it
+		case "MergedWithNext": // a part that is not a match is joined to a match before it
 			join = !match && was
 		}
 		if any && !join {
@@ -159,7 +160,7 @@ func mergeSegments(m matcher, behavior string, invert bool, s string, emit func(
 	}
 }
 
-// scanStep cuts with a hand-written pattern: scan gives the end of the word that begins at i.
+// scanStep cuts with hand-written code for a pattern: scan returns the end of the word that begins at i.
 func scanStep(scan func(text string, i int) int) preStep {
 	return func(text string, first bool, emit func(string, bool)) {
 		for i := 0; i < len(text); {
@@ -178,8 +179,8 @@ func prefixSpace(text string, first bool, emit func(string, bool)) {
 	emit(text, first)
 }
 
-// spell writes every byte of a part as the character that stands for it, and unspell undoes it: what a tokenizer does between
-// its ByteLevel and the model.
+// spell writes every byte of a part as the character that stands for it, and unspell undoes it: the steps between ByteLevel
+// and the model work on this spelling.
 func spell(text string, first bool, emit func(part string, first bool)) {
 	var b strings.Builder
 	for i := range len(text) {

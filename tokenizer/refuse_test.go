@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// Whatever is not supported is refused with its name and its place.
+// Everything that is not supported is refused with its name and its place.
 func TestRefuses(t *testing.T) {
 	growing := object{"type": "Replace", "pattern": object{"String": "a"}, "content": strings.Repeat("b", 20)}
 	one := func(field string, component object) func(object) {
@@ -27,7 +27,7 @@ func TestRefuses(t *testing.T) {
 		`pre_tokenizer: type "Whitespace"`:           one("pre_tokenizer", object{"type": "Whitespace"}),
 		`pre_tokenizer: Split: behavior "Odd"`:       one("pre_tokenizer", object{"type": "Split", "pattern": object{"String": " "}, "behavior": "Odd"}),
 		`pre_tokenizer: Split: regex "(a"`:           one("pre_tokenizer", object{"type": "Split", "pattern": object{"Regex": "(a"}, "behavior": "Isolated"}),
-		`pre_tokenizer: pretokenizers[1]: Metaspace behind ByteLevel`: one("pre_tokenizer", object{"type": "Sequence", "pretokenizers": []object{
+		`pre_tokenizer: pretokenizers[1]: Metaspace after ByteLevel`: one("pre_tokenizer", object{"type": "Sequence", "pretokenizers": []object{
 			{"type": "ByteLevel"}, {"type": "Metaspace", "replacement": "▁"}}}),
 		`pre_tokenizer: Metaspace: prepend_scheme "odd"`:  one("pre_tokenizer", object{"type": "Metaspace", "replacement": "▁", "prepend_scheme": "odd"}),
 		`post_processor: type "BertProcessing"`:           one("post_processor", object{"type": "BertProcessing"}),
@@ -74,7 +74,7 @@ func TestRefuses(t *testing.T) {
 	}
 }
 
-// heapAllocs is how many bytes the process has allocated so far.
+// heapAllocs is the number of bytes that the process has allocated so far.
 func heapAllocs() uint64 {
 	s := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
 	metrics.Read(s)
@@ -83,10 +83,10 @@ func heapAllocs() uint64 {
 
 const (
 	fuzzInput  = 1 << 20  // files up to here …
-	fuzzMemory = 64 << 20 // … may make Parse allocate so much in all
+	fuzzMemory = 64 << 20 // … may make Parse allocate this much in all
 )
 
-// Files of nearly 1 MB, each made to take as much memory as it can.
+// Files of nearly 1 MB, each made to take as much memory as possible.
 func TestParseMemory(t *testing.T) {
 	entry := func(format string, n int) string { // ids 0, 1 and 2 are taken
 		var b strings.Builder
@@ -139,7 +139,7 @@ func TestParseMemory(t *testing.T) {
 	}
 }
 
-// No bytes make Parse, Encode or Decode panic, and what it holds stays in proportion to the file.
+// No input makes Parse, Encode or Decode panic, and the memory that Parse allocates is bounded by the size of the file.
 func FuzzParse(f *testing.F) {
 	spec := marshal(f, sentencePieceSpec())
 	f.Add(spec, []byte(`{"bos_token": {"content": "<s>"}, "add_bos_token": true}`))
@@ -153,7 +153,7 @@ func FuzzParse(f *testing.F) {
 	small(`{"type": "Strip", "strip_left": true}`, `{"type": "Metaspace", "replacement": "▁"}`, `{"type": "Metaspace", "replacement": "▁"}`)
 	f.Fuzz(func(t *testing.T, data, config []byte) {
 		if strings.Contains(string(data), "Regex") && len(data) > 600 {
-			t.Skip() // a pattern may take as long as it likes; only small ones here
+			t.Skip() // matching a pattern may take very long; only small ones are tried
 		}
 		before := heapAllocs()
 		tok, err := Parse(data, config)

@@ -9,13 +9,13 @@ import (
 	"github.com/dlclark/regexp2/v2"
 )
 
-// newRegexp compiles a pattern as the reference reads it: Oniguruma's Ruby syntax, whose ^ and $ stand at every line.
+// newRegexp compiles a pattern as the reference reads it: in Oniguruma's Ruby syntax, whose ^ and $ match at every line.
 func newRegexp(pattern string) (*regexp2.Regexp, error) {
 	translated, err := fromOniguruma(pattern)
 	if err != nil {
 		return nil, fmt.Errorf("regex %q: %w", pattern, err)
 	}
-	// No limit on the stack: a match must not fail after loading, and what a match needs is bounded by the text.
+	// No limit on the stack: a match must not fail after loading, and the text bounds the stack that a match needs.
 	re, err := regexp2.Compile(translated, regexp2.Multiline, regexp2.OptionMaxBacktrackingStackSize(-1))
 	if err != nil {
 		return nil, fmt.Errorf("regex %q: %w", pattern, err)
@@ -23,7 +23,8 @@ func newRegexp(pattern string) (*regexp2.Regexp, error) {
 	return re, nil
 }
 
-// The characters of \w in a class. By itself it has six more, which Oniguruma's table of Latin-1 calls word characters.
+// The characters of \w inside a class. Outside a class \w has six more, which are word characters in Oniguruma's table of
+// Latin-1.
 const (
 	wordInClass = `\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\p{Other_Alphabetic}`
 	wordChars   = wordInClass + `\u00B2\u00B3\u00B9\u00BC-\u00BE`
@@ -37,11 +38,11 @@ type onigParser struct {
 	in     string
 	out    []byte
 	groups []int // where the open groups begin in out
-	atom   int   // where what a repetition repeats begins in out; -1: nothing does
+	atom   int   // where the item that a repetition would repeat begins in out; -1: none
 }
 
-// fromOniguruma writes a pattern in the syntax of regexp2. The two agree on what real patterns are made of; where they do not,
-// the pattern is rewritten, or refused if that is not possible.
+// fromOniguruma writes a pattern in the syntax of regexp2. The two agree on most of what real patterns use; where they
+// differ, the pattern is rewritten, or refused if that is not possible.
 func fromOniguruma(pattern string) (string, error) {
 	p := onigParser{in: pattern, atom: -1}
 	for p.in != "" {
@@ -55,17 +56,17 @@ func fromOniguruma(pattern string) (string, error) {
 	return string(p.out), nil
 }
 
-// copy takes n bytes over.
+// copy copies n bytes to the output.
 func (p *onigParser) copy(n int) {
 	p.out = append(p.out, p.in[:n]...)
 	p.in = p.in[n:]
 }
 
-// copyBraces takes everything to the next closing brace over.
+// copyBraces copies everything up to the next closing brace.
 func (p *onigParser) copyBraces() {
 	if end := strings.IndexByte(p.in, '}'); end >= 0 {
 		p.copy(end + 1)
-	} else { // regexp2 complains
+	} else { // regexp2 reports the error
 		p.copy(len(p.in))
 	}
 }
@@ -90,7 +91,7 @@ func (p *onigParser) step() error {
 		return p.group()
 	case ')':
 		p.copy(1)
-		if n := len(p.groups); n > 0 { // otherwise regexp2 complains
+		if n := len(p.groups); n > 0 { // otherwise regexp2 reports the error
 			p.atom, p.groups = p.groups[n-1], p.groups[:n-1]
 		}
 	case '|':
@@ -103,15 +104,15 @@ func (p *onigParser) step() error {
 	default:
 		p.atom = start
 		p.copy(1)
-		for p.in != "" && p.in[0]&0xC0 == 0x80 { // the rest of a character
+		for p.in != "" && p.in[0]&0xC0 == 0x80 { // the remaining bytes of a character
 			p.copy(1)
 		}
 	}
 	return nil
 }
 
-// interval reads {n,m}. A + behind it repeats all once more, where .NET would have it possessive, and a ? behind {n} makes it
-// optional, where .NET would have it lazy.
+// interval reads {n,m}. In Oniguruma a + after it repeats the whole once more, and a ? after {n} makes the whole optional;
+// regexp2 would read the + as possessive and the ? as lazy.
 func (p *onigParser) interval() {
 	m := interval.FindString(p.in)
 	if m == "" || p.atom < 0 { // a character like any other
@@ -132,7 +133,7 @@ func (p *onigParser) interval() {
 	}
 }
 
-// group reads what follows a parenthesis.
+// group reads the options after an opening parenthesis.
 func (p *onigParser) group() error {
 	p.copy(1)
 	if !strings.HasPrefix(p.in, "?") {
@@ -146,7 +147,7 @@ func (p *onigParser) group() error {
 		case 'm': // the dot matches line breaks
 			p.replace(1, "s")
 		case ':', ')', '<', '=', '!', '>':
-			if c != ')' { // of (?i), the next step has it
+			if c != ')' { // the ) of (?i) is left to the next step
 				p.copy(1)
 			}
 			return nil
@@ -157,10 +158,10 @@ func (p *onigParser) group() error {
 	return nil
 }
 
-// escape reads a backslash and what belongs to it.
+// escape reads a backslash and the characters that belong to it.
 func (p *onigParser) escape(inClass bool) error {
 	if len(p.in) < 2 {
-		p.copy(1) // regexp2 complains
+		p.copy(1) // regexp2 reports the error
 		return nil
 	}
 	const boundary = `(?:(?<=[%[1]s])(?![%[1]s])|(?<![%[1]s])(?=[%[1]s]))`
@@ -205,7 +206,8 @@ func (p *onigParser) escape(inClass bool) error {
 	return nil
 }
 
-// class reads a class of characters. Classes inside a class and intersections are Oniguruma's; .NET has other meanings for them.
+// class reads a class of characters. Classes inside a class and intersections have another meaning in .NET than in
+// Oniguruma.
 func (p *onigParser) class() error {
 	p.copy(1)
 	if strings.HasPrefix(p.in, "^") {
@@ -231,5 +233,5 @@ func (p *onigParser) class() error {
 			p.copy(1)
 		}
 	}
-	return nil // without an end: regexp2 complains
+	return nil // without an end: regexp2 reports the error
 }

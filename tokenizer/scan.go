@@ -14,15 +14,15 @@ const (
 	Qwen2Pattern  = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 )
 
-// scanners are hand-written equals of patterns: the end of the word that begins at i. They match at every place, so nothing
-// lies between two words.
+// scanners are hand-written equivalents of patterns: each returns the end of the word that begins at i. The patterns match
+// everywhere, so there is no text between two words.
 var scanners = map[string]func(text string, i int) int{
 	GPT2Pattern:   scanGPT2,
 	Llama3Pattern: func(text string, i int) int { return scanLlama3(text, i, 3) },
 	Qwen2Pattern:  func(text string, i int) int { return scanLlama3(text, i, 1) },
 }
 
-// class is what the patterns tell apart: every character is of one class.
+// class is the kind of a character, as far as the patterns distinguish them: every character has one class.
 type class uint8
 
 const (
@@ -60,7 +60,7 @@ func classAt(text string, i int) (class, int) {
 	return unicodeClass(r), n
 }
 
-// run is the end of the characters of class c from i on.
+// run is the end of the run of characters of class c that begins at i.
 func run(text string, i int, c class) int {
 	for i < len(text) {
 		k, n := classAt(text, i)
@@ -72,9 +72,9 @@ func run(text string, i int, c class) int {
 	return i
 }
 
-// blanks is the end of \s+(?!\S)|\s+ from i on: white space leaves its last character to the word behind it.
+// blanks is the end of \s+(?!\S)|\s+ from i on: white space leaves its last character to the word after it.
 func blanks(text string, i int) int {
-	last, end := i, i // end: behind the white space; last: its last character
+	last, end := i, i // end: first byte after the white space; last: its last character
 	for end < len(text) {
 		k, n := classAt(text, end)
 		if k != space {
@@ -156,7 +156,7 @@ func scanLlama3(text string, i int, digits int) int {
 		}
 		return end
 	}
-	// \s*[\r\n]+ ends behind the last line break of the white space.
+	// \s*[\r\n]+ ends after the last line break of the white space.
 	end := run(text, i, space)
 	for j := end; j > i; j-- {
 		if c := text[j-1]; c == '\r' || c == '\n' {
@@ -166,7 +166,7 @@ func scanLlama3(text string, i int, digits int) int {
 	return blanks(text, i)
 }
 
-// contraction is the end of the letters of (?i:'s|'t|'re|'ve|'m|'ll|'d) at i, 0 if none stand there. In simple case folding
+// contraction is the end of the letters of (?i:'s|'t|'re|'ve|'m|'ll|'d) at i, 0 if there are none. In simple case folding
 // U+017F, the long s, equals s; no other character outside ASCII equals one of these letters.
 func contraction(text string, i int) int {
 	if i >= len(text) {

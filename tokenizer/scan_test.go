@@ -10,7 +10,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// byRegexp and byScan cut a text with the pattern and with its hand-written equal.
+// byRegexp and byScan cut a text with the pattern and with its hand-written equivalent.
 func byRegexp(m matcher, text string) (words []string) {
 	m.segments(text, func(part string, match bool) {
 		if !match {
@@ -40,8 +40,8 @@ func eachScanner(t testing.TB, f func(m matcher, scan func(string, int) int)) {
 	}
 }
 
-// Every character but for samples of the ideographs and syllables and of the high planes, in every place where the class of a
-// character matters.
+// Every character, in every place where the class of a character matters; of the ideographs, the syllables and the high
+// planes only samples.
 func TestScanEveryCharacter(t *testing.T) {
 	eachScanner(t, func(m matcher, scan func(string, int) int) {
 		var text strings.Builder
@@ -75,7 +75,7 @@ func TestScanEqualsPattern(t *testing.T) {
 	eachScanner(t, func(m matcher, scan func(string, int) int) {
 		rapid.Check(t, func(t *rapid.T) {
 			text := rapid.StringOfN(runes, 0, 40, -1).Draw(t, "text")
-			if cut := rapid.IntRange(0, 3).Draw(t, "cut"); cut > 0 && len(text) > cut { // not UTF-8, perhaps
+			if cut := rapid.IntRange(0, 3).Draw(t, "cut"); cut > 0 && len(text) > cut { // may make it invalid UTF-8
 				text = text[cut:]
 			}
 			if got, want := byScan(scan, text), byRegexp(m, text); !slices.Equal(got, want) {
@@ -131,7 +131,7 @@ func TestSplitBehaviors(t *testing.T) {
 	}
 }
 
-// A matcher gives the same segments as a literal, as a pattern and as a class, whatever the bytes.
+// A matcher gives the same segments as a literal, as a pattern and as a class, for any bytes.
 func TestMatchersAgree(t *testing.T) {
 	re, err := newRegexp("-")
 	if err != nil {

@@ -13,16 +13,16 @@ import (
 	"unicode"
 )
 
-// Tokenizer holds a vocabulary and the steps around it. It does not change after loading but for SetEOS.
+// Tokenizer holds a vocabulary and the steps around it. After loading only SetEOS changes it.
 type Tokenizer struct {
-	pieces  []string         // id → piece; "" for an id that no piece has
+	pieces  []string         // id → piece; "" for an id without a piece
 	ids     map[string]int32 // piece → id, added tokens included
 	special []bool           // id → special token
 
-	raw, normalized *addedSet // added tokens looked for before and after the normalizer; nil if there are none
+	raw, normalized *addedSet // added tokens looked for before and after the normalizer; nil if there are no such tokens
 	normalizer      normalizer
 	pre             preTokenizer
-	inside          struct { // the same two for what goes on with a text: without what they put in front of one
+	inside          struct { // the same two for a part that continues a text: without what they add at a text's beginning
 		normalizer normalizer
 		pre        preTokenizer
 	}
@@ -33,8 +33,8 @@ type Tokenizer struct {
 
 	bos, eos    int32 // -1: none
 	addsBOS     bool
-	prefixSpace bool   // byte-level: a space is put in front of a text
-	seam        string // what is put between prompt and completion
+	prefixSpace bool   // byte-level: a space is added before a text
+	seam        string // the text between prompt and completion
 	chat        chat
 	chatOnce    sync.Once
 	fingerprint string
@@ -105,8 +105,8 @@ func (t *Tokenizer) BOS() (id int32, ok bool) { return max(t.bos, 0), t.bos >= 0
 // EOS is the id that ends a document, if there is one.
 func (t *Tokenizer) EOS() (id int32, ok bool) { return max(t.eos, 0), t.eos >= 0 }
 
-// SetEOS makes id the one that ends a document. It must not run at the same time as other methods. An id outside the
-// vocabulary panics.
+// SetEOS makes id the one that ends a document. It must not run at the same time as other methods. It panics on an id
+// outside the vocabulary.
 func (t *Tokenizer) SetEOS(id int32) {
 	if id < 0 || int(id) >= len(t.pieces) {
 		panic(fmt.Sprintf("tokenizer: SetEOS(%d): the vocabulary has %d ids", id, len(t.pieces)))
@@ -117,13 +117,13 @@ func (t *Tokenizer) SetEOS(id int32) {
 // AddsBOS reports whether a text begins with BOS when special tokens are added.
 func (t *Tokenizer) AddsBOS() bool { return t.addsBOS }
 
-// ByteLevel reports whether pieces are rows of bytes (GPT-2's form); false is SentencePiece's form.
+// ByteLevel reports whether pieces are sequences of bytes (GPT-2's form); false means SentencePiece's form.
 func (t *Tokenizer) ByteLevel() bool { return t.model.byteLevel }
 
-// PrefixSpace reports whether a space is put in front of a text that does not begin with one. Only for ByteLevel.
+// PrefixSpace reports whether a space is added before a text that does not begin with one. Only for ByteLevel.
 func (t *Tokenizer) PrefixSpace() bool { return t.prefixSpace }
 
-// Piece is the piece of an id as tokenizer.json writes it, "" if no piece has that id.
+// Piece is the piece of an id as tokenizer.json writes it, "" if the id has no piece.
 func (t *Tokenizer) Piece(id int32) string {
 	if id < 0 || int(id) >= len(t.pieces) {
 		return ""
@@ -142,8 +142,8 @@ func (t *Tokenizer) IsSpecial(id int32) bool {
 	return id >= 0 && int(id) < len(t.special) && t.special[id]
 }
 
-// Encode returns the ids of a text. Added tokens that stand in the text literally become their ids. With addSpecial the
-// post-processor's ids (BOS, for most) are put around it.
+// Encode returns the ids of a text. Added tokens that occur literally in the text become their ids. With addSpecial the
+// post-processor's ids (in most models BOS) are put around the ids of the text.
 func (t *Tokenizer) Encode(text string, addSpecial bool) []int32 {
 	e := t.encoders.Get().(*encoder)
 	ids := make([]int32, 0, len(text)/3+len(t.prefix)+len(t.suffix))
@@ -161,8 +161,8 @@ func (t *Tokenizer) Encode(text string, addSpecial bool) []int32 {
 	return ids
 }
 
-// encode appends the ids of a text. inside says that it goes on with a text that did not end with an added token. The result
-// says so of this text.
+// encode appends the ids of a text. inside says that the text continues another one, which did not end with an added token.
+// The result is inside for the text that continues this one.
 func (t *Tokenizer) encode(e *encoder, text string, inside bool) bool {
 	begins := !inside
 	t.raw.split(text, func(part string, id int32, first bool) {
@@ -193,7 +193,7 @@ func (t *Tokenizer) encode(e *encoder, text string, inside bool) bool {
 }
 
 // EncodeParts returns the ids of a text that is given in parts: what Encode gives for the whole without special tokens,
-// except that no id reaches over a seam. This is how a model sees a text that it goes on with.
+// except that no id crosses a seam. This is how a model sees a text that it continues.
 func (t *Tokenizer) EncodeParts(parts []string) [][]int32 {
 	e := t.encoders.Get().(*encoder)
 	out := make([][]int32, len(parts))
@@ -208,10 +208,10 @@ func (t *Tokenizer) EncodeParts(parts []string) [][]int32 {
 	return out
 }
 
-// EncodeCompletion tokenises a prompt and its completion apart, with one space as the seam between them. White space at the
-// prompt's end and at the completion's beginning is taken off. Byte-level: the space belongs to the completion.
-// SentencePiece: the normaliser's prefix space is it. BOS stands in front of the prompt if AddsBOS; no other special token is
-// added, no end id either. An empty completion gives no ids.
+// EncodeCompletion tokenises a prompt and its completion separately, with one space as the seam between them. White space at
+// the prompt's end and at the completion's beginning is removed. Byte-level: the space belongs to the completion.
+// SentencePiece: the seam is the normaliser's prefix space. BOS precedes the prompt if AddsBOS; no other special token is
+// added, and no end id. An empty completion gives no ids.
 func (t *Tokenizer) EncodeCompletion(prompt, completion string) (promptIDs, completionIDs []int32) {
 	prompt = strings.TrimRightFunc(prompt, unicode.IsSpace)
 	completion = strings.TrimLeftFunc(completion, unicode.IsSpace)

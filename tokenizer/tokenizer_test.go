@@ -91,8 +91,8 @@ func parse(t testing.TB, data, config []byte) *Tokenizer {
 	return tok
 }
 
-// transformers sets add_prefix_space of a ByteLevel that stands by itself to what tokenizer_config.json says, and leaves those
-// inside a Sequence alone.
+// transformers sets add_prefix_space of a ByteLevel outside a Sequence to the value in tokenizer_config.json, and does not
+// change it inside a Sequence.
 func TestPrefixSpaceOfTheConfig(t *testing.T) {
 	data, err := Train(slices.Values([]string{"a b a b c a"}), TrainOptions{VocabSize: 258})
 	if err != nil {
@@ -136,7 +136,7 @@ func TestRoundTrip(t *testing.T) {
 	})
 }
 
-// Byte-level tokenizers lose nothing, whatever their pattern: not even bytes that are not UTF-8, which only Decode replaces.
+// Byte-level tokenizers lose nothing, with any pattern: not even bytes that are not UTF-8, which only Decode replaces.
 func FuzzRoundTrip(f *testing.F) {
 	var toks []*Tokenizer
 	for _, pattern := range []string{GPT2Pattern, Llama3Pattern, Qwen2Pattern, `\p{Lu}?\p{Ll}+|\d{1,3}|\s+(?=\S)`} {
@@ -245,8 +245,8 @@ func TestUnknownAndIgnoreMerges(t *testing.T) {
 	}
 }
 
-// Falcon 3's steps. Those behind ByteLevel see the characters that stand for bytes, of which ² is a number. Ids with GPT-2's
-// vocabulary equal those of tokenizers 0.22.2 for 423 texts.
+// Falcon 3's steps. The steps after ByteLevel see the characters that stand for bytes, of which ² is a number. With GPT-2's
+// vocabulary the ids equal those of tokenizers 0.22.2 for 423 texts.
 func TestStepsBehindByteLevel(t *testing.T) {
 	data, err := Train(slices.Values([]string{"a"}), TrainOptions{VocabSize: 257})
 	if err != nil {
@@ -268,7 +268,7 @@ func TestStepsBehindByteLevel(t *testing.T) {
 	}
 }
 
-// Where every byte has an id nothing is unknown, and the reference does not mind an unk_token that is no piece.
+// Where every byte has an id nothing is unknown, and the reference accepts an unk_token that is not a piece.
 func TestUnkTokenThatIsNeverNeeded(t *testing.T) {
 	tok := sentencePiece(t, func(s object) { s["model"].(object)["unk_token"] = "<none>" })
 	if got := tok.Encode("é", false); !slices.Equal(got, []int32{259, 3 + 0xC3, 3 + 0xA9}) {
@@ -320,8 +320,8 @@ func TestAddedTokens(t *testing.T) {
 	}
 }
 
-// transformers makes special tokens of those with a role in tokenizer_config.json, also where tokenizer.json has them in the
-// vocabulary alone or without "special".
+// transformers makes tokens with a role in tokenizer_config.json special, even if tokenizer.json has them only in the
+// vocabulary or without "special".
 func TestTokensNamedByTheConfig(t *testing.T) {
 	spec := sentencePieceSpec()
 	spec["added_tokens"] = spec["added_tokens"].([]object)[:2]
@@ -442,7 +442,7 @@ func TestLoad(t *testing.T) {
 	}
 }
 
-// Files of all ages: what stands beside tokenizer.json is read as transformers reads it.
+// Files of all ages: the files beside tokenizer.json are read as transformers reads them.
 func TestLoadReadsWhatIsBeside(t *testing.T) {
 	for _, c := range []struct {
 		config, special, added string
@@ -457,9 +457,9 @@ func TestLoadReadsWhatIsBeside(t *testing.T) {
 		{config: `{"eos_token": {"content": ""}, "additional_special_tokens": ["<s>", {"content": "</s>"}]}`, added: `{"</s>": 2, "ab": 264}`, eos: -1},
 		{special: `{"eos_token": "<none>"}`, want: `tokenizer_config.json with special_tokens_map.json: eos_token: "<none>" is neither`},
 		{special: `[]`, want: `special_tokens_map.json: json`},
-		{config: `{"added_tokens_decoder": {"268": {"content": "<|im_end|>"}}}`, want: `tokenizer_config.json: added_tokens_decoder: 268: "<|im_end|>" is not in tokenizer.json; write that anew`},
+		{config: `{"added_tokens_decoder": {"268": {"content": "<|im_end|>"}}}`, want: `tokenizer_config.json: added_tokens_decoder: 268: "<|im_end|>" is not in tokenizer.json; write that file again`},
 		{config: `{"additional_special_tokens": ["<a>"]}`, want: `tokenizer_config.json: additional_special_tokens[0]: "<a>" is not in`},
-		{added: `{"<pad>": 268, "<b>": 269}`, want: `added_tokens.json: "<b>" is not in tokenizer.json; write that anew`},
+		{added: `{"<pad>": 268, "<b>": 269}`, want: `added_tokens.json: "<b>" is not in tokenizer.json; write that file again`},
 	} {
 		dir := t.TempDir()
 		for name, data := range map[string]string{"tokenizer.json": string(marshal(t, sentencePieceSpec())), "tokenizer_config.json": c.config, "special_tokens_map.json": c.special, "added_tokens.json": c.added} {

@@ -15,13 +15,15 @@ type TrainOptions struct {
 	Pattern   string   // how a text is cut into words; "": GPT2Pattern
 }
 
-// Longer words are counted in parts of this many bytes, so that a row of equal characters does not cost its square.
+// Longer words are counted in parts of this many bytes, so that the time for a run of equal characters does not grow with
+// its square.
 const trainWordBytes = 512
 
 // Train learns a byte-level BPE vocabulary and returns it as tokenizer.json: special tokens first, then the 256 bytes in the
-// order of GPT-2's table, then the merges' pieces. The most frequent pair is merged next, of equally frequent ones that with
-// the smaller ids; a pair seen once is not merged, so a small text gives fewer ids than VocabSize. The result depends on the
-// texts, not on their order, and neither on the machine. Special tokens in the texts are left out of the counts.
+// order of GPT-2's table, then the merges' pieces. The most frequent pair is merged next, and among equally frequent pairs
+// the one with the smaller ids; a pair seen only once is not merged, so a small text gives fewer ids than VocabSize. The
+// result depends on the texts, but not on their order or the machine. Special tokens in the texts are left out of the
+// counts.
 //
 // Memory grows with the number of different words.
 func Train(texts iter.Seq[string], opt TrainOptions) ([]byte, error) {
@@ -81,7 +83,7 @@ func byteSymbols(base int32) (symbol [256]int32, order []rune) {
 	return symbol, order
 }
 
-// trainer holds every different word once, with its count, and for each adjacent pair how often it stands where.
+// trainer holds every distinct word once, with its count, and for each adjacent pair its count and the words that hold it.
 type trainer struct {
 	words  [][]int32
 	counts []int64
@@ -89,7 +91,7 @@ type trainer struct {
 	queue  []queued
 }
 
-// pairCount is the count of a pair over all words, and the words that hold it or did so once.
+// pairCount is the count of a pair over all words, and the words that hold it or once held it.
 type pairCount struct {
 	n     int64
 	where []int32
@@ -168,7 +170,7 @@ func (t *trainer) learn(pieces []string, size int) ([]string, [][2]string) {
 		if c == nil || c.n < 2 {
 			continue
 		}
-		if c.n != top.n { // an increase was queued when it happened, a decrease is found here
+		if c.n != top.n { // increases were queued when they happened; decreases are noticed here
 			if c.n < top.n {
 				t.push(queued{c.n, top.pair})
 			}
@@ -187,7 +189,7 @@ func (t *trainer) learn(pieces []string, size int) ([]string, [][2]string) {
 		for _, w := range c.where {
 			t.merge(w, a, b, to, grown)
 		}
-		delete(t.pairs, top.pair) // rows of equal symbols have counted it again, and down to nothing
+		delete(t.pairs, top.pair) // runs of equal symbols have counted the pair again, down to 0
 		for pair, c := range grown {
 			t.push(queued{c.n, pair})
 		}
@@ -195,7 +197,7 @@ func (t *trainer) learn(pieces []string, size int) ([]string, [][2]string) {
 	return pieces, merges
 }
 
-// merge joins a and b in a word and moves the counts of the pairs around. grown gathers the pairs that gained.
+// merge joins a and b in a word and moves the counts of the pairs around. grown collects the pairs whose count rose.
 func (t *trainer) merge(w, a, b, to int32, grown map[uint64]*pairCount) {
 	ids, n := t.words[w], t.counts[w]
 	less := func(x, y int32) {

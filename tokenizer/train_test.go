@@ -11,7 +11,7 @@ import (
 )
 
 // naiveMerges is the definition: count every adjacent pair of every word, merge the most frequent one (ties: the smaller
-// ids), start again.
+// ids), and repeat.
 func naiveMerges(words []string, special, size int) (merges [][2]string) {
 	symbol, order := byteSymbols(int32(special))
 	pieces := make([]string, special)

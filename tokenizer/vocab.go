@@ -42,7 +42,7 @@ func (l *mergeList) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// parseModel reads the vocabulary and the merges. The ids of the added tokens may lie beyond the vocabulary's.
+// parseModel reads the vocabulary and the merges. The ids of the added tokens may be above the vocabulary's.
 func (t *Tokenizer) parseModel(raw json.RawMessage, byteLevel bool, added []addedToken) error {
 	if isNull(raw) {
 		return fmt.Errorf("is missing")
@@ -99,7 +99,7 @@ func (t *Tokenizer) parseModel(raw json.RawMessage, byteLevel bool, added []adde
 		id, ok := t.ids[*c.UnkToken]
 		if ok {
 			m.unk = id
-		} else if !byteLevel && !m.fallback || slices.Contains(m.bytes[:], -1) { // otherwise nothing is unknown
+		} else if !byteLevel && !m.fallback || slices.Contains(m.bytes[:], -1) { // otherwise no character is unknown
 			return fmt.Errorf("unk_token %q is not in vocab", *c.UnkToken)
 		}
 	}
@@ -139,8 +139,8 @@ func (t *Tokenizer) parseModel(raw json.RawMessage, byteLevel bool, added []adde
 	return nil
 }
 
-// parseVocab lays out the pieces by id, with room for the added tokens. Memory is bounded by the file's: the largest id may
-// be at most four times the number of pieces, and a few thousand.
+// parseVocab lays out the pieces by id, with room for the added tokens. The file's size bounds memory: the largest id may be
+// at most four times the number of pieces plus a few thousand.
 func (t *Tokenizer) parseVocab(vocab map[string]int64, added []addedToken) error {
 	bound := 4*int64(len(vocab)+len(added)) + 4096
 	size := int64(0)
@@ -172,14 +172,15 @@ func (t *Tokenizer) parseVocab(vocab map[string]int64, added []addedToken) error
 	return nil
 }
 
-// Added tokens may be so long at most, and the normalizer may make them so much longer in all: a file's size bounds its memory.
+// Bounds on the length of an added token, and on the length by which the normalizer may increase all of them together, so
+// that a file's size bounds its memory.
 const (
 	maxAddedBytes = 4096
 	addedGrowth   = 4
 	addedSlack    = 1 << 20
 )
 
-// parseAdded enters the added tokens. One that is in the vocabulary must have the id that it has there.
+// parseAdded enters the added tokens. An added token that is also in the vocabulary must have the same id there.
 func (t *Tokenizer) parseAdded(added []addedToken) error {
 	budget := addedSlack
 	for _, a := range added {

@@ -47,7 +47,7 @@ func writeTokenizer(pieces []string, merges [][2]string, opt TrainOptions) []byt
 	return out.Bytes()
 }
 
-// quote is a JSON string that leaves <, > and & as they are.
+// quote returns a JSON string in which <, > and & are not escaped.
 func quote(s string) string {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)

@@ -18,7 +18,7 @@ var mayNameCommands = map[string]string{
 }
 
 // TestPackagesDoNotSpeakOfFlags: a package is used by programs too, so its texts name fields, functions and keys of a recipe.
-// What the command line has to say beside them stands in cmd/reprise (hints.go). Other programs may name their own flags.
+// What the command line adds to them is in cmd/reprise (hints.go). Other programs may name their own flags.
 func TestPackagesDoNotSpeakOfFlags(t *testing.T) {
 	pattern := commandLine(t)
 	excused := map[string]bool{}
@@ -43,7 +43,7 @@ func TestPackagesDoNotSpeakOfFlags(t *testing.T) {
 	}
 }
 
-// commandLine is what a flag or a command of cmd/reprise looks like. The commands are the fields of its type cli.
+// commandLine matches the spelling of a flag or a command of cmd/reprise. The commands are the fields of its type cli.
 func commandLine(t *testing.T) *regexp.Regexp {
 	t.Helper()
 	f, err := parser.ParseFile(token.NewFileSet(), filepath.Join("..", "..", "cmd", "reprise", "main.go"), nil, 0)
@@ -89,7 +89,7 @@ func textsLike(pattern *regexp.Regexp, f *ast.File) (found []*ast.BasicLit) {
 	return found
 }
 
-// TestTextsOfCommandLineAreFound: the test above sees flags and commands in every kind of literal, and nothing else.
+// TestTextsOfCommandLineAreFound: the test above finds flags and commands in every kind of literal, and only there.
 func TestTextsOfCommandLineAreFound(t *testing.T) {
 	pattern := commandLine(t)
 	for source, want := range map[string]int{

@@ -1,5 +1,5 @@
-// Package testfiles finds what tests compare with. [Box] gives a file of the repository's own testdata: reference outputs
-// that other programs made, always there. [Path] gives one of the larger shared data, which may be absent.
+// Package testfiles finds the files that tests compare with. [Box] finds a file of the repository's own testdata: reference
+// outputs of other programs, which are always present. [Path] finds one of the larger shared data, which may be absent.
 package testfiles
 
 import (
@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// Box returns the path of a file or folder of the repository's top-level testdata, parts joined below it. They are part of
-// the repository, so the test fails where one is missing.
+// Box returns the path of a file or folder of the repository's top-level testdata, parts joined below it. Testdata is part
+// of the repository, so the test fails if the file is missing.
 func Box(t testing.TB, parts ...string) string {
 	t.Helper()
 	path := filepath.Join(append([]string{projectRoot(t), "testdata"}, parts...)...)
@@ -52,8 +52,8 @@ func SHA256(t testing.TB, path string) string {
 }
 
 // Path returns the path of a file or folder of the shared data, parts joined below its root: the folder that REPRISE_DATA
-// names, else ../shared beside the project's root. Where it is absent the test is skipped with a message that says what to
-// set; REPRISE_DATA naming a folder that is not there fails the test.
+// names, else ../shared beside the project's root. If it is absent the test is skipped with a message that says what to set;
+// if REPRISE_DATA names a folder that does not exist, the test fails.
 func Path(t testing.TB, parts ...string) string {
 	t.Helper()
 	root := os.Getenv("REPRISE_DATA")
@@ -69,7 +69,7 @@ func Path(t testing.TB, parts ...string) string {
 	return path
 }
 
-// projectRoot is the folder of go.mod, looked for upwards from the folder of the package under test.
+// projectRoot is the folder of go.mod, searched upwards from the folder of the package under test.
 func projectRoot(t testing.TB) string {
 	t.Helper()
 	start, err := os.Getwd()

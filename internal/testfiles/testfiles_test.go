@@ -15,10 +15,10 @@ import (
 // folders of testdata whose manifest.json lists every file with its SHA-256.
 var folders = []string{"chat", "data", "gguf", "replay", "tokenizers"}
 
-// maxBytes is the room of the whole testdata: the repository should stay quick to clone.
+// maxBytes bounds the size of the whole testdata: the repository should stay quick to clone.
 const maxBytes = 6 << 20
 
-// TestManifests: reference outputs are what their manifest says, no file more and none less.
+// TestManifests: every folder holds exactly the files of its manifest, with their checksums.
 func TestManifests(t *testing.T) {
 	for _, folder := range folders {
 		root := testfiles.Box(t, folder)
@@ -93,7 +93,7 @@ func TestSizeOfTheBox(t *testing.T) {
 	}
 }
 
-// recorder is a testing.TB that notes how a helper ended, and ends it by a panic.
+// recorder is a testing.TB that records how a helper ended, and ends it by a panic.
 type recorder struct {
 	testing.TB
 	failed, skipped string
