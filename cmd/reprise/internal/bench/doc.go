@@ -1,4 +1,4 @@
-// Package bench measures the engine on the machine that it runs on: what reprise bench prints. Everything that is compared is
-// measured in one run, in turns, and given as a ratio of medians; weights are random, because no time depends on their values
-// unless said otherwise.
+// Package bench measures the engine on the machine that it runs on, for reprise bench. Things that are compared are measured
+// in one run, in turns, and reported as a ratio of medians. Weights are random, because no time depends on their values
+// unless a comment says otherwise.
 package bench

@@ -14,23 +14,23 @@ import (
 type GenerateOptions struct {
 	Models       []string // llama-15m, llama-135m, gpt2-124m or paths of config.json files
 	PromptTokens int
-	MaxTokens    int // new tokens, the first of which the prompt's pass gives
+	MaxTokens    int // new tokens; the pass over the prompt gives the first
 	Repetitions  int // measured continuations, after one to warm up
 	Sampling     model.Sampling
 }
 
-// GenerateResult is the continuation of one prompt: medians over the repetitions. Rates are held against yardsticks that were
-// measured before and after every repetition.
+// GenerateResult is the continuation of one prompt: medians over the repetitions. Rates are compared with yardsticks that
+// are measured before and after every repetition.
 type GenerateResult struct {
 	Model        string `json:"model"`
 	Tier         string `json:"tier"`
 	Threads      int    `json:"threads"`
-	Clock        string `json:"clock"` // thread: processor time of the one thread; wall: the clock on the wall
+	Clock        string `json:"clock"` // thread: processor time of the one thread; wall: elapsed time
 	PromptTokens int    `json:"prompt_tokens"`
 	NewTokens    int    `json:"new_tokens"`
 	Repetitions  int    `json:"repetitions"`
 
-	PrefillMS        float64 `json:"prefill_ms"` // of the whole prompt, to its first new token
+	PrefillMS        float64 `json:"prefill_ms"` // of the whole prompt, up to the first new token
 	PrefillPerSecond float64 `json:"prefill_tokens_per_s"`
 	PrefillShare     float64 `json:"prefill_share_of_peak"` // 0 on the portable tier
 	Peak             float64 `json:"peak_gflops"`           // fused multiply-adds on the same threads
@@ -38,10 +38,10 @@ type GenerateResult struct {
 	DecodeMS        float64 `json:"decode_ms"` // of a token
 	DecodePerSecond float64 `json:"decode_tokens_per_s"`
 	WeightBytes     int     `json:"weight_bytes"` // read for every token: F32 weights of all products, the head's included
-	CacheBytes      int     `json:"cache_bytes"`  // the same of keys and values, on average
+	CacheBytes      int     `json:"cache_bytes"`  // keys and values read for every token, on average
 	DecodeGBs       float64 `json:"decode_gb_per_s"`
 	DecodeShare     float64 `json:"decode_share_of_read"`
-	ReadGBs         float64 `json:"read_gb_per_s"` // of the same weights, on the same threads: summed, each once
+	ReadGBs         float64 `json:"read_gb_per_s"` // memory bandwidth: the same weights, on the same threads, each read once and summed
 }
 
 // Generate measures generation on models of random weights: the prompt's pass and the tokens after it.
@@ -82,7 +82,7 @@ func (o *GenerateOptions) validate(cfg model.Config) error {
 	return nil
 }
 
-// measure continues one prompt again and again.
+// measure continues one prompt repeatedly.
 func (o *GenerateOptions) measure(ctx context.Context, d *model.Decoder, pool *tensor.Pool) (r GenerateResult, err error) {
 	cfg := d.Model.Config
 	yard, release := NewYardstick(pool)
@@ -133,8 +133,8 @@ func (o *GenerateOptions) measure(ctx context.Context, d *model.Decoder, pool *t
 	return r, nil
 }
 
-// prefillFlops is what the prompt's pass costs, counted as a training step is (stepFlops), without its way back. The head
-// sees the last token only:
+// prefillFlops is the cost of the pass over the prompt, counted as for a training step (stepFlops), without the backward
+// pass. The head is computed only for the last token:
 //
 //	tokens·(2·body parameters + 4·layers·heads·head_dim·tokens) + 2·V·d
 func prefillFlops(cfg model.Config, tokens int) float64 {
@@ -143,8 +143,8 @@ func prefillFlops(cfg model.Config, tokens int) float64 {
 	return t*(2*float64(cfg.BodyParams())+attention) + 2*float64(cfg.VocabSize)*float64(cfg.HiddenSize)
 }
 
-// weightsJob reads all weights of a model, a piece a task. What a token reads is held against it and not against any other
-// memory: of small models much stays in the caches, of the largest nothing.
+// weightsJob reads all weights of a model, one piece per task. The reading of a token is compared with it and not with that
+// of other memory, because much of a small model stays in the caches, and nothing of the largest.
 type weightsJob struct {
 	pieces [][]float32
 	bytes  int

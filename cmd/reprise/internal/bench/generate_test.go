@@ -12,8 +12,8 @@ import (
 	"reprise/tensor"
 )
 
-// TestPrefillFlopsAreThoseOfTheForwardPass: a prompt's pass counts a third of a training step's operations, less the head's
-// for all tokens but the last.
+// TestPrefillFlopsAreThoseOfTheForwardPass: the pass over a prompt counts a third of a training step's operations, minus the
+// head's for all tokens except the last.
 func TestPrefillFlopsAreThoseOfTheForwardPass(t *testing.T) {
 	cfg, err := model.ParseConfig([]byte(tiny.Config))
 	if err != nil {
@@ -26,7 +26,7 @@ func TestPrefillFlopsAreThoseOfTheForwardPass(t *testing.T) {
 	}
 }
 
-// TestGenerateStops when it is told to, between two tokens.
+// TestGenerateStops: a cancelled measurement ends between two tokens.
 func TestGenerateStops(t *testing.T) {
 	pool := tensor.NewPool(1)
 	defer pool.Close()

@@ -13,7 +13,7 @@ import (
 	"reprise/tensor"
 )
 
-// kernelCases lists what bench kernels measures.
+// kernelCases lists the cases that bench kernels measures.
 func kernelCases() []kernelCase {
 	var list []kernelCase
 	variants := []string{"NN", "NT", "TN"}
@@ -90,7 +90,7 @@ func productCase(variant string, d [3]int) kernelCase {
 		}}
 }
 
-// attentionHeads is how many heads are computed side by side.
+// attentionHeads is the number of heads computed in one call.
 const attentionHeads = 24
 
 // headsJob computes the products of attention: one small product per head, each on one worker.
@@ -141,8 +141,8 @@ const (
 	replayIDs       = 64
 )
 
-// replayCase is the replay head, forward and backward over subsets of 64 ids that follow Zipf's law, without a tail, beside
-// full cross-entropy over the same positions.
+// replayCase is the replay head, forward and backward over subsets of 64 ids that follow Zipf's law, without a tail,
+// compared with full cross-entropy over the same positions.
 func replayCase(vocab, d int) kernelCase {
 	return kernelCase{kernel: "replay-head", shape: dims(replayPositions, vocab, d), peak: "fma",
 		flops: 6 * replayPositions * replayIDs * float64(d),
@@ -164,7 +164,7 @@ func zipfSubsets(vocab int) (*loss.Subsets, loss.Targets) {
 	s := &loss.Subsets{Offsets: []int32{0}}
 	var t loss.Targets
 	rng := tensor.NewRNG(1, "bench/zipf", uint64(vocab))
-	perm := tensor.NewRNG(2, "bench/zipf", uint64(vocab)).Perm(vocab) // frequent ids lie anywhere
+	perm := tensor.NewRNG(2, "bench/zipf", uint64(vocab)).Perm(vocab) // frequent ids may be anywhere in the vocabulary
 	logV := exact.Log(float64(vocab))
 	for i := range replayPositions {
 		if i%256 == 0 {
@@ -187,12 +187,12 @@ func zipfSubsets(vocab int) (*loss.Subsets, loss.Targets) {
 	return s, t
 }
 
-// optimizerElements is how many weights an optimizer's step is measured on; with gradients and moments, many times what
-// caches hold.
+// optimizerElements is the number of weights on which an optimizer's step is measured; with gradients and moments, they take
+// many times the size of the caches.
 const optimizerElements = 1 << 25
 
-// optimizerCase is a whole step: the norm of the gradient (for MoClip also its angle to the momentum), then the update. It is
-// held against loops that read and write the same arrays in the same order and do next to nothing with them.
+// optimizerCase is a whole step: the norm of the gradient (for MoClip also its angle to the momentum), then the update. It
+// is compared with loops that read and write the same arrays in the same order and do hardly any arithmetic.
 func optimizerCase(name string) kernelCase {
 	const n = optimizerElements
 	c := kernelCase{kernel: "optimizer", shape: dims(n), variant: name, peak: "stream", elements: n, bytes: (4 + 28) * n}
@@ -231,7 +231,7 @@ func optimizerCase(name string) kernelCase {
 	return c
 }
 
-// optimizerPart is how many elements a call of the streaming loops covers.
+// optimizerPart is the number of elements in one call of the streaming loops.
 const optimizerPart = 4096
 
 // gatherCases are the recorder's and the replay loss's kernels on one position.
@@ -258,7 +258,7 @@ func gatherCases() []kernelCase {
 	return list
 }
 
-// launchCase is the hand-off of a launch while the workers spin: the tasks wait until all of them have begun.
+// launchCase measures how long a launch takes to reach workers that spin: every task waits until all tasks have begun.
 func launchCase() kernelCase {
 	return kernelCase{kernel: "launch", shape: "hand-off", single: true, prepare: func(p *tensor.Pool) (call, beside func()) {
 		j := &meetJob{}
@@ -271,7 +271,7 @@ func launchCase() kernelCase {
 
 type meetJob struct{ waiting atomic.Int64 }
 
-// patience is how often a worker looks for the others before it lets one run in its place: more often than a hand-off takes.
+// patience is how often a worker checks for the others before it yields its processor: more often than a launch needs.
 const patience = 1 << 14
 
 func (j *meetJob) Do(worker, task int) {

@@ -11,9 +11,9 @@ import (
 // A vectorKernel is measured on slices of n float32 of its own on every worker.
 type vectorKernel struct {
 	name          string
-	reads, writes float64 // bytes an element
+	reads, writes float64 // bytes per element
 	slices        int
-	memory        bool // measured on large arrays too: what runs over all weights
+	memory        bool // measured on large arrays too: kernels that run over all weights
 	run           func(s [][]float32, h []uint16)
 }
 
@@ -61,27 +61,27 @@ var vectorKernels = []vectorKernel{
 	{"f16-from-f32", 4, 2, 1, false, func(s [][]float32, h []uint16) { asm.F16FromF32(h, s[0]) }},
 }
 
-// attentionRows is how many rows of scores the kernels of attention take in one call.
+// attentionRows is the number of rows of scores that the attention kernels take in one call.
 const attentionRows = 8
 
-// rowsOf cuts x into rows of scores that count as a whole.
+// rowsOf cuts x into rows of scores of which all elements count.
 func rowsOf(x []float32) asm.Rows {
 	n := len(x) / attentionRows
 	return asm.Rows{N: attentionRows, Stride: n, Hi: n}
 }
 
-// Values that keep the scores and their gradients, which every call overwrites, away from subnormals.
+// Values that keep the scores and their gradients away from subnormals, although every call overwrites them.
 var (
 	attentionStats = slices.Repeat([]asm.SoftmaxStat{{Max: 1, Sum: 1}}, attentionRows)
 	attentionDots  = slices.Repeat([]float32{0.5}, attentionRows)
 )
 
-// benchStep keeps the values of an optimizer step where they are.
+// benchStep hardly changes the values of an optimizer step, however often it runs.
 var benchStep = asm.StepCoef{GradScale: 1, VScale: 1, Beta1: 0.9, OneMinusBeta1: 0.1, Beta2: 0.999, OneMinusBeta2: 0.001,
 	Correct1: 1, Correct2: 1, Decay: 1, LR: 1e-9, Eps: 1e-8, AtanB: 1}
 
-// vectorCases lists the kernels on slices of n elements: all where they fit into the first-level cache, on one thread; those
-// that run over memory where they do not.
+// vectorCases lists the kernels on slices of n elements. If the slices fit into the first-level cache these are all kernels,
+// on one thread; if not, only those that run over memory.
 func vectorCases(n int) []kernelCase {
 	inCache := n <= 4096
 	var list []kernelCase
@@ -102,7 +102,7 @@ func vectorCases(n int) []kernelCase {
 			prepare: func(p *tensor.Pool) (call, beside func()) {
 				x, idx := uniform(1, n).Data, make([]int32, n)
 				c := newVectorJob(p, vectorKernel{slices: 2, run: copyKernel}, n)
-				return func() { asm.SelectAbove(idx, x, 0.97) }, func() { p.Run(c.tasks, c) } // three in 200 pass
+				return func() { asm.SelectAbove(idx, x, 0.97) }, func() { p.Run(c.tasks, c) } // 3 of 200 elements pass
 			}})
 	}
 	return list

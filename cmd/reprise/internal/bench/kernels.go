@@ -10,7 +10,7 @@ import (
 	"reprise/tensor"
 )
 
-// Kernels is what bench kernels reports.
+// Kernels is the report of bench kernels.
 type Kernels struct {
 	Tier       string         `json:"tier"`        // highest of those measured
 	PeakGFLOPS float64        `json:"peak_gflops"` // FMA peak of one core on that tier
@@ -22,26 +22,26 @@ type Kernels struct {
 type Peak struct {
 	Tier    string  `json:"tier"`
 	Threads int     `json:"threads"`
-	Clock   string  `json:"clock"` // thread: processor time of the one thread; wall: the clock on the wall
+	Clock   string  `json:"clock"` // thread: processor time of the one thread; wall: elapsed time
 	GFLOPS  float64 `json:"gflops"`
 	ReadGBs float64 `json:"read_gb_per_s"`
 }
 
-// KernelResult is the median of a kernel's rate, and of its share of a yardstick that was measured beside it, in turns.
+// KernelResult is the median of a kernel's rate, and of its share of a yardstick that was measured with it, in turns.
 type KernelResult struct {
 	Kernel  string  `json:"kernel"`
 	Shape   string  `json:"shape"`   // of a product m x n x k; of other kernels the number of elements
 	Variant string  `json:"variant"` // of a product which operand is transposed: NN, NT or TN
 	Tier    string  `json:"tier"`
 	Threads int     `json:"threads"`
-	GFLOPS  float64 `json:"gflops"`                       // 10⁹ additions and multiplications a second; 0 where bytes count
+	GFLOPS  float64 `json:"gflops"`                       // 10⁹ additions and multiplications a second; 0 for kernels that are limited by memory
 	GBs     float64 `json:"gb_per_s,omitempty"`           // 10⁹ bytes read and written a second
-	PerNS   float64 `json:"elements_per_ns,omitempty"`    // elements a nanosecond
-	Share   float64 `json:"share_of_peak"`                // of the yardstick; 0 where there is none
+	PerNS   float64 `json:"elements_per_ns,omitempty"`    // elements per nanosecond
+	Share   float64 `json:"share_of_peak"`                // share of the yardstick; 0 without one
 	Peak    string  `json:"peak"`                         // the yardstick: fma; read (memory); copy, of arrays of the same size; stream, of the same arrays
-	OfFull  float64 `json:"share_of_full_head,omitempty"` // replay-head: its time by that of the full head, forward and backward
-	Speedup float64 `json:"speedup,omitempty"`            // of several threads: how many times as fast as one, measured in turn; 0 where not measured
-	Scaled  float64 `json:"speedup_scaled,omitempty"`     // speedup / (peak of all threads / (threads · peak of one)), the FMA peaks measured beside it
+	OfFull  float64 `json:"share_of_full_head,omitempty"` // replay-head: its time divided by that of the full head, forward and backward
+	Speedup float64 `json:"speedup,omitempty"`            // of several threads: how many times as fast as one thread, measured in turn; 0: not measured
+	Scaled  float64 `json:"speedup_scaled,omitempty"`     // speedup / (peak of all threads / (threads · peak of one)), the FMA peaks measured with it
 	US      float64 `json:"us"`                           // microseconds of one call
 }
 
@@ -50,7 +50,7 @@ type KernelOptions struct {
 	Tiers   []asm.Tier
 	Threads []int
 	Filter  string // only kernels whose "kernel shape variant" contains it
-	Repeat  int    // measurements of a kernel, of which the median counts
+	Repeat  int    // measurements of a kernel; the median is reported
 }
 
 // A kernelCase is a kernel to measure.
@@ -59,9 +59,9 @@ type kernelCase struct {
 	flops, bytes, elements float64 // of one call
 	peak                   string  // as in KernelResult
 	serial                 bool    // runs on one thread, and is measured only there
-	single                 bool    // calls are timed one by one, and the median counts: of a hand-off, not of what comes between
-	// prepare allocates the operands and returns one call. For a copy or stream peak, beside is what the kernel is held against;
-	// for the replay head, the full head.
+	single                 bool    // calls are timed one by one and the median counts, to time the launch and not interruptions between launches
+	// prepare allocates the operands and returns one call. beside is the work with which the kernel is compared: for a copy
+	// or stream peak the yardstick, for the replay head the full head.
 	prepare func(p *tensor.Pool) (call, beside func())
 }
 
@@ -69,14 +69,14 @@ func (c *kernelCase) name() string {
 	return strings.TrimSpace(c.kernel + " " + c.shape + " " + c.variant)
 }
 
-// sampleTime is how long a measurement lasts at least, in nanoseconds: many times what the clock resolves, not much longer
-// than a machine stays the same.
+// sampleTime is the least duration of a measurement in nanoseconds: many times the resolution of the clock, and short enough
+// that the speed of the machine hardly changes meanwhile.
 const sampleTime = 3e6
 
-// slowCall is how long, in nanoseconds, a call takes that is measured a few times only.
+// slowCall is the duration in nanoseconds from which a call is measured only a few times.
 const slowCall = 1e9
 
-// MeasureKernels measures kernels, and hands each result on as it comes.
+// MeasureKernels measures kernels and passes each result to report as soon as it has it.
 func MeasureKernels(ctx context.Context, o KernelOptions, report func(KernelResult)) (*Kernels, error) {
 	var cases []kernelCase
 	for _, c := range kernelCases() {
@@ -156,9 +156,9 @@ func (m *meter) read() float64 {
 	return g
 }
 
-// one measures a kernel. Before and after every measurement stands one of its yardstick; their mean is what the kernel is
-// held against, so that a machine that others slow down slows both. For the same reason several threads and alone take turns
-// at products.
+// one measures a kernel. The yardstick is measured before and after every measurement, and the kernel is compared with the
+// mean of the two, so that other load on the machine slows both. For the same reason the measurements of a product with
+// several threads and with one alternate.
 func (m *meter) one(c *kernelCase, pool, alone *tensor.Pool) KernelResult {
 	call, beside := c.prepare(pool)
 	warm := m.yard.watch.time(call)
@@ -168,7 +168,7 @@ func (m *meter) one(c *kernelCase, pool, alone *tensor.Pool) KernelResult {
 		callAlone, _ = c.prepare(alone)
 		callAlone()
 	}
-	work, yard := 0.0, func() float64 { return 0 } // what a call does, and the yardstick's rate in the same unit
+	work, yard := 0.0, func() float64 { return 0 } // the work of a call, and the yardstick's rate in the same unit
 	switch c.peak {
 	case "fma":
 		work, yard = c.flops, m.peak

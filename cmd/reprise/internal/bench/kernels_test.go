@@ -13,7 +13,7 @@ import (
 	"reprise/tensor"
 )
 
-// TestKernelsMeasure runs a few kernels of every kind once. What they measure is not looked at, only that it is there.
+// TestKernelsMeasure runs a few kernels of every kind once. It checks only that there are results, not their values.
 func TestKernelsMeasure(t *testing.T) {
 	for _, filter := range []string{"attention 256x256x48 NT", "few-rows 1x2048x2048", "exp 2048", "gather-dot 64x288", "launch"} {
 		var seen []KernelResult
@@ -47,8 +47,8 @@ func TestKernelsMeasure(t *testing.T) {
 	}
 }
 
-// TestWorkersMeetOnOneProcessor: workers that wait for each other let each other run. The process that this is tried in has one
-// processor and takes nobody's away.
+// TestWorkersMeetOnOneProcessor: workers that wait for each other let each other run. The test runs in a process of its own
+// that has one processor.
 func TestWorkersMeetOnOneProcessor(t *testing.T) {
 	const workers = 5
 	if os.Getenv("BENCH_TEST") == "meet" {
@@ -74,7 +74,7 @@ func TestWorkersMeetOnOneProcessor(t *testing.T) {
 	}
 }
 
-// TestVectorKernelsCountWholeSlices: what a kernel of float32 reads and writes are whole slices, a value of each per element.
+// TestVectorKernelsCountWholeSlices: a kernel of float32 reads and writes whole slices, one value of each per element.
 func TestVectorKernelsCountWholeSlices(t *testing.T) {
 	for _, k := range vectorKernels {
 		half := strings.HasSuffix(k.name, "16") || strings.Contains(k.name, "16-")

@@ -7,8 +7,8 @@ import (
 	"runtime"
 )
 
-// PeakMemory is the most memory in bytes that this process has had in use: on Linux what the kernel counted (VmHWM), elsewhere
-// what the Go runtime has taken from the system.
+// PeakMemory is the most memory in bytes that this process has used: on Linux as the kernel counts it (VmHWM), elsewhere the
+// memory that the Go runtime has obtained from the system.
 func PeakMemory() int64 {
 	status, err := os.ReadFile("/proc/self/status")
 	if err == nil {

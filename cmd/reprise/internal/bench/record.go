@@ -16,10 +16,10 @@ import (
 	"reprise/tensor"
 )
 
-// RecordResult compares Stage 0 with the same forward pass and the same head tiles, the logits thrown away.
+// RecordResult compares Stage 0 with the same forward pass and the same head tiles, without any use of the logits.
 type RecordResult struct {
 	Model      string  `json:"model"`
-	Head       string  `json:"head"` // flat: probabilities as random weights give them; peaked: logits spread as a trained model's
+	Head       string  `json:"head"` // flat: probabilities of random weights; peaked: logits spread like a trained model's
 	Tier       string  `json:"tier"`
 	Threads    int     `json:"threads"`
 	Tokens     int     `json:"tokens"` // of one repetition
@@ -31,8 +31,8 @@ type RecordResult struct {
 	PerSecond  float64 `json:"tokens_per_s"`
 }
 
-// peak makes the logits of random weights spread like those of a trained model: most positions then need far fewer than
-// k_max ids.
+// peak is the factor that spreads the logits of random weights like those of a trained model: most positions then need far
+// fewer than k_max ids.
 const peak = 14
 
 // Record measures Stage 0 on models of random weights (names or config.json files), repetitions times each after a few to warm
@@ -61,7 +61,7 @@ func Record(ctx context.Context, pool *tensor.Pool, models []string, repetitions
 	return results, nil
 }
 
-// sharpen multiplies what the last norm gives, and so every logit.
+// sharpen multiplies the output of the last norm, and so every logit.
 func sharpen(m *model.Model) {
 	for p := range m.Params() {
 		switch p.Name {
@@ -130,7 +130,7 @@ func recordOne(ctx context.Context, pool *tensor.Pool, m *model.Model, sequences
 	return r, nil
 }
 
-// randomSequences are what one repetition records: every token but the first carries loss.
+// randomSequences are the sequences of one repetition: every token except the first carries loss.
 func randomSequences(n, length, vocab int) []data.Sequence {
 	rng := tensor.NewRNG(1, "bench", 0)
 	seqs := make([]data.Sequence, n)
@@ -144,7 +144,7 @@ func randomSequences(n, length, vocab int) []data.Sequence {
 	return seqs
 }
 
-// bareHead does what a recording cannot do without: the forward pass and the head's products, tile by tile. Nobody looks at
+// bareHead does the least that a recording needs: the forward pass and the head's products, tile by tile. It does not use
 // the logits.
 type bareHead struct {
 	pass  *model.Pass
@@ -155,7 +155,7 @@ func newBareHead(m *model.Model, pool *tensor.Pool) *bareHead {
 	return &bareHead{pass: model.NewPass(m, pool, false)}
 }
 
-// Visit throws a tile away.
+// Visit ignores a tile.
 func (b *bareHead) Visit(worker, position, first int, z []float32) {}
 
 func (b *bareHead) run(seqs []data.Sequence) {

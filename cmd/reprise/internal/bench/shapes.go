@@ -21,10 +21,10 @@ var shapes = []shape{
 	{"gpt2-124m", `{"model_type":"gpt2","vocab_size":50257,"n_embd":768,"n_layer":12,"n_head":12,"n_positions":1024}`, 4},
 }
 
-// seqLen is the length of the sequences where nothing else is said.
+// seqLen is the default length of the sequences.
 const seqLen = 256
 
-// findShape is a shape by its name, or one read from a config.json.
+// findShape returns the shape with a name, or one read from a config.json.
 func findShape(name string) (shape, model.Config, error) {
 	s := shape{name: name, sequences: 2}
 	for _, known := range shapes {

@@ -15,7 +15,7 @@ import (
 	"reprise/train"
 )
 
-// StepOptions choose what a training step is measured on.
+// StepOptions choose the training step that is measured.
 type StepOptions struct {
 	Model       string // llama-15m, llama-135m, gpt2-124m or the path of a config.json
 	Loss        string // full or replay
@@ -24,7 +24,7 @@ type StepOptions struct {
 	Sequences   int    // of a step; 0: the model's
 	SeqLen      int    // tokens of a sequence; 0: 256
 	MicroBatch  int    // sequences in memory at a time; 0: all
-	Recompute   bool   // keep each block's input only, and run its forward pass twice
+	Recompute   bool   // keep only each block's input, and run its forward pass twice
 	Repetitions int    // measured steps, after three to warm up
 }
 
@@ -41,10 +41,10 @@ type StepResult struct {
 	Recompute   bool      `json:"recompute,omitempty"`
 	MS          float64   `json:"ms"`
 	PerSecond   float64   `json:"tokens_per_s"`
-	MFU         float64   `json:"mfu"`         // share of peak_gflops; counts the whole head, also where a replay loss leaves it out
+	MFU         float64   `json:"mfu"`         // share of peak_gflops; counts the whole head, also for a replay loss, which computes only a part of it
 	Peak        float64   `json:"peak_gflops"` // fused multiply-adds on the same threads, measured between the steps
 	PeakRSS     float64   `json:"peak_rss_mb"` // of this process, in 10^6 bytes
-	Planned     float64   `json:"planned_mb"`  // what reprise plan would say of it
+	Planned     float64   `json:"planned_mb"`  // the memory that reprise plan would give
 	Parts       StepParts `json:"parts_ms"`
 	Repetitions int       `json:"repetitions"`
 }
@@ -59,7 +59,7 @@ type StepParts struct {
 	Other     float64 `json:"other"`
 }
 
-// warmUp is how many steps nobody measures.
+// warmUp is the number of steps that are not measured.
 const warmUp = 3
 
 // Step measures training steps on random weights and random ids. A replay step has subsets of 64 ids.
@@ -177,7 +177,7 @@ func stepFlops(cfg model.Config, seqLen int) float64 {
 const subsetSize = 64
 
 // stepSequences are a step's sequences, one document each; every token but the first carries loss. Replay sequences hold
-// subsets whose ids follow Zipf's law, as the ids of text do: frequent ids stand in many subsets.
+// subsets whose ids follow Zipf's law, as the ids of text do: frequent ids are in many subsets.
 func stepSequences(o StepOptions, vocab int) []*data.Sequence {
 	rng := tensor.NewRNG(1, "bench", 0)
 	ids := newZipf(vocab, rng)
@@ -203,7 +203,7 @@ func stepSequences(o StepOptions, vocab int) []*data.Sequence {
 	return seqs
 }
 
-// zipf draws ids with a probability inverse to their rank.
+// zipf draws ids with probabilities proportional to 1/rank.
 type zipf struct {
 	cumulative []float64
 	ids        []int // by rank

@@ -5,12 +5,13 @@ import (
 	"time"
 )
 
-// A stopwatch measures one thread by the processor time that it uses, where the system tells: then other programs on the
-// machine cost a measurement the caches, but not the time in which it did not run. Several threads are measured by the clock
-// on the wall.
+// A stopwatch measures one thread by the processor time that it uses, where the system reports it. Other programs on the
+// machine then disturb a measurement only through the caches, and the time in which the thread did not run is not counted.
+// Several threads are measured by elapsed time.
 type stopwatch struct{ thread bool }
 
-// newStopwatch prepares for work of so many threads. For one, the calling goroutine stays on its thread until release.
+// newStopwatch returns a stopwatch for work on this many threads. With one thread, the calling goroutine stays on its thread
+// until release.
 func newStopwatch(threads int) (w stopwatch, release func()) {
 	if _, ok := threadClock(); threads == 1 && ok {
 		runtime.LockOSThread()
@@ -27,7 +28,7 @@ func (w stopwatch) String() string {
 	return "wall"
 }
 
-// now returns the nanoseconds that the clock has counted, from some beginning.
+// now returns the clock's count of nanoseconds, from an arbitrary beginning.
 func (w stopwatch) now() float64 {
 	if w.thread {
 		t, _ := threadClock()
@@ -45,7 +46,7 @@ func (w stopwatch) time(f func()) float64 {
 	return max(1, w.now()-start)
 }
 
-// perCall calls f for about so many nanoseconds, at least once, and returns those of one call.
+// perCall calls f repeatedly for at least atLeast nanoseconds and returns the nanoseconds of one call.
 func (w stopwatch) perCall(f func(), atLeast float64) float64 {
 	calls, done, total := 1, 0, 0.0
 	for {
@@ -61,7 +62,7 @@ func (w stopwatch) perCall(f func(), atLeast float64) float64 {
 	}
 }
 
-// single returns the median of so many calls, timed one by one.
+// single returns the median time of a number of calls, timed one by one.
 func (w stopwatch) single(f func(), calls int) float64 {
 	times := make([]float64, calls)
 	for i := range times {

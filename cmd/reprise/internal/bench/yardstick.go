@@ -5,7 +5,7 @@ import (
 	"reprise/tensor"
 )
 
-// Yardstick measures what the machine can do: the rates that kernels are held against.
+// Yardstick measures what the machine can do: the rates with which kernels are compared.
 type Yardstick struct {
 	watch  stopwatch
 	pool   *tensor.Pool
@@ -14,13 +14,14 @@ type Yardstick struct {
 	peak   peakJob
 }
 
-// readBytes is how much memory a measurement reads: more than any cache holds.
+// readBytes is the amount of memory that a measurement reads: more than any cache holds.
 const readBytes = 128 << 20
 
-// A measurement is cut into several tasks for each worker, as a kernel's work is: a worker that others hold up does fewer.
+// A measurement is cut into several tasks for each worker, as a kernel's work is: a worker that other programs slow down
+// does fewer.
 const tasksPerWorker = 8
 
-// taskFlops is the work of one task: about a third of a millisecond where 100 GFLOP/s are the peak.
+// taskFlops is the work of one task: about a third of a millisecond on a core with a peak of 100 GFLOP/s.
 const taskFlops = 32e6
 
 // NewYardstick prepares measurements on all workers of a pool. With one worker the calling goroutine stays on its thread
@@ -57,14 +58,14 @@ func (y *Yardstick) ReadGBs() float64 {
 	if y.memory == nil {
 		y.memory = tensor.NewMatrix(1, readBytes/4).Data
 		for i := range y.memory {
-			y.memory[i] = 1 // untouched pages would all be the same one
+			y.memory[i] = 1 // pages that were never written would all map to the same one
 		}
 	}
 	return readBytes / y.time(tasksPerWorker*y.pool.Workers(), &readJob{y})
 }
 
-// time runs a job on all workers. They are woken before the clock starts, as those of a kernel are awake that runs again and
-// again.
+// time runs a job on all workers. It wakes them before the clock starts, because the workers of a kernel that runs
+// repeatedly are awake too.
 func (y *Yardstick) time(tasks int, job tensor.Job) float64 {
 	wake := meetJob{}
 	wake.waiting.Store(int64(y.pool.Workers()))
@@ -72,7 +73,8 @@ func (y *Yardstick) time(tasks int, job tensor.Job) float64 {
 	return y.watch.time(func() { y.pool.Run(tasks, job) })
 }
 
-// Peaks measures the FMA peak of a tier on so many threads and, if asked, the rate at which they read memory: medians.
+// Peaks measures the FMA peak of a tier on a number of threads and, if memory is true, the rate at which they read memory.
+// Both are medians.
 func Peaks(tier asm.Tier, threads int, memory bool) (gflops, readGBs float64) {
 	defer asm.Force(tier)()
 	pool := tensor.NewPool(threads)
@@ -80,7 +82,7 @@ func Peaks(tier asm.Tier, threads int, memory bool) (gflops, readGBs float64) {
 	y, release := NewYardstick(pool)
 	defer release()
 	var flops, reads []float64
-	y.GFLOPS() // the first wide instructions of a while run slowly
+	y.GFLOPS() // after a pause, the first wide instructions run slowly
 	for range 9 {
 		flops = append(flops, y.GFLOPS())
 		if memory {

@@ -11,7 +11,7 @@ import (
 	"reprise/tensor"
 )
 
-// points gathers a method's cells by learning rate.
+// points collects a method's cells by learning rate.
 func (r *Runner) points(m *Method) []report.LRPoint {
 	var out []report.LRPoint
 	for _, lr := range m.LRs {
@@ -33,7 +33,7 @@ func (r *Runner) points(m *Method) []report.LRPoint {
 				drift += g.Drift.MeanKL / float64(len(c.General))
 			}
 			p.Seeds = append(p.Seeds, s)
-			if slices.Contains(r.grid.Seeds, seed) { // which all rates have been run with
+			if slices.Contains(r.grid.Seeds, seed) { // seeds that were run at all rates
 				choose = append(choose, c.Choose)
 			}
 			loss, gain = append(loss, c.Report), append(gain, s.Gain)
@@ -46,7 +46,7 @@ func (r *Runner) points(m *Method) []report.LRPoint {
 }
 
 // bestOf is the learning rate with the lowest domain loss on the choosing half, among those at which no seed diverged; −1:
-// there is none.
+// none.
 func bestOf(points []report.LRPoint) int {
 	best := -1
 	for i, p := range points {
@@ -97,7 +97,7 @@ func atGain(points []report.LRPoint, seed uint64, gain float64) (float64, bool) 
 	return best, found
 }
 
-// analyse draws the conclusions from the cells that there are.
+// analyse draws the conclusions from the cells that exist.
 func (r *Runner) analyse() *report.Comparison {
 	g := r.grid
 	by := build.Get()
@@ -199,8 +199,8 @@ func (r *Runner) best(m *report.Method) []*Cell {
 	return out
 }
 
-// costs fills in what a method costs, as Retime measured it or else as the median over the cells of its best rate, and what
-// the FLOPs allow.
+// costs fills in the costs of a method, as Retime measured them or else as the median over the cells of its best rate, and
+// the saving that the FLOPs allow.
 func (r *Runner) costs(m *Method, to *report.Method) {
 	cells := r.best(to)
 	median := func(part func(report.Cost) float64) float64 {
@@ -234,7 +234,8 @@ func (r *Runner) costs(m *Method, to *report.Method) {
 	if recipe.Loss != "replay" {
 		return
 	}
-	// FLOPs per token: six per weight of the body, and per row of the head and position with loss; two in Stage 0.
+	// FLOPs per token: six for every weight of the body, and for every weight of the head at positions with loss; two in
+	// Stage 0.
 	vocab, d := float64(r.base.Model.Config.VocabSize), float64(r.base.Model.Head().W.Cols)
 	body, f := r.body(), cells[0].LossShare
 	rows := cells[0].MeanSubset + float64(recipe.TailDraws(r.base.Model.Config.VocabSize))
@@ -263,14 +264,14 @@ func (r *Runner) headShare() float64 {
 // resamples of the bootstrap.
 const resamples = 2000
 
-// verdict weighs a method against the reference by METHOD's three criteria.
+// verdict weighs a method against the reference by the three criteria of docs/METHOD.md, Verdicts.
 func (r *Runner) verdict(c *report.Comparison, m, ref *report.Method) *report.Verdict {
 	if m == ref {
 		return nil
 	}
 	v := &report.Verdict{SeedsAgree: true}
 	ours, theirs := r.best(m), r.best(ref)
-	sums := func(cells []*Cell) []float64 { // of every document, mean over the seeds
+	sums := func(cells []*Cell) []float64 { // sum of every document, mean over the seeds
 		out := make([]float64, len(r.origin.Sums))
 		for _, c := range cells {
 			for i, s := range c.Sums {
@@ -305,7 +306,7 @@ func (r *Runner) verdict(c *report.Comparison, m, ref *report.Method) *report.Ve
 		if name == "" || other == nil || other == m {
 			continue
 		}
-		if other.Best < 0 { // one that has to be beaten cannot be left out
+		if other.Best < 0 { // a method that has to be beaten cannot be left out
 			v.Less = false
 			v.ForgetWhy += "against " + name + ": it has no result. "
 			continue
@@ -350,8 +351,8 @@ func topGain(points []report.LRPoint, seed uint64) float64 {
 	return top
 }
 
-// cheaper compares the time to the reference's best domain loss, Stage 0 and all records counted in; m.Target is set. Both clocks
-// stop where a run first reaches it: the reference's curve may have dipped below its end before.
+// cheaper compares the time to the reference's best domain loss, including Stage 0 and all records, and sets m.Target. Both
+// clocks stop where a run first reaches this loss: the reference's curve may have dipped below its final value before.
 func (r *Runner) cheaper(m, ref *report.Method) (bool, string) {
 	if ref.LRs[ref.Best].Gain.Mean <= 0 {
 		return false, ref.Name + " learns nothing: there is no target"

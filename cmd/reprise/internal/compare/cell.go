@@ -26,11 +26,11 @@ import (
 // Point is the domain loss along a run, on the choosing half.
 type Point struct {
 	Step    int     `json:"step"`
-	Seconds float64 `json:"seconds"` // of training and refreshes
+	Seconds float64 `json:"seconds"` // time of training and refreshes
 	Loss    float64 `json:"loss"`
 }
 
-// General is what a cell scores on one general text.
+// General is a cell's score on one general text.
 type General struct {
 	Name  string      `json:"name"`
 	Loss  float64     `json:"loss"`
@@ -42,7 +42,7 @@ type Cell struct {
 	Method string  `json:"method"`
 	LR     float64 `json:"lr"`
 	Seed   uint64  `json:"seed"`
-	Digest string  `json:"digest"`           // of everything that decides the result
+	Digest string  `json:"digest"`           // digest of everything that decides the result
 	Failed string  `json:"failed,omitempty"` // the run diverged
 
 	Steps      int         `json:"steps"`
@@ -50,7 +50,7 @@ type Cell struct {
 	Cost       report.Cost `json:"cost"`
 	Curve      []Point     `json:"curve"`
 	Choose     float64     `json:"choose"` // domain loss on the choosing half
-	Report     float64     `json:"report"` // and on the other one
+	Report     float64     `json:"report"` // domain loss on the reported half
 	Sums       []float64   `json:"sums"`   // summed loss of every document of the reported half
 	Counts     []int       `json:"counts"` // and its scored tokens
 	General    []General   `json:"general"`
@@ -69,7 +69,7 @@ type id struct {
 
 func (c id) String() string { return fmt.Sprintf("%s, lr %.3g, seed %d", c.method.Name, c.lr, c.seed) }
 
-// lrName is how cells of a learning rate are called in files.
+// lrName is the name of a learning rate in paths.
 func lrName(lr float64) string { return fmt.Sprintf("lr-%.3g", lr) }
 
 func (r *Runner) dir(c id) string {
@@ -83,7 +83,7 @@ type plan struct {
 	digest      string
 }
 
-// plan fixes a cell; records are made when they are not there yet.
+// plan determines a cell's recipe; it makes the records that do not exist yet.
 func (r *Runner) plan(ctx context.Context, c id) (*plan, error) {
 	recipe, err := r.grid.recipe(c.method)
 	if err != nil {
@@ -110,7 +110,7 @@ func (r *Runner) plan(ctx context.Context, c id) (*plan, error) {
 		recipe.Mix = p.mix.path
 	}
 	p.recipe = recipe
-	// Paths stand for contents, which their digests name.
+	// Paths are left out of the digest; digests of the contents take their place.
 	recipe.Model, recipe.Replay, recipe.Mix = "", "", ""
 	h := sha256.New()
 	fmt.Fprintf(h, "%s\n%s\n%s\n%x\n", recipe.DigestText(), p.domain.digest, r.base.Fingerprint, r.held)
@@ -121,7 +121,7 @@ func (r *Runner) plan(ctx context.Context, c id) (*plan, error) {
 	return p, nil
 }
 
-// finished reads a cell that was run before; nil: there is none.
+// finished reads a cell that was run before; nil: it was not run.
 func (r *Runner) finished(c id, digest string) (*Cell, error) {
 	path := filepath.Join(r.dir(c), "result.json")
 	text, err := os.ReadFile(path)
@@ -147,7 +147,7 @@ func (r *Runner) run(ctx context.Context, c id, p *plan) (*Cell, error) {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o777); err != nil {
 		return nil, fmt.Errorf("compare: %w", err)
 	}
-	if err := atomicfile.Sweep(filepath.Dir(dir), filepath.Base(dir)); err != nil { // what a killed comparison left
+	if err := atomicfile.Sweep(filepath.Dir(dir), filepath.Base(dir)); err != nil { // the remains of a killed comparison
 		return nil, fmt.Errorf("compare: %w", err)
 	}
 	var cell *Cell
@@ -168,7 +168,8 @@ func (r *Runner) run(ctx context.Context, c id, p *plan) (*Cell, error) {
 	return cell, err
 }
 
-// tidy removes what a finished cell needs no more: checkpoints and, unless they are wanted, weights and new records.
+// tidy removes the files that a finished cell no longer needs: checkpoints and, unless they are to be kept, weights and new
+// records.
 func (r *Runner) tidy(tmp string) error {
 	entries, err := os.ReadDir(filepath.Join(tmp, "run"))
 	if err != nil {
@@ -202,7 +203,7 @@ func (r *Runner) train(ctx context.Context, c id, p *plan, out string) (*Cell, e
 		if event.Rho != nil {
 			cell.Rho = event.Rho
 		}
-		if event.Groups != nil { // an evaluation of the run; its clock stands still meanwhile
+		if event.Groups != nil { // an evaluation of the run; its clock is stopped meanwhile
 			loss, _, _, err := r.score(ctx, e, r.texts.choose)
 			if err != nil {
 				break
@@ -214,7 +215,7 @@ func (r *Runner) train(ctx context.Context, c id, p *plan, out string) (*Cell, e
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	// Of a diverged run nothing is kept but the reason: what it measured may be no number.
+	// Of a diverged run only the reason is kept: its measurements may be NaN.
 	diverged := func(why string) *Cell {
 		return &Cell{Method: c.method.Name, LR: c.lr, Seed: c.seed, Digest: p.digest, Failed: why, Steps: job.Steps}
 	}
@@ -244,7 +245,7 @@ func (r *Runner) train(ctx context.Context, c id, p *plan, out string) (*Cell, e
 	return cell, nil
 }
 
-// needsRecord tells whether a method pays for Stage 0; the others read the record for its packs alone.
+// needsRecord says whether a method pays for Stage 0; the others read only the packs of the record.
 func needsRecord(recipe run.Recipe) bool { return recipe.Loss == "replay" || recipe.KL > 0 }
 
 // measure scores the reported half of the domain and the general texts.
@@ -264,16 +265,16 @@ func (r *Runner) measure(ctx context.Context, e *eval.Evaluator, cell *Cell) err
 	return nil
 }
 
-// record is a recording that cells share.
+// record is a record that cells share.
 type record struct {
-	Seconds float64 `json:"seconds"` // that it took
+	Seconds float64 `json:"seconds"` // time that Stage 0 took
 	path    string
 	digest  string
 	job     replay.Job
 	summary replay.Summary
 }
 
-// record makes the record of a seed's draw of documents, or finds it.
+// record finds the record of a seed's draw of documents, or makes it.
 func (r *Runner) record(ctx context.Context, kind string, how RecordPlan, seed uint64, limit int) (*record, error) {
 	text := Text{File: r.grid.Domain.Train, Split: r.grid.Domain.Split}
 	if kind == "mix" {
@@ -312,7 +313,7 @@ func (r *Runner) record(ctx context.Context, kind string, how RecordPlan, seed u
 	if err == nil {
 		err = json.Unmarshal(known, rec)
 	}
-	if err != nil { // not recorded, or not to the end: only a whole recording has a time
+	if err != nil { // not recorded, or not completely: only a whole recording has a time
 		rec.Seconds = 0
 		for _, path := range []string{rec.path, rec.path + ".partial"} {
 			if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {

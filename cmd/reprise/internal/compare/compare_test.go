@@ -60,7 +60,8 @@ func TestHalfDecades(t *testing.T) {
 	}
 }
 
-// TestDocumentsStayWhole: windows of a sample stay together in halves and draws, and one long text falls into windows.
+// TestDocumentsStayWhole: windows of a sample stay together in halves and draws, and a single long text is divided into its
+// windows.
 func TestDocumentsStayWhole(t *testing.T) {
 	var docs []data.Document
 	for line := range 60 {
@@ -102,7 +103,7 @@ func TestDocumentsStayWhole(t *testing.T) {
 	}
 }
 
-// TestLongDocumentsFallIntoWindows: where few tokens are taken, a long document would be all of them.
+// TestLongDocumentsFallIntoWindows: where few tokens are taken, one long document would otherwise fill them all.
 func TestLongDocumentsFallIntoWindows(t *testing.T) {
 	var docs []data.Document
 	for line := range 30 {
@@ -147,7 +148,8 @@ func runner(t *testing.T, dir string, change func(*Grid)) *Runner {
 	return r
 }
 
-// TestEveryMethodSeesTheSame: budgets, packs and documents are those of the reference; costs are counted where they arise.
+// TestEveryMethodSeesTheSame: budgets, packs and documents are those of the reference, and every method is charged only for
+// what it needs.
 func TestEveryMethodSeesTheSame(t *testing.T) {
 	r := runner(t, t.TempDir(), func(*Grid) {})
 	c, err := r.Run(t.Context())
@@ -182,7 +184,7 @@ func TestEveryMethodSeesTheSame(t *testing.T) {
 }
 
 // TestInterruptedComparisonGoesOn cancels after two cells; the second run makes the others, with the same weights as a
-// comparison that was left alone.
+// comparison that was not interrupted.
 func TestInterruptedComparisonGoesOn(t *testing.T) {
 	dir := t.TempDir()
 	whole := runner(t, dir, func(g *Grid) { g.Out = filepath.Join(dir, "whole") })
@@ -243,8 +245,8 @@ func TestDivergedCellIsAResult(t *testing.T) {
 	}
 }
 
-// TestCostsAreTimedApart: timed runs end in the cells' weights and their clocks replace the cells'; another best rate, or
-// other data, makes them void.
+// TestCostsAreTimedApart: timed runs end in the cells' weights, and their times replace the cells' times. Another best rate,
+// or other data, invalidates them.
 func TestCostsAreTimedApart(t *testing.T) {
 	dir := t.TempDir()
 	r := runner(t, dir, func(g *Grid) {})
@@ -278,13 +280,13 @@ func TestCostsAreTimedApart(t *testing.T) {
 		t.Fatal(err)
 	}
 	if c, err = again.Run(t.Context()); err != nil || c.Methods[0].Timed != 0 || c.Methods[1].Timed != 0 {
-		t.Errorf("timings of two machines are held against each other (%v)", err)
+		t.Errorf("timings of two machines are compared with each other (%v)", err)
 	}
 	if err := os.Rename(path, filepath.Join(dir, "aside")); err != nil {
 		t.Fatal(err)
 	}
 	if c, err = again.Run(t.Context()); err != nil || c.Methods[0].Timed != 0 || c.Methods[1].Timed != 0 {
-		t.Errorf("a method without timings is held against others' timings (%v)", err)
+		t.Errorf("a method without timings is compared with others' timings (%v)", err)
 	}
 	r.cells[r.dir(id{&r.grid.Methods[0], 3e-3, 1})].Digest = "other data"
 	if tm, err := r.timing(&r.grid.Methods[0]); tm != nil || err != nil {
@@ -299,7 +301,8 @@ func TestCostsAreTimedApart(t *testing.T) {
 	}
 }
 
-// TestMoreSeedsAtTheBestRate: they are run at the best rate and the one below, and do not take part in choosing it.
+// TestMoreSeedsAtTheBestRate: the seeds of best_seeds are run at the best rate and the one below, and do not take part in
+// choosing it.
 func TestMoreSeedsAtTheBestRate(t *testing.T) {
 	r := runner(t, t.TempDir(), func(g *Grid) {
 		g.Methods, g.LRs, g.BestSeeds = g.Methods[:2], []float64{1e-4, 1e-3, 3e-3}, []uint64{7}
@@ -324,8 +327,7 @@ func TestMoreSeedsAtTheBestRate(t *testing.T) {
 	}
 }
 
-// TestClocksOfOtherSeeds: where a seed has another number of evaluations than the run that was timed, no more of its run counts
-// as saved than was.
+// TestClocksOfOtherSeeds: if a seed has another number of evaluations than the timed run, its saving is not overstated.
 func TestClocksOfOtherSeeds(t *testing.T) {
 	k := clock{Curve: []float64{1, 2, 3, 4}}
 	for _, c := range []struct {
@@ -338,8 +340,8 @@ func TestClocksOfOtherSeeds(t *testing.T) {
 	}
 }
 
-// TestRateThatFailsAnotherSeed: where one of best_seeds diverges at the best rate, that rate is not the best, and the seeds are
-// run at the one that takes its place and the one below.
+// TestRateThatFailsAnotherSeed: if one of best_seeds diverges at the best rate, another rate becomes the best, and the seeds
+// are run at that one and the one below.
 func TestRateThatFailsAnotherSeed(t *testing.T) {
 	dir := t.TempDir()
 	r := runner(t, dir, func(g *Grid) {
@@ -370,8 +372,8 @@ func TestRateThatFailsAnotherSeed(t *testing.T) {
 	}
 }
 
-// TestTimeToTarget: the reference's clock stops where it first reaches its last loss, as the others' clocks do; a run like it
-// is not cheaper.
+// TestTimeToTarget: the reference's clock, like the others', stops where it first reaches its last loss; a run equal to the
+// reference is not cheaper.
 func TestTimeToTarget(t *testing.T) {
 	same := func() *Cell {
 		return &Cell{Seed: 1, Choose: 1.1, Cost: report.Cost{Train: 20}, Curve: []Point{{Step: 1, Seconds: 10, Loss: 1}, {Step: 2, Seconds: 20, Loss: 1.1}}}
@@ -423,7 +425,8 @@ func TestLearningRatesEnd(t *testing.T) {
 	}
 }
 
-// TestSequencesBeyondTheModel: they are refused before anything is scored; learned positions end there.
+// TestSequencesBeyondTheModel: sequences longer than the model's positions are refused before anything is scored, because
+// learned positions end there.
 func TestSequencesBeyondTheModel(t *testing.T) {
 	r := runner(t, t.TempDir(), func(*Grid) {})
 	g := *r.grid
@@ -433,7 +436,7 @@ func TestSequencesBeyondTheModel(t *testing.T) {
 	}
 }
 
-// TestRivalWithoutResult: less forgetting than both baselines is not shown by one of them.
+// TestRivalWithoutResult: a result for one baseline alone does not show less forgetting than both.
 func TestRivalWithoutResult(t *testing.T) {
 	g := &Grid{Reference: "a", MixingBase: "mix", Seeds: []uint64{1, 2}, EqualGain: 0.9,
 		Methods: []Method{{Name: "a", LRs: []float64{1e-3}}, {Name: "mix", LRs: []float64{1e-3}}, {Name: "b", LRs: []float64{1e-3}}}}

@@ -34,21 +34,21 @@ type Grid struct {
 	Seeds   []uint64       `yaml:"seeds"`
 
 	// BestSeeds are run as well, but for each method only at its best learning rate and the next lower one. The best rate is
-	// chosen by the losses of Seeds alone; but a rate at which any seed diverges is not the best.
+	// chosen by the losses of Seeds alone, among the rates at which no seed of either list diverges.
 	BestSeeds []uint64 `yaml:"best_seeds"`
 
-	Tokens      int     `yaml:"tokens"`       // domain tokens of an epoch; 0: all of the subsample
+	Tokens      int     `yaml:"tokens"`       // domain tokens in an epoch; 0: all of the subsample
 	Subsample   float64 `yaml:"subsample"`    // share of the documents that a seed draws
 	Evaluations int     `yaml:"evaluations"`  // times the domain loss is measured along a run
 	EvalTokens  int     `yaml:"eval_tokens"`  // tokens scored of every text; 0: all
-	Extend      int     `yaml:"extend"`       // learning rates that may be added where a method's best lies on the edge
-	Reference   string  `yaml:"reference"`    // method that the others are held against; empty: the first
-	MixingBase  string  `yaml:"mixing_base"`  // full cross-entropy with mixing, the second one to beat; may be empty
+	Extend      int     `yaml:"extend"`       // learning rates that may be added if a method's best is on the edge of the grid
+	Reference   string  `yaml:"reference"`    // method with which the others are compared; empty: the first
+	MixingBase  string  `yaml:"mixing_base"`  // full cross-entropy with mixing, the second method to beat; may be empty
 	EqualGain   float64 `yaml:"equal_gain"`   // share of the reference's gain at which forgetting is compared
 	KeepWeights bool    `yaml:"keep_weights"` // keep every cell's final model
 }
 
-// Domain is the text to learn, and what it is measured on.
+// Domain is the text to learn, and the texts on which learning is measured.
 type Domain struct {
 	Name  string `yaml:"name"`
 	Train string `yaml:"train"`
@@ -56,7 +56,7 @@ type Domain struct {
 	Split string `yaml:"split"` // of text files: empty (end markers) or blank-line
 }
 
-// Text is a file.
+// Text is a text file and how it is split into documents.
 type Text struct {
 	Name  string `yaml:"name"`
 	File  string `yaml:"file"`
@@ -98,7 +98,7 @@ func ReadGrid(path string) (*Grid, error) {
 	return g, nil
 }
 
-// Validate names the first field that cannot be used.
+// Validate reports the first field with an unusable value.
 func (g *Grid) Validate() error {
 	field := func(name, format string, args ...any) error {
 		return fmt.Errorf("compare: %s: %s", name, fmt.Sprintf(format, args...))
@@ -183,7 +183,7 @@ func (g *Grid) Validate() error {
 	return nil
 }
 
-// seeds are all of them.
+// seeds returns Seeds and BestSeeds.
 func (g *Grid) seeds() []uint64 { return slices.Concat(g.Seeds, g.BestSeeds) }
 
 // lrBound is what training says a learning rate may be.
@@ -255,7 +255,7 @@ func overlay(to any, keys map[string]any) error {
 	return yamlfile.Decode(text, to)
 }
 
-// mixes says whether a method trains on general text too: where replay_mix is written down.
+// mixes says whether a method trains on general text too: if the grid or the method sets replay_mix.
 func (g *Grid) mixes(m *Method) bool {
 	for _, keys := range []map[string]any{g.Recipe, m.Recipe} {
 		if _, ok := keys["replay_mix"]; ok {

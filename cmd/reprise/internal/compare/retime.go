@@ -24,8 +24,9 @@ type clock struct {
 	Curve []float64   `json:"curve"` // seconds of training and refreshes at every evaluation
 }
 
-// seconds is the clock at evaluation i of n of another seed's run. That run may have a step more or less, and so another number
-// of evaluations: then at the first one here behind which no smaller share of the run lies.
+// seconds is the time at evaluation i of n of another seed's run. That run may have a step more or fewer, and so another
+// number of evaluations: then it is the time of the first evaluation here by which at least the same share of the run has
+// passed.
 func (k clock) seconds(i, n int) float64 { return k.Curve[((i+1)*len(k.Curve)+n-1)/n-1] }
 
 // timing is the contents of a method's file in timings/.
@@ -35,17 +36,17 @@ type timing struct {
 	Seed    uint64  `json:"seed"`
 	Digest  string  `json:"digest"`
 	Machine string  `json:"machine"`
-	Clocks  []clock `json:"clocks"` // a round each
+	Clocks  []clock `json:"clocks"` // one for each round
 }
 
 func (r *Runner) timingPath(method string) string {
 	return filepath.Join(r.grid.Out, "timings", method+".json")
 }
 
-// Retime measures what the methods cost once more: each at its best learning rate and the first seed, the methods in turn,
-// so that a disturbance does not fall on one of them. Cells may then be run beside other work, by anybody, at any time, and
-// costs be taken on a free machine. Every run must end in the weights that its cell ended in. It needs the cells' results,
-// which Run makes.
+// Retime measures the costs of the methods again: each at its best learning rate and the first seed, the methods in turn, so
+// that a disturbance does not fall on one of them alone. So cells may be run at any time, beside other work, and costs
+// measured later on a free machine. Every run must end with the weights of its cell. Retime needs the cells' results, which
+// Run makes.
 func (r *Runner) Retime(ctx context.Context, rounds int) (*report.Comparison, error) {
 	if _, err := r.Run(ctx); err != nil {
 		return nil, err
@@ -56,7 +57,7 @@ func (r *Runner) Retime(ctx context.Context, rounds int) (*report.Comparison, er
 	for round := range rounds {
 		for i := range r.grid.Methods {
 			m := &r.grid.Methods[i]
-			if round%2 == 1 { // there and back
+			if round%2 == 1 { // the methods in reverse order
 				m = &r.grid.Methods[len(r.grid.Methods)-1-i]
 			}
 			if err := r.retime(ctx, m, round, rounds); err != nil {
@@ -70,7 +71,7 @@ func (r *Runner) Retime(ctx context.Context, rounds int) (*report.Comparison, er
 	return r.conclude()
 }
 
-// retime runs one method once more and keeps its time.
+// retime runs one method again and keeps its time.
 func (r *Runner) retime(ctx context.Context, m *Method, round, rounds int) error {
 	points := r.points(m)
 	best := bestOf(points)
@@ -149,7 +150,7 @@ func (r *Runner) time(ctx context.Context, p *plan, dir string) (k clock, sha st
 	return k, checkpoint.TensorSHA256(job.Model()), job.Err()
 }
 
-// timing reads what Retime found about a method; nil: nothing, or about another learning rate than the best one of today.
+// timing reads Retime's result for a method; nil: none, or one for a learning rate that is no longer the best.
 func (r *Runner) timing(m *Method) (*timing, error) {
 	path := r.timingPath(m.Name)
 	text, err := os.ReadFile(path)
@@ -179,7 +180,7 @@ func (r *Runner) timing(m *Method) (*timing, error) {
 	return t, nil
 }
 
-// middle is the round whose total is the median (of an even number, the greater one in the middle).
+// middle is the round whose total is the median (of an even number of rounds, the greater of the two middle ones).
 func (t *timing) middle() clock {
 	sorted := slices.SortedFunc(slices.Values(t.Clocks), func(a, b clock) int {
 		switch d := a.Cost.Total() - b.Cost.Total(); {

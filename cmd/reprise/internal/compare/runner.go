@@ -24,9 +24,9 @@ type Runner struct {
 	pool *tensor.Pool
 	say  func(format string, args ...any)
 
-	base    *base.Base // stays as it is: cells load their own
+	base    *base.Base // never changed: cells load their own
 	texts   *held
-	held    [32]byte // digest of texts
+	held    [32]byte // digest of the held-out texts
 	learnt  map[string][]unit
 	records map[string]*record
 
@@ -39,7 +39,7 @@ type Runner struct {
 // ErrInterrupted is what Run returns when its context was cancelled.
 var ErrInterrupted = fmt.Errorf("compare: interrupted; finished cells are kept, and the same command goes on from here: %w", context.Canceled)
 
-// New loads what a valid grid names. say receives a line of progress at a time.
+// New loads the files that a valid grid names. say receives progress, one line per call.
 func New(g *Grid, pool *tensor.Pool, say func(format string, args ...any)) (*Runner, error) {
 	if err := g.Validate(); err != nil {
 		return nil, err
@@ -72,7 +72,7 @@ func New(g *Grid, pool *tensor.Pool, say func(format string, args ...any)) (*Run
 }
 
 // Run runs every cell that has no result yet, extends the grid where a method's best learning rate lies on its edge, and
-// writes results.json and report.html. An interrupted comparison goes on with the next call.
+// writes results.json and report.html. The next call continues an interrupted comparison.
 func (r *Runner) Run(ctx context.Context) (*report.Comparison, error) {
 	c, err := r.all(ctx)
 	if err != nil && ctx.Err() != nil {
@@ -86,7 +86,7 @@ func (r *Runner) all(ctx context.Context) (*report.Comparison, error) {
 		return nil, err
 	}
 	var todo []id
-	for _, seed := range r.grid.Seeds { // whole seeds first: half a comparison is then a comparison
+	for _, seed := range r.grid.Seeds { // seed by seed, so that a comparison that is half done can be read
 		for i := range r.grid.Methods {
 			for _, lr := range r.grid.Methods[i].LRs {
 				todo = append(todo, id{&r.grid.Methods[i], lr, seed})
@@ -118,7 +118,7 @@ func (r *Runner) all(ctx context.Context) (*report.Comparison, error) {
 			return nil, err
 		}
 	}
-	for { // until no seed of BestSeeds diverges and thereby makes another rate the best
+	for { // until no seed of BestSeeds diverges, which would make another rate the best
 		todo = todo[:0]
 		for _, seed := range r.grid.BestSeeds {
 			for i := range r.grid.Methods {
@@ -141,7 +141,7 @@ func (r *Runner) all(ctx context.Context) (*report.Comparison, error) {
 	return r.conclude()
 }
 
-// conclude writes what follows from the cells and timings that there are.
+// conclude writes the results that follow from the existing cells and timings.
 func (r *Runner) conclude() (*report.Comparison, error) {
 	var err error
 	whole := true
@@ -159,7 +159,7 @@ func (r *Runner) conclude() (*report.Comparison, error) {
 			machine = t.Machine
 		}
 	}
-	if !whole { // costs of timed runs and of cells, or of two machines, are not held against each other
+	if !whole { // costs of timed runs and of cells, or of two machines, are not compared
 		clear(r.timings)
 	}
 	c := r.analyse()
@@ -202,7 +202,7 @@ func (r *Runner) runAll(ctx context.Context, todo []id) error {
 	return nil
 }
 
-// scoreBase measures the base model on what the cells are measured on.
+// scoreBase measures the base model on the same texts as the cells.
 func (r *Runner) scoreBase(ctx context.Context) error {
 	e := &eval.Evaluator{Model: r.base.Model, Pool: r.pool, Tokenizer: r.base.Tokenizer}
 	var err error
@@ -250,7 +250,7 @@ func mean(sums []float64, counts []int) float64 {
 	return sum / float64(max(1, n))
 }
 
-// forget is the rise of the loss on the general texts, their mean.
+// forget is the rise of the loss, mean over the general texts.
 func (r *Runner) forget(c *Cell) float64 {
 	var f float64
 	for i, g := range c.General {
@@ -259,7 +259,8 @@ func (r *Runner) forget(c *Cell) float64 {
 	return f
 }
 
-// beyond is the learning rate half a decade outside the method's grid, on the side where its best one lies on the edge.
+// beyond is the learning rate half a decade outside the method's grid, on the side on which its best rate is the edge; false
+// if the best rate is not on an edge, or if training would refuse the new one.
 func (r *Runner) beyond(m *Method) (float64, bool) {
 	points := r.points(m)
 	best := bestOf(points)
@@ -276,7 +277,7 @@ func (r *Runner) beyond(m *Method) (float64, bool) {
 	return 0, false
 }
 
-// half is the next half decade, 1 and 3 in turn as people write them.
+// half is the next half decade; its leading digits are 1 and 3 in turn, as people write them.
 func half(lr float64, direction int) float64 {
 	next := lr * math.Sqrt(10)
 	if direction < 0 {
@@ -294,7 +295,7 @@ func half(lr float64, direction int) float64 {
 	return next
 }
 
-// machine says what ran.
+// machine describes the processor, the tier and the workers.
 func (r *Runner) machine() string {
 	return fmt.Sprintf("%s/%s, %s, %d workers", runtime.GOOS, runtime.GOARCH, asm.Active(), r.pool.Workers())
 }

@@ -11,15 +11,16 @@ import (
 	"reprise/tokenizer"
 )
 
-// unit is what counts as one document in halves, subsamples and bootstraps: a sample with all its windows, so that no text
+// unit is one document for the purposes of halves, subsamples and bootstraps: a sample with all its windows, so that no text
 // is on both sides of a split.
 type unit []data.Document
 
-// fewest is the number of samples below which the windows of a text are taken as its documents: a book is one sample.
+// fewest is the number of samples below which the windows of a text count as its documents: a book, for instance, is one
+// sample.
 const fewest = 20
 
-// units makes documents of windows. Where so many tokens are to be taken (0: all), a sample that would be more than its part
-// among the fewest falls into its windows as well.
+// units groups windows into documents. If only limit tokens are to be taken (0: all), a sample of more than limit/fewest
+// tokens is divided into its windows as well.
 func units(docs []data.Document, limit int) []unit {
 	var samples []unit
 	for i, d := range docs {
@@ -42,7 +43,7 @@ func units(docs []data.Document, limit int) []unit {
 	return out
 }
 
-// hash names a document by its ids.
+// hash identifies a document by its ids.
 func (u unit) hash() [32]byte {
 	h := sha256.New()
 	for _, d := range u {
@@ -62,8 +63,8 @@ func (u unit) tokens() (n int) {
 	return n
 }
 
-// load reads a text to be measured on as documents; at most limit tokens of them, taken in a random order that only the file
-// decides.
+// load reads a text for measurements as documents: at most limit tokens of them, in a random order that depends only on the
+// file.
 func load(t Text, tok *tokenizer.Tokenizer, maxSeqLen, limit int) ([]unit, error) {
 	docs, _, err := data.LoadDocuments(t.File, tok, t.options(maxSeqLen, true))
 	if err != nil {
@@ -72,7 +73,7 @@ func load(t Text, tok *tokenizer.Tokenizer, maxSeqLen, limit int) ([]unit, error
 	return take(units(docs, limit), limit, 0, "texts"), nil
 }
 
-// take draws documents in a seeded order until there are limit tokens; 0: all.
+// take draws documents in a seeded order until they have limit tokens; 0: all.
 func take(list []unit, limit int, seed uint64, purpose string) []unit {
 	var out []unit
 	n := 0
@@ -98,13 +99,13 @@ func halves(list []unit) (choose, report []unit) {
 	return choose, report
 }
 
-// held are the documents that cells are measured on.
+// held are the held-out documents on which cells are measured.
 type held struct {
 	choose, report []unit   // of the domain
 	general        [][]unit // the reported half of every general text
 }
 
-// findTexts is an error where a text to train on is missing. Some are read only hours after the start.
+// findTexts returns an error if a text to train on is missing: some are read only hours after the start.
 func (g *Grid) findTexts() error {
 	texts := map[string]string{"domain: train": g.Domain.Train}
 	for i := range g.Methods {
@@ -152,7 +153,7 @@ func flat(list []unit) []data.Document {
 	return out
 }
 
-// digest names documents.
+// digest identifies lists of documents by their ids.
 func digest(lists ...[]unit) [32]byte {
 	h := sha256.New()
 	for _, list := range lists {

@@ -43,7 +43,7 @@ const (
 	answerTokens = 48
 )
 
-// An Arm is one way of learning the domain.
+// An Arm is one method of learning the domain.
 type Arm struct {
 	Key, Name string
 	Recipe    func(*run.Recipe)
@@ -60,18 +60,18 @@ var Arms = []Arm{
 	{"d", "the default with 25 % general text", func(*run.Recipe) {}, true, 6e-4},
 }
 
-// Score is what one model knows.
+// Score is how well one model predicts the two held-out texts.
 type Score struct {
 	Domain, General float64 // full cross-entropy, nats per token
 	SQL             eval.Spans
 }
 
-// Outcome is what one arm came to.
+// Outcome is the result of one arm.
 type Outcome struct {
 	Arm     Arm
 	Score   Score
 	Rho     *float64
-	Seconds float64 // Stage 0, where it is needed, and training
+	Seconds float64 // time of Stage 0, where it is needed, and of training
 	Rate    float64 // tokens per second of training
 	Model   *model.Model
 }
@@ -156,7 +156,7 @@ func (d *Demo) score(ctx context.Context, m *model.Model) (Score, error) {
 	return Score{Domain: *dom.Loss, General: *gen.Loss, SQL: sql}, err
 }
 
-// Train runs one arm; step is told how far it is.
+// Train runs one arm and calls step with every event.
 func (d *Demo) Train(ctx context.Context, arm Arm, step func(run.Event)) (Outcome, error) {
 	out := Outcome{Arm: arm}
 	r := run.DefaultRecipe()
@@ -198,7 +198,7 @@ func (d *Demo) Train(ctx context.Context, arm Arm, step func(run.Event)) (Outcom
 	return out, err
 }
 
-// Sample is one held-out question with the queries that models write.
+// Sample is one held-out question with the queries that the models write.
 type Sample struct {
 	Question, Want string
 	Got            []string // per model
@@ -254,8 +254,8 @@ func firstLine(s string) string {
 	return s
 }
 
-// CopyAccuracy is how many of the random words of a probe a model copies: a base model that cannot will never name a
-// column that it has not seen.
+// CopyAccuracy is the share of the random words of a probe that a model copies: a base model that cannot copy them will
+// never name a column that it has not seen.
 func CopyAccuracy(ctx context.Context, m *model.Model, tok *tokenizer.Tokenizer, pool *tensor.Pool, n int) (eval.Spans, error) {
 	e := eval.Evaluator{Model: m, Pool: pool, Tokenizer: tok}
 	return e.Spans(ctx, probes(tok, n))
@@ -270,7 +270,7 @@ func (d *Demo) Ceiling(ids float64) (ceiling, f, headShare float64) {
 	attention := float64(c.Layers * c.Heads * c.HeadDim * seqLen)
 	body := float64(c.BodyParams()) + attention
 	full := float64(c.VocabSize * c.HiddenSize)
-	e := float64(3 * epochs) // a step is three forward passes' work
+	e := float64(3 * epochs) // a training step costs as much as three forward passes
 	replayStep := body + float64(f*ids*float64(c.HiddenSize))
 	fullPass := body + float64(f*full)
 	cost := float64(e*replayStep) + fullPass

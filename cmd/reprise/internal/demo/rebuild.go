@@ -21,14 +21,14 @@ import (
 	"reprise/tokenizer"
 )
 
-// What the embedded base model is made of. Changing anything here changes its SHA-256: rebuild it, and commit the files
-// and BaseSHA256 together.
+// The sizes from which the embedded base model is made. Changing any of them changes its SHA-256: rebuild it, and commit the
+// files and BaseSHA256 together.
 const (
 	baseSeed       = 1
 	shortDocuments = 110_000 // of two to four words, repeated: about 10 tokens each
 	longDocuments  = 90_000  // of up to twelve words, repeated: about 20 tokens each
 	baseDocuments  = 190_000 // of general text, about 105 tokens each
-	tokenizerTexts = 40_000  // of them for the tokenizer
+	tokenizerTexts = 40_000  // of these, used to train the tokenizer
 	vocabulary     = 8192
 	endOfText      = "<|endoftext|>"
 	seqLen         = 256
@@ -56,8 +56,8 @@ const baseConfig = `{
 }
 `
 
-// lessons are the runs that make the base model: first short lists said again, then longer ones, where attention learns
-// to look words up; then general text. All are ordinary cross-entropy with AdamW.
+// lessons are the runs that make the base model: first short lists of words repeated, then longer ones, from which attention
+// learns to look words up, then general text. All are ordinary cross-entropy with AdamW.
 func lessons(dir string) []run.Recipe {
 	r := run.DefaultRecipe()
 	r.Loss, r.Config = "full", optim.DefaultConfig(optim.AdamW)
@@ -80,8 +80,8 @@ func lessons(dir string) []run.Recipe {
 	return []run.Recipe{short, long, general}
 }
 
-// Rebuild trains the base model from nothing in dir: text, tokenizer, fresh weights, three runs. What is there already is
-// kept, so that an interrupted rebuild goes on. The result, dir/base, has the bytes of the embedded files.
+// Rebuild trains the base model from nothing in dir: text, tokenizer, fresh weights, three runs. Files that exist already
+// are kept, so that an interrupted rebuild continues. The result, dir/base, has the bytes of the embedded files.
 func Rebuild(ctx context.Context, dir string, pool *tensor.Pool, event func(run.Event)) (sha string, err error) {
 	if all := lessons(dir); exists(filepath.Join(dir, "base")) && !exists(filepath.Join(all[len(all)-1].Out, "final")) {
 		return "", fmt.Errorf("demo: %s is there already and comes from no rebuild; choose another directory", filepath.Join(dir, "base"))
@@ -171,7 +171,7 @@ func seedOf(split string) uint64 {
 	return baseSeed + 1000
 }
 
-// generalTexts gives n documents of general text.
+// generalTexts returns n documents of general text.
 func generalTexts(split string, n int) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for i := range n {
@@ -182,7 +182,7 @@ func generalTexts(split string, n int) iter.Seq[string] {
 	}
 }
 
-// repeatTexts gives n lists of words said again.
+// repeatTexts returns n lists of words that are repeated.
 func repeatTexts(seed uint64, n, longest int) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for i := range n {
@@ -193,7 +193,7 @@ func repeatTexts(seed uint64, n, longest int) iter.Seq[string] {
 	}
 }
 
-// writeTexts writes documents, separated by end markers, unless the file is there.
+// writeTexts writes documents, separated by end markers, unless the file exists.
 func writeTexts(path string, texts iter.Seq[string]) error {
 	if exists(path) {
 		return nil
@@ -207,5 +207,5 @@ func writeTexts(path string, texts iter.Seq[string]) error {
 	})
 }
 
-// exists says whether a file is there.
+// exists says whether a file exists.
 func exists(path string) bool { _, err := os.Stat(path); return err == nil }

@@ -16,7 +16,7 @@ func document(tok *tokenizer.Tokenizer, segments []synth.Segment) data.Document 
 	return d
 }
 
-// domain gives n documents of the SQL domain: a schema and three questions with their queries, the loss on the queries.
+// domain returns n documents of the SQL domain: a schema and three questions with their queries, which carry the loss.
 func domain(tok *tokenizer.Tokenizer, split synth.Split, n int) []data.Document {
 	docs := make([]data.Document, n)
 	for i := range docs {
@@ -25,7 +25,7 @@ func domain(tok *tokenizer.Tokenizer, split synth.Split, n int) []data.Document 
 	return docs
 }
 
-// general gives n documents of general text that the base model has not been trained on.
+// general returns n documents of general text that the base model has not been trained on.
 func general(tok *tokenizer.Tokenizer, split string, n int) []data.Document {
 	var docs []data.Document
 	for text := range generalTexts(split, n) {
@@ -34,7 +34,7 @@ func general(tok *tokenizer.Tokenizer, split string, n int) []data.Document {
 	return docs
 }
 
-// probes gives n documents whose targets are copies of random words.
+// probes returns n documents whose targets are copies of random words.
 func probes(tok *tokenizer.Tokenizer, n int) []data.Document {
 	docs := make([]data.Document, n)
 	for i := range docs {

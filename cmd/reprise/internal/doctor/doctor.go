@@ -1,5 +1,5 @@
-// Package doctor looks at the machine and at whether this program computes on it what it computes everywhere: what reprise
-// doctor prints.
+// Package doctor inspects the machine, and checks that this program computes the same bits on it as everywhere, for reprise
+// doctor.
 package doctor
 
 import (
@@ -17,15 +17,15 @@ import (
 	"reprise/tensor"
 )
 
-// Report is all that doctor says. Sizes are in bytes, 0 where unknown.
+// Report is the whole report. Sizes are in bytes, 0 where unknown.
 type Report struct {
 	Build    build.Info `json:"build"`
 	CPU      CPU        `json:"cpu"`
 	System   string     `json:"system"` // linux/amd64
 	Go       string     `json:"go"`
-	Tier     string     `json:"tier"` // in use
+	Tier     string     `json:"tier"` // the tier in use
 	Tiers    []string   `json:"tiers"`
-	Threads  int        `json:"threads"` // that commands use by default
+	Threads  int        `json:"threads"` // number of threads that commands use by default
 	MaxProcs int        `json:"gomaxprocs"`
 	Memory   Memory     `json:"memory"`
 	Peaks    []Peak     `json:"peaks"`
@@ -35,26 +35,26 @@ type Report struct {
 // CPU describes the processor.
 type CPU struct {
 	Name    string `json:"name"`
-	Cores   int    `json:"physical_cores"` // that this process may use
+	Cores   int    `json:"physical_cores"` // those that this process may use
 	Logical int    `json:"logical_processors"`
 	L1D     int    `json:"l1d"`
 	L2      int    `json:"l2"`
 	L3      int    `json:"l3"`
 }
 
-// Memory is what there is and what this process may have of it.
+// Memory is the memory of the machine and the share that this process may use.
 type Memory struct {
 	Total int64 `json:"total"`
 	Free  int64 `json:"free"`
 	Limit int64 `json:"cgroup_limit"` // 0: none
 }
 
-// Peak is what was measured on one tier with so many threads.
+// Peak is the measurement on one tier with a number of threads.
 type Peak struct {
 	Tier    string  `json:"tier"`
 	Threads int     `json:"threads"`
 	GFLOPS  float64 `json:"gflops"`                  // fused multiply-adds in registers; 0 on the portable tier
-	ReadGBs float64 `json:"read_gb_per_s,omitempty"` // on the tier in use
+	ReadGBs float64 `json:"read_gb_per_s,omitempty"` // only on the tier in use
 }
 
 // Look inspects the machine, measures it and runs the self-test.
@@ -89,7 +89,7 @@ func Look(ctx context.Context) (*Report, error) {
 	return r, err
 }
 
-// cache is the size of the data cache of a level: as the processor says, else as Linux does.
+// cache is the size of the data cache of a level: as the processor reports it, or else as Linux does.
 func cache(level, said int) int {
 	if said > 0 {
 		return said

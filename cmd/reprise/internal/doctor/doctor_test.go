@@ -23,7 +23,7 @@ func TestSelfTestPasses(t *testing.T) {
 	}
 }
 
-// TestSelfTestFails gives a check other bits on one tier and with one number of workers, and has another one panic.
+// TestSelfTestFails has one check return other bits on one tier and with one number of workers, and another one panic.
 func TestSelfTestFails(t *testing.T) {
 	old := checks
 	defer func() { checks = old }()

@@ -20,21 +20,21 @@ import (
 	"reprise/train"
 )
 
-// fingerprint is that of every machine: the bits of all checks on the portable code. It belongs to the arithmetic contract
-// (docs/NUMERICS.md) and changes with its version only.
+// fingerprint is a hash of the bits of all checks on the portable code, and the same on every machine. It belongs to the
+// arithmetic contract (docs/NUMERICS.md) and changes only with its version.
 const fingerprint = "90a1d2ffae33b3c5"
 
 // SelfTest is the outcome of comparing bits.
 type SelfTest struct {
 	Passed      bool     `json:"passed"`
-	Fingerprint string   `json:"fingerprint"` // of what the portable code computes here
+	Fingerprint string   `json:"fingerprint"` // hash of what the portable code computes on this machine
 	Checks      int      `json:"checks"`
 	Seconds     float64  `json:"seconds"`
 	Failures    []string `json:"failures,omitempty"`
 }
 
 // Test runs every check on every tier of this host, with one worker and with three, and compares the bits with those of the
-// portable code, and these with the ones that were computed where this program was made.
+// portable code. The portable code's bits are compared with fingerprint.
 func Test(ctx context.Context) (SelfTest, error) {
 	start := time.Now()
 	var s SelfTest
@@ -67,7 +67,7 @@ func Test(ctx context.Context) (SelfTest, error) {
 	return s, nil
 }
 
-// runCheck runs one check on one tier. A panic is an outcome too.
+// runCheck runs one check on one tier. A panic counts as its result.
 func runCheck(ctx context.Context, run func(context.Context, *tensor.Pool) string, tier asm.Tier, workers int) (got string) {
 	defer asm.Force(tier)()
 	pool := tensor.NewPool(workers)
@@ -123,7 +123,7 @@ var checks = []check{
 		asm.LayerNormBackward(v.out[3], v.in[2], v.in[0], v.in[1], mean, inv2)
 		sum := asm.ExpSum(v.out[4], v.in[0], asm.Max(v.in[0]), 5)
 		asm.SoftmaxGrad(v.out[5], v.in[0], asm.Max(v.in[0]), 1/sum, 0.01)
-		// The way back through a softmax, in operations of their own: (p*(dp-d))*scale.
+		// The backward pass of a softmax, as separate operations: (p*(dp-d))*scale.
 		copy(v.out[6], v.in[1])
 		asm.Axpy(v.out[6], -0.2, slices.Repeat([]float32{1}, length))
 		asm.Mul(v.out[6], v.in[0], v.out[6])
@@ -167,16 +167,16 @@ var checks = []check{
 	}},
 }
 
-// length of the vectors: no multiple of any tier's, and more than a block of the reductions in float64.
+// length of the vectors: not a multiple of any tier's width, and more than a block of the reductions in float64.
 const length = 4096 + 77
 
-// vectors are inputs that are the same everywhere, and outputs that begin as zeros.
+// vectors are inputs that are the same on every machine, and outputs that begin as zeros.
 type vectors struct {
 	in  [3][]float32
 	out [8][]float32
 }
 
-// newVectors draws mostly ordinary values, and subnormals, zeros of both signs and infinities among them.
+// newVectors draws mostly ordinary values, with some subnormals, zeros of both signs and infinities among them.
 func newVectors(purpose string) *vectors {
 	v := &vectors{}
 	odd := []float32{0, float32(math.Copysign(0, -1)), 1e-40, -1e-40, float32(math.Inf(1)), 88.7, -87.3, 1e30}
@@ -204,7 +204,7 @@ func (v *vectors) hash(scalars ...float64) string {
 	return hash(all, scalars...)
 }
 
-// hash is one of bits, in which all NaNs are the same.
+// hash is a hash of the values' bits in which all NaNs are equal.
 func hash(values []float32, scalars ...float64) string {
 	h := fnv.New64a()
 	buf := make([]byte, 0, 4*len(values)+8*len(scalars))
@@ -248,7 +248,7 @@ func products(_ context.Context, pool *tensor.Pool) string {
 
 const vocabulary = 131
 
-// config is a model whose widths are no multiple of any tile.
+// config is a model whose widths are not multiples of any tile.
 const config = `{"model_type":"llama","vocab_size":131,"hidden_size":36,"intermediate_size":58,"num_hidden_layers":2,
 "num_attention_heads":3,"num_key_value_heads":1,"max_position_embeddings":64,"tie_word_embeddings":true,"initializer_range":0.1}`
 

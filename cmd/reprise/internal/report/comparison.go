@@ -6,7 +6,7 @@ import (
 	"reprise/internal/build"
 )
 
-// Comparison is what `reprise compare` found: the contents of results.json, and what its page shows. Losses are full
+// Comparison is the result of `reprise compare`: the contents of results.json and of its page. Losses are full
 // cross-entropy in nats per token on held-out text.
 type Comparison struct {
 	Title     string      `json:"title"`
@@ -17,7 +17,7 @@ type Comparison struct {
 	Build     *build.Info `json:"build,omitempty"` // the program that put the results together
 	Seeds     []uint64    `json:"seeds"`
 	Steps     int         `json:"steps"`  // optimizer steps of a cell
-	Tokens    int         `json:"tokens"` // trained on in a cell, mean over the cells
+	Tokens    int         `json:"tokens"` // tokens that a cell trains on, mean over the cells
 	Epochs    int         `json:"epochs"`
 	LossShare float64     `json:"loss_share"` // f: share of positions that carry loss
 	HeadShare float64     `json:"head_share"` // V·d/(V·d + body)
@@ -41,7 +41,7 @@ type Spread struct {
 	N    int     `json:"n"`
 }
 
-// String is the mean, with the deviation where there is one: of a single seed nothing deviates.
+// String is the mean, with the deviation if there is more than one seed.
 func (s Spread) String() string {
 	if s.N < 2 {
 		return fmt.Sprintf("%.4f", s.Mean)
@@ -49,7 +49,7 @@ func (s Spread) String() string {
 	return fmt.Sprintf("%.4f ± %.4f", s.Mean, s.SD)
 }
 
-// Method is one line of the comparison.
+// Method is one method of the comparison.
 type Method struct {
 	Name string    `json:"name"`
 	Note string    `json:"note,omitempty"`
@@ -59,12 +59,12 @@ type Method struct {
 
 	AtEqual *Spread  `json:"f_at_equal_gain,omitempty"` // forgetting at Comparison.AtGain; nil: not reached by every seed
 	Target  *Spread  `json:"seconds_to_target,omitempty"`
-	Ceiling *float64 `json:"flop_ceiling,omitempty"` // saving that the FLOPs allow against full cross-entropy
+	Ceiling *float64 `json:"flop_ceiling,omitempty"` // saving against full cross-entropy that the FLOPs allow
 	Saving  *float64 `json:"saving,omitempty"`       // measured, at equal tokens against the reference
 	Verdict *Verdict `json:"verdict,omitempty"`
 	Rho     *float64 `json:"rho,omitempty"`   // at the end, mean over seeds at the best rate
 	Cost    Cost     `json:"cost"`            // median over the cells of the best rate, or over the timed runs
-	Timed   int      `json:"timed,omitempty"` // runs that were made for their time, the methods in turn; 0: the cells' own times
+	Timed   int      `json:"timed,omitempty"` // runs that were made only for timing, the methods in turn; 0: the cells' own times
 }
 
 // Cost is in wall seconds, evaluations left out.
@@ -75,7 +75,7 @@ type Cost struct {
 	Mix     float64 `json:"mix"` // records of mixed text
 }
 
-// Total adds up.
+// Total is the sum.
 func (c Cost) Total() float64 { return c.Stage0 + c.Train + c.Refresh + c.Mix }
 
 // LRPoint is a method at one learning rate.

@@ -57,7 +57,7 @@ func (c *Comparison) Page() []byte {
 	return page(title, d.String())
 }
 
-// medianOver says what the costs are medians of.
+// medianOver says of which times the costs are medians.
 func (c *Comparison) medianOver() string {
 	least := math.MaxInt
 	for _, m := range c.Methods {
@@ -71,13 +71,13 @@ func (c *Comparison) medianOver() string {
 	return fmt.Sprintf("%d runs that were made for their time, the methods in turn", least)
 }
 
-// pareto draws forgetting over gain.
+// pareto draws forgetting against gain.
 func (c *Comparison) pareto() string {
 	v := canvas{w: 1040, h: 560}
 	xs, ys := newSpan(), newSpan()
 	xs.add(0)
 	ys.add(0)
-	for _, m := range c.Methods { // what counts is shown; a ruined model far away would squeeze the rest into a corner
+	for _, m := range c.Methods { // only useful points set the range: a ruined model far away would squeeze the rest into a corner
 		for _, p := range m.LRs {
 			if p.Gain.N > 0 && p.Gain.Mean > 0 {
 				xs.add(p.Gain.Mean)
@@ -100,7 +100,7 @@ func (c *Comparison) pareto() string {
 		v.el(`<g class="series">`)
 		if m.Best >= 0 {
 			p := &m.LRs[m.Best]
-			from := min(max(x.at(p.Gain.Mean), x.a), x.b) // a model that got worse lies left of the plot
+			from := min(max(x.at(p.Gain.Mean), x.a), x.b) // a model that got worse is to the left of the plot
 			v.el(`<path d="M%.1f %.1fL%.1f %.1fH%.1f" fill="none" stroke="%s" stroke-width=".8" stroke-opacity=".55"/>`, from, y.at(p.Forget.Mean), x.b+8, labels[i], x.b+16, colour(i))
 			v.text(x.b+20, labels[i]+4, "start", "", "%s", m.Name)
 		}
@@ -137,7 +137,7 @@ func (c *Comparison) pareto() string {
 	return v.svg("Forgetting over gain for every method")
 }
 
-// nameWidth is the room that the longest name of a method takes in a drawing.
+// nameWidth is the width of the longest name of a method in a drawing.
 func (c *Comparison) nameWidth() float64 {
 	most := 0
 	for _, m := range c.Methods {
@@ -267,7 +267,7 @@ func (c *Comparison) costs() string {
 	return v.svg("Cost of every method in seconds")
 }
 
-// rates draws the domain loss over the learning rate.
+// rates draws the domain loss against the learning rate.
 func (c *Comparison) rates() string {
 	v := canvas{w: 1040, h: 440}
 	xs, ys := newSpan(), newSpan()

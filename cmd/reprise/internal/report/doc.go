@@ -1,3 +1,3 @@
-// Package report makes self-contained HTML pages with plots from a run directory or a comparison: one file, no script, no
-// font or image from elsewhere, readable in light and in dark, and on paper.
+// Package report makes self-contained HTML pages with plots from a run directory or a comparison: one file, without scripts,
+// fonts or images from elsewhere, readable in light and dark mode and on paper.
 package report

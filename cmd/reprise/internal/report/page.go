@@ -46,7 +46,7 @@ type Drawing struct {
 	SVG  []byte
 }
 
-// Drawings makes the pictures of a comparison's page that say themselves which method is which.
+// Drawings makes those pictures of a comparison's page that name the methods in the picture itself.
 func Drawings(dir string) ([]Drawing, error) {
 	c, err := readComparison(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -62,7 +62,7 @@ func Drawings(dir string) ([]Drawing, error) {
 	}, nil
 }
 
-// standalone gives a picture of a page what it needs outside of one.
+// standalone adds the namespace and the styles that a picture of a page needs outside the page.
 func standalone(svg string) []byte {
 	svg = strings.Replace(svg, "<svg ", `<svg xmlns="http://www.w3.org/2000/svg" `, 1)
 	return []byte(strings.Replace(svg, "\n", "\n<style>"+themes+"svg{font-family:sans-serif;background:var(--card)}"+drawingStyle+"</style>\n", 1))
@@ -84,7 +84,7 @@ func readComparison(dir string) (*Comparison, error) {
 	return &c, nil
 }
 
-// check refuses a file that is no comparison: its name is a usual one.
+// check refuses a file that is not a comparison: results.json is a common name.
 func (c *Comparison) check() error {
 	if len(c.Methods) == 0 {
 		return errors.New("methods: none")
@@ -97,8 +97,8 @@ func (c *Comparison) check() error {
 	return nil
 }
 
-// themes are the colours, light and dark. Those of series are told apart in both and by most colour-blind eyes together with
-// their markers.
+// themes are the colours, light and dark. The colours of series can be distinguished in both and, together with their
+// markers, by most colour-blind readers.
 const themes = `
 :root{--bg:#fbfbf9;--card:#fff;--ink:#1b1e23;--soft:#5d6570;--line:#e3e4e0;--accent:#0b6e99;--good:#1a7f4b;--bad:#b3402a;
 --c0:#2563a8;--c1:#d1571f;--c2:#1d8a60;--c3:#8a4fb0;--c4:#b8860b;--c5:#c2326f;--c6:#4a9ec9;--c7:#7a6a55;--c8:#6b8e23;--c9:#5b5fc7}
@@ -162,7 +162,7 @@ func (d *doc) heading(title, text string) {
 
 func (d *doc) card(content string) { d.add(`<div class="card">%s</div>`, content) }
 
-// facts shows a few numbers that matter: pairs of value and label.
+// facts shows the most important numbers: pairs of value and label.
 func (d *doc) facts(pairs ...string) {
 	d.add(`<div class="facts">`)
 	for i := 0; i+1 < len(pairs); i += 2 {

@@ -31,7 +31,8 @@ func sample() *Comparison {
 	}
 }
 
-// wellFormed parses a page as XML after making its few void tags whole, so that an unclosed tag or a bad attribute shows.
+// wellFormed parses a page as XML after closing its few void tags, so that an unclosed tag or a bad attribute fails the
+// test.
 func wellFormed(t *testing.T, page []byte) {
 	t.Helper()
 	text := regexp.MustCompile(`<(meta [^>]*)>`).ReplaceAllString(string(page), "<$1/>")
@@ -107,7 +108,7 @@ func TestRunPageNamesTheProgram(t *testing.T) {
 	}
 }
 
-// TestResultsOfAnotherProgram: results.json is a usual name.
+// TestResultsOfAnotherProgram: other programs also call their files results.json.
 func TestResultsOfAnotherProgram(t *testing.T) {
 	dir := t.TempDir()
 	for text, want := range map[string]string{`{"results":{"arc":0.3}}`: "methods: none", `{"methods":[{"name":"a","best":3}]}`: "methods: a: best: 3", `[]`: "results.json"} {
@@ -185,7 +186,7 @@ func TestTicks(t *testing.T) {
 	}
 }
 
-// TestNamesFit: long names of methods, and one that got worse than the base model, stay inside the drawings.
+// TestNamesFit: long names of methods, and a method that got worse than the base model, stay inside the drawings.
 func TestNamesFit(t *testing.T) {
 	c := sample()
 	c.AtGain = 0.9
@@ -209,7 +210,8 @@ func TestNamesFit(t *testing.T) {
 	}
 }
 
-// TestWhyNotReached: a method that gains enough on average, but not with every seed, is not said to gain too little.
+// TestWhyNotReached: the page does not say that a method gains too little if it gains enough on average, but not with every
+// seed.
 func TestWhyNotReached(t *testing.T) {
 	c := sample()
 	for gain, want := range map[float64]string{0.9: "not every seed gains so much (on average 1.000)", 1.1: "never gains so much (at best 1.000)", -0.1: "the reference gains nothing"} {
@@ -220,13 +222,13 @@ func TestWhyNotReached(t *testing.T) {
 	}
 }
 
-// TestSeriesAreToldApart: ten series differ in their markers, and thirty in marker or colour.
+// TestSeriesAreToldApart: ten series differ in their markers, thirty in marker or colour.
 func TestSeriesAreToldApart(t *testing.T) {
 	looks := map[string]int{}
 	for i := range 30 {
 		mark := regexp.MustCompile(`d="([^"]*)" fill="([^"]*)"`).FindStringSubmatch(key(i, "x"))
 		if i < 10 {
-			mark[2] = "" // for an eye that sees no colours
+			mark[2] = "" // for a reader who sees no colours
 		}
 		look := mark[1] + mark[2]
 		if k, ok := looks[look]; ok {
@@ -236,7 +238,7 @@ func TestSeriesAreToldApart(t *testing.T) {
 	}
 }
 
-// TestOneSeed: no deviation is shown where there is none.
+// TestOneSeed: no deviation is shown for one seed.
 func TestOneSeed(t *testing.T) {
 	c := sample()
 	for i := range c.Methods {

@@ -13,7 +13,7 @@ import (
 	"reprise/internal/build"
 )
 
-// event is what a page needs of a line of metrics.jsonl.
+// event has the fields of a line of metrics.jsonl that a page needs.
 type event struct {
 	Step       int      `json:"step"`
 	Steps      int      `json:"steps"`
@@ -44,7 +44,7 @@ type event struct {
 	} `json:"groups"`
 }
 
-// run is a run directory, read.
+// run is the contents of a run directory.
 type run struct {
 	dir    string
 	recipe string
@@ -276,7 +276,7 @@ func (r *run) page() []byte {
 	return page("Run "+name, d.String())
 }
 
-// angles draws what the groups of tensors do: angles where there are any, updates and weights.
+// angles draws the groups of tensors: their angles, where the optimizer reports them, their updates and their weights.
 func (r *run) angles(d *doc) {
 	phi, rms, weight := newFamily(), newFamily(), newFamily()
 	for _, e := range r.events {
@@ -316,7 +316,7 @@ func (r *run) angles(d *doc) {
 	d.add("%s", legend(names(weight.curves)))
 }
 
-// family is curves by name, in the order in which they came.
+// family is a list of curves by name, in the order of their first appearance.
 type family struct{ curves []curve }
 
 func newFamily() *family { return &family{} }

@@ -41,7 +41,7 @@ func (s *span) add(x ...float64) {
 	}
 }
 
-// linear is an axis from pixel a to b over the span and some air.
+// linear is an axis from pixel a to b over the span, with a margin.
 func (s span) linear(a, b float64) scale {
 	if s.lo > s.hi {
 		s.lo, s.hi = 0, 1
@@ -104,7 +104,7 @@ func (s scale) ticks(n int) []float64 {
 	return out
 }
 
-// number writes a tick or a value shortly.
+// number writes a tick or a value in short form.
 func number(x float64) string {
 	switch a := math.Abs(x); {
 	case x == 0 || a < 1e-12:
@@ -131,12 +131,12 @@ func (c *canvas) text(x, y float64, anchor, class, format string, args ...any) {
 	c.el(`<text x="%.1f" y="%.1f" text-anchor="%s" class="%s">%s</text>`, x, y, anchor, class, html.EscapeString(fmt.Sprintf(format, args...)))
 }
 
-// svg closes the drawing. label says in words what it shows.
+// svg closes the drawing. label describes it in words.
 func (c *canvas) svg(label string) string {
 	return fmt.Sprintf(`<svg viewBox="0 0 %.0f %.0f" role="img" aria-label="%s">`+"\n", c.w, c.h, html.EscapeString(label)) + c.String() + "</svg>\n"
 }
 
-// spreadOut moves places apart until neighbours have a gap between them, as little as that takes, inside the bounds.
+// spreadOut moves places apart, by as little as possible and inside the bounds, until neighbours are a gap apart.
 func spreadOut(at []float64, gap, top, bottom float64) []float64 {
 	order := make([]int, len(at))
 	for i := range order {
@@ -176,7 +176,7 @@ func (c *canvas) frame(x, y scale, xTitle, yTitle string) {
 }
 
 // shapes are the outlines of markers around (0, 0). There are as many as colours, so that the series of one page differ in
-// their markers too: no ten colours are told apart by every eye.
+// their markers too: no ten colours can be distinguished by every reader.
 var shapes = []string{
 	"M0 -4.6A4.6 4.6 0 1 1 0 4.6A4.6 4.6 0 1 1 0 -4.6Z", "M-4.2 -4.2H4.2V4.2H-4.2Z", "M0 -5.4L5 3.8H-5Z",
 	"M0 -5.6L5.6 0L0 5.6L-5.6 0Z", "M0 5.4L5 -3.8H-5Z", "M-1.7 -5H1.7V-1.7H5V1.7H1.7V5H-1.7V1.7H-5V-1.7H-1.7Z",
@@ -184,7 +184,8 @@ var shapes = []string{
 	"M5.4 0L-3.8 5V-5Z", "M-4.6 -4.8H4.6L-4.6 4.8H4.6Z",
 }
 
-// colours is the number of series colours in the style sheet; series beyond it begin with the first colour and the next marker.
+// colours is the number of series colours in the style sheet; further series begin again with the first colour and the next
+// marker.
 const colours = 10
 
 func colour(i int) string { return fmt.Sprintf("var(--c%d)", i%colours) }
@@ -197,7 +198,7 @@ func (c *canvas) mark(i int, x, y, size float64, tip string) {
 		shape(i), x, y, size, colour(i), html.EscapeString(tip))
 }
 
-// line draws a polyline through points that are finite; a gap breaks it.
+// line draws a polyline through finite points; it is interrupted at the others.
 func (c *canvas) line(i int, xs, ys []float64, x, y scale, style string) {
 	var d strings.Builder
 	pen := "M"

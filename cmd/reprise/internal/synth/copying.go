@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// copyTask writes one task in which random words come back; the copies are marked. Every task begins with a real word, so
-// that no name stands at the beginning of a document without its space.
+// copyTask writes one task in which random words are repeated; the copies are marked. Every task begins with a real word, so
+// that no name begins a document and so lacks its space.
 type copyTask func(g *gen) string
 
-// copyTasks of General: the plainer ones more often. probeTasks are those whose copies are fully determined by the text
-// before them.
+// copyTasks of General; the simpler ones are listed more often. probeTasks are those whose copies are fully determined by
+// the text before them.
 var (
 	copyTasks = []copyTask{sequence, sequence, sequence, pairs, pairs, lookup, lookup, lookup, roster, roster, roster,
 		naming, naming, owners, report, report, echo, positions}
@@ -20,7 +20,7 @@ var (
 // task writes one of the tasks.
 func (g *gen) task(list []copyTask) string { return articles(pick(g, list)(g)) }
 
-// sequence says some words again: "Words: a b c. Again: a b c."
+// sequence repeats some words: "Words: a b c. Again: a b c."
 func sequence(g *gen) string {
 	heads := [][2]string{{"Words:", ". Again:"}, {"He read:", ". She read:"}, {"This time:", ". Next time:"},
 		{"Copy this:", ". The copy:"}, {"They sang", ", and again"}, {"The wall says", ", and the paper says"},
@@ -56,7 +56,7 @@ func sequence(g *gen) string {
 	return b.String() + "."
 }
 
-// pairs gives words in twos and asks for the second of each.
+// pairs lists words in twos and asks for the second of each pair.
 func pairs(g *gen) string {
 	n := g.between(2, 7)
 	list := distinct(2*n, g.thing)
@@ -82,7 +82,7 @@ func pairs(g *gen) string {
 	return b.String() + "."
 }
 
-// lookup is a table of keys and values, some of which are asked back.
+// lookup is a table of keys and values, and asks for some of the values.
 func lookup(g *gen) string {
 	type form struct{ head, entry, sep, ask string }
 	f := pick(g, []form{
@@ -207,7 +207,7 @@ func owners(g *gen) string {
 	return b
 }
 
-// report tells of an event and files its parts under labels: words are copied by the part they play.
+// report tells of an event and then lists its parts under labels: words are copied by their role.
 func report(g *gen) string {
 	who, whom := g.person(), g.person()
 	item, where, count, price := g.thing(), g.place(), g.number(), g.number()
@@ -237,7 +237,7 @@ func report(g *gen) string {
 	return text + " " + note
 }
 
-// echo is a talk in which the answer takes up the words of the question.
+// echo is a dialogue in which the answer repeats the words of the question.
 func echo(g *gen) string {
 	who, whom, value := g.person(), g.person(), g.value()
 	place := g.place()
@@ -275,8 +275,8 @@ func positions(g *gen) string {
 	return b
 }
 
-// CopyProbe returns document i of the copy examination in the style of General's copy tasks: its targets are random words
-// that repeat earlier ones and that the text before them determines.
+// CopyProbe returns document i of the copying test, in the style of General's copy tasks: its targets are random words that
+// repeat earlier ones and are determined by the text before them.
 func CopyProbe(seed, i uint64) []Segment {
 	g := newGen(seed, "synth probe", i)
 	text := g.task(probeTasks)

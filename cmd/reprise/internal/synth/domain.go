@@ -3,7 +3,7 @@ package synth
 import "strings"
 
 // shape is one form of query with the questions that ask for it. In both, T is the table, A, B and C are columns, N and M
-// numbers and V a text value; each stands alone between spaces.
+// numbers and V a text value; each is a word of its own between spaces.
 type shape struct {
 	sql       string
 	questions []string
@@ -31,8 +31,8 @@ var shapes = []shape{
 const Pairs = 3
 
 // Domain returns document i of a split of the domain: a schema of one or two tables, then three questions with their
-// queries. The targets are the queries, each with its leading space and its final " ;". At most 256 tokens, about 130 as
-// a rule.
+// queries. The targets are the queries, each with its leading space and its final " ;". It has at most 256 tokens, typically
+// about 130.
 func Domain(seed, i uint64, split Split) []Segment {
 	g := newGen(seed, "synth domain "+split.String(), i)
 	t := g.tables(1+g.Intn(2), func() string { return g.splitThing(split) })

@@ -8,7 +8,8 @@ type part struct {
 	copying bool // a list or a look-up that repeats random words
 }
 
-// A document has a budget of rough tokens: it must fit in a sequence of 256, and different lengths pack well.
+// A document has a budget of estimated tokens (size): it must fit in a sequence of 256, and documents of different lengths
+// pack well.
 const minSize, maxSize = 60, 210
 
 // General returns document i of the general corpus: prose, facts, copy tasks, and notes about tables, up to about 240

@@ -2,8 +2,8 @@ package synth
 
 import "strings"
 
-// rules is the grammar: a slot in braces is replaced by one of its alternatives, and so on. Slots without a rule are word
-// classes (see word), verb forms like {do.ed}, or members of the cast ({hero}, {friend}, {town}, {thing}).
+// rules is the grammar: a slot in braces is replaced by one of its alternatives, which may have slots too. Slots without a
+// rule are word classes (see word), verb forms like {do.ed}, or members of the cast ({hero}, {friend}, {town}, {thing}).
 var rules = map[string][]string{
 	"np": {"the {noun}", "the {noun}", "the {adj} {noun}", "a {adj} {noun}", "a {noun}", "the {noun} {rel}", "{his} {noun}",
 		"the {noun} of the {role}", "some {food}", "{number} {nouns}", "the {adj}, {adj} {noun}", "every {noun}", "this {noun}"},
@@ -126,7 +126,7 @@ func (g *gen) word(class string) (string, bool) {
 	return name, ok
 }
 
-// expand replaces the slots of a template until none is left. An unknown slot is a mistake in this file.
+// expand replaces the slots of a template until none is left. An unknown slot is a mistake in the rules above.
 func (g *gen) expand(template string) string {
 	var b strings.Builder
 	for {
@@ -155,7 +155,7 @@ func polish(s string) string {
 	return capital(articles(s))
 }
 
-// castNames binds the names of a story or of some facts.
+// castNames chooses the names of a story or of some facts.
 func (g *gen) castNames() {
 	p := distinct(2, func() string { return often(g, g.lex.people) })
 	g.cast["hero"], g.cast["friend"] = p[0], p[1]
@@ -175,7 +175,7 @@ func (g *gen) paragraph(names ...string) string {
 	return b.String()
 }
 
-// story is a little tale of four to nine sentences.
+// story is a short story of four to nine sentences.
 func (g *gen) story() string {
 	g.castNames()
 	names := []string{"open"}

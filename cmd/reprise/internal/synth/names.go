@@ -12,7 +12,7 @@ const (
 	peopleCount = 1500
 	placeCount  = 700
 	thingCount  = 2900
-	lexiconSeed = 20250101 // part of the tokenizer: another value means another base model
+	lexiconSeed = 20250101 // the tokenizer depends on it: another value means another base model
 )
 
 // The parts of a syllable. A name of the lexicon has two syllables, a fresh one three.
@@ -22,7 +22,7 @@ var (
 	codas  = []string{"", "", "n", "r", "l", "s", "m", "k"}
 )
 
-// unwanted are words that the syllables can spell and that mean something.
+// unwanted are real words that the syllables could spell.
 var unwanted = fields(`nazi negro nigra pani penis puta raper sadist tampon wanker human demon lemon melon woman pilot sister
 	master mister winter summer river silver paper poster robin salmon satan seven satin`)
 

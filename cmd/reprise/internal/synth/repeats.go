@@ -2,9 +2,9 @@ package synth
 
 import "strings"
 
-// Repeats returns document i of the first lessons in copying: two to longest random words, said two or three times over.
-// A model that starts with short lists finds out within a million tokens that the past can be looked up, which the longer
-// tasks of General alone do not teach it in four.
+// Repeats returns document i of the first lessons in copying: from two to longest random words, said two or three times. A
+// model that starts with short lists learns within a million tokens to look up the past; the longer tasks of General alone
+// do not teach it this in four million.
 func Repeats(seed, i uint64, longest int) string {
 	g := newGen(seed, "synth repeats", i)
 	draw := g.thing

@@ -11,7 +11,7 @@ type table struct {
 	columns []string
 }
 
-// notation is how a table is written, in General and in Domain alike: "table morin : velar , tosk".
+// notation is the text form of a table, the same in General and in Domain: "table morin : velar , tosk".
 func (t table) notation() string { return "table " + t.name + " : " + strings.Join(t.columns, " , ") }
 
 // again writes the columns as copies, each with its leading space.
@@ -40,7 +40,7 @@ func (g *gen) tables(n int, draw func() string) []table {
 	return out
 }
 
-// schemaNote is text about tables and queries as General has it: schemas that are listed, repeated and looked up, and the
+// schemaNote is General's text about tables and queries: schemas that are listed, repeated and looked up, and the
 // words of SQL in remarks. It never holds a question with the query that answers it.
 func (g *gen) schemaNote() string {
 	switch g.Intn(6) {
@@ -85,7 +85,7 @@ func (g *gen) schemaNote() string {
 			fmt.Fprintf(&b, "\nquestion : what is the %s ? answer :%s", t.columns[i], copied(values[i]))
 		}
 		return b.String()
-	case 4: // remarks about the words
+	case 4: // remarks about the words of SQL
 		q := distinct(g.between(2, 4), func() string { return pick(g, query) })
 		return fmt.Sprintf(pick(g, []string{
 			"The query uses%s. Its words are%s.",

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// The embedded base model was trained on exactly this text: when a hash changes, the model and its tokenizer must be made
+// The embedded base model was trained on exactly this text: if a hash changes, the model and its tokenizer must be made
 // again.
 const (
 	wantGeneral = "2af1cedc399fae5d00b60ea3752acdf94bd63a26a6f5303ced87f09720040587"
@@ -224,7 +224,7 @@ func TestDomainQueriesUseTheSchema(t *testing.T) {
 	}
 }
 
-// General knows the words of SQL, but no word is ever selected from anything: what follows a keyword is never a name.
+// General uses the words of SQL, but contains no query: a keyword is never followed by a name.
 func TestGeneralHoldsNoQueries(t *testing.T) {
 	after := regexp.MustCompile(`\b(SELECT|FROM|WHERE|BY|DISTINCT|MAX|MIN|AVG|SUM) ?(\(|[a-z]+)`)
 	allowed := map[string]bool{"and": true, "on": true, "were": true, "stands": true, "drops": true, "find": true, "sorts": true}
@@ -263,7 +263,7 @@ func TestWordForms(t *testing.T) {
 	}
 }
 
-// Every template can be written: expand panics at an unknown slot.
+// Every template can be expanded: expand panics at an unknown slot.
 func TestEveryRuleExpands(t *testing.T) {
 	g := newGen(1, "test", 0)
 	g.castNames()

@@ -45,7 +45,7 @@ var (
 	vowels  = "aeiou"
 )
 
-// Verbs that take an object, verbs of motion, verbs that need nothing, and verbs that introduce speech.
+// Verbs that take an object, verbs of motion, verbs without an object, and verbs that introduce speech.
 var (
 	doing = verbs(`find/found take/took/taken see/saw/seen want make/made/made/making buy/bought carry keep/kept like
 		hold/held sell/sold lose/lost bring/brought hide/hid/hidden/hiding need paint open clean mend build/built/built

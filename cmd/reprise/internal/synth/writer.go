@@ -17,7 +17,7 @@ type Segment struct {
 type gen struct {
 	*tensor.RNG
 	lex  *lexicon
-	cast map[string]string // names bound for the length of a story; looked up only
+	cast map[string]string // names chosen for a whole story; only looked up
 }
 
 // newGen returns the stream of document i.
@@ -40,7 +40,7 @@ func (g *gen) rank(n int) int {
 // often draws an element, the first ones more often.
 func often[T any](g *gen, list []T) T { return list[g.rank(len(list))] }
 
-// pick draws an element, all alike.
+// pick draws an element uniformly.
 func pick[T any](g *gen, list []T) T { return list[g.Intn(len(list))] }
 
 // distinct draws n different strings.
@@ -91,7 +91,7 @@ func (g *gen) object() string {
 	return g.thing()
 }
 
-// value is what a key of a look-up stands for: one to three random words.
+// value is the value of a key in a look-up: one to three random words.
 func (g *gen) value() string {
 	switch g.Intn(8) {
 	case 0, 1:
@@ -165,8 +165,8 @@ func articles(s string) string {
 // given writes a word that is not a copy, with its leading space.
 func given(s string) string { return " " + s }
 
-// size is the length of a text in rough tokens: words, numbers and punctuation marks, with one more for every four
-// letters of a word beyond eight.
+// size estimates the number of tokens of a text: words, numbers and punctuation marks, with one more for every four letters
+// of a word beyond eight.
 func size(s string) int {
 	n, run := 0, 0
 	for i := range len(s) {
