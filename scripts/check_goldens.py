@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Holds goldens.py to reference outputs that another program computed before it, in float64.
+"""Checks goldens.py against reference outputs that other scripts computed in float64.
 
     python3 scripts/check_goldens.py --goldens ../shared/goldens --models ../shared/models
     python3 scripts/check_goldens.py --optimizers optim/testdata/goldens.json
 
---goldens is a folder of make_goldens.py (logits, cross-entropy, gradients, replay loss, five steps of AdamW and Adam-atan2);
---optimizers a file of optim/testdata/make_goldens.py (twenty steps of every optimizer). Both sides round float64 to float32 once,
-so that they may differ in the last bit and no more.
+--goldens is a folder that a make_goldens.py wrote (logits, cross-entropy, gradients, replay loss, five steps of AdamW and
+Adam-atan2); --optimizers is a file of optim/testdata/make_goldens.py (twenty steps of every optimizer). Both sides round float64
+to float32 once, so they may differ only in the last bit.
 """
 
 import argparse
@@ -25,7 +25,7 @@ worst = {}
 
 
 def compare(kind, name, got, want):
-    """Remembers the largest error of a kind, relative to the tensor's largest value."""
+    """Keeps the largest error of a kind, relative to the tensor's largest value."""
     want = want.double()
     error = goldens.relative(float((got.detach().double() - want).abs().max()), float(want.abs().max()))
     count, top, where = worst.get(kind, (0, -1.0, ""))
@@ -33,7 +33,7 @@ def compare(kind, name, got, want):
 
 
 def first_pass(folder, tokens, stored, grads, where):
-    """Logits, losses and gradients of full cross-entropy."""
+    """Compares logits, losses and gradients of full cross-entropy."""
     model = families.load(folder, torch.float64)
     sequences = [steps.Sequence(row.tolist()) for row in tokens]
     z = torch.stack([steps.logits(model, s) for s in sequences])

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Training steps of reprise and of PyTorch on this CPU, in turn, ratio by ratio.
+"""Times training steps of reprise and of PyTorch on this CPU, in turn, and reports the ratios.
 
     go build -o reprise ./cmd/reprise
     /usr/bin/python3 scripts/compare_pytorch.py --reprise ./reprise --model llama-15m
@@ -10,18 +10,18 @@ is forward pass, loss, backward pass, clipping of the gradient's global norm, Ad
     full    cross-entropy over the whole vocabulary
     replay  cross-entropy over 64 ids per position, whose rows of the head are gathered (PyTorch) or visited (reprise)
 
-reprise runs its step with AdamW, and replay with MoClip, which is how it is used. PyTorch runs in a process of its own with
-OPENBLAS_* taken out of the environment (a machine may set OPENBLAS_CORETYPE to slower kernels), once as it is (default) and
-once with allocator settings that keep its memory from going back to the system after every step (tuned). Every round runs
-all sides once, in alternating order; a side's time is the median of its steps after three to warm up, and a ratio is formed
-inside a round only. Above 1 means that reprise is faster. Beside reprise's time stands the peak that it measured between its
-steps: where that falls from one round to the next, other programs were running, and the round is not worth keeping.
+reprise runs full with AdamW and replay with MoClip, which are their usual optimizers. PyTorch runs in a process of its own with
+OPENBLAS_* removed from the environment (a machine may set OPENBLAS_CORETYPE to slower kernels), once with its defaults (default)
+and once with allocator settings that keep its memory from going back to the system after every step (tuned). Every round runs
+all sides once, in alternating order. A side's time is the median of its steps after three to warm up, and ratios are formed
+only within a round. A ratio above 1 means that reprise is faster. Reprise's time is printed with the peak that it measured
+between its steps: if the peak falls from one round to the next, other programs were running, and the round should be discarded.
 
 OpenBLAS chooses its kernels by the processor; the summary names its choice. A setting may force another, such as
---settings tuned,tuned:Haswell, to see that the peer is not held back by it.
+--settings tuned,tuned:Haswell, to check that PyTorch is not slowed down by that choice.
 
-With --out FILE every side is written down as soon as it is measured, and what FILE holds is not measured again: a long
-comparison may be interrupted, or done in several calls. A new binary wants a new FILE.
+With --out FILE every side is written to FILE as soon as it is measured, and sides that FILE holds are not measured again: a long
+comparison may be interrupted, or done in several calls. A new binary needs a new FILE.
 """
 
 import argparse
@@ -204,8 +204,8 @@ def clean_environment(extra):
 
 
 def run(command, env, threads):
-    """What the command says on stdout, read as JSON, and on stderr."""
-    # As many cores as threads: that is also what OpenBLAS goes by, whose own variables are unset.
+    """The command's stdout, read as JSON, and its stderr."""
+    # As many cores as threads: OpenBLAS also uses the number of cores, because its own variables are unset.
     cores = sorted(os.sched_getaffinity(0))[:threads]
     if len(cores) < threads:
         sys.exit(f"compare_pytorch: --threads {threads}: this process may use {len(cores)} cores")
@@ -231,14 +231,14 @@ def pytorch(a, loss, settings, threads):
         env["OPENBLAS_CORETYPE"] = core
     command += ["--threads", str(threads), "--steps", str(a.steps), "--sequences", str(a.sequences)]
     result, said = run(command, env, threads)
-    result["core"] = " ".join(re.findall(r"^Core: (.*)$", said, re.MULTILINE))  # the kernels that OpenBLAS says it took
+    result["core"] = " ".join(re.findall(r"^Core: (.*)$", said, re.MULTILINE))  # the kernels that OpenBLAS says it uses
     if core and result["core"].lower() != core.lower():
         sys.exit(f"compare_pytorch: --settings {settings}: OpenBLAS takes {result['core']} instead")
     return result
 
 
 class Notebook:
-    """The sides measured so far, one JSON object a line in the file of --out."""
+    """The sides measured so far, one JSON object per line in the file of --out."""
 
     def __init__(self, path):
         self.path, self.seen = path, {}
@@ -247,7 +247,7 @@ class Notebook:
                 self.seen = {json.dumps(key): result for key, result in map(json.loads, lines)}
 
     def measure(self, key, side):
-        """What side() measures, or did in an earlier call under the same key."""
+        """The result of side(), or that of an earlier call under the same key."""
         name = json.dumps(key)
         if name not in self.seen:
             self.seen[name] = side()

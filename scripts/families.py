@@ -1,10 +1,10 @@
-"""Decoder language models in PyTorch, after their formulas: llama, mistral, qwen2, qwen3 and gpt2, with Hugging Face's names.
+"""Decoder language models in PyTorch, from their formulas: llama, mistral, qwen2, qwen3 and gpt2, with Hugging Face's names.
 
     model = families.load("DIR")          # config.json and safetensors, one file or shards
     logits = model(ids)                   # [batch, tokens, vocabulary]
 
-A model computes in the type of its weights; rotary angles are computed in float64 whatever that type is. Needs torch and
-numpy, nothing else.
+A model computes in the type of its weights; rotary angles are computed in float64 for every type. Needs only torch and
+numpy.
 
     RMSNorm     y = x / sqrt(mean(x^2) + eps) * w
     LayerNorm   y = (x - mean) / sqrt(var + eps) * w + b, var divided by n
@@ -12,7 +12,7 @@ numpy, nothing else.
     linear      f_i / factor
     llama3      with w = 2 pi / f_i and the first training's length P: f_i where w < P/high, f_i / factor where w > P/low,
                 else (1-s) f_i / factor + s f_i, s = (P/w - low) / (high - low)
-    attention   softmax(q.k / sqrt(d)) v over keys j <= i, with a window W those with i - j < W; H/KV query heads share a key head
+    attention   softmax(q.k / sqrt(d)) v over keys j <= i, and with a window W only i - j < W; H/KV query heads share a key head
     SwiGLU      down(silu(gate x) * up x)
     gelu_new    x/2 * (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))
     Conv1D      gpt2 stores projections as [in, out], query, key and value side by side
@@ -55,7 +55,7 @@ def read_safetensors(path):
 
 
 def write_safetensors(path, tensors):
-    """Writes tensors as the reference implementation lays them out: wide types first, then by name."""
+    """Writes tensors in the layout of the reference implementation: wide types first, then by name."""
     order = sorted(tensors, key=lambda n: (-tensors[n].element_size(), _LABELS[tensors[n].dtype], n))
     header, blobs, at = {"__metadata__": {"format": "pt"}}, [], 0
     for name in order:
@@ -216,7 +216,7 @@ def rotary_frequencies(config, d):
     scaling = given or config.get("rope_scaling") or {}
     kind = scaling.get("rope_type", scaling.get("type", "default"))
     f = theta ** (-torch.arange(0, d, 2, dtype=torch.float64) / d)
-    if kind in ("default", "dynamic"):  # dynamic acts beyond max_position_embeddings only
+    if kind in ("default", "dynamic"):  # dynamic acts only beyond max_position_embeddings
         return f
     if kind == "linear":
         return f / scaling["factor"]

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Reference outputs for a model directory, computed by PyTorch in float64; package golden holds the engine to them.
+"""Reference outputs for a model directory, computed by PyTorch in float64; package golden compares the engine with them.
 
     python3 scripts/goldens.py DIR                       # a supported family, random ids, five steps of AdamW
     python3 scripts/goldens.py DIR --ids FILE --runs FILE --sample 4096
@@ -11,15 +11,15 @@ It writes beside config.json and the weights:
 
     inputs.json             ids, targets, where documents start, and runs of at most five steps with every key spelled out
     inputs.safetensors      where a run needs them: recorded subsets, and the ids of every sampled tail
-    reference.safetensors   logits, what the recorder picks, and per run RUN/losses, RUN/kl, RUN/gradients/NAME (of the first
+    reference.safetensors   logits, the recorder's subsets, and per run RUN/losses, RUN/kl, RUN/gradients/NAME (of the first
                             step, before clipping) and RUN/weights/NAME (the change after the last step); float64 rounded once
-    manifest.json           who made it, versions, seed, command, SHA-256 of the files; per tensor float32's own error and the bound
+    manifest.json           script, versions, seed, command, SHA-256 of the files; per tensor the error of float32 and the bound
 
 The error of a tensor is max|a - r| / max(max|r|, 2^-20 of the largest of its kind); of a change of weights it is |d - r| / |r| in
-Euclidean norms. A bound is 8 times the error of the same computation in PyTorch's float32, at least 2^-18. A bound above 0.05 is
-refused, by name: Adam's methods divide a gradient near eps by itself, and a wide bound would let an error pass.
+Euclidean norms. A bound is 8 times the error of the same computation in PyTorch's float32, and at least 2^-18. A bound above 0.05
+is refused, with the name of the tensor: Adam's methods divide a gradient near eps by itself, and a wide bound would hide an error.
 
-Needs torch and numpy, nothing else.
+Needs only torch and numpy.
 """
 
 import argparse
@@ -42,22 +42,22 @@ OUTPUTS = ("losses", "gradients", "weights")
 
 
 class Refused(ValueError):
-    """What was asked for would give reference outputs that raise false alarms or hide errors."""
+    """The request would give reference outputs that raise false alarms or hide errors."""
 
 
 def write(folder, model, batch, recipe, seed=1, sample=0, command="goldens.write"):
     """Writes reference outputs into a folder.
 
     model   a module whose parameters have Hugging Face's names; called with ids [1, tokens] it gives logits or an object that
-            has them. Where the folder holds config.json and weights, they must be the module's; else they are written.
-    batch   ids: a list of sequences; targets and documents of the same lengths, or left out; rule: of the recorder, whose picks
-            are then reference outputs too; base: the module that recorded what replay and kl runs read (else model itself)
+            has them. If the folder holds config.json and weights, they must be the module's; otherwise they are written.
+    batch   ids: a list of sequences; targets and documents of the same lengths, or left out; rule: the recorder's, whose subsets
+            are then reference outputs too; base: the module that makes the record for replay and kl runs (default: model itself)
     recipe  one run or a list of them; the keys are steps.DEFAULTS, name and outputs (of losses, gradients, weights)
     sample  keep this many seeded entries of a tensor, and its norm; 0: all of it
     """
     if torch.is_autocast_enabled() or getattr(torch, "is_autocast_cpu_enabled", lambda: False)():
         raise Refused("autocast is on: the reference would be computed in half precision; leave the autocast block")
-    torch.set_num_threads(1)  # the order of sums, and with it the last bits of float32's own error
+    torch.set_num_threads(1)  # the order of sums, which decides the last bits of the error of float32
     sequences = [steps.Sequence(ids, *(v and v[i] for v in (batch.get("targets"), batch.get("documents"))))
                  for i, ids in enumerate(batch["ids"])]
     runs = [resolve(r) for r in (recipe if isinstance(recipe, list) else [recipe])]
@@ -154,7 +154,7 @@ def compute(found, run, make, sequences, vocab):
 
 
 class Tensors:
-    """Reference tensors, what manifest.json says of them, and the refusals."""
+    """Reference tensors, their entries in manifest.json, and the refusals."""
 
     def __init__(self, sample, seed):
         self.sample, self.seed, self.stored, self.described = sample, seed, {}, {}
@@ -189,7 +189,7 @@ def relative(difference, scale):
 
 
 def rounded(x):
-    """Three digits, upwards: readable, and the same whatever the last bits are."""
+    """Three digits, rounded up: readable, and independent of the last bits."""
     return float("%.2e" % (x * 1.005)) if x else 0.0
 
 
@@ -200,7 +200,7 @@ def advice(kind):
 
 
 def reproducible(model, config, sequence):
-    """(make, how): make(dtype) gives a fresh copy of the model on the CPU, in evaluation mode, that computes in dtype all through.
+    """(make, how): make(dtype) gives a fresh copy of the model on the CPU, in evaluation mode, that computes in dtype throughout.
 
     Refused: dropout that evaluation does not switch off, tied weights held twice, arithmetic or rotary tables in float32 inside a
     float64 module (Hugging Face's modules have both). A module of a supported family is then replaced by our own, after its
@@ -236,7 +236,7 @@ def reproducible(model, config, sequence):
 
 
 def narrow_inside(model, z, sequence):
-    """What of a float64 module is float32, in words; "" if nothing is."""
+    """Describes the parts of a float64 module that are float32; "" if there are none."""
     def is_narrow(t):  # float32 numbers that are more than a mask or a count
         return (torch.is_tensor(t) and t.dtype == torch.float64 and len(t.unique()) > 2
                 and torch.equal(t, t.float().double()) and not torch.equal(t, t.bfloat16().double()))
@@ -256,7 +256,8 @@ def narrow_inside(model, z, sequence):
         hook.remove()
     if seen:
         return "module %s gives float32 numbers, perhaps rotary tables" % seen[0]
-    # A step of 1e-9 is far below float32's spacing: what is rounded to float32 on the way does not follow it in proportion.
+    # A step of 1e-9 is far below float32's spacing: an output that is rounded to float32 on the way does not change in
+    # proportion to it.
     generator = torch.Generator().manual_seed(1)
     moved = copy.deepcopy(model)
     signs = [torch.randint(0, 2, p.shape, generator=generator).double() * 2 - 1 for p in model.parameters()]
@@ -313,7 +314,7 @@ def sha256(path):
 
 
 def write_json(folder, name, value, wide=()):
-    """One key or entry a line, so that a difference shows which; of the lists under the keys in wide one sequence a line."""
+    """One key or entry per line, so that a diff shows which changed; of the lists under the keys in wide, one sequence per line."""
     with open(os.path.join(folder, name), "w") as f:
         f.write(lines(value, "", wide) + "\n")
 
@@ -350,7 +351,8 @@ def main():
         rng = steps.RNG(a.seed, "golden", 0)
         length = min(24, config.get("max_position_embeddings") or config.get("n_positions") or 24)
         ids = [[rng.below(config["vocab_size"]) for _ in range(length)] for _ in range(2)]
-    # The biases of gpt2's keys shift all scores of a query alike: their gradient is nothing but rounding, which a small eps blows up.
+    # The biases of gpt2's keys shift all scores of a query alike: their gradient is only rounding, which a small eps would
+    # magnify.
     runs = {"eps": 1e-5} if config["model_type"] == "gpt2" else {}
     if a.runs:
         with open(a.runs) as f:

@@ -7,9 +7,9 @@
 #
 # Needs gcc with OpenMP and python3. No time depends on the values of weights and ids, so both are random: the files that the
 # trainer reads are written here, in its format, beside its binary in a directory of their own (LLM_C_WORK, by default in
-# llm.c). The trainer runs as it is, with 1 and 2 threads (LLM_C_THREADS="1 2"); it says how long each step took, and is stopped
-# after so many seconds (default 100; validation comes first, and takes about as long as two steps). Of its steps the first is
-# left out; medians.
+# llm.c). The trainer runs unchanged, with 1 and 2 threads (LLM_C_THREADS="1 2"); it prints the time of each step, and is
+# stopped after this many seconds (default 100; validation comes first, and takes about as long as two steps). The result is
+# the median of its steps without the first.
 set -euo pipefail
 [ $# -ge 2 ] || { echo "usage: scripts/llm_c.sh LLM.C-DIRECTORY REPRISE-BINARY [rounds] [seconds]" >&2; exit 2; }
 source=$(realpath "$1")

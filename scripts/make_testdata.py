@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes testdata/models: tiny models of every family with random weights, and their reference outputs.
 
-    python3 scripts/make_testdata.py [NAME ...]          # all of them, or those named
+    python3 scripts/make_testdata.py [NAME ...]          # all models, or those named
 
 Everything follows from the seeds below: a second run gives the same bytes. hashes.json in each directory is not made here; it
 holds the engine's own hashes (reprise verify --write).
@@ -20,7 +20,7 @@ import steps
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "testdata", "models")
 COMMAND = "python3 scripts/make_testdata.py"
 
-# Widths are multiples of no tile and no vector, so that tails of kernels are used: 20, 28, 44, 61, 67 ...
+# Widths are not multiples of any tile or vector, so that the tails of kernels are used: 20, 28, 44, 61, 67 ...
 
 
 def llama(kind, name, **changes):
@@ -89,7 +89,7 @@ MODELS = {
 
 
 def weights_of(config, generator):
-    """Random weights by name, of a size that keeps activations near 1 and every part of the model in play."""
+    """Random weights by name, of a size that keeps activations near 1 and lets every part of the model matter."""
     normal = lambda *shape, std=1.0, mean=0.0: torch.randn(*shape, generator=generator, dtype=torch.float64) * std + mean
     w = {}
     if config["model_type"] == "gpt2":
@@ -159,7 +159,7 @@ def make(name, spec, seed):
         batch["targets"].append([i not in starts and rng.below(4) > 0 for i in range(n)])
     if spec.get("rule"):
         batch["rule"] = {"tau": 0.6, "k_min": 2, "k_max": 18, "always": [2]}
-    # What was recorded comes from other weights, or else the anchor would begin where it pulls to.
+    # The record comes from other weights, because otherwise the anchor would start at its minimum.
     other = {n: t.double() + 0.1 * torch.randn(t.shape, generator=generator, dtype=torch.float64) for n, t in weights.items()}
     batch["base"] = families.Decoder(config, {n: t.float() for n, t in other.items()})
     found = goldens.write(folder, families.load(folder), batch, spec["runs"], seed, spec.get("sample", 0),

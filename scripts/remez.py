@@ -5,8 +5,8 @@ Every polynomial P(z) approximates f(z) on an interval in the sense of the
 weighted minimax norm max |w(z) (P(z) - f(z))|. The exchange runs in 60
 digits. Coefficients are then rounded to the working precision. Where that
 costs accuracy (refit), they are rounded from the lowest degree up, and the
-remaining ones are fitted again after each rounding, so that the rounding of
-one coefficient is made up for by the others.
+remaining ones are fitted again after each rounding, so that the others
+compensate for the rounding of one coefficient.
 
 Needs mpmath. Prints Go constants in hexadecimal.
 """

@@ -1,8 +1,8 @@
-"""One training step by its formulas, in PyTorch: losses over recorded subsets, the sampled tail, the anchor to the base model,
-and six optimizers. docs/NUMERICS.md says what the engine does; nothing here was made from its output.
+"""One training step in PyTorch, written from its formulas: losses over recorded subsets, the sampled tail, the anchor to the base
+model, and six optimizers. docs/NUMERICS.md says what the engine does; nothing here was made from its output.
 
-Everything follows the type of the model, so that the same code gives the float64 reference and float32's own error. Only what
-the engine computes in float64 (norms, angles, coefficients) is float64 in both.
+Everything follows the type of the model, so that the same code gives the float64 reference and the error of float32. Only the
+values that the engine computes in float64 (norms, angles, coefficients) are float64 in both.
 """
 
 import bisect
@@ -13,7 +13,7 @@ import torch
 
 OPTIMIZERS = ("adamw", "adam-atan2", "moclip", "adatam", "mofo", "cautious")
 
-# The keys of a run and what they mean where they are left out: the engine's names and defaults.
+# The keys of a run, with the engine's names and defaults.
 DEFAULTS = {
     "loss": "full", "steps": 5, "global_batch_size": 0, "micro_batch_size": 0, "seed": 1,
     "tail": "none", "tail_n": 8, "proposal": "frequency", "kl": 0.0,
@@ -98,8 +98,8 @@ def logits(model, sequence):
 
 def record(z, sequence, rule, margin=0.0):
     """The subsets of a sequence from its logits: ids by falling probability (ties: smaller id first) until their mass reaches
-    tau, at least k_min and at most k_max; then the gold id and those of always. Where a choice hangs on less than margin it is
-    refused: rounding would decide."""
+    tau, at least k_min and at most k_max; then the gold id and those of always. If a choice depends on less than
+    margin it is refused: rounding would decide."""
     subsets = []
     for row, gold in sequence.positions():
         logp = z[row].double().log_softmax(-1)
@@ -125,7 +125,7 @@ def as_stored(subset):
 
 
 class Proposal:
-    """What the tail is drawn from: uniform, or the gold ids' counts + 1 to the power 0.75."""
+    """The distribution of the tail: uniform, or proportional to (count as gold id + 1)^0.75."""
 
     def __init__(self, kind, sequences, vocab):
         counts = [0] * vocab
@@ -160,8 +160,8 @@ def position_loss(z, gold, run, subset, tail):
 
     full      log sum_j exp z_j - z_gold
     replay    the sum over the subset, and over the tail's ids outside it with their offsets
-    kl        sum_S b (log b - log p) + r (log r - log p_R): b recorded, r its rest, p_R the model's mass outside S; where nothing
-              stands for the outside, b is scaled to the sum 1 and r left out
+    kl        sum_S b (log b - log p) + r (log r - log p_R): b recorded, r its rest, p_R the model's mass outside S; where p_R
+              is 0, b is scaled to the sum 1 and r left out
     """
     if subset is not None:
         inside = z[subset.ids]
@@ -195,7 +195,7 @@ def batch_of(sequences, run, step):
 
 
 def objective(model, sequences, run, tails):
-    """What a step minimises, mean loss and mean divergence: sums over all its positions, divided by their number once."""
+    """The objective of a step, its mean loss and its mean divergence: sums over all positions, divided by their number once."""
     losses, kls = [], []
     for number, s in enumerate(sequences):
         z = logits(model, s)
@@ -228,13 +228,13 @@ def _angle(pairs):
 
 
 def moclip_gradient(g, m, seen, run):
-    """MoClip: where the angle phi between g and m exceeds delta, g is turned to it in the plane of both, its norm kept."""
+    """MoClip: where the angle phi between g and m exceeds delta, g is turned to the angle delta in the plane of both, its norm kept."""
     cos, g_norm, m_norm = seen
     delta = math.radians(run["delta"])
     if cos >= math.cos(delta):
         return g
     sin = math.sqrt((1 - cos) * (1 + cos))
-    along = m * (g_norm / m_norm)  # m at the length of g
+    along = m * (g_norm / m_norm)  # m scaled to the length of g
     if run["overshoot"] == "project" and cos < 0:
         if sin < 1e-6:
             return torch.zeros_like(g)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What goldens.py refuses, and what it does about modules that are not float64 all through.
+"""Tests what goldens.py refuses, and how it handles modules that are not float64 throughout.
 
     python3 scripts/test_goldens.py
 """
@@ -28,7 +28,7 @@ def decoder(config=LLAMA, seed=3):
 
 
 class LikeHuggingFace(families.Decoder):
-    """Computes norms and rotary tables in float32 whatever its type, as Hugging Face's modules do."""
+    """Computes norms and rotary tables in float32 for every type, as Hugging Face's modules do."""
 
     def __init__(self, config, weights):
         super().__init__(config, weights)
@@ -86,7 +86,7 @@ class Write(unittest.TestCase):
 
     def test_rounding_on_the_way_is_found_without_a_buffer(self):
         model = LikeHuggingFace(LLAMA, {n: p.detach() for n, p in decoder().named_parameters()})
-        model.inv_freq = torch.ones(3)  # not a table of numbers that float32 rounds
+        model.inv_freq = torch.ones(3)  # not a table of numbers that were rounded to float32
         wide = copy.deepcopy(model).double()
         with torch.no_grad():
             z = steps.logits(wide, steps.Sequence(BATCH["ids"][0]))
@@ -145,7 +145,7 @@ class Write(unittest.TestCase):
 
 
 class Formulas(unittest.TestCase):
-    """Against PyTorch's own losses and optimizer."""
+    """Compares with PyTorch's own losses and optimizer."""
 
     def test_loss_is_the_mean_over_all_tokens(self):
         model, run = decoder().double(), goldens.resolve({})

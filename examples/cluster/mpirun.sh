@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Records a corpus in as many parts as there are processes, and merges them: ./mpirun.sh [PROCESSES [mpirun's options...]]
-# The processes do not talk to each other; mpirun only starts and numbers them.
+# The processes do not communicate; mpirun only starts and numbers them.
 set -euo pipefail
 
 shared=${SHARED:-/shared}

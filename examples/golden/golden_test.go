@@ -1,4 +1,4 @@
-// Package golden shows how a program holds its training to PyTorch's results with an ordinary Go test.
+// Package golden shows how a program checks its training against PyTorch's results with an ordinary Go test.
 package golden
 
 import (
@@ -8,7 +8,7 @@ import (
 )
 
 // TestTrainingGivesWhatPyTorchGave computes the logits, the losses, every gradient and five steps of six optimizers for one model,
-// and compares them with what PyTorch computed in float64. It also fails where a bit has changed since hashes.json was written.
+// and compares them with PyTorch's results in float64. It also fails if a bit has changed since hashes.json was written.
 func TestTrainingGivesWhatPyTorchGave(t *testing.T) {
 	golden.Check(t, "../../testdata/models/llama")
 }

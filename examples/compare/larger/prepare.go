@@ -1,4 +1,4 @@
-// Prepare writes the texts of the larger study: what its base model is trained on, and what shows forgetting.
+// Prepare writes the texts of the larger study: those on which its base model is trained, and those that show forgetting.
 //
 //	go run ./examples/compare/larger ../shared/data runs/larger
 //
@@ -44,7 +44,7 @@ func prepare(from, out string) error {
 		{"shakespeare", "tinyshakespeare/train.txt", "tinyshakespeare/valid.txt"},
 		{"tinystories", "tinystories/train.txt", "tinystories/valid.txt"},
 	} {
-		blankLines := source.name == "sotu" || source.name == "tinystories" // a blank line ends a document there
+		blankLines := source.name == "sotu" || source.name == "tinystories" // a blank line ends a document in these
 		learn, err := read(filepath.Join(from, source.train), blankLines)
 		if err != nil {
 			return err
@@ -75,7 +75,7 @@ func prepare(from, out string) error {
 		write(filepath.Join(out, "unseen-wikitext2.jsonl"), unseen))
 }
 
-// read returns the documents of a text file, which may be compressed: the whole file, or what blank lines separate.
+// read returns the documents of a text file, which may be compressed: the whole file, or the parts between blank lines.
 func read(path string, blankLines bool) ([]string, error) {
 	text, err := os.ReadFile(path)
 	if err == nil && strings.HasSuffix(path, ".bz2") {
@@ -137,7 +137,7 @@ func rfcs(path string) (learn, held []string, err error) {
 	return learn, held, nil
 }
 
-// write makes a file of one {"text": …} a line.
+// write makes a file with one {"text": …} per line.
 func write(path string, documents []string) error {
 	var b bytes.Buffer
 	encode := json.NewEncoder(&b)
