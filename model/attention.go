@@ -65,7 +65,7 @@ func scoreRows() int {
 // attnSizes are the numbers of values in the buffers of one worker.
 type attnSizes struct{ scores, grads, keysT, vals, block, blockT int }
 
-// attnSizes returns them for documents of up to document tokens.
+// attnSizes returns them for documents of up to this many tokens.
 func (c *Config) attnSizes(document int) attnSizes {
 	n := min(backBlock, document)
 	return attnSizes{
@@ -77,8 +77,8 @@ func (c *Config) attnSizes(document int) attnSizes {
 
 func (s attnSizes) total() int { return s.scores + s.grads + s.keysT + s.vals + 3*s.block + s.blockT }
 
-// reserve allocates the memory for batches of tokens tokens with documents of up to document tokens, so that nothing has to
-// grow later.
+// reserve allocates the memory for batches of this many tokens in all, and this many in the longest document, so that
+// nothing has to grow later.
 func (a *attention) reserve(document, tokens int) {
 	size := a.cfg.attnSizes(document)
 	for w := range a.workers {

@@ -62,7 +62,7 @@ var transcendental = []string{
 	"Tan", "Tanh",
 }
 
-// modulePath is the path of this module, as go.mod says: whoever hosts a copy may change it (scripts/rename-module).
+// modulePath is the path of this module from go.mod: the host of a copy may change it (scripts/rename-module).
 func modulePath(t *testing.T) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("..", "..", "go.mod"))
@@ -78,7 +78,7 @@ func modulePath(t *testing.T) string {
 	return ""
 }
 
-// eachFile parses every Go file of the module that is not a test. Modules inside it are not looked at.
+// eachFile parses every Go file of the module that is not a test. Nested modules are skipped.
 func eachFile(t *testing.T, use func(pkg, path string, f *ast.File, fset *token.FileSet)) {
 	t.Helper()
 	root := filepath.Join("..", "..")
@@ -151,10 +151,10 @@ func TestImportsPointDownwards(t *testing.T) {
 	}
 }
 
-// reachesOut are packages with which a program leaves its process. SECURITY.md promises that ours does not.
+// reachesOut are packages with which a program can reach beyond its process. SECURITY.md promises that ours does not.
 var reachesOut = []string{"net", "net/http", "os/exec", "plugin"}
 
-// TestTheProgramStaysInItsProcess: no package opens a connection or starts a program, but for scripts that developers run.
+// TestTheProgramStaysInItsProcess: no package opens a connection or starts a program, except scripts that developers run.
 func TestTheProgramStaysInItsProcess(t *testing.T) {
 	eachFile(t, func(pkg, path string, f *ast.File, _ *token.FileSet) {
 		if strings.HasPrefix(pkg, "scripts/") {

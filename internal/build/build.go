@@ -1,5 +1,5 @@
-// Package build says what ran and on what: version and commit of this program, and the processor. A bug report, a run
-// directory and a report page name them; the bits of a result belong to a version of the arithmetic contract.
+// Package build describes the program that ran, with its version and commit, and the processor that it ran on. A bug report,
+// a run directory and a report page name them; the bits of a result belong to a version of the arithmetic contract.
 package build
 
 import (
@@ -18,20 +18,20 @@ import (
 // Contract is the version of the arithmetic contract (docs/NUMERICS.md). It changes with every change of a bit.
 const Contract = 1
 
-// unknown stands for what the build does not say.
+// unknown is the text for anything that the build does not say.
 const unknown = "unknown"
 
-// Info describes a build and the processor that it runs on. No text is empty: what is not known is "unknown".
+// Info describes a build and the processor that it runs on. No text is empty: an unknown one is "unknown".
 type Info struct {
 	Version   string `json:"version"`           // of the module: v0.1.0, a pseudo-version, or (devel)
-	Commit    string `json:"commit"`            // in full where git was at hand, of a pseudo-version its first 12 digits
+	Commit    string `json:"commit"`            // in full if git was available; from a pseudo-version its first 12 digits
 	Modified  *bool  `json:"modified"`          // the source differs from the commit; null: not known
 	Go        string `json:"go"`                // go1.26.8
 	OS        string `json:"os"`                // GOOS
 	Arch      string `json:"arch"`              // GOARCH
 	GOAMD64   string `json:"goamd64,omitempty"` // v1 to v4, on amd64
 	GOARM64   string `json:"goarm64,omitempty"` // v8.0 and higher, on arm64
-	Tier      string `json:"tier"`              // of kernels, in use
+	Tier      string `json:"tier"`              // the tier in use
 	Processor string `json:"processor"`         // its name
 	Contract  int    `json:"contract"`          // version of the arithmetic contract
 }
@@ -42,7 +42,7 @@ func Get() Info {
 	return from(b)
 }
 
-// from reads what the go command has left in a program; nil where it left nothing.
+// from reads the information that the go command stores in a program; b is nil if it stored none.
 func from(b *debug.BuildInfo) Info {
 	i := Info{
 		Version: unknown, Commit: unknown, Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH,
@@ -65,7 +65,7 @@ func from(b *debug.BuildInfo) Info {
 	if m := pseudoVersion.FindStringSubmatch(i.Version); m != nil {
 		i.Commit = m[1]
 	}
-	if b.Main.Sum != "" { // from the module cache, which holds what the version names
+	if b.Main.Sum != "" { // from the module cache, whose contents are those of the version
 		i.Modified = new(bool)
 	}
 	for _, s := range b.Settings {
@@ -118,7 +118,7 @@ func (i Info) String() string {
 	return fmt.Sprintf("reprise %s (%s, tier %s, contract %d, %s)", i.Source(), i.Toolchain(), i.Tier, i.Contract, i.Processor)
 }
 
-// Processor is the processor's own name, or as Linux knows it.
+// Processor is the name that the processor reports, or else the one that Linux gives.
 func Processor() string {
 	if name := strings.TrimSpace(cpuid.CPU.BrandName); name != "" {
 		return name

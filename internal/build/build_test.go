@@ -49,7 +49,7 @@ func TestFrom(t *testing.T) {
 		if got := i.Source(); got != c.source {
 			t.Errorf("%s: %q, want %q", name, got, c.source)
 		}
-		// Whatever is known, no text is empty, but for the level of the other processor.
+		// No text is empty, however much is known, except the level of the other processor.
 		v := reflect.ValueOf(i)
 		for f := range v.NumField() {
 			field := v.Type().Field(f)
@@ -79,7 +79,7 @@ func TestGet(t *testing.T) {
 	}
 }
 
-// TestJSON: what is not known of a change is null, and scripts find every other field as a text or a number.
+// TestJSON: modified is null if it is unknown, and every other field is a text or a number.
 func TestJSON(t *testing.T) {
 	text, err := json.Marshal(from(nil))
 	if err != nil {

@@ -10,16 +10,16 @@ import (
 	"strings"
 )
 
-// Bound is what a value may be. Its tag is an interval, [0,1] with both ends, (0,10) without them, [1,) upwards from 1; a
-// choice, a|b|c; or "any". The bound of a list holds for each of its elements.
+// Bound says which values are allowed. Its tag is an interval, [0,1] with both ends, (0,10) without them, [1,) for 1 and
+// more; a choice, a|b|c; or "any". The bound of a list holds for each of its elements.
 type Bound struct {
 	Choice         []string // nil: not a choice
-	Lo, Hi         float64  // infinite: no bound
+	Lo, Hi         float64  // infinite: no bound on this side
 	OpenLo, OpenHi bool     // the end itself is not allowed
 	Given          bool     // there is a tag
 }
 
-// ParseBound reads a tag. Without one, anything goes.
+// ParseBound reads a tag. An empty tag allows everything.
 func ParseBound(tag string) (Bound, error) {
 	b := Bound{Lo: math.Inf(-1), Hi: math.Inf(1), Given: tag != ""}
 	if tag == "" || tag == "any" {
@@ -52,7 +52,7 @@ func ParseBound(tag string) (Bound, error) {
 // Any says that there is no bound.
 func (b Bound) Any() bool { return b.Choice == nil && math.IsInf(b.Lo, -1) && math.IsInf(b.Hi, 1) }
 
-// String says it in words: 0 to 1, more than 0 and less than 10, replay or full.
+// String is the bound in words: 0 to 1, more than 0 and less than 10, replay or full.
 func (b Bound) String() string {
 	if b.Choice != nil {
 		return Or(b.Choice)

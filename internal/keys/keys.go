@@ -1,22 +1,23 @@
-// Package keys reads what the tags of a struct's fields say about them: settings that people write in YAML and as flags. The
-// field is a key's one home; flags, help, checks, the schema for editors, documentation and digests are made from it.
+// Package keys reads the tags of a struct's fields, which describe settings that people write in YAML and as flags. The
+// field is the only place in which a key is defined; flags, help, checks, the schema for editors, documentation and digests
+// are made from it.
 //
 //	LR float64 `yaml:"lr" bound:"(0,10)" help:"Peak learning rate." also:"learning_rate"`
 //
-//	yaml    name; the members of a nested struct are called eval.every, those of an inline one as if they stood outside
+//	yaml    name; members of a nested struct are called eval.every, those of an inline struct as if they were outside it
 //	help    a sentence
 //	bound   what a value may be, see [Bound]
-//	zero    what 0 stands for, where it is not a number like any other; 0 is then allowed whatever the bound says
+//	zero    the meaning of 0, where 0 is not an ordinary number; 0 is then allowed even outside the bound
 //	group   heading in help and documentation; it holds until the next one
-//	when    what must hold for the key to matter, all of it: "loss=replay scope=a|b data|mix" wants loss to be replay, scope to
+//	when    conditions for the key to matter, all of them: "loss=replay scope=a|b data|mix" wants loss to be replay, scope to
 //	        be a or b, and data or mix to be set; a reason may follow after "; "
-//	bits    no: the trained weights do not depend on the key; contents: they depend on what is in the file that it names
+//	bits    no: the trained weights do not depend on the key; contents: they depend on the contents of the file that it names
 //	grid    own: compare sets the key itself; budget: all its methods have the same
 //	holder  placeholder of the value in help: FILE
 //	old     earlier spellings of the flag, which keep working
-//	also    what other programs call it
+//	also    names of the key in other programs
 //
-// A tag of a struct field holds for all its members that have none of their own.
+// A tag of a struct field holds for all of its members that do not have that tag.
 package keys
 
 import (
@@ -44,7 +45,7 @@ type Key struct {
 	index []int
 }
 
-// Of reads a struct and its tags. It panics where a tag cannot be read: that is an error of the program.
+// Of reads a struct and its tags. It panics if a tag cannot be read, because that is a mistake in the program.
 func Of(v any) []Key {
 	r := reader{}
 	r.walk(reflect.ValueOf(v), "", nil, func(string) string { return "" })
@@ -56,7 +57,7 @@ type reader struct {
 	group string
 }
 
-// walk reads the fields of a struct; outer gives the tags of those that it lies in.
+// walk reads the fields of a struct; outer returns the tags of the structs around it.
 func (r *reader) walk(v reflect.Value, prefix string, index []int, outer func(tag string) string) {
 	for i := range v.NumField() {
 		f := v.Type().Field(i)
@@ -107,7 +108,7 @@ func (k Key) Flag() string { return strings.NewReplacer("_", "-", ".", "-").Repl
 // Type is the type of the key's value.
 func (k Key) Type() reflect.Type { return reflect.TypeOf(k.Value) }
 
-// Set gives the key a value in a struct, to which a pointer is given.
+// Set sets the key's value in a struct, given a pointer to it.
 func (k Key) Set(pointer, value any) {
 	reflect.ValueOf(pointer).Elem().FieldByIndex(k.index).Set(reflect.ValueOf(value))
 }
@@ -126,13 +127,13 @@ func (k Key) Default() string {
 	return fmt.Sprint(k.Value)
 }
 
-// IsZero says whether the value is that of a field that nobody set.
+// IsZero says whether the value is that of a field that was not set.
 func (k Key) IsZero() bool {
 	v := reflect.ValueOf(k.Value)
 	return v.IsZero() || v.Kind() == reflect.Slice && v.Len() == 0
 }
 
-// Find is the key of a name.
+// Find returns the key with a name.
 func Find(list []Key, name string) (Key, bool) {
 	i := slices.IndexFunc(list, func(k Key) bool { return k.Name == name })
 	if i < 0 {
@@ -141,7 +142,8 @@ func Find(list []Key, name string) (Key, bool) {
 	return list[i], true
 }
 
-// Guess is the key that somebody may have meant who wrote another name: one of another program, of a flag, or from before.
+// Guess returns the key that was probably meant by an unknown name: the name in another program, a flag, or an earlier
+// spelling.
 func Guess(list []Key, written string) (Key, bool) {
 	plain := strings.NewReplacer("-", "_", ".", "_").Replace(strings.ToLower(strings.TrimLeft(written, "-")))
 	for _, k := range list {
@@ -153,7 +155,7 @@ func Guess(list []Key, written string) (Key, bool) {
 	return Key{}, false
 }
 
-// Check names the first key of a struct whose value is out of its bound.
+// Check reports the first key of a struct whose value is out of its bound.
 func Check(v any) error {
 	for _, k := range Of(v) {
 		if k.Zero != "" && k.IsZero() {

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// When is what must hold for a key to matter: all of the conditions.
+// When is the list of conditions that must all hold for a key to matter.
 type When struct {
 	All    []Condition
 	Reason string // why the key does not matter otherwise; may be empty
@@ -28,7 +28,7 @@ func parseWhen(tag string) (w When) {
 	return w
 }
 
-// Holds looks at the keys of a struct.
+// Holds says whether all conditions hold, given the keys of a struct.
 func (w When) Holds(list []Key) bool {
 	for _, c := range w.All {
 		if !c.holds(list) {
@@ -42,7 +42,7 @@ func (c Condition) holds(list []Key) bool {
 	for _, name := range c.Keys {
 		k, ok := Find(list, name)
 		if !ok {
-			panic("keys: a condition names " + name + ", which is not a key") // an error of the program
+			panic("keys: a condition names " + name + ", which is not a key") // a mistake in the program
 		}
 		if value, _ := k.Value.(string); slices.Contains(c.Values, value) || c.Values == nil && !k.IsZero() {
 			return true
@@ -51,7 +51,7 @@ func (c Condition) holds(list []Key) bool {
 	return false
 }
 
-// Text joins the conditions; write writes a key, and its value, which is empty where any will do.
+// Text joins the conditions; write writes a key and its value, which is empty if any value will do.
 func (w When) Text(write func(name, value string) string) string {
 	var all []string
 	for _, c := range w.All {

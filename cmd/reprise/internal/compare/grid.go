@@ -186,7 +186,7 @@ func (g *Grid) Validate() error {
 // seeds returns Seeds and BestSeeds.
 func (g *Grid) seeds() []uint64 { return slices.Concat(g.Seeds, g.BestSeeds) }
 
-// lrBound is what training says a learning rate may be.
+// lrBound is the bound on learning rates in training.
 func lrBound() keys.Bound {
 	k, _ := keys.Find(run.Keys(), "lr")
 	return k.Bound

@@ -14,7 +14,7 @@ type Comparison struct {
 	Domain    string      `json:"domain"`
 	General   []string    `json:"general"`
 	Machine   string      `json:"machine"`
-	Build     *build.Info `json:"build,omitempty"` // the program that put the results together
+	Build     *build.Info `json:"build,omitempty"` // the program that wrote the results
 	Seeds     []uint64    `json:"seeds"`
 	Steps     int         `json:"steps"`  // optimizer steps of a cell
 	Tokens    int         `json:"tokens"` // tokens that a cell trains on, mean over the cells

@@ -17,7 +17,7 @@ import (
 const (
 	ResultsFile = "results.json"  // of a comparison
 	MetricsFile = "metrics.jsonl" // of a run
-	InfoFile    = "run.json"      // of a run: what ran
+	InfoFile    = "run.json"      // of a run: the program that ran
 	PageFile    = "report.html"
 )
 
