@@ -250,8 +250,8 @@ func (p *block) run(g *gemm, i0, i1, j0, j1 int) {
 	}
 }
 
-// even returns the length of the parts when total is cut into about equal parts
-// of at most most: a multiple of unit, or total if one part is enough.
+// even returns the length of the parts when total is cut into about equal parts,
+// none longer than most: a multiple of unit, or total if one part is enough.
 func even(total, most, unit int) int {
 	if total <= most {
 		return total
