@@ -164,7 +164,7 @@ func (b Band) At(i, n int) (lo, hi int) {
 	return max(0, i+b.Lo), min(n, i+b.Hi)
 }
 
-// Rows describes the longest run of rows, from row i on and before end, whose bounds change alike, for kernels that take
+// Rows describes a run of rows, from row i on and before end, whose bounds change alike, for kernels that take
 // rows of a matrix of n columns. The run has at least one row. If no column counts in it, ok is false.
 func (b Band) Rows(i, end, n, stride int) (rows asm.Rows, ok bool) {
 	lo, hi := b.At(i, n)
