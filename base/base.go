@@ -20,7 +20,7 @@ func Open(dir string) (*Base, error) {
 	if err != nil {
 		return nil, err
 	}
-	return join(loaded, dir)
+	return withTokenizer(loaded, dir)
 }
 
 // Fresh makes a model with random weights of a seed. Its architecture is a config.json, its tokenizer lies in a directory.
@@ -30,18 +30,51 @@ func Fresh(configPath, tokenizerDir string, seed uint64) (*Base, error) {
 	if err != nil {
 		return nil, err
 	}
-	return join(loaded, tokenizerDir)
+	return withTokenizer(loaded, tokenizerDir)
 }
 
-// join adds the tokenizer of a directory to a model, if they belong together.
-func join(loaded *checkpoint.Loaded, dir string) (*Base, error) {
+// New is Fresh for texts that are in memory: what stands in a config.json and in a tokenizer.json. [tokenizer.Train] makes the
+// second.
+func New(configJSON, tokenizerJSON []byte, seed uint64) (*Base, error) {
+	tok, err := tokenizer.Parse(tokenizerJSON, nil)
+	if err != nil {
+		return nil, fmt.Errorf("base: %w", err)
+	}
+	loaded, err := checkpoint.FreshFrom(map[string][]byte{"config.json": configJSON, "tokenizer.json": tokenizerJSON}, seed)
+	if err != nil {
+		return nil, fmt.Errorf("base: %w", err)
+	}
+	b, err := join(loaded, tok)
+	if err != nil {
+		return nil, fmt.Errorf("base: %w", err)
+	}
+	return b, nil
+}
+
+// Save writes the model with its weights as they are now, its configuration and its tokenizer's files into a directory that
+// [Open] and other programs read. The directory must be empty or not exist yet. [checkpoint.SaveModel] has more choices.
+func (b *Base) Save(dir string) error {
+	return checkpoint.SaveModel(dir, b.Model, checkpoint.SaveOptions{SourceDir: b.Dir, Files: b.Files})
+}
+
+// withTokenizer adds the tokenizer of a directory to a model, if they belong together.
+func withTokenizer(loaded *checkpoint.Loaded, dir string) (*Base, error) {
 	tok, err := tokenizer.Load(dir)
 	if err != nil {
 		return nil, err
 	}
+	b, err := join(loaded, tok)
+	if err != nil {
+		return nil, fmt.Errorf("base: %s: %w", dir, err)
+	}
+	return b, nil
+}
+
+// join holds a tokenizer against the model that it is for.
+func join(loaded *checkpoint.Loaded, tok *tokenizer.Tokenizer) (*Base, error) {
 	if ids, rows := tok.VocabSize(), loaded.Model.Config.VocabSize; ids > rows {
-		return nil, fmt.Errorf("base: %s: tokenizer.json has %d ids, but config.json says vocab_size %d; they do not belong together: "+
-			"take both from the same model", dir, ids, rows)
+		return nil, fmt.Errorf("tokenizer.json has %d ids, but config.json says vocab_size %d; they do not belong together: "+
+			"take both from the same model", ids, rows)
 	}
 	return &Base{Loaded: loaded, Tokenizer: tok}, nil
 }

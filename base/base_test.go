@@ -69,3 +69,61 @@ func TestOneIDTooMany(t *testing.T) {
 		}
 	}
 }
+
+// What New makes from texts is what Fresh makes from files.
+func TestNew(t *testing.T) {
+	dir := t.TempDir()
+	if err := tiny.Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	tok, err := os.ReadFile(filepath.Join(dir, "base", "tokenizer.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := New([]byte(tiny.Config), tok, 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fresh, err := Fresh(filepath.Join(dir, "base", "config.json"), filepath.Join(dir, "base"), 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.Fingerprint != fresh.Fingerprint || b.Tokenizer.Fingerprint() != fresh.Tokenizer.Fingerprint() {
+		t.Error("New and Fresh made different models")
+	}
+	saved := filepath.Join(dir, "saved")
+	b.Model.Head().W.Data[0]++
+	if err := b.Save(saved); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Open(saved)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := again.Model.Head().W.Data[0], b.Model.Head().W.Data[0]; got != want || again.Fingerprint == b.Fingerprint {
+		t.Errorf("a weight of %g was saved, %g came back", want, got)
+	}
+	if err := again.Save(saved); err == nil || !strings.Contains(err.Error(), "saved") {
+		t.Errorf("saving over a model: error %v", err)
+	}
+}
+
+// New names what is wrong with which text.
+func TestNewRefuses(t *testing.T) {
+	small, err := tokenizer.Train(slices.Values([]string{"a b"}), tokenizer.TrainOptions{VocabSize: 300})
+	if err != nil {
+		t.Fatal(err)
+	}
+	many := strings.Replace(tiny.Config, `"vocab_size":300`, `"vocab_size":256`, 1)
+	huge := strings.Replace(tiny.Config, `"hidden_size":32`, `"hidden_size":1048576`, 1)
+	for want, c := range map[string]struct{ config, tokenizer string }{
+		"base: tokenizer.json has 257 ids, but config.json says vocab_size 256": {many, string(small)},
+		"can be made afresh": {huge, string(small)},
+		"config.json":        {"", string(small)},
+		"tokenizer.json":     {tiny.Config, ""},
+	} {
+		if _, err := New([]byte(c.config), []byte(c.tokenizer), 1); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want one with %q", err, want)
+		}
+	}
+}

@@ -23,13 +23,6 @@ func Fresh(configPath, tokenizerDir string, seed uint64) (*Loaded, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg, err := model.ParseConfig(config)
-	if err != nil {
-		return nil, fmt.Errorf("checkpoint: %s: %w", configPath, err)
-	}
-	if n := model.Outline(cfg).Count(); n > maxFresh {
-		return nil, fmt.Errorf("checkpoint: %s: %.3g weights, at most %.3g can be made afresh", configPath, float64(n), float64(maxFresh))
-	}
 	files := map[string][]byte{"config.json": config}
 	entries, err := os.ReadDir(tokenizerDir)
 	if err != nil {
@@ -42,6 +35,23 @@ func Fresh(configPath, tokenizerDir string, seed uint64) (*Loaded, error) {
 		if files[e.Name()], err = readLimited(filepath.Join(tokenizerDir, e.Name()), math.MaxInt32); err != nil {
 			return nil, err
 		}
+	}
+	loaded, err := FreshFrom(files, seed)
+	if err != nil {
+		return nil, fmt.Errorf("checkpoint: %s: %w", configPath, err)
+	}
+	return loaded, nil
+}
+
+// FreshFrom is Fresh for files that are in memory, by their names: config.json and what else SaveModel shall write.
+func FreshFrom(files map[string][]byte, seed uint64) (*Loaded, error) {
+	config := files["config.json"]
+	cfg, err := model.ParseConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	if n := model.Outline(cfg).Count(); n > maxFresh {
+		return nil, fmt.Errorf("config.json: %.3g weights, at most %.3g can be made afresh", float64(n), float64(maxFresh))
 	}
 	m := model.New(cfg)
 	m.Init(seed)
