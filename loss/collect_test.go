@@ -42,6 +42,13 @@ func TestSubsetsAppend(t *testing.T) {
 			t.Error(diff)
 		}
 	}
+	var zero Subsets
+	zero.Append(one, 0)
+	zero.Append(one, 4)
+	want.LogProb, want.Mass, want.Outside = nil, nil, nil
+	if diff := cmp.Diff(want, zero); diff != "" {
+		t.Errorf("the zero value: %s", diff)
+	}
 	if got.Positions() != 4 {
 		t.Errorf("%d positions, want 4", got.Positions())
 	}

@@ -179,6 +179,18 @@ func TestReplayOverTheWholeVocabularyIsFull(t *testing.T) {
 	}
 }
 
+// Subsets as Stage 0 gives them name no sequences: all of it is one, and not none.
+func TestSubsetsOfOneSequence(t *testing.T) {
+	p := newProblem(t, 12, 60, 8, 2)
+	s := p.subsets(5, 100)
+	want, wantDH := p.replay(s, []Tail{{IDs: []int32{1, 7}, Offset: []float32{0, 0.5}}}, 1)
+	s.Seqs = nil
+	got, gotDH := p.replay(s, []Tail{{IDs: []int32{1, 7}, Offset: []float32{0, 0.5}}}, 1)
+	if !slices.Equal(got, want) || maxDiff(gotDH.Data, wantDH.Data) != 0 || got[0] == 0 {
+		t.Errorf("losses %v, want %v", got, want)
+	}
+}
+
 // TestWhatTruncationDoes checks the identities of docs/METHOD.md, What truncation does: full − replay = −log(1 − ρ), and the
 // gradient of the logits is off by 2ρ in the L1 norm. The head is the identity, so that the hidden gradient is the logits'
 // gradient.

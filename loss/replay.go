@@ -21,7 +21,7 @@ type Subsets struct {
 	Mass    []float32 // probability that a position's ids cover; a record keeps 1 − Mass as float16
 	Outside []bool    // per position: the gold id was not in the prefix and was added. Not kept in a batch
 
-	Seqs   []int32 // in a batch: first position of each sequence; the first is 0
+	Seqs   []int32 // in a batch: first position of each sequence; the first is 0. Empty: all are of one sequence
 	Anchor *Anchor // in a batch: KL to the base model; nil: none
 }
 
@@ -36,9 +36,12 @@ func (s *Subsets) Reset() {
 	}
 }
 
-// Append adds the subsets of one sequence to a batch that was Reset. first is the row of the sequence's first token. The
-// base model's probabilities are copied only if the batch has an Anchor.
+// Append adds the subsets of one sequence to a batch, which is zero or was Reset. first is the row of the sequence's first
+// token. The base model's probabilities are copied only if the batch has an Anchor.
 func (s *Subsets) Append(q *Subsets, first int32) {
+	if len(s.Offsets) == 0 {
+		s.Offsets = append(s.Offsets, 0)
+	}
 	s.Seqs = append(s.Seqs, int32(len(s.Rows)))
 	base := int32(len(s.IDs))
 	for i, row := range q.Rows {
@@ -52,8 +55,15 @@ func (s *Subsets) Append(q *Subsets, first int32) {
 	}
 }
 
+// sequences is the number of sequences.
+func (s *Subsets) sequences() int { return max(1, len(s.Seqs)) }
+
+// sequence gives the positions lo..hi-1 of a sequence.
 func (s *Subsets) sequence(i int) (lo, hi int) {
-	lo, hi = int(s.Seqs[i]), len(s.Rows)
+	hi = len(s.Rows)
+	if len(s.Seqs) > 0 {
+		lo = int(s.Seqs[i])
+	}
 	if i+1 < len(s.Seqs) {
 		hi = int(s.Seqs[i+1])
 	}
@@ -83,15 +93,15 @@ type Replay struct {
 // Run computes the loss of every position and, where dh is not nil, continues head.G and overwrites dh, as Full.Run does.
 // tails has one element per sequence, or is nil for the bare loss of the paper.
 func (r *Replay) Run(pool *tensor.Pool, head *tensor.Param, h, dh *tensor.Matrix, s *Subsets, tails []Tail, scale float32, losses []float64) {
-	if len(losses) != len(s.Rows) || len(s.Offsets) != len(s.Rows)+1 || tails != nil && len(tails) != len(s.Seqs) || h.Cols != head.W.Cols {
+	if len(losses) != len(s.Rows) || len(s.Offsets) != len(s.Rows)+1 || tails != nil && len(tails) != s.sequences() || h.Cols != head.W.Cols {
 		panic(fmt.Sprintf("loss: %d positions, %d offsets, %d losses, %d sequences, %d tails; hidden [%d, %d], head [%d, %d]",
-			len(s.Rows), len(s.Offsets), len(losses), len(s.Seqs), len(tails), h.Rows, h.Cols, head.W.Rows, head.W.Cols))
+			len(s.Rows), len(s.Offsets), len(losses), s.sequences(), len(tails), h.Rows, h.Cols, head.W.Rows, head.W.Cols))
 	}
 	r.resize(pool.Workers(), s.sizes(tails), len(s.IDs), h.Cols)
 	GatherRows(&r.hidden, h, s.Rows)
 	r.gather = gatherJob{r: r, s: s, w: head.W}
 	pool.Run(positionTasks(len(s.Rows)), &r.gather)
-	for i := range s.Seqs {
+	for i := range s.sequences() {
 		var tail *Tail
 		if tails != nil {
 			tail = &tails[i]
