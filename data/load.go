@@ -13,12 +13,23 @@ import (
 // SplitBlankLine is the value of Options.Split with which blank lines separate the documents of a text file.
 const SplitBlankLine = "blank-line"
 
-// Options says how a file becomes documents.
+// DefaultMaxSeqLen is what Options.MaxSeqLen means where it is 0. Documents for a model that takes less need a smaller one.
+const DefaultMaxSeqLen = 512
+
+// Options says how a file becomes documents. The zero value is for training.
 type Options struct {
-	MaxSeqLen  int    // longest document in tokens, BOS and end id included; 2 or more
+	MaxSeqLen  int    // longest document in tokens, BOS and end id included; 2 or more, or 0 for DefaultMaxSeqLen
 	Evaluation bool   // text ends without the end id, because it is scored and not learnt
 	Split      string // text files: "" (end markers) or SplitBlankLine
 	SkipEmpty  bool   // a sample without a token that carries loss is counted in Stats.Empty; otherwise it is an error
+}
+
+// complete fills in the defaults.
+func (o Options) complete() Options {
+	if o.MaxSeqLen == 0 {
+		o.MaxSeqLen = DefaultMaxSeqLen
+	}
+	return o
 }
 
 // Stats says what was read.
@@ -48,6 +59,7 @@ func LoadDocuments(path string, tok *tokenizer.Tokenizer, opt Options) ([]Docume
 	fail := func(path string, err error) ([]Document, Stats, error) {
 		return nil, Stats{}, reading(path, err)
 	}
+	opt = opt.complete()
 	if opt.MaxSeqLen < 2 {
 		return fail(path, fmt.Errorf("max_seq_len: %d, want 2 or more", opt.MaxSeqLen))
 	}
@@ -201,8 +213,10 @@ func splitText(text string, tok *tokenizer.Tokenizer, split string) func(func(in
 // Text tokenises a text into windows of at most opt.MaxSeqLen ids that do not overlap. Every id carries loss except the
 // first of a window, which is BOS where the tokenizer adds it. Without opt.Evaluation the last window ends with the end id
 // (if the tokenizer has one). A last window of a single id that nothing precedes is left out, and so is an end id that would
-// stand alone in a window of its own; the result is empty if nothing remains. opt.MaxSeqLen must be 2 or more.
+// stand alone in a window of its own; the result is empty if nothing remains. opt.MaxSeqLen must be 2 or more, or 0 for
+// DefaultMaxSeqLen.
 func Text(tok *tokenizer.Tokenizer, text string, opt Options) []Document {
+	opt = opt.complete()
 	if opt.MaxSeqLen < 2 {
 		panic(fmt.Sprintf("data: Text: MaxSeqLen %d, want 2 or more", opt.MaxSeqLen))
 	}
