@@ -11,10 +11,8 @@
 // anyway. The model moves meanwhile: such a record says so ([Header.Moving]), and does not hold the base model's probabilities.
 //
 //	r, err := replay.Open("domain.replay")
-//	var s data.Sequence // its memory is used again by every call
-//	for i := range r.Len() {
-//		if err := r.Sequence(i, &s); err != nil { … }
-//		for p, t := range s.Subsets.Rows { … // the model's output at token t, over
+//	for s, err := range r.All() { // every sequence is in the same memory
+//		for p, t := range s.Subsets.Rows { // the model's output at token t, over
 //			ids := s.Subsets.IDs[s.Subsets.Offsets[p]:s.Subsets.Offsets[p+1]]
 //		}
 //	}

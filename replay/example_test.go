@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"log"
 	"os"
-	"path/filepath"
+	"slices"
+	"strings"
 
-	"reprise/checkpoint"
+	"reprise/base"
 	"reprise/data"
-	"reprise/internal/tiny"
 	"reprise/loss"
 	"reprise/model"
 	"reprise/replay"
@@ -17,65 +17,64 @@ import (
 	"reprise/tokenizer"
 )
 
-// A record is read and the replay loss computed on it: what a training loop does, without the gradient. Beside it stands the
-// full cross-entropy; the difference is −log(1 − ρ), where ρ is the mass that the model gives to ids outside the record.
+// A record is made, read, and the replay loss computed on it: what a training step does, without the gradient. Beside it stands
+// the full cross-entropy; the difference is −log(1 − ρ), where ρ is the mass that the model gives to ids outside the record.
 func Example() {
 	dir, err := os.MkdirTemp("", "replay-example-")
 	check(err)
 	defer os.RemoveAll(dir)
-	check(tiny.Write(dir)) // base/ is a very small model with fresh weights, domain.jsonl some prompts and completions
-	base, err := checkpoint.Load(filepath.Join(dir, "base"))
-	check(err)
 	pool := tensor.NewPool(0)
 	defer pool.Close()
-	path := record(base, filepath.Join(dir, "domain.jsonl"), pool)
+	b := smallModel()
+	var docs []data.Document
+	for i := range 20 {
+		d, _, err := data.Pair(b.Tokenizer, fmt.Sprint("number ", i, " comes before"), fmt.Sprint("number ", i+1), 64, true)
+		check(err)
+		docs = append(docs, d)
+	}
 
-	r, err := replay.Open(path)
+	// Stage 0. The fields that are left out mean their defaults.
+	job := replay.Job{Model: b.Model, Tokenizer: b.Tokenizer, Pool: pool, Documents: docs, Out: dir + "/numbers.replay"}
+	summary, err := replay.Record(context.Background(), job)
+	check(err)
+	fmt.Printf("%d sequences, %d positions with loss, %.1f ids each\n", summary.Sequences, summary.Positions, summary.MeanSubset)
+
+	r, err := replay.Open(job.Out)
 	check(err)
 	defer r.Close()
-	summary := r.Summary()
-	fmt.Printf("%d sequences, %d positions with loss, %.1f ids each\n", r.Len(), summary.Positions, summary.MeanSubset)
-
-	pass := model.NewPass(base.Model, pool, false)
+	pass := model.NewPass(b.Model, pool, false)
 	var replayLoss loss.Replay
 	var fullLoss loss.Full
 	var bare, full float64
 	for s, err := range r.All() { // one sequence at a time is in memory
 		check(err)
 		h := pass.Forward(model.Batch{IDs: s.IDs, DocStarts: s.DocStarts})
-		u := s.Subsets
-		subsets := loss.Subsets{Rows: u.Rows, Offsets: u.Offsets, IDs: u.IDs, Gold: u.Gold, Seqs: []int32{0}}
-		losses := make([]float64, len(u.Rows))
-		replayLoss.Run(pool, base.Model.Head(), h, nil, &subsets, nil, 1, losses)
+		losses := make([]float64, s.Targets())
+		replayLoss.Run(pool, b.Model.Head(), h, nil, s.Subsets, nil, 1, losses)
 		bare += sum(losses)
 
-		targets := loss.Targets{Rows: u.Rows}
-		for _, t := range u.Rows {
-			targets.Gold = append(targets.Gold, s.IDs[t+1])
-		}
-		fullLoss.Run(pool, base.Model.Head(), h, nil, targets, 1, losses)
+		var targets loss.Targets
+		targets.Append(s.IDs, s.Target, 0)
+		fullLoss.Run(pool, b.Model.Head(), h, nil, targets, 1, losses)
 		full += sum(losses)
 	}
 	n := float64(summary.Positions)
 	fmt.Printf("loss_replay %.3f nats, loss_full %.3f\n", bare/n, full/n)
 	// Output:
-	// 35 sequences, 733 positions with loss, 64.8 ids each
-	// loss_replay 4.961 nats, loss_full 5.853
+	// 4 sequences, 89 positions with loss, 64.8 ids each
+	// loss_replay 6.112 nats, loss_full 6.546
 }
 
-// record is Stage 0 in its defaults.
-func record(base *checkpoint.Loaded, text string, pool *tensor.Pool) string {
-	tok, err := tokenizer.Load(base.Dir)
+// smallModel has random weights. A real one comes from base.Open.
+func smallModel() *base.Base {
+	const config = `{"model_type": "llama", "vocab_size": 300, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,
+		"num_attention_heads": 4, "max_position_embeddings": 64, "tie_word_embeddings": true, "initializer_range": 0.2}`
+	text := strings.Repeat("number 1234567890 comes before ", 5)
+	vocabulary, err := tokenizer.Train(slices.Values([]string{text}), tokenizer.TrainOptions{VocabSize: 300})
 	check(err)
-	docs, _, err := data.LoadDocuments(text, tok, data.Options{MaxSeqLen: tiny.MaxSeqLen})
+	b, err := base.New([]byte(config), vocabulary, 1)
 	check(err)
-	job := replay.Job{
-		Model: base.Model, ModelFingerprint: base.Fingerprint, Tokenizer: tok, Pool: pool, Rule: replay.DefaultRule(),
-		Documents: docs, MaxSeqLen: tiny.MaxSeqLen, Seed: 1, Out: text + ".replay",
-	}
-	_, err = replay.Record(context.Background(), job)
-	check(err)
-	return job.Out
+	return b
 }
 
 func sum(v []float64) (s float64) {

@@ -1,11 +1,13 @@
 package replay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 
+	"reprise/checkpoint"
 	"reprise/data"
 	"reprise/model"
 	"reprise/tensor"
@@ -15,19 +17,26 @@ import (
 // DefaultRule holds our defaults: the paper does not give any.
 func DefaultRule() Rule { return Rule{Tau: 0.95, KMin: 4, KMax: 64} }
 
-// Job is a recording: Stage 0 over documents, into a file.
+// complete gives the fields that are zero, and could not be, those of DefaultRule.
+func (r Rule) complete() Rule {
+	d := DefaultRule()
+	r.Tau, r.KMin, r.KMax = cmp.Or(r.Tau, d.Tau), cmp.Or(r.KMin, d.KMin), cmp.Or(r.KMax, d.KMax)
+	return r
+}
+
+// Job is a recording: Stage 0 over documents, into a file. Model, Tokenizer, Pool, Documents and Out are needed.
 type Job struct {
 	Model            *model.Model
-	ModelFingerprint string // checkpoint.TensorSHA256 of the weights
+	ModelFingerprint string // checkpoint.TensorSHA256 of the weights, if it is known; "": it is computed
 	Tokenizer        *tokenizer.Tokenizer
 	Pool             *tensor.Pool
-	Rule             Rule
+	Rule             Rule // zero fields: those of DefaultRule
 
 	Documents []data.Document
-	MaxSeqLen int    // tokens per packed sequence
+	MaxSeqLen int    // tokens per packed sequence; 0: the model's longest, at most data.DefaultMaxSeqLen
 	Seed      uint64 // of the packing
 
-	Out           string // record to write
+	Out           string // record to write; Predict needs none
 	Shard, Shards int    // the part of the sequences to record; Shards 0 or 1: all
 	Compress      bool   // zstd where it makes a sequence smaller
 
@@ -43,6 +52,9 @@ const recordTokens = 2048
 //
 // When ctx is cancelled, what has been recorded is kept for the next attempt and ctx's error is returned.
 func Record(ctx context.Context, j Job) (Summary, error) {
+	if err := j.complete(true); err != nil {
+		return Summary{}, err
+	}
 	seqs, err := j.pack()
 	if err != nil {
 		return Summary{}, err
@@ -51,8 +63,11 @@ func Record(ctx context.Context, j Job) (Summary, error) {
 }
 
 // Again records the sequences of a record anew, with the model as it is now: the packs, their order and the rule stay. Of j
-// it needs Model, ModelFingerprint, Tokenizer, Pool and Out. Like Record it continues what an earlier attempt left.
+// it needs Model, Tokenizer, Pool and Out. Like Record it continues what an earlier attempt left.
 func Again(ctx context.Context, j Job, from *Reader) (Summary, error) {
+	if err := j.complete(true); err != nil {
+		return Summary{}, err
+	}
 	h := from.Header()
 	if h.Shards > 1 {
 		return Summary{}, fmt.Errorf("replay: %w", &ShardError{from.path, h.Shard, h.Shards})
@@ -97,6 +112,32 @@ func (j *Job) record(ctx context.Context, seqs []data.Sequence) (Summary, error)
 	return w.Summary(), nil
 }
 
+// complete fills in the defaults of fields that are zero and names one that has none.
+func (j *Job) complete(writes bool) error {
+	missing := ""
+	switch {
+	case j.Model == nil:
+		missing = "Model"
+	case j.Tokenizer == nil:
+		missing = "Tokenizer"
+	case j.Pool == nil:
+		missing = "Pool"
+	case writes && j.Out == "":
+		missing = "Out"
+	}
+	if missing != "" {
+		return fmt.Errorf("replay: the job has no %s; a Job needs Model, Tokenizer, Pool, Documents and Out", missing)
+	}
+	j.Rule = j.Rule.complete()
+	if j.MaxSeqLen == 0 {
+		j.MaxSeqLen = min(data.DefaultMaxSeqLen, j.Model.Config.MaxPositions)
+	}
+	if j.ModelFingerprint == "" {
+		j.ModelFingerprint = checkpoint.TensorSHA256(j.Model)
+	}
+	return nil
+}
+
 // pack checks what the job asks for and packs its documents.
 func (j *Job) pack() ([]data.Sequence, error) {
 	if err := j.Rule.Validate(j.Model.Config.VocabSize); err != nil {
@@ -104,6 +145,12 @@ func (j *Job) pack() ([]data.Sequence, error) {
 	}
 	if j.MaxSeqLen < 2 || j.MaxSeqLen > j.Model.Config.MaxPositions {
 		return nil, fmt.Errorf("replay: max_seq_len: %d, want 2 to the model's %d", j.MaxSeqLen, j.Model.Config.MaxPositions)
+	}
+	for i := range j.Documents {
+		if d := &j.Documents[i]; len(d.IDs) > j.MaxSeqLen {
+			return nil, fmt.Errorf("replay: documents: number %d (%s, line %d) has %d tokens, want at most max_seq_len, %d; "+
+				"load the documents with MaxSeqLen %d in data.Options", i, d.Source, d.Line, len(d.IDs), j.MaxSeqLen, j.MaxSeqLen)
+		}
 	}
 	return data.Pack(j.Documents, j.MaxSeqLen, j.Seed), nil
 }

@@ -52,8 +52,10 @@ type candidates struct {
 	mass      float64
 }
 
-// NewPicker prepares a picker for blocks of at most block positions. The rule must be valid for the vocabulary.
+// NewPicker prepares a picker for blocks of at most block positions. The rule must be valid for the vocabulary; its zero fields
+// are those of DefaultRule.
 func NewPicker(rule Rule, vocab, workers, block int) *Picker {
+	rule = rule.complete()
 	p := &Picker{rule: rule, k: min(rule.KMax, vocab), rows: make([]candidates, block), work: make([]pickScratch, workers)}
 	for i := range p.work {
 		p.work[i] = pickScratch{exps: make([]float32, loss.Tile), idx: make([]int32, loss.Tile)}

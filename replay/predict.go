@@ -26,6 +26,9 @@ const (
 // Predict records some batches, spread evenly over the job's shard, writes nothing and says what the whole will take. Memory
 // is as large afterwards as it will be while recording.
 func Predict(ctx context.Context, j Job) (Prediction, error) {
+	if err := j.complete(false); err != nil {
+		return Prediction{}, err
+	}
 	seqs, err := j.pack()
 	if err != nil {
 		return Prediction{}, err

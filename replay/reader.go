@@ -285,6 +285,18 @@ func (r *Reader) sequence(i int, into *data.Sequence) ([]byte, error) {
 	return b, nil
 }
 
+// Sequences reads the sequences of the numbers given, from 0, each into memory of its own: a batch of [data.Order], say.
+func (r *Reader) Sequences(numbers []int) ([]*data.Sequence, error) {
+	seqs := make([]*data.Sequence, len(numbers))
+	for k, i := range numbers {
+		seqs[k] = new(data.Sequence)
+		if err := r.Sequence(i, seqs[k]); err != nil {
+			return nil, err
+		}
+	}
+	return seqs, nil
+}
+
 // All yields the file's sequences in order, each in the same memory, and ends after the first error.
 func (r *Reader) All() iter.Seq2[*data.Sequence, error] {
 	return func(yield func(*data.Sequence, error) bool) {

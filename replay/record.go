@@ -13,6 +13,7 @@ import (
 
 // Rule says which ids are recorded for a position (METHOD, Stage 0): the shortest prefix of the ids by falling
 // probability whose mass reaches Tau, at least KMin and at most KMax of them, united with the gold id and with Always.
+// Where a Rule is used, Tau, KMin and KMax mean DefaultRule's if they are 0.
 type Rule struct {
 	Tau    float64 `yaml:"tau" bound:"(0,1]" old:"tau" help:"Mass that a position's ids must cover."`
 	KMin   int     `yaml:"k_min" bound:"[1,1048576]" old:"k-min" help:"At least this many ids."`
@@ -20,7 +21,7 @@ type Rule struct {
 	Always []int32 `yaml:"always" bound:"[0,)" old:"always" help:"Ids that every position holds."`
 }
 
-// Validate names the field that cannot be used.
+// Validate names the field of a complete rule that cannot be used.
 func (r Rule) Validate(vocab int) error {
 	if err := keys.Check(r); err != nil {
 		return fmt.Errorf("replay: %w", err)
@@ -49,7 +50,7 @@ type Recorder struct {
 	rows  []int32 // of the batch's hidden states, one for every position that carries loss
 }
 
-// NewRecorder prepares a recorder. The rule must be valid for the model's vocabulary.
+// NewRecorder prepares a recorder. The rule must be valid for the model's vocabulary; its zero fields are those of DefaultRule.
 func NewRecorder(m *model.Model, pool *tensor.Pool, rule Rule) *Recorder {
 	return &Recorder{pass: model.NewPass(m, pool, false), pick: NewPicker(rule, m.Config.VocabSize, pool.Workers(), loss.Block)}
 }

@@ -80,6 +80,9 @@ func (c *recordRunCmd) job(a *app, part shard) (replay.Job, error) {
 	if limit == 0 {
 		limit = min(512, b.Model.Config.MaxPositions)
 	}
+	if err := rule.Validate(b.Model.Config.VocabSize); err != nil { // a 0 that was given is refused; in a Job it means the default
+		return replay.Job{}, err
+	}
 	docs, stats, err := data.LoadDocuments(c.Data, b.Tokenizer, data.Options{MaxSeqLen: limit})
 	if err != nil {
 		return replay.Job{}, err
