@@ -2,7 +2,14 @@
 //
 // A [Stepper] holds a model, its gradients, one pass and the optimizer. Its [Stepper.Step] is the whole of training: forward
 // pass, loss, backward pass, update. The [Objective] says which loss it minimises, and the [Workload] how much memory it takes
-// at the start, so that later steps allocate nothing.
+// at the start, so that later steps allocate nothing. Most programs need two calls:
 //
-// Package run makes a training run of it: recipe, data order, schedule, evaluation, checkpoints.
+//	s, err := train.NewStepper(model, pool, train.DefaultObjective(record), optim.DefaultConfig(optim.MoClip), train.Workload{})
+//	loss, err := s.Step(batch, 2, step, learningRate) // in a loop; batch holds sequences of the record
+//
+// The zero Objective is full cross-entropy; then the batch may come from [data.Pack] instead of a record. docs/METHOD.md has the
+// formulas of the losses (Stage 1) and of the optimizers.
+//
+// The example below is a whole program: a base model, its record, and the steps. Package run makes a training run of it: recipe,
+// data order, schedule, evaluation, checkpoints.
 package train

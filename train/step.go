@@ -73,15 +73,18 @@ func NewStepper(m *model.Model, pool *tensor.Pool, o Objective, c optim.Config, 
 	return s, nil
 }
 
-// Step trains on the sequences of one global batch, cut into micro-batches of micro sequences, and returns the mean loss
-// per target token, in nats: over the subsets and the tail for a replay objective, full cross-entropy otherwise. step,
-// counted from 1, names the draws of the tail.
+// Step trains on the sequences of one global batch, cut into micro-batches of micro sequences (0: all at once), and returns the
+// mean loss per target token, in nats: over the subsets and the tail for a replay objective, full cross-entropy otherwise.
+// step, counted from 1, names the draws of the tail. lr is the learning rate: [optim.Schedule.At] gives one.
 //
 // The number of target tokens is counted before the first forward pass and every logit gradient is divided by it once, so
 // that the result does not depend on micro.
 //
 // A loss or a gradient that is not finite is a [DivergedError]; the weights are then as they were.
 func (s *Stepper) Step(seqs []*data.Sequence, micro, step int, lr float64) (float64, error) {
+	if micro <= 0 {
+		micro = max(1, len(seqs))
+	}
 	n := 0
 	for i, q := range seqs {
 		n += q.Targets()
