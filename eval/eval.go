@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -27,7 +28,7 @@ const (
 // Set is one named file to evaluate on.
 type Set struct {
 	Name, Path string
-	Task       Task
+	Task       Task // "": Loss
 }
 
 // ParseSet reads NAME=FILE or NAME=FILE:task.
@@ -114,6 +115,7 @@ func (e *Evaluator) Run(ctx context.Context, s Set) (Result, error) {
 		r   Result
 		err error
 	)
+	s.Task = cmp.Or(s.Task, Loss)
 	switch s.Task {
 	case Loss:
 		r, err = e.lossOf(ctx, s.Path)
