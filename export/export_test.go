@@ -444,7 +444,7 @@ func TestChatTemplates(t *testing.T) {
 			}
 		}
 		var e exporter
-		if err := e.chatTemplate(dir); err != nil || !reflect.DeepEqual(e.metadata, c.want) {
+		if err := e.chatTemplate(&base.Base{Loaded: &checkpoint.Loaded{Dir: dir}}); err != nil || !reflect.DeepEqual(e.metadata, c.want) {
 			t.Errorf("%s: %v %v, want %v", c.config, e.metadata, err, c.want)
 		}
 	}

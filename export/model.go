@@ -1,6 +1,7 @@
 package export
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"iter"
@@ -16,7 +17,7 @@ import (
 // Options say how a model is exported.
 type Options struct {
 	Type Type   // of the matrices; default F32
-	Name string // general.name; default: the name of the model's directory
+	Name string // general.name; default: the name of the model's directory, or "model" where it has none
 }
 
 // GGUF writes a loaded model with its tokenizer as a GGUF file, which appears under its name in whole. The notes say, for
@@ -25,13 +26,14 @@ func GGUF(path string, b *base.Base, opt Options) (notes []string, err error) {
 	if opt.Type == "" {
 		opt.Type = F32
 	}
-	if opt.Name == "" {
+	if opt.Name == "" && b.Dir != "" {
 		opt.Name = filepath.Base(b.Dir)
 	}
+	opt.Name = cmp.Or(opt.Name, "model")
 	e := &exporter{cfg: b.Model.Config, opt: opt}
 	e.describe()
 	if err := e.vocabulary(b); err != nil {
-		return nil, fmt.Errorf("export: %s: %w", b.Dir, err)
+		return nil, fmt.Errorf("export: %s: %w", cmp.Or(b.Dir, "the fresh model"), err)
 	}
 	for p := range b.Model.Params() {
 		e.add(p)

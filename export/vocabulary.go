@@ -3,6 +3,7 @@ package export
 import (
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -90,8 +91,8 @@ func (m *merge) UnmarshalJSON(b []byte) error {
 
 // vocabulary writes the tokenizer's metadata.
 func (e *exporter) vocabulary(b *base.Base) error {
-	tok, dir := b.Tokenizer, b.Dir
-	text, err := os.ReadFile(filepath.Join(dir, "tokenizer.json"))
+	tok := b.Tokenizer
+	text, err := readFile(b, "tokenizer.json")
 	if err != nil {
 		return err
 	}
@@ -143,7 +144,19 @@ func (e *exporter) vocabulary(b *base.Base) error {
 		}
 	}
 	e.special(tok)
-	return e.chatTemplate(dir)
+	return e.chatTemplate(b)
+}
+
+// readFile reads a file of the model's directory; a fresh model has its files in memory.
+func readFile(b *base.Base, name string) ([]byte, error) {
+	if b.Dir != "" {
+		return os.ReadFile(filepath.Join(b.Dir, name))
+	}
+	text, ok := b.Files[name]
+	if !ok {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	}
+	return text, nil
 }
 
 // pieces lists the vocabulary with the kind of every token; rows of the embedding that no token has are unused.
@@ -208,16 +221,16 @@ func (e *exporter) special(tok *tokenizer.Tokenizer) {
 
 // chatTemplate takes along the template of chat_template.jinja or else of tokenizer_config.json, if there is one. Of a list of
 // named ones the default has no name in the file.
-func (e *exporter) chatTemplate(dir string) error {
+func (e *exporter) chatTemplate(b *base.Base) error {
 	const key = "tokenizer.chat_template"
-	if text, err := os.ReadFile(filepath.Join(dir, "chat_template.jinja")); err == nil {
+	if text, err := readFile(b, "chat_template.jinja"); err == nil {
 		e.set(key, string(text))
 		return nil
 	}
 	var config struct {
 		Template json.RawMessage `json:"chat_template"`
 	}
-	text, err := os.ReadFile(filepath.Join(dir, "tokenizer_config.json"))
+	text, err := readFile(b, "tokenizer_config.json")
 	if err != nil { // the tokenizer has been loaded without
 		return nil
 	}
