@@ -1,7 +1,16 @@
 // Package run is a training run: a [Recipe], everything that it names opened, and the steps of package train between
 // evaluations and checkpoints.
 //
-// [Open] checks a recipe and opens a [Run]; ranging over [Run.Events] trains and reports. The run directory holds the recipe,
-// metrics.jsonl, checkpoints, best/ and final/. A run that was interrupted goes on from its newest checkpoint and ends in the
-// bits of one that was not.
+// [Open] checks a recipe and opens a [Run]; ranging over [Run.Events] trains and reports, and [Run.Err] says afterwards how it
+// ended:
+//
+//	r := run.DefaultRecipe()
+//	r.Model, r.Replay, r.Out = "model", "domain.replay", "runs/a"
+//	training, err := run.Open(r, pool, false)
+//	for step, event := range training.Events(ctx) { … }
+//	err = training.Err()
+//
+// A recipe starts from [DefaultRecipe] or [ReadRecipe]: in most of its keys zero is a value, not the default. The run directory
+// holds the recipe, metrics.jsonl, checkpoints, best/ and final/; the last two are Hugging Face directories. A run that was
+// interrupted, by cancelling ctx too, goes on from its newest checkpoint and ends in the bits of one that was not.
 package run
