@@ -36,3 +36,12 @@ func Example() {
 	// 21920 weights; hidden states [3, 32]
 	// 12 11 32 31 29
 }
+
+func ExampleConfig_String() {
+	cfg, err := model.ParseConfig([]byte(`{"model_type": "gpt2", "vocab_size": 50257, "n_embd": 768, "n_layer": 12, "n_head": 12}`))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(cfg)
+	// Output: gpt2, 12 layers, hidden 768, heads 12/12 x 64, intermediate 3072, vocabulary 50257, tied
+}

@@ -350,12 +350,6 @@ func TestReservedPassesAllocateNothing(t *testing.T) {
 	}
 }
 
-func ExampleConfig_String() {
-	cfg, _ := ParseConfig([]byte(`{"model_type":"gpt2","vocab_size":50257,"n_embd":768,"n_layer":12,"n_head":12}`))
-	fmt.Println(cfg)
-	// Output: gpt2, 12 layers, hidden 768, heads 12/12 x 64, intermediate 3072, vocabulary 50257, tied
-}
-
 // TestTrainingMemory compares the planned memory with what a pass has allocated.
 func TestTrainingMemory(t *testing.T) {
 	for name, cfg := range allFamilies(t) {

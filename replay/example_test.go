@@ -65,6 +65,18 @@ func Example() {
 	// loss_replay 6.112 nats, loss_full 6.546
 }
 
+// Three machines share a recording of eight sequences.
+func ExampleHeader_Range() {
+	for i := range 3 {
+		h := replay.Header{Sequences: 8, Shard: i, Shards: 3}
+		fmt.Println(h.Range())
+	}
+	// Output:
+	// 0 2
+	// 2 5
+	// 5 8
+}
+
 // smallModel has random weights. A real one comes from base.Open.
 func smallModel() *base.Base {
 	const config = `{"model_type": "llama", "vocab_size": 300, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,

@@ -2,7 +2,6 @@ package replay
 
 import (
 	"bytes"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -251,16 +250,4 @@ func TestVerify(t *testing.T) {
 	if err := Verify(put(t, b)); err == nil || !strings.Contains(err.Error(), "statistics: at_k_max") {
 		t.Errorf("statistics: error %v", err)
 	}
-}
-
-func ExampleHeader_Range() {
-	for i := range 3 {
-		h := Header{Sequences: 8, Shard: i, Shards: 3}
-		lo, hi := h.Range()
-		fmt.Println(lo, hi)
-	}
-	// Output:
-	// 0 2
-	// 2 5
-	// 5 8
 }

@@ -10,7 +10,7 @@
 //	for step, event := range training.Events(ctx) { … }
 //	err = training.Err()
 //
-// A recipe starts from [DefaultRecipe] or [ReadRecipe]: in most of its keys zero is a value, not the default. The run directory
-// holds the recipe, metrics.jsonl, checkpoints, best/ and final/; the last two are Hugging Face directories. A run that was
-// interrupted, by cancelling ctx too, goes on from its newest checkpoint and ends in the bits of one that was not.
+// A recipe begins with [DefaultRecipe] or [ReadRecipe]; the zero Recipe is refused. The run directory holds the recipe,
+// metrics.jsonl, checkpoints, best/ and final/; the last two are Hugging Face directories. A run that was interrupted, by
+// cancelling ctx too, goes on from its newest checkpoint and ends in the bits of one that was not.
 package run
