@@ -29,6 +29,9 @@ func Frequency(counts []int64) *Proposal {
 	return p
 }
 
+// Vocab is the number of ids.
+func (p *Proposal) Vocab() int { return p.vocab }
+
 // Prob is the probability of an id.
 func (p *Proposal) Prob(id int32) float64 {
 	if p.cumulative == nil {

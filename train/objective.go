@@ -42,6 +42,8 @@ func (o Objective) complete(vocab int) (Objective, error) {
 	case o.Replay && !o.Bare && o.Proposal == nil:
 		return fail("the replay loss needs a Proposal for its sampled tail: DefaultObjective(record) has one, " +
 			"loss.Uniform(vocabulary) is another; Bare: true is the paper's loss, without a tail")
+	case o.Proposal != nil && o.Proposal.Vocab() != vocab:
+		return fail(fmt.Sprintf("Proposal draws from %d ids, the model has %d; take it from a record of this model", o.Proposal.Vocab(), vocab))
 	case o.TailN < 0:
 		return fail(fmt.Sprintf("TailN is %d, want 1 or more, or 0 for DefaultTail", o.TailN))
 	case !(o.KL >= 0):

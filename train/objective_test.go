@@ -30,13 +30,14 @@ func TestObjectiveRefuses(t *testing.T) {
 	defer pool.Close()
 	uniform := loss.Uniform(m.Config.VocabSize)
 	for want, o := range map[string]Objective{
-		"needs a Proposal":              {Replay: true},
-		"the bare loss has no tail":     {Replay: true, Bare: true, Proposal: uniform},
-		"belong to the replay loss":     {Bare: true},
-		"TailN is -1":                   {Replay: true, Proposal: uniform, TailN: -1},
-		"KL is -0.5":                    {KL: -0.5},
-		"Proposal and TailN belong":     {TailN: 3},
-		"leave out Proposal and TailN,": {Replay: true, Bare: true, TailN: 3},
+		"needs a Proposal":                               {Replay: true},
+		"the bare loss has no tail":                      {Replay: true, Bare: true, Proposal: uniform},
+		"belong to the replay loss":                      {Bare: true},
+		"Proposal draws from 299 ids, the model has 300": {Replay: true, Proposal: loss.Uniform(299)},
+		"TailN is -1":                                    {Replay: true, Proposal: uniform, TailN: -1},
+		"KL is -0.5":                                     {KL: -0.5},
+		"Proposal and TailN belong":                      {TailN: 3},
+		"leave out Proposal and TailN,":                  {Replay: true, Bare: true, TailN: 3},
 	} {
 		if _, err := NewStepper(m, pool, o, optim.DefaultConfig(optim.AdamW), Workload{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: error %v, want one with %q", o, err, want)
