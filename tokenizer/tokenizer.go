@@ -50,7 +50,7 @@ func Load(path string) (*Tokenizer, error) {
 	}
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("tokenizer: %s is missing: give a model directory that holds a tokenizer.json, or write one with transformers: AutoTokenizer.from_pretrained(dir).save_pretrained(dir)", path)
+		return nil, fmt.Errorf("tokenizer: %w: give a model directory that holds a tokenizer.json, or write one with transformers: AutoTokenizer.from_pretrained(dir).save_pretrained(dir)", missing(path))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("tokenizer: reading: %w", err)
@@ -69,6 +69,12 @@ func Load(path string) (*Tokenizer, error) {
 	}
 	return t, nil
 }
+
+// missing is the fs.ErrNotExist of a file, in plain words.
+type missing string
+
+func (path missing) Error() string { return string(path) + " is missing" }
+func (path missing) Unwrap() error { return fs.ErrNotExist }
 
 func parseFiles(tokenizerJSON []byte, beside map[string][]byte) (*Tokenizer, error) {
 	config, configName, err := withSpecialTokensMap(beside["tokenizer_config.json"], beside["special_tokens_map.json"])
