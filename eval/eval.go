@@ -3,6 +3,7 @@ package eval
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -116,6 +117,9 @@ func (e *Evaluator) Run(ctx context.Context, s Set) (Result, error) {
 		err error
 	)
 	s.Task = cmp.Or(s.Task, Loss)
+	if e.Model == nil || e.Pool == nil || e.Tokenizer == nil {
+		return Result{}, fmt.Errorf("eval: %s: the Evaluator needs Model, Pool and Tokenizer", s.Name)
+	}
 	switch s.Task {
 	case Loss:
 		r, err = e.lossOf(ctx, s.Path)
@@ -214,8 +218,26 @@ func (e *Evaluator) newPass() {
 	}
 }
 
+// ready names what an evaluation lacks, and the document that is too long for the model.
+func (e *Evaluator) ready(docs []data.Document) error {
+	if e.Model == nil || e.Pool == nil {
+		return errors.New("an Evaluator needs Model and Pool, and for files Tokenizer")
+	}
+	limit := e.Model.Config.MaxPositions
+	for i := range docs {
+		if d := &docs[i]; len(d.IDs) > limit {
+			return fmt.Errorf("document %d (%s, line %d) has %d tokens, the model takes %d; load the documents with MaxSeqLen %d in data.Options",
+				i, d.Source, d.Line, len(d.IDs), limit, limit)
+		}
+	}
+	return nil
+}
+
 // each scores documents in batches and hands every document its losses, one per target, in order.
 func (e *Evaluator) each(ctx context.Context, docs []data.Document, use func(*data.Document, []float64)) error {
+	if err := e.ready(docs); err != nil {
+		return err
+	}
 	e.newPass()
 	if e.Base != nil && e.compare.pass == nil {
 		e.compare.pass = model.NewPass(e.Base, e.Pool, false)
