@@ -38,6 +38,19 @@ func (s Sequence) With(u *loss.Subsets) *Sequence {
 // Targets is the number of tokens that carry loss.
 func (s *Sequence) Targets() int { return count(s.Target) }
 
+// Longest is the number of tokens of the longest document.
+func (s *Sequence) Longest() int {
+	n := 0
+	for i, from := range s.DocStarts {
+		to := len(s.IDs)
+		if i+1 < len(s.DocStarts) {
+			to = int(s.DocStarts[i+1])
+		}
+		n = max(n, to-int(from))
+	}
+	return n
+}
+
 func count(target []bool) int {
 	n := 0
 	for _, t := range target {

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -53,7 +54,8 @@ func NewStepper(m *model.Model, pool *tensor.Pool, o Objective, c optim.Config, 
 	if err != nil {
 		return nil, err
 	}
-	w.Replay = o.Replay
+	w.Replay, w.Workers = o.Replay, cmp.Or(w.Workers, pool.Workers())
+	w = w.complete()
 	m.AllocGrads()
 	var params []*tensor.Param
 	for p := range m.Params() {
@@ -88,6 +90,10 @@ func (s *Stepper) Step(seqs []*data.Sequence, micro, step int, lr float64) (floa
 	n := 0
 	for i, q := range seqs {
 		n += q.Targets()
+		if longest, limit := q.Longest(), s.Model.Config.MaxPositions; longest > limit {
+			return 0, fmt.Errorf("train: step %d: sequence %d holds a document of %d tokens, the model takes %d; "+
+				"load the documents with MaxSeqLen %d in data.Options", step, i, longest, limit, limit)
+		}
 		if q.Subsets == nil && s.Objective.recorded() {
 			return 0, fmt.Errorf("train: step %d: sequence %d has no recorded subsets, which the objective needs; read it from a record of Stage 0", step, i)
 		}

@@ -1,6 +1,8 @@
 package train
 
 import (
+	"cmp"
+
 	"reprise/loss"
 	"reprise/model"
 )
@@ -10,12 +12,12 @@ import (
 type Workload struct {
 	Replay       bool // the loss; otherwise full cross-entropy
 	Recompute    bool // blocks are run twice, and keep their input only
-	MicroTokens  int  // tokens in memory at a time
-	StepTokens   int  // tokens of a step
-	SeqLen       int  // longest sequence
+	MicroTokens  int  // tokens in memory at a time; 0: unknown
+	StepTokens   int  // tokens of a step; 0: MicroTokens
+	SeqLen       int  // longest sequence; 0: MicroTokens
 	Subset, Tail int  // ids of a recorded position; draws of a sequence's tail, 0: none
-	EvalTokens   int  // tokens at a time of what is measured between the steps
-	Workers      int
+	EvalTokens   int  // tokens at a time of what is measured between the steps; 0: nothing is
+	Workers      int  // 0: NewStepper takes the pool's
 }
 
 // PlannedUse is memory by part, in bytes.
@@ -33,8 +35,15 @@ const (
 	workerBytes = 5 << 20
 )
 
+// complete fills in what fields stand for that are 0.
+func (w Workload) complete() Workload {
+	w.SeqLen, w.StepTokens = cmp.Or(w.SeqLen, w.MicroTokens), cmp.Or(w.StepTokens, w.MicroTokens)
+	return w
+}
+
 // Memory is the peak that is to be expected.
 func (w Workload) Memory(cfg model.Config) PlannedUse {
+	w = w.complete()
 	bare := w
 	bare.Replay = true // without room for logits
 	u := PlannedUse{Memory: cfg.TrainingMemory(bare.passWork(cfg))}
