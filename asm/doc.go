@@ -13,6 +13,9 @@
 // lower one; Err reports a request that could not be met. The build tag purego
 // leaves all assembly out.
 //
+// Programs use package tensor and what is built on it. This package can be
+// imported so that its kernels can be read, tested and measured.
+//
 // Kernels check the lengths of their slices and panic when they disagree; they
 // never read or write past a slice.
 package asm

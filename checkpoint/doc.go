@@ -1,5 +1,5 @@
 // Package checkpoint reads and writes weights: safetensors files, Hugging Face model directories, and the checkpoints of
-// a training run.
+// a training run. Package base opens a model directory together with its tokenizer, which is what most programs want.
 //
 // # Safetensors
 //

@@ -1,6 +1,7 @@
 // Package data turns text and JSON Lines into tokenised documents with a loss mask, and documents into packed sequences.
+// [LoadDocuments] and [Pack] are what most programs need; [Text] and [Pair] make documents of what is in memory.
 //
-// [LoadDocuments] reads one file; compression (.gz, .bz2, .zst) is undone on the way:
+// LoadDocuments reads a file; compression (.gz, .bz2, .zst) is undone on the way:
 //
 //   - .txt, .text, .md: text. Lines that hold only an end marker (the tokenizer's end-of-text piece, <|endoftext|> or </s>)
 //     separate documents; without such lines the file is one document, or one per paragraph with [SplitBlankLine].
@@ -17,8 +18,7 @@
 //	messages, tools                       of a list of {"role", "content"}, what the assistant writes
 //	conversations, system                 (sharegpt) of a list of {"from", "value"}, the same
 //
-// Only messages and conversations go through the
-// tokenizer's chat template; [Chat] says which of their tokens carry loss.
+// Only messages and conversations go through the tokenizer's chat template; [Chat] says which of their tokens carry loss.
 //
 // A text longer than MaxSeqLen is cut into windows that do not overlap, each a [Document] of its own that begins with the
 // BOS id where the tokenizer adds one. BOS, prompts and whatever else has nothing before it carry no loss. A document that

@@ -18,5 +18,5 @@
 // recomputing pass keeps only the input of every block and runs the block's forward pass again. Neither changes a result.
 //
 // A Model holds weights; a Pass holds the activations of one forward and backward pass over a Batch of sequences laid end
-// to end; a Decoder holds the keys and values of one sequence and generates from it.
+// to end; a Decoder holds the keys and values of one sequence, and [Generate] continues it. Package base opens a trained model.
 package model

@@ -1,5 +1,5 @@
 // Package tokenizer turns text into ids and back exactly as a Hugging Face tokenizer.json says, and trains byte-level
-// vocabularies of its own.
+// vocabularies of its own. [Load] reads the tokenizer of a model; [Tokenizer.Encode] and [Tokenizer.Decode] use it.
 //
 // # What is read
 //

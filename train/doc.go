@@ -10,6 +10,6 @@
 // The zero Objective is full cross-entropy; then the batch may come from [data.Pack] instead of a record. docs/METHOD.md has the
 // formulas of the losses (Stage 1) and of the optimizers.
 //
-// The example below is a whole program: a base model, its record, and the steps. Package run makes a training run of it: recipe,
-// data order, schedule, evaluation, checkpoints.
+// The package's Example is a whole program: a base model, its record, and the steps. Package run makes a training run of it:
+// recipe, data order, schedule, evaluation, checkpoints.
 package train
