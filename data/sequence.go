@@ -3,6 +3,7 @@ package data
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
 	"hash"
 
 	"reprise/loss"
@@ -16,6 +17,14 @@ type Document struct {
 	EndID  bool   // the last token is the end-of-text id
 	Source string // file
 	Line   int    // of the file, from 1, where the sample starts
+}
+
+// Origin says, for messages, where the document comes from: "a.jsonl, line 3", or "made in memory".
+func (d *Document) Origin() string {
+	if d.Source == "" {
+		return "made in memory"
+	}
+	return fmt.Sprintf("%s, line %d", d.Source, d.Line)
 }
 
 // Targets is the number of tokens that carry loss.

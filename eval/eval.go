@@ -226,8 +226,8 @@ func (e *Evaluator) ready(docs []data.Document) error {
 	limit := e.Model.Config.MaxPositions
 	for i := range docs {
 		if d := &docs[i]; len(d.IDs) > limit {
-			return fmt.Errorf("document %d (%s, line %d) has %d tokens, the model takes %d; load the documents with MaxSeqLen %d in data.Options",
-				i, d.Source, d.Line, len(d.IDs), limit, limit)
+			return fmt.Errorf("document %d (%s) has %d tokens, the model takes %d; load the documents with MaxSeqLen %d in data.Options",
+				i, d.Origin(), len(d.IDs), limit, limit)
 		}
 	}
 	return nil

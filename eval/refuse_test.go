@@ -35,6 +35,10 @@ func TestEvaluatorRefuses(t *testing.T) {
 	if _, err := whole.Documents(t.Context(), []data.Document{long}); err == nil || !strings.Contains(err.Error(), "document 0 (a.txt, line 3) has") {
 		t.Errorf("error %v", err)
 	}
+	long.Source = ""
+	if _, err := whole.Documents(t.Context(), []data.Document{long}); err == nil || !strings.Contains(err.Error(), "document 0 (made in memory) has") {
+		t.Errorf("error %v", err)
+	}
 	if _, _, _, err := whole.Losses(t.Context(), []data.Document{long}); err == nil || !strings.Contains(err.Error(), "in data.Options") {
 		t.Errorf("error %v", err)
 	}

@@ -148,8 +148,8 @@ func (j *Job) pack() ([]data.Sequence, error) {
 	}
 	for i := range j.Documents {
 		if d := &j.Documents[i]; len(d.IDs) > j.MaxSeqLen {
-			return nil, fmt.Errorf("replay: documents: number %d (%s, line %d) has %d tokens, want at most max_seq_len, %d; "+
-				"load the documents with MaxSeqLen %d in data.Options", i, d.Source, d.Line, len(d.IDs), j.MaxSeqLen, j.MaxSeqLen)
+			return nil, fmt.Errorf("replay: documents: number %d (%s) has %d tokens, want at most max_seq_len, %d; "+
+				"load the documents with MaxSeqLen %d in data.Options", i, d.Origin(), len(d.IDs), j.MaxSeqLen, j.MaxSeqLen)
 		}
 	}
 	return data.Pack(j.Documents, j.MaxSeqLen, j.Seed), nil

@@ -43,6 +43,9 @@ func TestObjectiveRefuses(t *testing.T) {
 			t.Errorf("%+v: error %v, want one with %q", o, err, want)
 		}
 	}
+	if _, err := NewStepper(m, nil, Objective{}, optim.DefaultConfig(optim.AdamW), Workload{}); err == nil || !strings.Contains(err.Error(), "needs a model") {
+		t.Errorf("without a pool: error %v", err)
+	}
 	s, err := NewStepper(m, pool, Objective{Replay: true, Proposal: uniform}, optim.DefaultConfig(optim.AdamW), Workload{})
 	if err != nil || s.Objective.TailN != 128 {
 		t.Errorf("TailN %d, %v, want 128", s.Objective.TailN, err)

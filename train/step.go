@@ -2,6 +2,7 @@ package train
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"time"
 
@@ -50,6 +51,9 @@ func (s *Stepper) Pass() *model.Pass { return s.pass }
 // NewStepper gives the model gradients and the optimizer fresh state, and takes the memory that steps of a workload need. If
 // none is known, buffers grow with the batches.
 func NewStepper(m *model.Model, pool *tensor.Pool, o Objective, c optim.Config, w Workload) (*Stepper, error) {
+	if m == nil || pool == nil {
+		return nil, errors.New("train: a Stepper needs a model (base.Open) and a pool (tensor.NewPool)")
+	}
 	o, err := o.complete(m.Config.VocabSize)
 	if err != nil {
 		return nil, err
