@@ -9,17 +9,17 @@ import (
 	"reprise/replay"
 )
 
-// digestCases hold digests that were computed before there was a table of keys. They stand in every checkpoint and in every cell
-// of a comparison: one that changes makes runs that were begun before impossible to resume.
+// digestCases hold digests that were computed before there was a table of keys. Every checkpoint and every cell of a comparison
+// holds such a digest: if one changed, runs that were begun earlier could not be resumed.
 var digestCases = []struct {
 	name   string
 	change func(*Recipe)
 	run    string // the digest of the run
-	text   string // SHA-256 of the recipe's text without paths, which package compare hashes
+	text   string // SHA-256 of the recipe's text without paths, as package compare hashes it
 }{
 	{"defaults", func(*Recipe) {},
 		"5344c4f1a2ed17d02e0ca73b9e4493e970b92fbcadde1369f728a81c05a31c85", "59cca673b62149508a53c57a33ecf4ef6cc3902f0106d5e7459d3770be594def"},
-	{"what cannot be seen in the result", func(r *Recipe) {
+	{"keys that do not change the result", func(r *Recipe) {
 		r.MicroBatchSize, r.Recompute, r.DType, r.Eval.Every, r.Save = 2, true, "f32", 3, SavePlan{Every: 5, KeepLast: 7}
 	},
 		"5344c4f1a2ed17d02e0ca73b9e4493e970b92fbcadde1369f728a81c05a31c85", "66971d3b0a77afdcc36613f88e1bc6a67aac22efd339d51f6bca7a6edae89039"},
@@ -54,7 +54,7 @@ var digestCases = []struct {
 		"106bb001ed2394070d5d7b3177d8c4ecb9f306c7af3c3496918c0c2b75d26e1c", "bf794808931b71bc99309d060538b9015e61ef794d078c66948f58c89ed2d33f"},
 }
 
-// TestDigestsStay: what decides a run has the name that it always had.
+// TestDigestsStay: the digest of a recipe is the one that earlier programs computed.
 func TestDigestsStay(t *testing.T) {
 	w := newWorkshop(t)
 	for _, c := range digestCases {

@@ -22,14 +22,14 @@ import (
 	"reprise/internal/keys"
 )
 
-// Files of a run directory, beside the checkpoints step-000100/, best/ and final/.
+// Files of a run directory, besides the checkpoints step-000100/, best/ and final/.
 const (
 	recipeFile  = "recipe.yaml"
 	runFile     = "run.json"
 	metricsFile = "metrics.jsonl"
 )
 
-// runInfo is what run.json says: which program began the run, on what processor, and from what.
+// runInfo is the content of run.json: the program and processor that began the run, and what it began from.
 type runInfo struct {
 	build.Info
 	Workers   int    `json:"workers"`
@@ -39,7 +39,7 @@ type runInfo struct {
 	Steps     int    `json:"steps"`
 }
 
-// runMeta is what a checkpoint keeps beside weights and moments. The order of the data and every random draw follow from
+// runMeta is what a checkpoint keeps besides weights and moments. The order of the data and every random draw follow from
 // the recipe and the number of steps taken, so there is no further state.
 type runMeta struct {
 	Digest  string   `json:"digest"`            // of everything that decides the result
@@ -47,18 +47,18 @@ type runMeta struct {
 	BestOf  string   `json:"best_of,omitempty"` // its name; a resumed run may have another
 	Seconds float64  `json:"seconds"`
 
-	Record     int       `json:"record,omitempty"` // step before which the record was last made anew
+	Record     int       `json:"record,omitempty"` // step before which the record was last made again
 	Refreshing float64   `json:"refresh_seconds,omitempty"`
 	Similarity []float64 `json:"similarity,omitempty"` // AdaTAM's state
 	Angles     angleLog  `json:"angles,omitempty"`     // since the last evaluation
 
-	// Last is the event of the last step, without what is measured after a checkpoint: a run that is interrupted meanwhile
-	// has not reported it.
+	// Last is the event of the last step, without what is measured after a checkpoint is written: a run that is interrupted
+	// in between has not reported this event yet.
 	Last *Event `json:"last,omitempty"`
 }
 
-// newDigest names everything that decides the bits of a run: the recipe without what cannot be seen in them, the base model,
-// and the data, with its recorded subsets where the loss or the anchor reads them.
+// newDigest identifies everything that decides the bits of a run: the recipe's keys that change them, the base model, and the
+// data, with its recorded subsets where the loss or the anchor reads them.
 func (r *Run) newDigest() string {
 	c := r.Recipe
 	h := sha256.New()
@@ -77,7 +77,7 @@ func (r *Run) newDigest() string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// digest is that of the packed data.
+// digest is the digest of the packed data.
 func (s *source) digest() [32]byte {
 	if s.record != nil {
 		return s.record.Header().DataDigest
@@ -85,7 +85,7 @@ func (s *source) digest() [32]byte {
 	return data.Digest(s.packed)
 }
 
-// begun says whether there is something in the run directory.
+// begun says whether the run directory exists and is not empty.
 func (r *Run) begun() bool {
 	entries, err := os.ReadDir(r.Recipe.Out)
 	return err == nil && len(entries) > 0
@@ -172,7 +172,7 @@ func (r *Run) save() (string, error) {
 	return dir, checkpoint.Prune(r.Recipe.Out, r.Recipe.Save.KeepLast)
 }
 
-// resume goes on from the newest whole checkpoint; without one, from the start. The directory stays as it is until the run
+// resume continues from the newest whole checkpoint; without one, from the start. The directory stays as it is until the run
 // begins.
 func (r *Run) resume() error {
 	dir, broken, err := checkpoint.Latest(r.Recipe.Out)
@@ -197,7 +197,7 @@ func (r *Run) resume() error {
 		return r.another(dir)
 	}
 	if len(broken) > 0 {
-		r.notice = fmt.Sprintf("going on from %s: %v", dir, errors.Join(broken...))
+		r.notice = fmt.Sprintf("resuming from %s: %v", dir, errors.Join(broken...))
 	}
 	r.done, r.seconds = s.Step, meta.Seconds
 	if meta.Best != nil && meta.BestOf == r.bestOf() {
@@ -221,8 +221,8 @@ func (r *Run) resume() error {
 	return nil
 }
 
-// takeDir keeps other processes out of the run directory, and makes it what it was at the checkpoint but for best/: what a
-// killed process left half written is removed.
+// takeDir keeps other processes out of the run directory, removes what a killed process left half written, and otherwise
+// restores the state that the directory had at the checkpoint. Only best/ stays as it is.
 func (r *Run) takeDir() (release func(), err error) {
 	if r.Recipe.Out == "" {
 		return func() {}, nil
@@ -242,7 +242,7 @@ func (r *Run) takeDir() (release func(), err error) {
 	return func() { dir.Close() }, nil
 }
 
-// another is the error of a run directory, or a checkpoint, that this run cannot go on with.
+// another is the error for a run directory, or a checkpoint, that this run cannot continue.
 func (r *Run) another(dir string) error {
 	return fmt.Errorf("run: %s %w: it belongs to another recipe, base model, data or record; see %s, or choose another out", dir, ErrNotThisRun, r.path(recipeFile))
 }
@@ -263,8 +263,8 @@ func (r *Run) checkBegun() error {
 	return nil
 }
 
-// trimMetrics drops the lines of steps after the checkpoint, which will be taken again, and takes up what that of the
-// checkpoint's own step says: it was measured when the checkpoint had been written.
+// trimMetrics drops the lines of steps after the checkpoint: those steps will be taken again. It reads the best loss from the
+// line of the checkpoint's own step, because that step was evaluated after the checkpoint had been written.
 func (r *Run) trimMetrics() error {
 	text, err := os.ReadFile(r.path(metricsFile))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -291,7 +291,7 @@ func (r *Run) trimMetrics() error {
 	return atomicfile.WriteFile(r.path(metricsFile), keep.Bytes())
 }
 
-// report appends an event to metrics.jsonl and hands it on; false says that nobody listens any more.
+// report appends an event to metrics.jsonl and hands it on; it returns false when the consumer has stopped.
 func (r *Run) report(e Event, yield func(Event) bool) bool {
 	if r.notice != "" {
 		e.warn(r.notice)

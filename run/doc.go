@@ -1,5 +1,5 @@
-// Package run is a training run: a [Recipe], everything that it names opened, and the steps of package train between
-// evaluations and checkpoints.
+// Package run is a training run: a [Recipe], the model and data that it names, and the steps of package train with
+// evaluations and checkpoints between them.
 //
 // [Open] checks a recipe and opens a [Run]; ranging over [Run.Events] trains and reports, and [Run.Err] says afterwards how it
 // ended:

@@ -11,7 +11,7 @@ import (
 	"reprise/tensor"
 )
 
-// TestResumesARunOfAnEarlierProgram goes on with run directories that commit 98e6bac wrote, and ends in the weights and metrics
+// TestResumesARunOfAnEarlierProgram resumes run directories that commit 98e6bac wrote, and ends with the weights and metrics
 // of that program's uninterrupted runs (testdata/98e6bac/README.md).
 func TestResumesARunOfAnEarlierProgram(t *testing.T) {
 	const fixture = "testdata/98e6bac"
@@ -25,7 +25,7 @@ func TestResumesARunOfAnEarlierProgram(t *testing.T) {
 			if err := os.CopyFS(dir, os.DirFS(fixture)); err != nil {
 				t.Fatal(err)
 			}
-			t.Chdir(dir) // the recipes name what lies beside them
+			t.Chdir(dir) // the recipes give paths relative to their directory
 			r, err := ReadRecipe(filepath.Join(name, recipeFile))
 			if err != nil {
 				t.Fatal(err)
@@ -46,7 +46,7 @@ func TestResumesARunOfAnEarlierProgram(t *testing.T) {
 				t.Fatal(err)
 			}
 			if first == 0 || first > 6 {
-				t.Errorf("went on at step %d, want 5 or 6", first)
+				t.Errorf("resumed at step %d, want 5 or 6", first)
 			}
 			if got := checkpoint.TensorSHA256(job.Model()); got != want {
 				t.Errorf("the weights have SHA-256 %s, want %s", got, want)

@@ -17,7 +17,7 @@ import (
 	"reprise/tokenizer"
 )
 
-// A program can ask which record was made with what, and what the run has instead.
+// A program can read from the error which record was made with which model or tokenizer, and what the run has instead.
 func TestWrongBaseError(t *testing.T) {
 	w := newWorkshop(t)
 	tok, err := os.ReadFile(w.path("base/tokenizer.json"))
@@ -60,7 +60,7 @@ func TestWrongBaseError(t *testing.T) {
 			want = b.Tokenizer.Fingerprint()
 		}
 		if *wrong != (WrongBaseError{Path: record, What: c.what, Have: c.have, Want: want}) || !errors.Is(err, ErrRecordAgain) {
-			t.Errorf("%s: %+v, want %s %s against %s", c.model, *wrong, c.what, c.have, want)
+			t.Errorf("%s: %+v, want %s: have %s, want %s", c.model, *wrong, c.what, c.have, want)
 		}
 		for _, part := range []string{record, c.text + want[:12], "record the data again"} {
 			if !strings.Contains(err.Error(), part) {
@@ -70,7 +70,7 @@ func TestWrongBaseError(t *testing.T) {
 	}
 }
 
-// A shard is named with its number; a record with attention across documents is one to make again.
+// The error for a shard names its number; a record with attention across documents has to be made again.
 func TestUnfitRecords(t *testing.T) {
 	w := newWorkshop(t)
 	b, err := base.Open(w.path("base"))
@@ -105,7 +105,7 @@ func TestUnfitRecords(t *testing.T) {
 	}
 }
 
-// What stands in the run directory is told apart: something, while no resuming was asked for, and something else.
+// Two errors for a run directory: it is not empty and resume was not asked for; or it belongs to another run.
 func TestDirectoryErrors(t *testing.T) {
 	w := newWorkshop(t)
 	r := w.recipe("full")
@@ -116,12 +116,12 @@ func TestDirectoryErrors(t *testing.T) {
 	if _, err := Open(r, w.pool, false); !errors.Is(err, ErrNotEmpty) || errors.Is(err, ErrNotThisRun) || !strings.Contains(err.Error(), r.Out+" exists and is not empty") {
 		t.Errorf("a directory with a file: %v", err)
 	}
-	if _, err := Open(r, w.pool, true); !errors.Is(err, ErrNotThisRun) || errors.Is(err, ErrNotEmpty) || !strings.Contains(err.Error(), r.Out+" is not of this run") {
+	if _, err := Open(r, w.pool, true); !errors.Is(err, ErrNotThisRun) || errors.Is(err, ErrNotEmpty) || !strings.Contains(err.Error(), r.Out+" does not belong to this run") {
 		t.Errorf("a directory with a file, to resume: %v", err)
 	}
 }
 
-// An interrupted run names the checkpoint from which it goes on; without a directory nothing is saved, and nothing said of it.
+// An interrupted run names the checkpoint that it can be resumed from; without a directory nothing is saved and none is named.
 func TestInterrupted(t *testing.T) {
 	w := newWorkshop(t)
 	for _, out := range []string{"run", ""} {

@@ -13,7 +13,7 @@ import (
 	"reprise/tensor"
 )
 
-// Small models of other families than llama: all parts that llama does not have.
+// Small models of families other than llama, with all parts that llama does not have.
 var families = map[string]string{
 	"gpt2": `{"model_type":"gpt2","vocab_size":300,"n_embd":30,"n_layer":2,"n_head":3,"n_positions":64,"initializer_range":0.1,
 "resid_pdrop":0.1,"torch_dtype":"float32"}`,
@@ -93,7 +93,7 @@ func TestFamiliesTrainToTheSameBits(t *testing.T) {
 	}
 }
 
-// TestInit trains from random weights: the seed decides the bits, a resumed run has them too, and what is written holds
+// TestInit trains from random weights: the seed decides the bits, a resumed run has the same bits, and the written model has
 // config, tokenizer and weights of the wanted type.
 func TestInit(t *testing.T) {
 	w := newWorkshop(t)

@@ -21,7 +21,7 @@ type Group struct {
 // groupNames are the kinds of tensors, in the order of a report.
 var groupNames = []string{"embedding", "attention", "mlp", "norms", "head"}
 
-// groupOf sorts a tensor by its name, in Hugging Face's spelling of the llama and gpt2 families.
+// groupOf returns the group of a tensor from its name as Hugging Face writes it in the llama and gpt2 families.
 func groupOf(name string) int {
 	has := func(parts ...string) bool {
 		return slices.ContainsFunc(parts, func(p string) bool { return strings.Contains(name, p) })
@@ -67,7 +67,7 @@ func (a *angleLog) add(s *train.Stepper) {
 	}
 }
 
-// groups summarises the angles and what the last step, which must have been measured, moved; the count begins anew.
+// groups summarises the angles and how far the last step moved the weights, which must have been measured. It resets a.
 func (a *angleLog) groups(s *train.Stepper, lr float64) []Group {
 	var sums [5]optim.Moved
 	var size [5]int
@@ -109,7 +109,7 @@ func total(bins []int) (n int) {
 	return n
 }
 
-// percentile is the middle of the bin that holds the share's rank.
+// percentile is the middle of the bin that holds the given share of the counts.
 func percentile(bins []int, share float64) float64 {
 	rank := int(share * float64(total(bins)-1))
 	for i, c := range bins {

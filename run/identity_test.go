@@ -12,25 +12,25 @@ import (
 	"reprise/tensor"
 )
 
-// The SHA-256 of the weights after 20 steps. They are part of the arithmetic contract: a change here is a change of
-// docs/NUMERICS.md and of its version, never a matter of one processor, compiler or number of workers.
+// The SHA-256 of the weights after 20 steps. They are part of the arithmetic contract: changing one means changing
+// docs/NUMERICS.md and its version. They never depend on the processor, the compiler or the number of workers.
 const (
 	defaultIdentity = "88441decc07564463120589d81c7f1d3206cee025c7ec059c70726d1c519cb66"
 	uniformIdentity = "75e47036a7cd8744c0107d1c922be71985da93e1d53cddd10c5409e7becf2bc3"
 	fullIdentity    = "f07372c9ee87a5a31e9d3d4a481bb6cec132213f1ee5ffafd21e7ea4d3a0168c"
 )
 
-// identityFlops is the most that one run may cost, so that portable and emulated ones stay quick.
+// identityFlops limits the operations of one run, so that portable and emulated runs stay quick.
 const identityFlops = 0.5e9
 
-// awkward is a model whose widths are no multiple of any tile or vector, with three query heads to a key head.
+// awkward is a model whose widths are not a multiple of any tile or vector, with three query heads for each key head.
 const awkward = `{"architectures":["LlamaForCausalLM"],"model_type":"llama","vocab_size":300,"hidden_size":42,"intermediate_size":46,
 "num_hidden_layers":2,"num_attention_heads":3,"num_key_value_heads":1,"head_dim":14,"max_position_embeddings":64,
 "rms_norm_eps":1e-5,"rope_theta":10000.0,"tie_word_embeddings":%t,"initializer_range":0.1,"torch_dtype":"float32"}`
 
 // TestTrainingHasTheSameBitsEverywhere records and trains a small model on every tier of this host with several numbers of
-// workers, once with recomputation, and compares the SHA-256 of the weights with the one that is committed. Initialisation,
-// tokenizer, packing, forward and backward passes, losses, random draws, schedule and optimizer all stand behind it.
+// workers, once with recomputation, and compares the SHA-256 of the weights with the committed one. The hash depends on
+// initialisation, tokenizer, packing, forward and backward passes, losses, random draws, schedule and optimizer.
 func TestTrainingHasTheSameBitsEverywhere(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -60,7 +60,7 @@ func TestTrainingHasTheSameBitsEverywhere(t *testing.T) {
 	}
 }
 
-// awkward makes the text and a model that is called awkward.
+// awkward writes the text and the model named awkward.
 func (w *workshop) awkward(t *testing.T, tied bool) {
 	t.Helper()
 	if err := tiny.Write(w.dir); err != nil {
@@ -99,7 +99,7 @@ func (w *workshop) identity(t *testing.T, workers int, change func(*Recipe)) str
 	if run.done != steps {
 		t.Fatalf("%d steps, want %d", run.done, steps)
 	}
-	// At most: the whole head, as if a replay loss were a full one, and every sequence as long as it may be.
+	// An upper bound: the whole head, as if a replay loss were a full one, and every sequence of the greatest length.
 	cfg := run.Model().Config
 	weights := 0
 	for p := range run.Model().Params() {

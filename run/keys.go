@@ -27,9 +27,9 @@ func Keys() []Key {
 	return list
 }
 
-// firstKeys are the keys that stand in the text of every digest, in this order: those of a recipe when digests were first made.
-// One with a question mark is left out at 0 or its default. The list never changes: a later key is not in it, and comes into
-// a digest only where it is not at its default, which must therefore never change either.
+// firstKeys are the keys in the text of every digest, in this order: those that a recipe had when digests were first made. A
+// key with a question mark is left out at 0 or its default. The list never changes. A key that was added later is not in it
+// and enters a digest only when it differs from its default; therefore that default must never change either.
 const firstKeys = `model replay data out init? tokenizer? dtype? loss
 	optimizer beta1 beta2 eps a b weight_decay decay max_grad_norm delta scope overshoot v_from cap_start cap_1d keep_norm gamma? fraction?
 	lr schedule warmup_ratio final_lr_ratio epochs max_steps global_batch_size micro_batch_size recompute? max_seq_len seed
@@ -41,10 +41,10 @@ func (r Recipe) DigestText() []byte {
 	return digestText(keys.Of(r), Keys(), func(Key) bool { return true })
 }
 
-// digestText writes the keys that want takes; one of the first keys that it does not take is written as 0.
+// digestText writes the keys for which want is true. If want is false for one of firstKeys, that key is written as 0.
 func digestText(list, defaults []Key, want func(Key) bool) []byte {
 	var members, inner []string
-	object := "" // that inner belongs to
+	object := "" // the nested object whose members are in inner
 	end := func() {
 		if object != "" {
 			members = append(members, fmt.Sprintf("%q:{%s}", object, strings.Join(inner, ",")))

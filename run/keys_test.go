@@ -15,7 +15,7 @@ import (
 	"reprise/optim"
 )
 
-// later is a recipe of a later program: it has two more keys.
+// later is the recipe of a later program, with two more keys.
 type later struct {
 	Recipe `yaml:",inline"`
 	Extra  float64 `yaml:"extra" bound:"any" help:"A key at 0.5 by default."`
@@ -24,7 +24,7 @@ type later struct {
 	} `yaml:"look"`
 }
 
-// TestNewKeyLeavesDigests: a key that is added stays out of digests at its default, and comes in with any other value, 0 too.
+// TestNewKeyLeavesDigests: an added key is left out of digests at its default, and is in them with any other value, even 0.
 func TestNewKeyLeavesDigests(t *testing.T) {
 	for _, c := range digestCases {
 		r := DefaultRecipe()
@@ -118,7 +118,7 @@ func TestExplicitZeroInAFile(t *testing.T) {
 	}
 }
 
-// TestBoundsOfAFile: a message names the key, the value and what it may be.
+// TestBoundsOfAFile: a message names the key, the value and its bounds.
 func TestBoundsOfAFile(t *testing.T) {
 	for want, change := range map[string]func(*Recipe){
 		"run: lr: 0, want more than 0 and less than 10":                            func(r *Recipe) { r.LR = 0 },
@@ -145,7 +145,7 @@ func TestBoundsOfAFile(t *testing.T) {
 	}
 }
 
-// TestScheduleHasTheSameBounds: package optim guards its own type, with the same bounds.
+// TestScheduleHasTheSameBounds: package optim checks its own type with the same bounds.
 func TestScheduleHasTheSameBounds(t *testing.T) {
 	for _, lr := range []float64{-1, 0, 1e-9, 9.99, 10, 11} {
 		for _, final := range []float64{-0.1, 0, 1, 1.1} {
@@ -202,8 +202,8 @@ func TestResolvedRecipe(t *testing.T) {
 	}
 }
 
-// TestOlderResolvedRecipe: testdata/recipe.yaml is what a run directory got before DefaultRecipe held the record's rule; its
-// zeros stand for the same.
+// TestOlderResolvedRecipe: testdata/recipe.yaml was written into a run directory before DefaultRecipe held the record's rule;
+// its zeros mean the same rule.
 func TestOlderResolvedRecipe(t *testing.T) {
 	r, err := ReadRecipe("testdata/recipe.yaml")
 	if err != nil {
@@ -224,7 +224,7 @@ func TestOlderResolvedRecipe(t *testing.T) {
 	}
 }
 
-// TestSchema: the schema has every key, in its place, with a type, help and the key's bound.
+// TestSchema: the schema has every key, in the right object, with a type, help and the key's bound.
 func TestSchema(t *testing.T) {
 	type object struct {
 		Type, Description string
@@ -281,7 +281,7 @@ func TestSchema(t *testing.T) {
 	}
 }
 
-// TestUnknownKeyIsGuessed: what other programs call a key.
+// TestUnknownKeyIsGuessed: a key under its name in another program is answered with our name for it.
 func TestUnknownKeyIsGuessed(t *testing.T) {
 	for written, want := range map[string]string{
 		"learning_rate": "lr", "batch_size": "global_batch_size", "num_train_epochs": "epochs", "save_total_limit": "save.keep_last", "eval_every": "eval.every",

@@ -13,25 +13,25 @@ import (
 	"reprise/replay"
 )
 
-// RecordPlan asks for a record made on the fly: the first epoch of full cross-entropy computes all logits anyway, and their
-// subsets cost next to nothing. It is not the record that Stage 0 makes: the model moves while it is made, and the record's
-// header says so (replay.Header.MovedTo). Zero fields of the rule mean those of replay.DefaultRule.
+// RecordPlan asks for a record made on the fly: the first epoch of full cross-entropy computes all logits anyway, so picking
+// the subsets costs next to nothing. The result differs from a record of Stage 0, because the model changes while it is made;
+// the record's header says so (replay.Header.MovedTo). A zero field of the rule means the field's value in replay.DefaultRule.
 type RecordPlan struct {
-	Out         string `yaml:"out" bound:"any" holder:"FILE" help:"With loss full on data: also record the first epoch. The model moves meanwhile, and the record says so."`
-	replay.Rule `yaml:",inline" zero:"the default" when:"record.out; a record was made with its own"`
+	Out         string `yaml:"out" bound:"any" holder:"FILE" help:"With loss full on data: also record the first epoch. The model changes meanwhile, and the record says so."`
+	replay.Rule `yaml:",inline" zero:"the default" when:"record.out; an existing record keeps the rule that it was made with"`
 }
 
-// rule is the plan's, completed.
+// rule is the plan's rule, with defaults in place of zero fields.
 func (p RecordPlan) rule() replay.Rule {
 	r, standard := p.Rule, replay.DefaultRule()
 	r.Tau, r.KMin, r.KMax = cmp.Or(r.Tau, standard.Tau), cmp.Or(r.KMin, standard.KMin), cmp.Or(r.KMax, standard.KMax)
 	return r
 }
 
-// unsortedFile collects, in the run directory, what the steps so far have recorded.
+// unsortedFile is the file in the run directory that collects the subsets recorded so far, in the order of the steps.
 const unsortedFile = "record.unsorted"
 
-// onTheFly is a recording that follows the first epoch.
+// onTheFly is a recording of the first epoch.
 type onTheFly struct {
 	gather *replay.Gatherer
 	order  []int // packs of the first epoch
@@ -48,7 +48,7 @@ func (r *Run) planRecording() (h replay.Header, err error) {
 		return h, err
 	}
 	if saved := cmp.Or(r.Recipe.DType, string(r.Base.DType)); !isF32(saved) {
-		return h, fmt.Errorf("run: record.out: final/ would be rounded to %s, and not be the weights that the record names; give dtype: f32", saved)
+		return h, fmt.Errorf("run: record.out: final/ would be rounded to %s and differ from the weights that the record names; give dtype: f32", saved)
 	}
 	if r.Steps < per {
 		return h, fmt.Errorf("run: record.out: %d steps do not reach the end of the first epoch (%d); leave max_steps out", r.Steps, per)
@@ -58,8 +58,8 @@ func (r *Run) planRecording() (h replay.Header, err error) {
 		Rule: rule, VocabSize: cfg.VocabSize,
 		MaxSeqLen: r.Recipe.seqLen(cfg), Seed: r.Recipe.Seed, DataDigest: data.Digest(r.domain.packed), Sequences: len(r.domain.packed),
 	}
-	if dir := filepath.Dir(plan.Out); dir != filepath.Clean(r.Recipe.Out) { // which is made below
-		if _, err := os.Stat(dir); err != nil { // better said now than after an epoch
+	if dir := filepath.Dir(plan.Out); dir != filepath.Clean(r.Recipe.Out) { // the run directory is created later
+		if _, err := os.Stat(dir); err != nil { // report it now rather than after an epoch
 			return h, fmt.Errorf("run: record.out: %w", err)
 		}
 	}
@@ -92,7 +92,7 @@ func isF32(dtype string) bool {
 	return err == nil && d == checkpoint.F32
 }
 
-// checkFinished accepts a record only where a run goes on whose first epoch made it.
+// checkFinished accepts an existing record only if the run is resumed and its own first epoch made that record.
 func (r *Run) checkFinished(path string, want replay.Header) error {
 	have, err := replay.Open(path)
 	if err != nil {
@@ -118,7 +118,7 @@ func (r *Run) recordStep() error {
 	}
 	first := (r.done - 1) * r.perBatch
 	packs := r.recording.order[first:min(first+r.perBatch, len(r.recording.order))]
-	for i, pack := range packs { // what is mixed in comes behind them
+	for i, pack := range packs { // sequences of mix come after them and are not recorded
 		if err := r.recording.gather.Put(pack, r.domain.packed[pack].With(&subsets[i])); err != nil {
 			return err
 		}
@@ -133,7 +133,7 @@ func (r *Run) recordStep() error {
 	return nil
 }
 
-// syncRecording brings what was recorded to the disk, before a checkpoint that counts on it.
+// syncRecording flushes the recording to the disk before a checkpoint is written, because the checkpoint relies on it.
 func (r *Run) syncRecording() error {
 	if r.recording == nil {
 		return nil

@@ -41,8 +41,7 @@ func readRecord(t *testing.T, path string) (replay.Header, []data.Sequence) {
 	return r.Header(), all
 }
 
-// With a learning rate that changes no weight, the model does not move, and what was recorded on the fly is what Stage 0
-// records.
+// With a learning rate so low that no weight changes, the record made on the fly is the one that Stage 0 makes.
 func TestOnTheFlyEqualsStage0WhenNothingMoves(t *testing.T) {
 	w := newWorkshop(t)
 	r := w.recording("run", "fly.replay")
@@ -62,8 +61,8 @@ func TestOnTheFlyEqualsStage0WhenNothingMoves(t *testing.T) {
 	}
 }
 
-// Recording cannot be seen in the weights; an interrupted run goes on with its record; Stage 1 takes it for the model before
-// and after, and for no other.
+// Recording does not change the weights. A resumed run continues its recording. Stage 1 accepts the record for the model
+// before the run and the model after it, and for no other.
 func TestOnTheFly(t *testing.T) {
 	w := newWorkshop(t)
 	r := w.recording("run", "fly.replay")
@@ -101,7 +100,7 @@ func TestOnTheFly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// What a killed process leaves behind a checkpoint: more sequences, the last of them cut.
+	// A process that is killed after a checkpoint leaves more sequences than the checkpoint counts, the last of them cut.
 	w.write(t, "broken/"+unsortedFile, string(unsorted)+string(unsorted[len(unsorted)-20:]))
 	if w.run(t, b, w.pool, true) != sum {
 		t.Error("the resumed run has other weights")
@@ -145,14 +144,14 @@ func TestOnTheFly(t *testing.T) {
 	w.run(t, more, w.pool, false)
 	other := w.recipe("other")
 	other.Replay = w.path("more.replay")
-	if _, err := Open(other, w.pool, false); err == nil || !strings.Contains(err.Error(), "it fits those two only") {
+	if _, err := Open(other, w.pool, false); err == nil || !strings.Contains(err.Error(), "it fits only those two") {
 		t.Errorf("another model: error %v", err)
 	} else if wrong, ok := errors.AsType[*WrongBaseError](err); !ok || wrong.Have != sum || wrong.MovedTo == "" || wrong.Want == sum {
 		t.Errorf("another model: %#v", wrong)
 	}
 }
 
-// A record that another run has made is not taken for this one's, also where resume is asked for to begin with.
+// A record that another run made is not taken for this run's, even if a new run is opened with resume.
 func TestOnTheFlyOfAnotherRun(t *testing.T) {
 	w := newWorkshop(t)
 	w.run(t, w.recording("run", "fly.replay"), w.pool, true)
@@ -161,10 +160,10 @@ func TestOnTheFlyOfAnotherRun(t *testing.T) {
 	if _, err := Open(other, w.pool, true); !errors.Is(err, replay.ErrExists) || !strings.Contains(err.Error(), "is not this run's") {
 		t.Errorf("error %v", err)
 	}
-	w.run(t, w.recording("run", "fly.replay"), w.pool, true) // which is over: nothing to do
+	w.run(t, w.recording("run", "fly.replay"), w.pool, true) // this run is complete: nothing is left to do
 }
 
-// The record may lie in the run directory, which is made later.
+// The record may be written into the run directory, which is created later.
 func TestOnTheFlyInTheRunDirectory(t *testing.T) {
 	w := newWorkshop(t)
 	w.run(t, w.recording("run", "run/fly.replay"), w.pool, false)
@@ -204,7 +203,7 @@ func TestOnTheFlyRefuses(t *testing.T) {
 	}
 }
 
-// A plan takes steps of the run and writes nothing, its record included.
+// A plan takes steps of the run and writes nothing, not even the record.
 func TestPlanOfARunThatRecords(t *testing.T) {
 	w := newWorkshop(t)
 	plan, err := NewPlan(t.Context(), w.recording("run", "fly.replay"), w.pool)

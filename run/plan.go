@@ -16,23 +16,23 @@ import (
 	"reprise/train"
 )
 
-// Plan says what a run needs, and what there is.
+// Plan says how much memory and time a run needs, and how much memory is free.
 type Plan struct {
 	Model   string           `json:"model"`
 	Threads int              `json:"threads"`
 	Tokens  int              `json:"tokens"` // in memory at a time: a micro-batch of sequences of full length
 	Memory  train.PlannedUse `json:"memory"` // bytes
-	Free    int64            `json:"free"`   // bytes, the control groups' limits kept; 0: unknown
+	Free    int64            `json:"free"`   // bytes, within the limits of control groups; 0: unknown
 	Fits    bool             `json:"fits"`
-	Probe   *ProbedTime      `json:"probe,omitempty"` // absent where the run does not fit
+	Probe   *ProbedTime      `json:"probe,omitempty"` // absent if the run does not fit
 
 	Recompute bool `json:"recompute,omitempty"` // as in the recipe
 }
 
-// ProbedTime is what some steps of the run took.
+// ProbedTime is the time of a run, estimated from a few measured steps.
 type ProbedTime struct {
-	Steps     int     `json:"steps"`    // of the run
-	Measured  int     `json:"measured"` // of them, for this
+	Steps     int     `json:"steps"`    // of the whole run
+	Measured  int     `json:"measured"` // steps that were measured
 	StepMS    float64 `json:"step_ms"`  // median
 	PerSecond float64 `json:"tokens_per_s"`
 	Seconds   float64 `json:"seconds"` // all steps; evaluations and saving not counted
@@ -43,8 +43,8 @@ const (
 	probeTime  = 20 * time.Second
 )
 
-// NewPlan works out what a recipe's run needs in memory. Where that fits it opens the run, takes a few steps and throws them
-// away: nothing is written.
+// NewPlan works out how much memory a recipe's run needs. If that fits, NewPlan opens the run, takes a few steps to measure
+// their time, and discards them: nothing is written.
 func NewPlan(ctx context.Context, r Recipe, pool *tensor.Pool) (*Plan, error) {
 	if err := r.Validate(); err != nil {
 		return nil, err
@@ -66,7 +66,7 @@ func NewPlan(ctx context.Context, r Recipe, pool *tensor.Pool) (*Plan, error) {
 	return p, err
 }
 
-// plan fills in the memory, from headers alone.
+// plan fills in the memory; it reads only config.json and the headers of records.
 func (p *Plan) plan(r Recipe) error {
 	path := r.Init
 	if path == "" {
@@ -106,7 +106,7 @@ func (p *Plan) plan(r Recipe) error {
 	return nil
 }
 
-// probeTime takes steps and keeps the time: the first, which allocates, is not counted if there are more.
+// probeTime takes steps and measures their time. The first step, which allocates, is not counted if there are others.
 func (r *Run) probeTime(ctx context.Context) (*ProbedTime, error) {
 	batch := make([]*data.Sequence, 0, r.Recipe.GlobalBatchSize)
 	var steps []probedStep
@@ -127,14 +127,14 @@ func (r *Run) probeTime(ctx context.Context) (*ProbedTime, error) {
 	return probed(steps, r.Steps, r.sequences()), nil
 }
 
-// probedStep is the time that a step took, and what it computed.
+// probedStep is the time that a step took, and the size of its batch.
 type probedStep struct {
 	ms                float64
 	tokens, sequences int
 }
 
-// probed concludes from some steps on a run of so many steps and sequences. The last batch of an epoch may be short: what the
-// run takes follows from the time of a sequence, not of a step.
+// probed estimates the time of a run of the given numbers of steps and sequences from the measured steps. The last batch of
+// an epoch may be short, so the estimate uses the time of a sequence, not of a step.
 func probed(measured []probedStep, steps, sequences int) *ProbedTime {
 	median := func(of func(s probedStep) float64) float64 {
 		var v []float64

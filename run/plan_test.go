@@ -6,7 +6,7 @@ import (
 	"reprise/data"
 )
 
-// The last batch of an epoch may be short. Where a sequence takes a millisecond, a run takes as many milliseconds as it has
+// The last batch of an epoch may be short. If a sequence takes a millisecond, a run takes as many milliseconds as it has
 // sequences, whichever of its steps were measured.
 func TestPlannedTimeCountsShortBatches(t *testing.T) {
 	run := &Run{domain: &source{packed: make([]data.Sequence, 9)}, perBatch: 8, Steps: 5}
@@ -14,7 +14,7 @@ func TestPlannedTimeCountsShortBatches(t *testing.T) {
 	if n := run.sequences(); n != 9+9+8 {
 		t.Errorf("5 steps on 9 sequences, 8 at a time: %d in all, want 26", n)
 	}
-	run.Recipe.GlobalBatchSize = 10 // two of mix in every step
+	run.Recipe.GlobalBatchSize = 10 // two sequences of mix in every step
 	if n := run.sequences(); n != 26+10 {
 		t.Errorf("with two more in every step: %d, want 36", n)
 	}

@@ -33,16 +33,16 @@ type Recipe struct {
 	optim.Config `yaml:",inline"`
 
 	LR           float64 `yaml:"lr" bound:"(0,10)" group:"Learning rate" grid:"own" also:"learning_rate max_lr peak_lr" help:"Peak learning rate."`
-	Schedule     string  `yaml:"schedule" bound:"cosine|linear|constant" also:"lr_scheduler_type lr_scheduler lr_schedule" help:"How the rate goes down after the warm-up."`
-	WarmupRatio  float64 `yaml:"warmup_ratio" bound:"[0,1]" also:"warmup_steps warmup" help:"Share of the steps in which the rate goes up."`
+	Schedule     string  `yaml:"schedule" bound:"cosine|linear|constant" also:"lr_scheduler_type lr_scheduler lr_schedule" help:"How the rate falls after the warm-up."`
+	WarmupRatio  float64 `yaml:"warmup_ratio" bound:"[0,1]" also:"warmup_steps warmup" help:"Share of the steps in which the rate rises."`
 	FinalLRRatio float64 `yaml:"final_lr_ratio" bound:"[0,1]" also:"min_lr min_lr_ratio" help:"Rate of the last step, as a share of lr."`
 
 	Epochs          int    `yaml:"epochs" bound:"[1,1000000]" group:"Steps" grid:"budget" also:"num_epochs num_train_epochs" help:"Times over the data."`
-	MaxSteps        int    `yaml:"max_steps" bound:"[0,)" zero:"as the epochs give" grid:"own" help:"End after this many steps."`
+	MaxSteps        int    `yaml:"max_steps" bound:"[0,)" zero:"as many as epochs gives" grid:"own" help:"End after this many steps."`
 	GlobalBatchSize int    `yaml:"global_batch_size" bound:"[1,1048576]" grid:"budget" also:"batch_size train_batch_size" help:"Packed sequences of an optimizer step."`
 	MicroBatchSize  int    `yaml:"micro_batch_size" bound:"[1,)" bits:"no" also:"per_device_train_batch_size gradient_accumulation_steps" help:"Packed sequences in memory at a time; the result does not depend on it."`
-	Recompute       bool   `yaml:"recompute" bound:"any" bits:"no" also:"gradient_checkpointing activation_checkpointing" help:"Keep each block's input only and run its forward pass twice: less memory, more time, the same result."`
-	MaxSeqLen       int    `yaml:"max_seq_len" bound:"[2,)" zero:"the model's, at most 512" grid:"own" when:"data|mix|eval.data; a record's sequences are as long as it was made" also:"max_length max_seq_length cutoff_len block_size" help:"Tokens of a sequence that text is packed into."`
+	Recompute       bool   `yaml:"recompute" bound:"any" bits:"no" also:"gradient_checkpointing activation_checkpointing" help:"Keep only each block's input and run its forward pass twice: less memory, more time, the same result."`
+	MaxSeqLen       int    `yaml:"max_seq_len" bound:"[2,)" zero:"the model's, at most 512" grid:"own" when:"data|mix|eval.data; a record keeps the sequence length that it was made with" also:"max_length max_seq_length cutoff_len block_size" help:"Tokens of a sequence that text is packed into."`
 	Seed            uint64 `yaml:"seed" bound:"any" grid:"own" help:"Decides the order of the data, random draws and fresh weights."`
 
 	Tail      string  `yaml:"tail" bound:"sampled|none" group:"Loss" when:"loss=replay" help:"What stands for the ids outside the subsets; none gives the paper's bare loss."`
@@ -51,7 +51,7 @@ type Recipe struct {
 	Mix       string  `yaml:"mix" bound:"any" group:"Mixing" bits:"contents" grid:"own" holder:"FILE" help:"General text to mix into every batch: a record; with loss full also text."`
 	ReplayMix float64 `yaml:"replay_mix" bound:"[0,1)" when:"mix" help:"Share of a batch that comes from mix; more than 0."`
 
-	KL      float64     `yaml:"kl" bound:"[0,1000]" zero:"off" group:"Loss" help:"Weight of KL(base ‖ model) over the recorded ids and one bucket for the rest; it holds on to the base model."`
+	KL      float64     `yaml:"kl" bound:"[0,1000]" zero:"off" group:"Loss" help:"Weight of KL(base ‖ model) over the recorded ids and one bucket for the rest; it keeps the model near the base model."`
 	Refresh RefreshPlan `yaml:"refresh" group:"Refresh"`
 
 	Record RecordPlan `yaml:"record" group:"Record on the fly" bits:"no"`
@@ -66,11 +66,11 @@ type EvalPlan struct {
 	Data  []string `yaml:"data" bound:"any" holder:"NAME=FILE" also:"eval_file validation_file" help:"NAME=FILE[:task] to measure while training; best/ follows the loss of the first."`
 }
 
-// RefreshPlan says when a run makes its record anew with the model in training: at the end of epochs, or when rho, measured
-// on the sample of the evaluations, passes a bound. The new records are kept in the run directory.
+// RefreshPlan says when a run makes its record again with the model in training: at the end of epochs, or when rho, measured
+// on the same sample as in evaluations, exceeds a bound. The new records are kept in the run directory.
 type RefreshPlan struct {
 	EveryEpochs int     `yaml:"every_epochs" bound:"[0,)" zero:"never" help:"Record again with the current model after this many epochs."`
-	RhoAbove    float64 `yaml:"rho_above" bound:"[0,1)" zero:"never" help:"Record again when rho, the mass outside the recorded ids, passes this."`
+	RhoAbove    float64 `yaml:"rho_above" bound:"[0,1)" zero:"never" help:"Record again when rho, the mass outside the recorded ids, exceeds this."`
 	CheckEvery  int     `yaml:"check_every" bound:"[0,)" zero:"an eighth of an epoch" when:"refresh.rho_above" help:"Steps between measurements of rho."`
 }
 
@@ -82,7 +82,7 @@ type SavePlan struct {
 	KeepLast int `yaml:"keep_last" bound:"[1,)" old:"keep-last" also:"save_total_limit" help:"Checkpoints to keep; older ones are removed."`
 }
 
-// DefaultRecipe is what holds where a file and the flags are silent.
+// DefaultRecipe holds the value of every key that neither a file nor a flag sets.
 func DefaultRecipe() Recipe {
 	return Recipe{
 		Loss: "replay", Config: optim.DefaultConfig(optim.MoClip), LR: 1e-3, Schedule: "cosine", WarmupRatio: 0.1,
@@ -111,7 +111,7 @@ func ReadRecipe(path string) (Recipe, error) {
 
 var unknownKey = regexp.MustCompile(`unknown field "(.*)"`)
 
-// guess says which key is meant where an error speaks of one that there is not, and another program calls it so.
+// guess returns a hint for an unknown key that is another program's name for one of ours; otherwise "".
 func guess(err error) string {
 	if m := unknownKey.FindStringSubmatch(err.Error()); m != nil {
 		if k, ok := keys.Guess(Keys(), m[1]); ok {
@@ -121,7 +121,7 @@ func guess(err error) string {
 	return ""
 }
 
-// Validate names the first field that cannot be used: by its bound, then together with others.
+// Validate returns an error for the first field that is out of bounds, or else for the first that contradicts another field.
 func (r Recipe) Validate() error {
 	if err := keys.Check(r); err != nil {
 		return fmt.Errorf("run: %w", err)
@@ -135,7 +135,7 @@ func (r Recipe) Validate() error {
 	case r.Init != "" && r.Tokenizer == "":
 		return field("tokenizer", "init needs the directory of a tokenizer.json")
 	case r.Init == "" && r.Tokenizer != "":
-		return field("tokenizer", "is for init; a model brings its own")
+		return field("tokenizer", "is only for init; a model has its own")
 	case r.Init != "" && r.Loss != "full":
 		return field("init", "fresh weights have no record; use loss: full with data")
 	case r.Loss == "replay" && r.Replay == "":
@@ -147,7 +147,7 @@ func (r Recipe) Validate() error {
 	case r.Mix != "" && r.ReplayMix == 0:
 		return field("replay_mix", "0, want more than 0 with mix")
 	case r.KL > 0 && r.Replay == "":
-		return field("kl", "the base model's probabilities come from a record; give replay instead of data")
+		return field("kl", "the base model's probabilities are read from a record; give replay instead of data")
 	case r.KL > 0 && r.Refresh.on():
 		return field("kl", "after a refresh the recorded probabilities are no longer the base model's; leave kl or refresh out")
 	case r.Refresh.on() && r.Loss != "replay":
@@ -155,9 +155,9 @@ func (r Recipe) Validate() error {
 	case r.Refresh.on() && r.Out == "":
 		return field("refresh", "the new records are kept in the run directory; give out")
 	case r.Record.Out != "" && (r.Loss != "full" || r.Data == ""):
-		return field("record.out", "only loss full on data sees all logits of an epoch; record apart with: reprise record")
+		return field("record.out", "only loss full on data computes all logits of an epoch; make the record with: reprise record")
 	case r.Record.Out != "" && r.Out == "":
-		return field("record.out", "what is recorded is collected in the run directory; give out")
+		return field("record.out", "the recording is collected in the run directory; give out")
 	}
 	if r.DType != "" {
 		if _, err := checkpoint.ParseDType(r.DType); err != nil {
@@ -181,7 +181,7 @@ func (r Recipe) seqLen(cfg model.Config) int {
 	return min(512, cfg.MaxPositions)
 }
 
-// textLen is seqLen where there is text to pack.
+// textLen is seqLen, checked against the model's limit; it is needed only where text is packed.
 func (r Recipe) textLen(cfg model.Config) (int, error) {
 	n := r.seqLen(cfg)
 	if n > cfg.MaxPositions {
@@ -202,7 +202,7 @@ func (r Recipe) schedule(steps int) optim.Schedule {
 	return optim.Schedule{Kind: r.Schedule, Peak: r.LR, Final: r.FinalLRRatio, Warmup: warm, Steps: steps}
 }
 
-// TailDraws is the number of draws of the sampled tail per sequence; 0: none.
+// TailDraws is the number of draws of the sampled tail per sequence; 0 without a tail.
 func (r Recipe) TailDraws(vocab int) int {
 	switch {
 	case r.Tail == "none":

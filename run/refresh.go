@@ -9,11 +9,11 @@ import (
 	"reprise/replay"
 )
 
-// A refresh makes the record anew with the model in training: the same packs, new subsets. It happens before a step, so
-// that it is a function of the steps taken: an interrupted run finds the finished record, continues a partial one, or makes
-// it again from the same weights, in the same bits.
+// A refresh makes the record again with the model in training: the same packs, new subsets. It happens before a step, so
+// that it depends only on the steps taken. A resumed run uses the finished record, completes a partial one, or makes it from
+// the same weights with the same bits.
 
-// newProbe makes the sample that rho is measured on.
+// newProbe draws the sample that rho is measured on.
 func (r *Run) newProbe() (err error) {
 	if r.Recipe.Loss == "replay" {
 		r.probe, err = newRhoProbe(r.domain, r.Recipe.Seed)
@@ -21,10 +21,10 @@ func (r *Run) newProbe() (err error) {
 	return err
 }
 
-// stepsPerEpoch is how many steps go once over the domain.
+// stepsPerEpoch is the number of steps that take every sequence of the domain once.
 func (r *Run) stepsPerEpoch() int { return (r.domain.len() + r.perBatch - 1) / r.perBatch }
 
-// sequences is how many sequences all steps take, those of mix included.
+// sequences is the number of sequences that all steps take, including those of mix.
 func (r *Run) sequences() int {
 	per := r.stepsPerEpoch()
 	domain := r.Steps/per*r.domain.len() + min(r.Steps%per*r.perBatch, r.domain.len())
@@ -55,7 +55,7 @@ func (r *Run) due() bool {
 	return rho > plan.RhoAbove
 }
 
-// refresh makes the records anew where that is due, and returns the domain's new file.
+// refresh makes the records again if that is due, and returns the domain's new file.
 func (r *Run) refresh(ctx context.Context) (string, error) {
 	if !r.Recipe.Refresh.on() {
 		return "", nil
@@ -77,7 +77,7 @@ func (r *Run) refresh(ctx context.Context) (string, error) {
 	return r.recordPath("domain", r.done), r.useRecords(r.done)
 }
 
-// sources are those that a refresh replaces.
+// sources are the records that a refresh replaces.
 func (r *Run) sources() map[string]*source {
 	list := map[string]*source{"domain": r.domain}
 	if r.mix != nil {
@@ -90,12 +90,12 @@ func (r *Run) recordPath(kind string, step int) string {
 	return r.path(fmt.Sprintf("%s-%06d.replay", kind, step))
 }
 
-// useRecords goes over to the records that were made before step+1.
+// useRecords switches to the records that were made before step+1.
 func (r *Run) useRecords(step int) error {
 	for kind, s := range r.sources() {
 		fresh, err := replay.Open(r.recordPath(kind, step))
 		if err != nil {
-			return fmt.Errorf("%w; the run made this record before step %d and needs it: put it back, or train again from the start", err, step+1)
+			return fmt.Errorf("%w; the run made this record before step %d and needs it: put it back, or train from the start", err, step+1)
 		}
 		if fresh.Header().DataDigest != s.record.Header().DataDigest {
 			return fmt.Errorf("run: %s %w: it holds other sequences than the run's record; choose another out", r.recordPath(kind, step), ErrNotThisRun)

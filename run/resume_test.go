@@ -21,7 +21,7 @@ type hooked struct {
 
 func (c hooked) Err() error { return c.hook() }
 
-// evaluated is a run that saves and evaluates at every third step. Its rate is so high that the losses go up and down.
+// evaluated is a run that saves and evaluates at every third step. Its learning rate is so high that the losses rise and fall.
 func (w *workshop) evaluated(out string) Recipe {
 	r := w.recipe(out)
 	r.Save.Every, r.Eval.Every, r.MaxSteps, r.LR = 3, 3, 10, 0.05
@@ -29,7 +29,7 @@ func (w *workshop) evaluated(out string) Recipe {
 	return r
 }
 
-// same compares metrics and models of a resumed run with those of one that was left alone.
+// same compares metrics and models of a resumed run with those of an uninterrupted one.
 func (w *workshop) same(t *testing.T, name, whole, resumed string) {
 	t.Helper()
 	if a, b := w.metrics(t, whole), w.metrics(t, resumed); !slices.Equal(a, b) {
@@ -44,8 +44,8 @@ func (w *workshop) same(t *testing.T, name, whole, resumed string) {
 	}
 }
 
-// A process that is killed between two steps, or while it evaluates, goes on from its last checkpoint; what that lacks of
-// the evaluation, which follows the saving, is made up for.
+// A run whose process was killed between two steps, or while it evaluated, resumes from its last checkpoint. The checkpoint is
+// written before the evaluation, so an evaluation that is missing is done after resuming.
 func TestKilledRunEvaluatesAndSelectsAsOneThatWasNot(t *testing.T) {
 	w := newWorkshop(t)
 	r := w.evaluated("whole")
@@ -54,7 +54,7 @@ func TestKilledRunEvaluatesAndSelectsAsOneThatWasNot(t *testing.T) {
 		t.Fatal(err)
 	}
 	killed := map[string]bool{}
-	kill := func(name string) { // what is in the directory now is all that a killed process leaves
+	kill := func(name string) { // copies the directory as a process killed now would leave it
 		if !killed[name] {
 			killed[name] = true
 			if err := os.CopyFS(w.path(name), os.DirFS(r.Out)); err != nil {
@@ -82,7 +82,7 @@ func TestKilledRunEvaluatesAndSelectsAsOneThatWasNot(t *testing.T) {
 		t.Fatalf("killed at %v", killed)
 	}
 	for name := range killed {
-		if err := os.Mkdir(w.path(name+"/.best.tmp-abc"), 0o777); err != nil { // and what it was writing
+		if err := os.Mkdir(w.path(name+"/.best.tmp-abc"), 0o777); err != nil { // and a file that it was writing
 			t.Fatal(err)
 		}
 		again := r
@@ -95,7 +95,7 @@ func TestKilledRunEvaluatesAndSelectsAsOneThatWasNot(t *testing.T) {
 	}
 }
 
-// An interruption during an evaluation, the last one too, leaves it to the resumed run.
+// If a run is interrupted during an evaluation, even the last one, the resumed run does that evaluation.
 func TestInterruptedEvaluationIsMadeAfterResume(t *testing.T) {
 	w := newWorkshop(t)
 	r := w.evaluated("whole")
@@ -123,7 +123,7 @@ func TestInterruptedEvaluationIsMadeAfterResume(t *testing.T) {
 	}
 }
 
-// best/ of a run that goes on with another first evaluation set follows that one, whatever the losses of the other were.
+// If a run is resumed with another first evaluation set, best/ follows the new set, whatever the losses of the old one were.
 func TestBestFollowsTheSetOfTheResumedRun(t *testing.T) {
 	w := newWorkshop(t)
 	r := w.evaluated("run")
@@ -147,7 +147,7 @@ func TestBestFollowsTheSetOfTheResumedRun(t *testing.T) {
 	}
 }
 
-// What a resumed run needs beside its checkpoint, and does not find, is named with what can be done.
+// The error for a missing file that a resumed run needs besides its checkpoint names the file and a remedy.
 func TestResumeMissesARecord(t *testing.T) {
 	w := newWorkshop(t)
 	fly := w.recording("fly", "fly.replay")
@@ -188,7 +188,7 @@ func TestResumeMissesARecord(t *testing.T) {
 	}
 }
 
-// Two processes do not train in one directory: the second leaves alone what the first is writing.
+// Two processes do not train in one directory: the second stops and leaves the files of the first as they are.
 func TestOneRunToADirectory(t *testing.T) {
 	w := newWorkshop(t)
 	r := w.evaluated("run")
@@ -209,7 +209,7 @@ func TestOneRunToADirectory(t *testing.T) {
 			t.Fatal(err)
 		}
 		for step := range other.Events(t.Context()) {
-			t.Fatalf("the second run came to step %d", step)
+			t.Fatalf("the second run reached step %d", step)
 		}
 		if err := other.Err(); !errors.Is(err, ErrBusy) || !strings.Contains(err.Error(), r.Out) {
 			t.Errorf("the second run: %v", err)

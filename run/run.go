@@ -24,27 +24,27 @@ import (
 type Event struct {
 	Step       int           `json:"step"`
 	Steps      int           `json:"steps"`
-	LossReplay *float64      `json:"loss_replay,omitempty"` // mean over the batch's targets; never a full cross-entropy
-	LossFull   *float64      `json:"loss_full,omitempty"`   // the same for loss: full
+	LossReplay *float64      `json:"loss_replay,omitempty"` // mean over the batch's targets; not a full cross-entropy
+	LossFull   *float64      `json:"loss_full,omitempty"`   // mean over the batch's targets, for loss: full
 	LR         float64       `json:"lr,omitempty"`
 	GradNorm   float64       `json:"grad_norm,omitempty"` // before clipping
 	Clip       float64       `json:"clip,omitempty"`      // factor of global-norm clipping
 	Phi        *float64      `json:"phi_median,omitempty"`
 	Capped     *float64      `json:"capped,omitempty"` // share of tensors whose angle was capped
 	Tokens     int           `json:"tokens,omitempty"` // of this step
-	Seconds    float64       `json:"seconds"`          // since the run began, evaluations left out
+	Seconds    float64       `json:"seconds"`          // since the run began, without evaluations
 	KL         *float64      `json:"kl,omitempty"`     // mean KL(base ‖ model) over the batch's targets, as the kl term estimates it
 	Rho        *float64      `json:"rho,omitempty"`    // mean mass outside the subsets, measured exactly on a sample
 	RhoP95     *float64      `json:"rho_p95,omitempty"`
-	Groups     []Group       `json:"groups,omitempty"`          // at evaluations: angles since the last one, update and weights of this step
-	Refreshed  string        `json:"refreshed,omitempty"`       // record that was made anew before this step
-	Refreshing float64       `json:"refresh_seconds,omitempty"` // spent making records anew, since the run began
+	Groups     []Group       `json:"groups,omitempty"`          // at evaluations: angles since the last evaluation, update and weights of this step
+	Refreshed  string        `json:"refreshed,omitempty"`       // record that was made again before this step
+	Refreshing float64       `json:"refresh_seconds,omitempty"` // spent on making records again, since the run began
 	Eval       []eval.Result `json:"eval,omitempty"`
 	Checkpoint string        `json:"checkpoint,omitempty"`
 	Warning    string        `json:"warning,omitempty"`
 }
 
-// Run is a training run: a recipe with everything it names opened.
+// Run is a training run: a recipe with its model, data and records opened.
 type Run struct {
 	Recipe Recipe
 	Base   *base.Base
@@ -54,7 +54,7 @@ type Run struct {
 	digest   string // of everything that decides the result
 	domain   *source
 	mix      *source // nil without mixing
-	perBatch int     // sequences of a batch from domain; the rest comes from mix
+	perBatch int     // sequences of a batch from domain; the others are from mix
 	stepper  *train.Stepper
 	schedule optim.Schedule
 	eval     *eval.Evaluator
@@ -62,18 +62,18 @@ type Run struct {
 	probe    *rhoProbe
 
 	angles angleLog
-	record int // step before which the record was last made anew; 0: never
+	record int // step before which the record was last made again; 0: never
 
 	recording *onTheFly // nil unless the first epoch is recorded
-	recorded  bool      // its record is finished
-	resumed   bool      // the run goes on with what is in its directory
+	recorded  bool      // the record of the first epoch is finished
+	resumed   bool      // the run continues from what is in its directory
 
 	done       int // steps taken
 	last       Event
 	untold     bool   // last was not reported before the run was interrupted
-	notice     string // of resuming, for the next event
+	notice     string // about resuming, for the next event
 	seconds    float64
-	refreshing float64 // seconds spent on records
+	refreshing float64 // seconds spent on making records again
 	best       float64 // lowest loss of the first evaluation set
 	err        error
 }
@@ -172,7 +172,7 @@ func (r *Run) objective() train.Objective {
 	return o
 }
 
-// workload is what the steps will take.
+// workload says how much the steps compute, to plan memory.
 func (r *Run) workload() train.Workload {
 	seqLen, ids := r.domain.size()
 	if r.mix != nil {
@@ -182,7 +182,7 @@ func (r *Run) workload() train.Workload {
 	return r.Recipe.workload(r.Base.Model.Config, r.domain.len(), seqLen, ids, r.pool.Workers())
 }
 
-// Events runs the steps and yields what happens. It ends early when ctx is cancelled (after saving) or on an error; see
+// Events runs the steps and yields an event for each. It ends early when ctx is cancelled (after saving) or on an error; see
 // Err.
 func (r *Run) Events(ctx context.Context) iter.Seq2[int, Event] {
 	return func(yield func(int, Event) bool) {
@@ -191,7 +191,7 @@ func (r *Run) Events(ctx context.Context) iter.Seq2[int, Event] {
 	}
 }
 
-// Err is what ended Events: nil after a complete run.
+// Err is the error that ended Events; nil after a complete run.
 func (r *Run) Err() error { return r.err }
 
 var errStopped = errors.New("run: the consumer of the events stopped")
@@ -233,7 +233,7 @@ func (r *Run) loop(ctx context.Context, yield func(Event) bool) error {
 		}
 		e, err := r.step(&batch)
 		if err != nil {
-			return fmt.Errorf("%w; stopped before changing the weights; the last checkpoint is %s", err, r.lastCheckpoint())
+			return fmt.Errorf("%w; the run stopped before changing the weights; the last checkpoint is %s", err, r.lastCheckpoint())
 		}
 		if err := r.recordStep(); err != nil {
 			return err
@@ -241,7 +241,7 @@ func (r *Run) loop(ctx context.Context, yield func(Event) bool) error {
 		e.Refreshed, e.Refreshing = refreshed, r.refreshing
 		last := r.done == r.Steps
 		if r.measures(r.done) {
-			e.Groups = r.angles.groups(r.stepper, e.LR) // before saving: the next evaluation counts from here
+			e.Groups = r.angles.groups(r.stepper, e.LR) // before saving: this resets the angles, and the checkpoint holds them
 		}
 		r.last = e
 		if every := r.Recipe.Save.Every; last || every > 0 && r.done%every == 0 {
@@ -256,7 +256,7 @@ func (r *Run) loop(ctx context.Context, yield func(Event) bool) error {
 	return r.finish()
 }
 
-// conclude measures what is due after the last step, and reports the step.
+// conclude evaluates if that is due after the last step, and reports the step.
 func (r *Run) conclude(ctx context.Context, yield func(Event) bool) error {
 	e := r.last
 	if r.measures(r.done) {
@@ -282,7 +282,7 @@ func (r *Run) interrupted() error {
 	case dir == "":
 		return ErrInterrupted
 	default:
-		return fmt.Errorf("%w; the state is saved in %s, and a resumed run goes on from there", ErrInterrupted, dir)
+		return fmt.Errorf("%w; the state is saved in %s, and a resumed run continues from there", ErrInterrupted, dir)
 	}
 }
 
@@ -326,7 +326,7 @@ func (r *Run) step(batch *[]*data.Sequence) (Event, error) {
 	return e, nil
 }
 
-// gather reads the sequences of the next batch: a function of the number of steps taken and nothing else.
+// gather reads the sequences of the next batch. They depend only on the number of steps taken.
 func (r *Run) gather(batch *[]*data.Sequence) error {
 	*batch = (*batch)[:0]
 	take := func(s *source, first, n int) error {
@@ -352,7 +352,7 @@ func (r *Run) gather(batch *[]*data.Sequence) error {
 	return nil
 }
 
-// measure evaluates the sets, rho, and keeps the best weights.
+// measure evaluates the sets, measures rho, and saves the weights as best/ if the loss is the lowest so far.
 func (r *Run) measure(ctx context.Context, e *Event) error {
 	for _, s := range r.sets {
 		result, err := r.eval.Run(ctx, s)
@@ -365,7 +365,7 @@ func (r *Run) measure(ctx context.Context, e *Event) error {
 		rho, p95 := r.probe.measure(r.stepper)
 		e.Rho, e.RhoP95 = &rho, &p95
 		if rho > 0.2 && r.Recipe.Tail == "none" {
-			e.warn(fmt.Sprintf("rho is %.2f: the model now gives that much probability to ids which the record does not hold; "+
+			e.warn(fmt.Sprintf("rho is %.2f: the model now gives this much probability to ids that the record does not hold, so "+
 				"the record is stale. Train with tail: sampled, or let refresh.rho_above make the record again", rho))
 		}
 	}
@@ -376,7 +376,7 @@ func (r *Run) measure(ctx context.Context, e *Event) error {
 	return nil
 }
 
-// warn adds a warning to those that the event has.
+// warn appends a warning to the event.
 func (e *Event) warn(text string) {
 	if e.Warning != "" {
 		text = e.Warning + "; " + text
@@ -416,5 +416,5 @@ func (r *Run) Model() *model.Model { return r.Base.Model }
 // Seconds is the time spent in training steps: data, forward, backward, optimizer.
 func (r *Run) Seconds() float64 { return r.seconds }
 
-// RefreshSeconds is the time spent on making records anew, measurements of rho for that purpose included.
+// RefreshSeconds is the time spent on making records again, including measurements of rho for that purpose.
 func (r *Run) RefreshSeconds() float64 { return r.refreshing }

@@ -76,7 +76,7 @@ func (w *workshop) recordBy(t *testing.T, base, out string, rule replay.Rule) {
 	}
 }
 
-// recipe is a short run with everything on.
+// recipe is a short run with every part switched on.
 func (w *workshop) recipe(out string) Recipe {
 	r := DefaultRecipe()
 	r.Model, r.Replay, r.Out = w.path("base"), w.path("domain.replay"), w.path(out)
@@ -133,8 +133,8 @@ func TestBitsDoNotDependOnWorkersOrMicroBatches(t *testing.T) {
 	}
 }
 
-// TestResumedRunHasTheSameBits interrupts a run after some steps, twice, and compares it with one that was left alone:
-// the weights, and what the metrics say apart from the clock.
+// TestResumedRunHasTheSameBits interrupts a run twice and compares it with an uninterrupted one: the weights, and the metrics
+// without times.
 func TestResumedRunHasTheSameBits(t *testing.T) {
 	for name, change := range map[string]func(*Recipe){
 		"plain":            func(*Recipe) {},
@@ -175,7 +175,7 @@ func TestResumedRunHasTheSameBits(t *testing.T) {
 				t.Errorf("metrics differ:\n%v\n%v", a, b)
 			}
 			if refreshed := strings.Contains(strings.Join(a, ""), `"refreshed"`); refreshed != strings.HasPrefix(name, "refresh") {
-				t.Errorf("a record was made anew: %v", refreshed)
+				t.Errorf("a record was made again: %v", refreshed)
 			}
 			if groups := strings.Count(strings.Join(a, ""), `"weight_norm"`); groups < 8 {
 				t.Errorf("%d lines about groups of tensors, want 4 at every evaluation", groups)
@@ -189,13 +189,13 @@ func TestResumedRunHasTheSameBits(t *testing.T) {
 	}
 }
 
-// metrics reads metrics.jsonl without what differs between runs: times and paths.
+// metrics reads metrics.jsonl without the values that differ between runs: times and paths.
 func (w *workshop) metrics(t *testing.T, run string) []string {
 	t.Helper()
 	return untimed(t, w.path(run+"/"+metricsFile))
 }
 
-// untimed reads the lines of a metrics.jsonl without what they tell of the clock and of files' places.
+// untimed reads the lines of a metrics.jsonl and leaves out times and paths.
 func untimed(t *testing.T, path string) []string {
 	t.Helper()
 	text, err := os.ReadFile(path)
@@ -230,7 +230,7 @@ func TestKilledRunResumesFromItsCheckpoint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A killed process saves nothing more: take steps without the loop's ending, then damage the newest checkpoint.
+	// A killed process saves nothing more: take steps without what ends the loop, then damage the newest checkpoint.
 	for range 5 {
 		batch := []*data.Sequence{}
 		if _, err := run.step(&batch); err != nil {
@@ -248,13 +248,13 @@ func TestKilledRunResumesFromItsCheckpoint(t *testing.T) {
 	if got := w.run(t, r, w.pool, true); got != want {
 		t.Errorf("resumed from a checkpoint before a damaged one: %s, want %s", got, want)
 	}
-	if lines := w.metrics(t, "killed"); !strings.Contains(lines[0], "going on from ") || !strings.Contains(lines[0], "step-000004") {
+	if lines := w.metrics(t, "killed"); !strings.Contains(lines[0], "resuming from ") || !strings.Contains(lines[0], "step-000004") {
 		t.Errorf("nothing is said of the damaged checkpoint: %s", lines[0])
 	}
 }
 
-// TestResumeRefusesAnotherRun: a directory goes on with what it was begun with, and with nothing else that decides the bits,
-// be there a checkpoint or not.
+// TestResumeRefusesAnotherRun: with or without a checkpoint, a run resumes only with the recipe, model and data that it was
+// begun with, apart from keys that do not change its bits.
 func TestResumeRefusesAnotherRun(t *testing.T) {
 	w := newWorkshop(t)
 	w.recordBy(t, "base", "coarse.replay", replay.Rule{Tau: 0.5, KMin: 1, KMax: 3})
@@ -347,7 +347,7 @@ func TestTrainingErrors(t *testing.T) {
 	}
 }
 
-// short writes the base model with fewer positions than the record's sequences have tokens.
+// short writes the base model with fewer positions than the longest sequence of the record has tokens.
 func (w *workshop) short(t *testing.T) {
 	t.Helper()
 	if err := os.CopyFS(w.path("short"), os.DirFS(w.path("base"))); err != nil {
@@ -384,7 +384,7 @@ func (w *workshop) crossing(t *testing.T, name string) {
 	}
 }
 
-// TestBareLossWarns of both of its dangers, in one event where both are seen at once.
+// TestBareLossWarns: the bare loss has two dangers, and there is a warning of each, even if both belong to one event.
 func TestBareLossWarns(t *testing.T) {
 	w := newWorkshop(t)
 	w.recordBy(t, "base", "coarse.replay", replay.Rule{Tau: 0.1, KMin: 1, KMax: 1})
@@ -403,7 +403,7 @@ func TestBareLossWarns(t *testing.T) {
 	}
 }
 
-// TestRoundedMixWarns: a batch holds whole sequences, and a share that those cannot have is named.
+// TestRoundedMixWarns: a batch holds whole sequences, so a share of mix may have to be rounded; a warning then says so.
 func TestRoundedMixWarns(t *testing.T) {
 	w := newWorkshop(t)
 	for share, want := range map[float64]string{0.01: "replay_mix: 0.01 of global_batch_size 6 is rounded to 1, a share of 0.167", 0.33: ""} {
@@ -421,7 +421,7 @@ func TestRoundedMixWarns(t *testing.T) {
 	}
 }
 
-// TestLossThatIsNotANumberStops: the run says at which step, and the checkpoint before it is whole.
+// TestLossThatIsNotANumberStops: the error names the step, and the checkpoint before it is whole.
 func TestLossThatIsNotANumberStops(t *testing.T) {
 	w := newWorkshop(t)
 	r := w.recipe("nan")

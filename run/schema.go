@@ -12,7 +12,7 @@ import (
 func Schema() []byte {
 	root := node{
 		Schema: "https://json-schema.org/draft/2020-12/schema", Title: "Reprise recipe",
-		Description: "What decides a training run, and what it does beside.", Type: "object", Closed: new(bool),
+		Description: "A training run: what decides its result, and what it measures and saves.", Type: "object", Closed: new(bool),
 	}
 	for _, k := range Keys() {
 		object, leaf, nested := strings.Cut(k.Name, ".")
@@ -31,7 +31,7 @@ func Schema() []byte {
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
 	if err := e.Encode(root); err != nil {
-		panic(err) // a struct of strings and finite numbers
+		panic(err) // cannot happen: a struct of strings and finite numbers
 	}
 	return b.Bytes()
 }
@@ -50,13 +50,13 @@ func keyNode(k Key) *node {
 	if k.Bound.Lo < 0 || k.Bound.Lo == 0 && !k.Bound.OpenLo {
 		return n
 	}
-	zero := 0.0 // out of the bound, and allowed
+	zero := 0.0 // outside the bound, but allowed
 	n.AnyOf = []*node{{Const: &zero}, {Minimum: n.Minimum, ExclusiveMinimum: n.ExclusiveMinimum, Maximum: n.Maximum, ExclusiveMaximum: n.ExclusiveMaximum}}
 	n.Minimum, n.ExclusiveMinimum, n.Maximum, n.ExclusiveMaximum = nil, nil, nil, nil
 	return n
 }
 
-// typeNode is a type with a key's bound.
+// typeNode is the schema of a type with a key's bound.
 func typeNode(t reflect.Type, k Key) *node {
 	n := &node{Enum: k.Bound.Choice}
 	switch t.Kind() {
@@ -91,7 +91,7 @@ func typeNode(t reflect.Type, k Key) *node {
 	return n
 }
 
-// node is what a JSON schema says about a value.
+// node is a JSON schema, or the part of one that describes a value.
 type node struct {
 	Schema      string     `json:"$schema,omitempty"`
 	Title       string     `json:"title,omitempty"`

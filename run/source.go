@@ -14,14 +14,14 @@ import (
 	"reprise/train"
 )
 
-// source gives packed sequences by number: those of a record, or those that text was packed into.
+// source gives packed sequences by number, from a record or from packed text.
 type source struct {
 	record *replay.Reader
 	packed []data.Sequence
 
-	order []int // of the epoch below
+	order []int // of packs, in the epoch below
 	epoch int
-	ring  []data.Sequence // reused; a batch's worth is alive at a time
+	ring  []data.Sequence // reused; as many as a batch holds
 	next  int
 }
 
@@ -96,7 +96,7 @@ func (s *source) size() (seqLen, ids int) {
 	return seqLen, 0
 }
 
-// at gives sequence i of the endless run of epochs, each a permutation of its own. The sequence stays valid until
+// at gives sequence i counted through all epochs, each of which has its own permutation. The sequence stays valid until
 // global_batch_size more have been asked for.
 func (s *source) at(seed uint64, i int) (*data.Sequence, error) {
 	if epoch := i / s.len(); epoch != s.epoch {
@@ -116,7 +116,7 @@ func (s *source) read(pack int, into *data.Sequence) error {
 	return s.record.Sequence(pack, into)
 }
 
-// probePositions is how many positions the rho of an evaluation is measured on, taken from whole packs.
+// probePositions is the least number of positions that rho is measured on; the sample consists of whole packs.
 const probePositions = 512
 
 // rhoProbe holds a seeded sample of recorded sequences.
@@ -143,7 +143,7 @@ func newRhoProbe(s *source, seed uint64) (*rhoProbe, error) {
 	return p, nil
 }
 
-// measure is the mass that the model gives to ids outside the recorded subsets: mean and 95th percentile.
+// measure returns the mean and the 95th percentile of the mass that the model gives to ids outside the recorded subsets.
 func (p *rhoProbe) measure(s *train.Stepper) (mean, p95 float64) {
 	m, pool := s.Model, s.Pool
 	if p.pass == nil {
@@ -169,7 +169,7 @@ func (p *rhoProbe) measure(s *train.Stepper) (mean, p95 float64) {
 	return mean / float64(len(all)), all[(len(all)-1)*95/100]
 }
 
-// warnings says what the recipe and the record bode, before the first step.
+// warnings lists what in the recipe and the record the user should know before the first step.
 func (r *Run) warnings() (list []string) {
 	if r.mix != nil {
 		k := r.Recipe.GlobalBatchSize - r.perBatch
@@ -185,7 +185,7 @@ func (r *Run) warnings() (list []string) {
 		return list
 	}
 	if outside := r.domain.record.Summary().GoldOutside; outside > 0.05 {
-		list = append(list, fmt.Sprintf("gold_outside is %.1f %%: the base model did not expect that share of the data, and the bare loss (tail: none) "+
+		list = append(list, fmt.Sprintf("gold_outside is %.1f %%: the base model did not expect that share of the data, and training with the bare loss (tail: none) "+
 			"can then end worse than the base model; tail: sampled is the remedy", 100*outside))
 	}
 	return list

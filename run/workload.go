@@ -11,11 +11,11 @@ import (
 	"reprise/train"
 )
 
-// subsetSize is the most ids that a position of a record holds: its prefix, those of always and the gold id.
+// subsetSize is the largest number of ids that a position of a record holds: its prefix, the ids of always and the gold id.
 func subsetSize(h replay.Header) int { return h.KMax + len(h.Always) + 1 }
 
-// workload is what the recipe asks for, given how many sequences its domain has, the length of the longest, and the most ids of
-// a recorded position.
+// workload is the work of the recipe's steps, given the number of sequences in its domain, the length of the longest, and the
+// largest number of ids at a recorded position.
 func (r Recipe) workload(cfg model.Config, sequences, seqLen, ids, workers int) train.Workload {
 	mixed := 0
 	if r.Mix != "" {
@@ -47,7 +47,7 @@ func (r Recipe) workload(cfg model.Config, sequences, seqLen, ids, workers int) 
 	return w
 }
 
-// mostTokens bounds the tokens of a file by its size: a token is a byte or more.
+// mostTokens bounds the number of tokens of a file by its size: a token stands for a byte or more.
 func mostTokens(path string) int {
 	switch filepath.Ext(path) {
 	case ".txt", ".json", ".jsonl":

@@ -18,9 +18,9 @@ func hint(command string, err error) string {
 	train := command == "train"
 	switch _, shard := errors.AsType[*replay.ShardError](err); {
 	case errors.Is(err, run.ErrInterrupted) && train:
-		return "go on with --resume"
+		return "continue with --resume"
 	case errors.Is(err, run.ErrNotEmpty) && train:
-		return "choose another --out, or go on with --resume"
+		return "choose another --out, or continue with --resume"
 	case (errors.Is(err, run.ErrNotThisRun) || errors.Is(err, run.ErrBusy)) && train:
 		return "choose another --out"
 	case errors.Is(err, replay.ErrExists) && train:

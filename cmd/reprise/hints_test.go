@@ -14,7 +14,7 @@ import (
 	"reprise/run"
 )
 
-// TestInterruptedTraining: who breaks training off is told where the state lies and how it goes on. The other hints are in
+// TestInterruptedTraining: the message of an interrupted run says where the state is and how to resume. The other hints are in
 // testdata/script/hints.txtar.
 func TestInterruptedTraining(t *testing.T) {
 	dir := t.TempDir()
@@ -27,8 +27,8 @@ func TestInterruptedTraining(t *testing.T) {
 	var stderr strings.Builder
 	code := execute(ctx, []string{"train", "--model", filepath.Join(dir, "base"), "--loss", "full", "--max-seq-len", "48",
 		"--data", filepath.Join(dir, "domain.jsonl"), "--out", out}, io.Discard, &stderr)
-	want := "reprise: run: interrupted; the state is saved in " + filepath.Join(out, "step-000000") + ", and a resumed run goes on from there\n" +
-		"hint: go on with --resume\n"
+	want := "reprise: run: interrupted; the state is saved in " + filepath.Join(out, "step-000000") + ", and a resumed run continues from there\n" +
+		"hint: continue with --resume\n"
 	if code != exitInterrupted || !strings.HasSuffix(stderr.String(), want) {
 		t.Errorf("exit code %d: %s\nwant %s", code, stderr.String(), want)
 	}
@@ -42,7 +42,7 @@ func TestHintsByCommand(t *testing.T) {
 		want    string
 	}{
 		{"train", run.ErrBusy, "choose another --out"},
-		{"train", run.ErrInterrupted, "go on with --resume"},
+		{"train", run.ErrInterrupted, "continue with --resume"},
 		{"demo", run.ErrInterrupted, ""},
 		{"compare", run.ErrNotEmpty, ""},
 		{"record", replay.ErrExists, "choose another --out"},

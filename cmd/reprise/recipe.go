@@ -32,19 +32,19 @@ const docsHead = `# The keys of a recipe
 
 This page is made from the program: ` + "`go run ./cmd/reprise recipe docs > docs/RECIPE.md`" + `.
 
-A recipe is a YAML file of these keys, for ` + "`reprise train`" + ` and ` + "`reprise plan`" + `. A key with a dot stands in a block of its own:
+A recipe is a YAML file of these keys, for ` + "`reprise train`" + ` and ` + "`reprise plan`" + `. A key with a dot is written in a block:
 
     model: base
     replay: domain.replay
     out: runs/a
     eval: {every: 50}
 
-Every key is a flag, too, with hyphens in place of other signs: ` + "`--global-batch-size`, `--eval-every`" + `. A flag wins over the
-file. What neither of them says is at its default. 0 is 0, but where the table says what it stands for. A key that is not in
-the table is an error. The run directory keeps the recipe with all keys filled in.
+Every key is also a flag, with hyphens in place of underscores and dots: ` + "`--global-batch-size`, `--eval-every`" + `. A flag
+overrides the file. A key that neither sets has its default. 0 means 0, unless the table says what it stands for. A key that
+is not in the table is an error. The run directory keeps the recipe with all keys filled in.
 
-Files count by what is in them, not by their names. A † marks what the trained weights do not depend on: a run may be resumed
-with another value (but for record, until its file is written). Everything else has to stay as it was.
+A † marks keys that the trained weights do not depend on: a run may be resumed with another value of them (of record only
+after its file has been written). All other keys have to stay as they were. Of files the contents count, not the names.
 
 Editors can check a recipe: ` + "`reprise recipe schema > recipe.schema.json`" + `, and in the recipe's first line
 ` + "`# yaml-language-server: $schema=recipe.schema.json`" + `.
