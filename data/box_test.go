@@ -10,15 +10,15 @@ import (
 	"reprise/tokenizer"
 )
 
-// boxRun is a file, a tokenizer and options of testdata/data/expected.json, and what they give by the rules of the package's
-// documentation with the ids of Hugging Face's tokenizers (testdata/data/expected.mjs).
+// boxRun is a file, a tokenizer and options of testdata/data/expected.json, with the expected documents: testdata/data/expected.mjs
+// makes them by the rules of the package's documentation, with the ids of Hugging Face's tokenizers.
 type boxRun struct {
 	File, Tokenizer, Split string
 	Max                    int
 	Evaluation             bool
 	Stats                  struct {
 		Documents, Tokens, Targets, Truncated int
-		Bytes                                 *int // absent where samples were cut
+		Bytes                                 *int // absent if samples were cut
 	}
 	Docs []boxDocument
 }

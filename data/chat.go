@@ -4,21 +4,21 @@ import (
 	"reprise/tokenizer"
 )
 
-// turn is what a model is given and what it should answer, as ids.
+// turn is the text before an answer and the answer, as ids.
 type turn struct {
 	before, answer []int32
-	learn          int // so many of answer, from the first on, carry loss
-	bytes          int // of text that these stand for
+	learn          int // the first learn ids of answer carry loss
+	bytes          int // length of the text that these ids stand for
 }
 
 // Chat renders a conversation with the tokenizer's template and tokenises it. The assistant's turns carry loss, up to and
-// with the token that ends a turn: what a template puts behind it is never generated. Where the template has no such token
-// the end id is put behind the last turn, with loss. [tokenizer.Tokenizer.Turns] says how turns are told apart, and when a
-// conversation gives one document for each of them. Ids never reach over the beginning or the end of a turn.
+// including the token that ends a turn: what a template puts after it is never generated. If the template has no such token,
+// the end id follows the last turn, with loss. [tokenizer.Tokenizer.Turns] says how turns are found, and when a conversation
+// gives one document for each of them. No id spans the beginning or the end of a turn.
 //
-// A document that is longer than maxSeqLen loses its last turns. If there is only one, what precedes the answer loses its
-// beginning, but for BOS and at least one id, and then the answer its end. cut reports any of it. Bytes are those of the text
-// with loss, markers included.
+// A document that is longer than maxSeqLen loses its last turns. If it has only one turn, the text before the answer loses its
+// beginning, except for BOS and at least one id, and then the answer loses its end. cut reports any of this. Bytes counts the
+// text with loss, including markers.
 func Chat(tok *tokenizer.Tokenizer, c tokenizer.Conversation, maxSeqLen int) (docs []Document, cut bool, err error) {
 	all, err := tok.Turns(c)
 	if err != nil {
@@ -37,7 +37,7 @@ func Chat(tok *tokenizer.Tokenizer, c tokenizer.Conversation, maxSeqLen int) (do
 	return docs, cut, nil
 }
 
-// chatTurns tokenises parts, which are by turns text before an answer and an answer.
+// chatTurns tokenises parts, which alternate between the text before an answer and an answer.
 func chatTurns(tok *tokenizer.Tokenizer, parts []tokenizer.Part) []turn {
 	texts := make([]string, len(parts))
 	for i, p := range parts {
@@ -70,7 +70,7 @@ func chatDocument(tok *tokenizer.Tokenizer, turns []turn, maxSeqLen int) (d Docu
 		n := 0
 		for i, u := range turns {
 			n += len(u.before) + len(u.answer)
-			if i == len(turns)-1 { // nothing has to stand behind the last end of a turn
+			if i == len(turns)-1 { // nothing has to follow the end of the last turn
 				n -= len(u.answer) - u.learn
 			}
 		}
@@ -86,7 +86,7 @@ func chatDocument(tok *tokenizer.Tokenizer, turns []turn, maxSeqLen int) (d Docu
 		cut = true
 		u := &turns[0]
 		u.answer = u.answer[:u.learn]
-		keep := 0 // ids at the beginning of before that stand
+		keep := 0 // ids at the beginning of before that are never dropped
 		if bos, ok := tok.BOS(); ok && len(u.before) > 1 && u.before[0] == bos {
 			keep = 1
 		}

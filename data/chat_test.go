@@ -118,7 +118,7 @@ func TestChatErrors(t *testing.T) {
 	}
 }
 
-// Samples in which nothing can be learnt are counted where that is asked for.
+// With SkipEmpty, samples in which nothing can be learnt are counted instead of refused.
 func TestSkipEmpty(t *testing.T) {
 	lines := []string{`{"text":"ab"}`, `{"text":""}`, `{"text":"a"}`, `{"prompt":"a","completion":""}`, `{"prompt":"a","completion":" "}`,
 		`{"segments":[{"text":"a","label":false}]}`, `{"messages":[{"role":"user","content":"a"}]}`, `{"instruction":"a","output":""}`}
@@ -139,7 +139,7 @@ func TestJSONList(t *testing.T) {
 		"[\n{\"text\":\"ab\"},\n{]":       "line 3: bad JSON",
 		"[\n{\"text\":\"ab\"}\n":          "the list is not closed",
 		"[\n{\"text\":\"ab\"},\n1]":       "line 3: want a JSON object",
-		`[{"text":"ab"}] 1`:               "behind the list",
+		`[{"text":"ab"}] 1`:               "something follows the list",
 		`[]`:                              "empty",
 		``:                                "empty",
 		"[{\"text\":\"ab\"},\n{\"t\":1}]": "line 2: no known field",
@@ -173,7 +173,7 @@ func TestDirectory(t *testing.T) {
 		t.Errorf("train: %q, %v", got, err)
 	}
 	if got, err := load(true); err != nil || !slices.Equal(got, []string{"[g]h"}) {
-		t.Errorf("test stands for valid: %q, %v", got, err)
+		t.Errorf("test in place of valid: %q, %v", got, err)
 	}
 	put("validation.jsonl", `{"prompt":"e","completion":"f"}`)
 	if got, err := load(true); err != nil || !slices.Equal(got, []string{"[e] f$"}) {
@@ -205,7 +205,7 @@ func TestEachText(t *testing.T) {
 	}
 }
 
-// Conversations that were altered at random: documents or an error, never a panic, and never an id too many.
+// Randomly altered conversations give documents or an error, never a panic and never more than MaxSeqLen ids.
 func FuzzChat(f *testing.F) {
 	f.Add([]byte(`{"messages":[{"role":"user","content":"Q"},{"role":"assistant","content":"A"}]}`), uint8(20))
 	f.Add([]byte(`{"conversations":[{"from":"human","value":"Q"},{"from":"gpt","value":"A"},{"from":"gpt","value":""}],"tools":[{"a":1.5}]}`), uint8(4))

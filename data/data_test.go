@@ -17,7 +17,7 @@ import (
 	"reprise/tokenizer"
 )
 
-// byteTokenizer has one id per byte (the byte's value), "<|endoftext|>" as 256 and, with bos, "<|bos|>" as 257 put in front.
+// byteTokenizer has one id per byte (the byte's value), "<|endoftext|>" as 256 and, with bos, "<|bos|>" as 257 before a text.
 func byteTokenizer(t testing.TB, bos bool) *tokenizer.Tokenizer {
 	t.Helper()
 	config := map[string]any{"eos_token": "<|endoftext|>"}
@@ -111,7 +111,7 @@ func shown(docs []Document) []string {
 	return out
 }
 
-// What files become. Unscored tokens stand in brackets, ^ is BOS, $ the end id.
+// The documents that files give. Unscored tokens stand in brackets, ^ is BOS, $ the end id.
 func TestLoad(t *testing.T) {
 	for _, c := range []struct {
 		name, file, content string
@@ -141,7 +141,7 @@ func TestLoad(t *testing.T) {
 		{name: "long prompt", file: "a.jsonl", content: `{"prompt":"abcdef","completion":"gh"}`, opt: Options{MaxSeqLen: 6}, want: []string{"[ef] gh$"}, bytes: 2, truncated: 1},
 		{name: "long prompt with BOS", file: "a.jsonl", content: `{"prompt":"abcdef","completion":"gh"}`, bos: true, opt: Options{MaxSeqLen: 6}, want: []string{"[^f] gh$"}, bytes: 2, truncated: 1},
 		{name: "long completion keeps one id of the prompt", file: "a.jsonl", content: `{"prompt":"abc","completion":"defgh"}`, opt: Options{MaxSeqLen: 5}, want: []string{"[c] def"}, bytes: 3, truncated: 1},
-		{name: "long completion behind BOS", file: "a.jsonl", content: `{"prompt":"abc","completion":"defgh"}`, bos: true, opt: Options{MaxSeqLen: 5}, want: []string{"[^] def"}, bytes: 3, truncated: 1},
+		{name: "long completion after BOS", file: "a.jsonl", content: `{"prompt":"abc","completion":"defgh"}`, bos: true, opt: Options{MaxSeqLen: 5}, want: []string{"[^] def"}, bytes: 3, truncated: 1},
 		{name: "only the end id too long", file: "a.jsonl", content: `{"prompt":"","completion":"defg"}`, bos: true, opt: Options{MaxSeqLen: 6}, want: []string{"[^] defg"}, bytes: 4, truncated: 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -169,7 +169,7 @@ func TestLoad(t *testing.T) {
 	}
 }
 
-// An error says which line, which field and what would be right.
+// An error names the line and the field, and says what would be right.
 func TestLoadErrors(t *testing.T) {
 	for _, c := range []struct{ name, content, want string }{
 		{"a.jsonl", "{\"text\":\"a b\"}\n{\"text\":", "line 2: bad JSON at byte 8"},
@@ -191,7 +191,7 @@ func TestLoadErrors(t *testing.T) {
 		{"a.jsonl", "{\"prompt\":\"a\",\"choices\":[\"b\",\"c\"],\"answer\":\"B\"}", `field "answer": want the index`},
 		{"a.jsonl", "{\"prompt\":\"a\",\"choices\":[\"b\",null],\"answer\":0}", `field "choices": option 1 is empty`},
 		{"a.jsonl", "{\"prompt\":\"a\",\"choices\":\"bc\",\"answer\":0}", `field "choices": want a list of strings, found a string`},
-		{"a.jsonl", "{\"text\":\"a\xff\"}", "line 1: byte 11 of it is 0xff, not UTF-8; convert the file"},
+		{"a.jsonl", "{\"text\":\"a\xff\"}", "line 1: byte 11 of the line is 0xff, not UTF-8; convert the file"},
 		{"a.jsonl", " \n\n", "the file is empty"},
 		{"a.txt", "", "the file is empty"},
 		{"a.txt", "<|endoftext|>\n\n", "the file is empty"},
@@ -233,7 +233,7 @@ func unwrapAll(err error) error {
 	}
 }
 
-// Compression cannot be seen in what is read.
+// A compressed file gives the same documents as the plain one.
 func TestCompressed(t *testing.T) {
 	const content = "{\"prompt\":\"ab\",\"completion\":\"cd\"}\n{\"text\":\"xyz\"}\n"
 	var gz, zst bytes.Buffer
@@ -256,7 +256,7 @@ func TestCompressed(t *testing.T) {
 		if err != nil || !slices.Equal(shown(got), shown(want)) {
 			t.Errorf("%s: %q, %v; want %q", name, shown(got), err, shown(want))
 		}
-		for _, cut := range []int{5, 16, 22} { // what is left of a line is not to blame
+		for _, cut := range []int{5, 16, 22} { // the error does not blame the line that was cut
 			if _, _, err := LoadDocuments(write(t, name, c[:len(c)-cut]), tok, Options{MaxSeqLen: 16}); err == nil || !strings.Contains(err.Error(), "cut off or damaged") {
 				t.Errorf("%s without its last %d bytes: %v", name, cut, err)
 			}
@@ -286,7 +286,7 @@ func TestRows(t *testing.T) {
 	}
 }
 
-// Whatever the lengths: no window is too long, nothing is lost or repeated, and the bytes are those of the scored text.
+// For texts of any length: no window is too long, nothing is lost or repeated, and Bytes is the length of the scored text.
 func TestTextProperties(t *testing.T) {
 	toks := []*tokenizer.Tokenizer{byteTokenizer(t, false), byteTokenizer(t, true)}
 	rapid.Check(t, func(t *rapid.T) {

@@ -5,24 +5,24 @@ import (
 	"fmt"
 )
 
-// RowError names the row of a file that cannot be used. The readers of this package and the tasks of package eval return it,
-// wrapped, for whatever has a line:
+// RowError names the row of a file that cannot be used. The readers of this package and the tasks of package eval return it
+// (wrapped) for every problem that belongs to a line:
 //
 //	if row, ok := errors.AsType[*data.RowError](err); ok {
 //		edit(row.File, row.Line)
 //	}
 type RowError struct {
-	File  string // the file that holds the row; where a directory was given, one of its files
+	File  string // the file that holds the row; if a directory was given, one of its files
 	Line  int    // where the row begins, counted from 1
-	Field string // the JSON field at fault; "" where no single field is
-	Err   error  // what is wrong and what would be right; it names the field
+	Field string // the JSON field at fault; "" if it is not a single field
+	Err   error  // what is wrong and what would be right; names the field
 }
 
 func (e *RowError) Error() string { return fmt.Sprintf("%s: line %d: %v", e.File, e.Line, e.Err) }
 
 func (e *RowError) Unwrap() error { return e.Err }
 
-// reading adds a file to the error of reading it. A RowError has it already.
+// reading adds the file's name to an error of reading it. A RowError already has it.
 func reading(path string, err error) error {
 	if _, ok := errors.AsType[*RowError](err); ok {
 		return fmt.Errorf("data: reading %w", err)
@@ -38,7 +38,7 @@ type fieldError struct {
 
 func (e *fieldError) Unwrap() error { return e.error }
 
-// badField is the error of a field. The format goes on after the words `field "name"`.
+// badField is the error of a field. The format continues after the words `field "name"`.
 func badField(name, format string, args ...any) error {
 	return &fieldError{name, fmt.Errorf("field %q"+format, append([]any{name}, args...)...)}
 }
@@ -48,7 +48,7 @@ type noTargets string
 
 func (e noTargets) Error() string { return string(e) }
 
-// emptyField is the error of a field that leaves nothing to learn. The text goes on after the words `field "name"`.
+// emptyField is the error of a field that leaves nothing to learn. The text continues after the words `field "name"`.
 func emptyField(name, text string) error {
 	return &fieldError{name, noTargets(fmt.Sprintf("field %q%s", name, text))}
 }

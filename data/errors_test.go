@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// A program can ask an error for the file, the line and the field, whichever reader it comes from.
+// A program can read the file, the line and the field from an error of any reader.
 func TestRowError(t *testing.T) {
 	readers := map[string]func(path string) error{
 		"LoadDocuments": func(path string) error {
@@ -22,7 +22,7 @@ func TestRowError(t *testing.T) {
 		name, content string
 		line          int
 		field         string
-		only          string // the one reader that objects; "": all
+		only          string // the one reader that returns the error; "": all
 	}{
 		{"a.jsonl", "{\"text\":\"a b\"}\n\n{\"text\":", 3, "", ""},
 		{"a.jsonl", "{\"text\":\"a b\"}\n{\"txt\":\"a\"}", 2, "", ""},
@@ -58,7 +58,7 @@ func TestRowError(t *testing.T) {
 	}
 }
 
-// Of a directory the error names the file in it.
+// If a directory was read, the error names the file in it.
 func TestRowErrorInDirectory(t *testing.T) {
 	dir := t.TempDir()
 	for name, content := range map[string]string{"train-0.jsonl": `{"text":"a b"}`, "train-1.jsonl": "{\"text\":\"a b\"}\n[]"} {
@@ -73,7 +73,7 @@ func TestRowErrorInDirectory(t *testing.T) {
 	}
 }
 
-// What is wrong with a file as a whole is no row's fault.
+// An error about the whole file is not a RowError.
 func TestFileErrorHasNoRow(t *testing.T) {
 	for name, content := range map[string]string{"a.jsonl": "", "a.csv": "x", "a.jsonl.gz": "x", "a.json": `{"text":"a"}`} {
 		_, _, err := LoadDocuments(write(t, name, content), byteTokenizer(t, false), Options{MaxSeqLen: 8})

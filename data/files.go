@@ -9,20 +9,20 @@ import (
 	"strings"
 )
 
-// splits are the names of a directory's parts as people write them, and what they are called here.
+// splits maps the names of a directory's parts as people write them to the names used here.
 var splits = map[string]string{
 	"train": "train", "training": "train",
 	"valid": "valid", "validation": "valid", "val": "valid", "dev": "valid",
 	"test": "test",
 }
 
-// Files lists the files that path stands for: itself, or of a directory those of one part, in the order of their names. A
-// file belongs to the part that its name begins with: train.jsonl, train-00000-of-00002.jsonl, validation.txt.gz. Training
-// takes train; evaluation takes valid, or test where there is no valid.
+// Files lists the files that path stands for: path itself, or the files of one part of a directory, in the order of their
+// names. A file belongs to the part that its name begins with: train.jsonl, train-00000-of-00002.jsonl, validation.txt.gz.
+// Training takes train; evaluation takes valid, or test if there is no valid.
 func Files(path string, evaluation bool) ([]string, error) {
 	info, err := os.Stat(path)
 	if err != nil || !info.IsDir() {
-		return []string{path}, nil // opening it says what is wrong
+		return []string{path}, nil // opening the file will say what is wrong
 	}
 	entries, err := os.ReadDir(path)
 	if err != nil {
@@ -46,12 +46,12 @@ func Files(path string, evaluation bool) ([]string, error) {
 	}
 	for _, part := range want {
 		if files := parts[part]; len(files) > 0 {
-			// A part that is there in two formats would be read twice.
+			// A part that exists in two formats would be read twice.
 			first := baseFormat(files[0])
 			if i := slices.IndexFunc(files, func(f string) bool { return baseFormat(f) != first }); i >= 0 {
-				return nil, fmt.Errorf("the part %s is there in two formats, %s and %s; give the file instead of the directory", part, filepath.Base(files[0]), filepath.Base(files[i]))
+				return nil, fmt.Errorf("the part %s exists in two formats, %s and %s; give the file instead of the directory", part, filepath.Base(files[0]), filepath.Base(files[i]))
 			}
-			seen := map[string]string{} // so would a file beside its compressed copy
+			seen := map[string]string{} // a file and its compressed copy would be read twice, too
 			for _, f := range files {
 				name := uncompressed(f)
 				if twin := seen[name]; twin != "" {
@@ -65,10 +65,10 @@ func Files(path string, evaluation bool) ([]string, error) {
 	return nil, fmt.Errorf("the directory holds no file whose name begins with %s and ends in .txt, .jsonl or .json (or one of these and .gz, .bz2 or .zst); give a file", strings.Join(want, " or "))
 }
 
-// baseFormat is the ending of a name without its compression.
+// baseFormat is the file name extension before that of the compression.
 func baseFormat(path string) string { return filepath.Ext(uncompressed(path)) }
 
-// uncompressed is a name in lower case without the ending of its compression.
+// uncompressed is a name in lower case without the extension of its compression.
 func uncompressed(path string) string {
 	name := strings.ToLower(path)
 	switch filepath.Ext(name) {
@@ -78,8 +78,8 @@ func uncompressed(path string) string {
 	return name
 }
 
-// EachText calls use for every text of a file or directory (its training part), whatever its shape: for what is counted and
-// not learnt, such as a vocabulary. An error of use ends it. An error of a line is a [RowError].
+// EachText calls use for every text of a file or of a directory's training part, in any shape. It is meant for uses that need
+// only the text, such as training a tokenizer. An error of use ends it. An error of a line is a [RowError].
 func EachText(path string, use func(text string) error) error {
 	files, err := Files(path, false)
 	for _, file := range files {

@@ -21,7 +21,7 @@ type Options struct {
 	MaxSeqLen  int    // longest document in tokens, BOS and end id included; 2 or more, or 0 for DefaultMaxSeqLen
 	Evaluation bool   // text ends without the end id, because it is scored and not learnt
 	Split      string // text files: "" (end markers) or SplitBlankLine
-	SkipEmpty  bool   // a sample without a token that carries loss is counted in Stats.Empty; otherwise it is an error
+	SkipEmpty  bool   // count a sample without a token that carries loss in Stats.Empty; otherwise it is an error
 }
 
 // complete fills in the defaults.
@@ -92,7 +92,7 @@ func load(path string, tok *tokenizer.Tokenizer, opt Options, docs []Document, s
 		return nil, err
 	}
 	defer s.Close()
-	// enter takes a sample's documents, or the error that it has none.
+	// enter adds a sample's documents and counts them, or handles the error that it has none.
 	enter := func(line int, made []Document, err error) error {
 		if empty := noTargets(""); opt.SkipEmpty && errors.As(err, &empty) {
 			stats.Documents++
@@ -188,7 +188,7 @@ func splitText(text string, tok *tokenizer.Tokenizer, split string) func(func(in
 		first, start := 1, 0 // line and byte at which the document starts
 		end := func(at int, separated bool) bool {
 			part := text[start:at]
-			if separated { // the line break before a separator is part of the separation
+			if separated { // the line break before a separator is not part of the text
 				part = strings.TrimSuffix(strings.TrimSuffix(part, "\n"), "\r")
 			}
 			return strings.TrimSpace(part) == "" || yield(first, part)
@@ -272,14 +272,14 @@ func pieceBytes(tok *tokenizer.Tokenizer, id int32) int {
 	return len(strings.ReplaceAll(piece, "▁", " "))
 }
 
-// Pair tokenises a prompt and its completion apart, with one space as the seam; only the completion carries loss, and the
-// end id behind it if withEnd is set and the tokenizer has one. BOS stands in front where the tokenizer adds it.
+// Pair tokenises a prompt and its completion separately, with one space between them. Only the completion carries loss, and
+// the end id after it if withEnd is set and the tokenizer has one. BOS comes first if the tokenizer adds it.
 //
-// Beyond maxSeqLen ids the prompt loses its beginning, down to nothing (one id where there is no BOS, so that the
+// Beyond maxSeqLen ids the prompt loses its beginning, if necessary all of it (without BOS one id is kept, so that the
 // completion's first id has something before it); then the completion loses its end, and the end id with it. cut reports
-// either. Bytes are those of the completion without white space in front: the seam is not counted.
+// either. Bytes is the length of the completion without leading white space: the space between is not counted.
 //
-// An error says that nothing carries loss: an empty completion, or a single id without anything before it.
+// It is an error if nothing carries loss: an empty completion, or a single id with nothing before it.
 func Pair(tok *tokenizer.Tokenizer, prompt, completion string, maxSeqLen int, withEnd bool) (d Document, cut bool, err error) {
 	if maxSeqLen < 2 {
 		return d, false, fmt.Errorf("max_seq_len: %d, want 2 or more", maxSeqLen)
@@ -291,13 +291,13 @@ func Pair(tok *tokenizer.Tokenizer, prompt, completion string, maxSeqLen int, wi
 	bos, hasBOS := tok.BOS()
 	hasBOS = hasBOS && tok.AddsBOS()
 	if hasBOS && len(before) > 0 && before[0] == bos {
-		before = before[1:] // put back below: it must survive the cut
+		before = before[1:] // added again below: BOS is never cut
 	}
 	end, hasEnd := tok.EOS()
 	d.EndID = hasEnd && withEnd
-	d.Bytes = len(strings.TrimLeftFunc(completion, unicode.IsSpace)) // as EncodeCompletion has it
+	d.Bytes = len(strings.TrimLeftFunc(completion, unicode.IsSpace)) // as in EncodeCompletion
 
-	fixed, least := 0, min(1, len(before)) // ids that stand whatever happens; least of the prompt
+	fixed, least := 0, min(1, len(before)) // fixed: ids that are never cut; least: ids of the prompt that are kept
 	if hasBOS {
 		fixed, least = 1, 0
 	}
@@ -341,8 +341,8 @@ func Pair(tok *tokenizer.Tokenizer, prompt, completion string, maxSeqLen int, wi
 	return d, cut, nil
 }
 
-// Segments tokenises the pieces of a sample, each apart, and ends it with the end id, which carries loss if the last piece
-// does. BOS stands in front where the tokenizer adds it. Beyond maxSeqLen ids the sample loses its end (cut reports it).
+// Segments tokenises each piece of a sample separately and appends the end id, which carries loss if the last piece
+// does. BOS comes first if the tokenizer adds it. Beyond maxSeqLen ids the sample loses its end (cut reports it).
 func Segments(tok *tokenizer.Tokenizer, segments []Segment, maxSeqLen int) (d Document, cut bool) {
 	add := func(id int32, target bool) {
 		d.IDs = append(d.IDs, id)
@@ -378,7 +378,7 @@ func Segments(tok *tokenizer.Tokenizer, segments []Segment, maxSeqLen int) (d Do
 	return d, false
 }
 
-// Seam is how prompt and completion meet, as a record's header says it.
+// Seam says, in the words of a record's header, where the space between prompt and completion comes from.
 func Seam(tok *tokenizer.Tokenizer) string {
 	if tok.ByteLevel() {
 		return "space in the completion"

@@ -9,8 +9,8 @@ import (
 	"reprise/tensor"
 )
 
-// packWindow is how many shuffled documents are sorted and placed at a time. Larger windows fill no better once there are
-// some hundreds of documents in one, and put more documents of like length side by side.
+// packWindow is the number of shuffled documents that are sorted and placed at a time. Windows of more than a few hundred
+// documents do not fill sequences better, and put more documents of similar length side by side.
 const packWindow = 1024
 
 // Pack puts documents into sequences of at most maxSeqLen tokens. Documents are never cut; one that is longer is a
@@ -19,7 +19,7 @@ const packWindow = 1024
 // The order is a function of the seed: the documents are shuffled (Philox stream "pack"), taken in windows of 1,024, sorted
 // by falling length inside a window (equal lengths stay shuffled) and each placed into the sequence with the least room that
 // still takes it (best fit decreasing). Sequences stay open from window to window, so that only the last window can leave
-// some half empty. Documents that are short against maxSeqLen fill more than 95 % of it.
+// some half empty. Documents that are much shorter than maxSeqLen fill more than 95 % of the sequences.
 func Pack(docs []Document, maxSeqLen int, seed uint64) []Sequence {
 	var packs []Sequence
 	room := newRooms(maxSeqLen)
@@ -52,7 +52,7 @@ func Pack(docs []Document, maxSeqLen int, seed uint64) []Sequence {
 
 // rooms finds the open pack with the least room of at least n tokens.
 type rooms struct {
-	packs [][]int  // packs[r]: packs with room for r more tokens, the one that came first is taken last
+	packs [][]int  // packs[r]: packs with room for r more tokens, used as a stack
 	some  []uint64 // bit r: packs[r] is not empty
 }
 

@@ -23,7 +23,7 @@ func numbered(lengths []int) []Document {
 	return docs
 }
 
-// Every document comes exactly once, whole, with its targets; no pack is too long; the seed alone decides.
+// Every document is packed exactly once, whole, with its targets; no pack is too long; the order depends only on the seed.
 func TestPackProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		limit := rapid.IntRange(2, 200).Draw(t, "max_seq_len")
@@ -74,7 +74,7 @@ func TestPackFillsWell(t *testing.T) {
 	}
 }
 
-// A record names its data by the digest of the packs: neither packing nor digest may ever change.
+// A record identifies its data by the digest of the packs: neither packing nor digest may ever change.
 func TestPackIsFixed(t *testing.T) {
 	lengths := make([]int, 2000)
 	for i := range lengths {
@@ -86,7 +86,7 @@ func TestPackIsFixed(t *testing.T) {
 	}
 }
 
-// The digest sees every part of a sequence and where one ends.
+// The digest depends on every part of a sequence and on where it ends.
 func TestDigest(t *testing.T) {
 	base := []Sequence{{IDs: []int32{1, 2, 3}, Target: []bool{false, true, true}, DocStarts: []int32{0}}}
 	seen := map[[32]byte]int{Digest(base): -1}

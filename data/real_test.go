@@ -8,13 +8,13 @@ import (
 	"reprise/tokenizer"
 )
 
-// The shared files, with a SentencePiece-style and a byte-level tokenizer: as many samples as data/README.md counts, and the
-// bytes of the scored text.
+// The shared files, with a SentencePiece-style and a byte-level tokenizer: the number of samples is the one in data/README.md,
+// and Bytes is the length of the scored text.
 func TestSharedData(t *testing.T) {
 	for _, c := range []struct {
 		path    []string
 		samples int
-		bytes   int // scored in evaluation with BOS in front; 0: not known beforehand
+		bytes   int // scored in evaluation with BOS first; 0: not known beforehand
 	}{
 		{[]string{"tinystories", "valid.txt"}, 1, 94240},
 		{[]string{"tinyshakespeare", "valid.txt"}, 1, 111537},
@@ -58,7 +58,7 @@ func TestSharedData(t *testing.T) {
 	}
 }
 
-// Lines that were altered at random: a row or an error, never a panic, and a row keeps its promises.
+// Randomly altered lines give an error or a row that can be used, never a panic.
 func TestHostileRows(t *testing.T) {
 	lines := []string{
 		`{"text":"a\u00e9\ud83d\ude00"}`, `{"prompt":"a","completion":"b"}`,

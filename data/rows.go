@@ -11,20 +11,20 @@ import (
 	"reprise/tokenizer"
 )
 
-// Row is one line of JSON Lines as it stands, for tasks that need more than tokens. Fields that the line lacks are empty.
+// Row is one line of JSON Lines, not tokenised, for tasks that need more than tokens. Fields that the line lacks are empty.
 type Row struct {
 	Prompt, Completion string
 	Text               string
 	Choices            []string
-	Answer             int // index into Choices; −1 where the line has none
+	Answer             int // index into Choices; −1 if the line has none
 	Segments           []Segment
 	Chat               tokenizer.Conversation // of messages and conversations
-	File               string                 // that holds the line
-	Line               int                    // of the file, from 1
+	File               string                 // the file that holds the line
+	Line               int                    // line number in the file, from 1
 }
 
-// Segment is a piece of a sample that is written in segments. Label says whether it carries loss. Pieces are tokenised apart
-// and joined as they are: a piece brings its own spaces.
+// Segment is a piece of a sample that is written in segments. Label says whether it carries loss. Pieces are tokenised
+// separately and joined without adding spaces.
 type Segment struct {
 	Text  string `json:"text"`
 	Label bool   `json:"label"`
@@ -73,7 +73,7 @@ func parseRow(b []byte) (Row, error) {
 	if err := json.Unmarshal(b, &fields); err != nil {
 		var syntax *json.SyntaxError
 		if errors.As(err, &syntax) {
-			return row, fmt.Errorf("bad JSON at byte %d: %w; JSON Lines want one whole object a line", syntax.Offset, err)
+			return row, fmt.Errorf("bad JSON at byte %d: %w; JSON Lines need one whole object a line", syntax.Offset, err)
 		}
 		return row, fmt.Errorf("want a JSON object, found %s", jsonKind(b))
 	}
@@ -138,8 +138,8 @@ func (row *Row) parseSegments(raw json.RawMessage) error {
 	return nil
 }
 
-// parseAlpaca reads "instruction", "input" and "output". The prompt is the instruction and, below a blank line, the input; a
-// "text" beside them repeats them and is left alone.
+// parseAlpaca reads "instruction", "input" and "output". The prompt is the instruction and, after a blank line, the input. A
+// "text" in the same object repeats them and is ignored.
 func (row *Row) parseAlpaca(fields map[string]json.RawMessage) error {
 	var instruction, input, output string
 	for _, f := range []struct {
@@ -164,13 +164,12 @@ func (row *Row) parseAlpaca(fields map[string]json.RawMessage) error {
 	return nil
 }
 
-// shareGPT are the names of roles in "conversations", and the usual ones.
+// shareGPT maps the names of roles in "conversations" to the usual ones.
 var shareGPT = map[string]string{
 	"system": "system", "human": "user", "user": "user", "gpt": "assistant", "assistant": "assistant", "chatgpt": "assistant", "model": "assistant", "tool": "tool",
 }
 
-// parseChat reads "messages" ({"role", "content"}, and "tools" beside them) or "conversations" ({"from", "value"}, and
-// "system" beside them).
+// parseChat reads "messages" ({"role", "content"}) with "tools", or "conversations" ({"from", "value"}) with "system".
 func (row *Row) parseChat(name string, fields map[string]json.RawMessage) (err error) {
 	var turns []struct {
 		From, Value *string
@@ -212,11 +211,11 @@ func (row *Row) parseChat(name string, fields map[string]json.RawMessage) (err e
 	return nil
 }
 
-// parseChoices reads "choices" and "answer". Beside a completion they are extras, but they must make sense.
+// parseChoices reads "choices" and "answer". With a completion they are not needed, but they must still be valid.
 func (row *Row) parseChoices(fields map[string]json.RawMessage) error {
 	raw, ok := fields["choices"]
 	if !ok {
-		return nil // an "answer" without choices belongs to somebody else
+		return nil // an "answer" without choices is another program's field
 	}
 	if err := json.Unmarshal(raw, &row.Choices); err != nil || len(row.Choices) == 0 {
 		return badField("choices", ": want a list of strings, found %s", jsonKind(raw))

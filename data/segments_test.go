@@ -59,7 +59,7 @@ func TestSegments(t *testing.T) {
 	if err != nil || stats.Truncated != 1 || len(docs[0].IDs) != 64 {
 		t.Fatalf("a long sample: %v, %+v", err, stats)
 	}
-	// Bytes are those of the ids with loss: the first id has nothing before it, and what was cut off is not scored.
+	// Bytes counts the text of the ids with loss: neither the first id, which has nothing before it, nor the part that was cut.
 	if scored := tok.Decode(docs[0].IDs[1:], false); docs[0].Bytes != len(scored) {
 		t.Errorf("a long sample: %d bytes, want the %d of %q", docs[0].Bytes, len(scored), scored)
 	}

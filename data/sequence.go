@@ -13,10 +13,10 @@ import (
 type Document struct {
 	IDs    []int32
 	Target []bool // Target[i]: token i carries loss, predicted from the tokens before it. Target[0] is always false
-	Bytes  int    // length of the scored text in bytes: without the end id and without what carries no loss
+	Bytes  int    // length in bytes of the text that carries loss, without the end id
 	EndID  bool   // the last token is the end-of-text id
-	Source string // file
-	Line   int    // of the file, from 1, where the sample starts
+	Source string // file that the sample is from
+	Line   int    // line of the file where the sample starts, from 1
 }
 
 // Origin says, for messages, where the document comes from: "a.jsonl, line 3", or "made in memory".
@@ -30,15 +30,15 @@ func (d *Document) Origin() string {
 // Targets is the number of tokens that carry loss.
 func (d *Document) Targets() int { return count(d.Target) }
 
-// Sequence is a pack: documents end to end, with what Stage 0 recorded of them if it did.
+// Sequence is a pack: documents end to end, with the subsets that Stage 0 recorded for them, if any.
 type Sequence struct {
 	IDs       []int32
 	Target    []bool        // as in Document; false at the start of every document
 	DocStarts []int32       // ascending; the first is 0
-	Subsets   *loss.Subsets // of the positions that carry loss, in order; nil: nothing is recorded
+	Subsets   *loss.Subsets // at the positions that carry loss, in order; nil: nothing is recorded
 }
 
-// With is the sequence with the subsets that Stage 0 gave it.
+// With returns the sequence with subsets that Stage 0 recorded for it.
 func (s Sequence) With(u *loss.Subsets) *Sequence {
 	s.Subsets = u
 	return &s
@@ -70,7 +70,7 @@ func count(target []bool) int {
 	return n
 }
 
-// Digester computes the digest of packed data, one sequence after the other.
+// Digester computes the digest of packed data, one sequence after another.
 type Digester struct {
 	h   hash.Hash
 	buf []byte
@@ -103,10 +103,10 @@ func (d *Digester) Add(s *Sequence) {
 	d.h.Write(b)
 }
 
-// Sum is the SHA-256 of what was added.
+// Sum is the SHA-256 of the sequences added so far.
 func (d *Digester) Sum() [32]byte { return [32]byte(d.h.Sum(nil)) }
 
-// Digest is the SHA-256 that names packed data; see [Digester.Add] for what it covers.
+// Digest is the SHA-256 that identifies packed data; see [Digester.Add] for what it covers.
 func Digest(seqs []Sequence) [32]byte {
 	d := NewDigester()
 	for i := range seqs {

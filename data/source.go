@@ -17,13 +17,13 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// What a file may hold at most. Text is read whole; of JSON Lines one line at a time is in memory beside its tokens.
+// Limits on files. Text is read whole; of JSON Lines only one line at a time is in memory, besides the tokens.
 const (
 	maxTextBytes = 2 << 30
 	maxLineBytes = 64 << 20
 )
 
-// kind is what a file's name says that it holds.
+// kind is the kind of a file, as its name says.
 type kind int
 
 const (
@@ -40,7 +40,7 @@ type source struct {
 	close []func()
 }
 
-// at is the error of the row that begins in a line.
+// at adds to an error the line in which its row begins.
 func (s *source) at(line int, err error) error {
 	e := &RowError{File: s.path, Line: line, Err: err}
 	if f, ok := errors.AsType[*fieldError](err); ok {
@@ -55,7 +55,7 @@ func (s *source) Close() {
 	}
 }
 
-// KnownName says whether a path is one that LoadDocuments reads: a file by its name, or a directory.
+// KnownName says whether LoadDocuments reads a path: a directory, or a file with a known extension.
 func KnownName(path string) bool {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return true
@@ -64,7 +64,7 @@ func KnownName(path string) bool {
 	return ok
 }
 
-// kindOf is what a file's name says: what it holds, and how it is compressed.
+// kindOf tells from a file's name what the file holds and how it is compressed.
 func kindOf(path string) (k kind, compression string, ok bool) {
 	name := strings.ToLower(filepath.Base(path))
 	compression = filepath.Ext(name)
@@ -85,7 +85,7 @@ func kindOf(path string) (k kind, compression string, ok bool) {
 	return 0, compression, false
 }
 
-// openSource decides by the file's name; an unknown one is refused.
+// openSource opens a file as its name says; an unknown extension is an error.
 func openSource(path string) (*source, error) {
 	what, compression, ok := kindOf(path)
 	s := &source{path: path, kind: what}
@@ -163,13 +163,13 @@ func (s *source) listed(use func(line int, b []byte) error) error {
 		return err
 	}
 	d := json.NewDecoder(strings.NewReader(text))
-	line, at := 1, 0 // where the decoder is, and its line
+	line, at := 1, 0 // the decoder's line and byte
 	advance := func(to int) {
 		line += strings.Count(text[at:to], "\n")
 		at = to
 	}
 	bad := func(err error) error {
-		to := int(d.InputOffset()) // the end of what was read well; what comes next is to blame
+		to := int(d.InputOffset()) // the end of what could be read; the error is in what follows
 		advance(len(text) - len(strings.TrimLeft(text[to:], ", \t\r\n")))
 		if err == io.EOF || err == io.ErrUnexpectedEOF {
 			return s.at(line, errors.New("the list is not closed"))
@@ -199,7 +199,7 @@ func (s *source) listed(use func(line int, b []byte) error) error {
 		return bad(err)
 	}
 	if _, err := d.Token(); err != io.EOF {
-		return bad(errors.New("something stands behind the list"))
+		return bad(errors.New("something follows the list"))
 	}
 	if !found {
 		return errEmpty
@@ -213,7 +213,7 @@ func (s *source) lines(use func(line int, b []byte) error) error {
 	sc.Buffer(make([]byte, 1<<16), maxLineBytes)
 	n, found := 0, false
 	bad := func(err error) error {
-		if cut := sc.Err(); cut != nil { // a line that ends where reading failed is not to blame
+		if cut := sc.Err(); cut != nil { // the line was cut where reading failed; the error does not blame it
 			return fmt.Errorf("after line %d: %w: the file is cut off or damaged", n-1, cut)
 		}
 		return s.at(n, err)
@@ -229,14 +229,14 @@ func (s *source) lines(use func(line int, b []byte) error) error {
 		}
 		found = true
 		if i := notUTF8(string(b)); i >= 0 {
-			return bad(fmt.Errorf("byte %d of it is 0x%02x, not UTF-8; convert the file to UTF-8", i+1, b[i]))
+			return bad(fmt.Errorf("byte %d of the line is 0x%02x, not UTF-8; convert the file to UTF-8", i+1, b[i]))
 		}
 		if err := use(n, b); err != nil {
 			return bad(err)
 		}
 	}
 	if err := sc.Err(); errors.Is(err, bufio.ErrTooLong) {
-		return s.at(n+1, fmt.Errorf("longer than %d MiB; JSON Lines want one object a line", maxLineBytes>>20))
+		return s.at(n+1, fmt.Errorf("longer than %d MiB; JSON Lines need one object a line", maxLineBytes>>20))
 	} else if err != nil {
 		return fmt.Errorf("after line %d: %w: the file is cut off or damaged", n, err)
 	}
@@ -246,7 +246,7 @@ func (s *source) lines(use func(line int, b []byte) error) error {
 	return nil
 }
 
-// notUTF8 is the index of the first byte that is not UTF-8; −1: there is none.
+// notUTF8 is the index of the first byte that is not UTF-8; −1 if there is none.
 func notUTF8(s string) int {
 	if utf8.ValidString(s) {
 		return -1
