@@ -100,6 +100,9 @@ func NewPass(m *Model, pool *tensor.Pool, training bool) *Pass {
 func NewRecomputingPass(m *Model, pool *tensor.Pool) *Pass { return newPass(m, pool, true, true) }
 
 func newPass(m *Model, pool *tensor.Pool, training, recompute bool) *Pass {
+	if pool == nil {
+		panic("model: a pass needs a pool of workers: tensor.NewPool(0)")
+	}
 	p := &Pass{Model: m, Pool: pool, buffers: newBuffers(&m.Config, training, recompute), att: newAttention(m.Config, pool.Workers())}
 	if !m.Config.LearnedPositions {
 		p.rope = newRope(m.Config)

@@ -342,3 +342,12 @@ func TestStepWantsAWholeGradient(t *testing.T) {
 		t.Errorf("used: panic %q", text)
 	}
 }
+
+func TestScheduleOfAnUnknownKindPanics(t *testing.T) {
+	defer func() {
+		if text, _ := recover().(string); !strings.Contains(text, `kind "cosin"`) {
+			t.Errorf("panic %q", text)
+		}
+	}()
+	Schedule{Kind: "cosin", Peak: 1, Steps: 3}.At(2)
+}

@@ -32,7 +32,7 @@ func (s Schedule) Validate() error {
 	return nil
 }
 
-// At is the learning rate of a step, counted from 1.
+// At is the learning rate of a step, counted from 1. It panics on a Kind that Validate refuses.
 func (s Schedule) At(step int) float64 {
 	if step <= s.Warmup {
 		return s.Peak * float64(step) / float64(s.Warmup)
@@ -48,6 +48,8 @@ func (s Schedule) At(step int) float64 {
 		left = float64((1 - s.Final) * (1 - done))
 	case "constant":
 		return s.Peak
+	default:
+		panic("optim: Schedule: kind \"" + s.Kind + "\", want cosine, linear or constant")
 	}
 	return s.Peak * (s.Final + left)
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
+	"reprise/base"
 	"reprise/data"
 )
 
@@ -263,6 +264,27 @@ func (r *Reader) GoldCounts(vocab int) []int64 {
 		}
 	}
 	return counts
+}
+
+// Fits refuses a record that Stage 1 cannot train a base model on: [WrongBaseError] where it was made with another model or
+// tokenizer, [ShardError] where it is not whole.
+func (r *Reader) Fits(b *base.Base) error {
+	h, cfg := &r.h, b.Model.Config
+	switch {
+	case h.Tokenizer != b.Tokenizer.Fingerprint():
+		return &WrongBaseError{Path: r.path, What: "tokenizer", Have: h.Tokenizer, Want: b.Tokenizer.Fingerprint()}
+	case h.BaseModel != b.Fingerprint && !(h.Moving() && h.MovedTo == b.Fingerprint):
+		return &WrongBaseError{Path: r.path, What: "base model", Have: h.BaseModel, MovedTo: h.MovedTo, Want: b.Fingerprint}
+	case h.VocabSize != cfg.VocabSize:
+		return fmt.Errorf("replay: %s: the record has a vocabulary of %d, the model %d", r.path, h.VocabSize, cfg.VocabSize)
+	case h.MaxSeqLen > cfg.MaxPositions:
+		return fmt.Errorf("replay: %s: the record has sequences of up to %d tokens, the model takes %d (max_position_embeddings in its config.json)", r.path, h.MaxSeqLen, cfg.MaxPositions)
+	case h.CrossDocument:
+		return fmt.Errorf("replay: %s: the record was made with attention across documents, which is not supported; %w", r.path, ErrRecordAgain)
+	case h.Shards > 1:
+		return fmt.Errorf("replay: %w", &ShardError{Path: r.path, Shard: h.Shard, Shards: h.Shards})
+	}
+	return nil
 }
 
 // Sequence reads the file's sequence i, from 0, into memory that into already has where it is large enough. It panics if i

@@ -50,7 +50,7 @@ func TestWrongBaseError(t *testing.T) {
 		r := w.recipe("run " + c.model)
 		r.Model = w.path(c.model)
 		_, err = Open(r, w.pool, false)
-		wrong, ok := errors.AsType[*WrongBaseError](err)
+		wrong, ok := errors.AsType[*replay.WrongBaseError](err)
 		if !ok {
 			t.Errorf("%s: %v, want a WrongBaseError", c.model, err)
 			continue
@@ -59,7 +59,7 @@ func TestWrongBaseError(t *testing.T) {
 		if c.what == "tokenizer" {
 			want = b.Tokenizer.Fingerprint()
 		}
-		if *wrong != (WrongBaseError{Path: record, What: c.what, Have: c.have, Want: want}) || !errors.Is(err, ErrRecordAgain) {
+		if *wrong != (replay.WrongBaseError{Path: record, What: c.what, Have: c.have, Want: want}) || !errors.Is(err, replay.ErrRecordAgain) {
 			t.Errorf("%s: %+v, want %s: have %s, want %s", c.model, *wrong, c.what, c.have, want)
 		}
 		for _, part := range []string{record, c.text + want[:12], "record the data again"} {
@@ -96,7 +96,7 @@ func TestUnfitRecords(t *testing.T) {
 	}
 	w.crossing(t, "crossing.replay")
 	r.Replay = w.path("crossing.replay")
-	if _, err := Open(r, w.pool, false); !errors.Is(err, ErrRecordAgain) {
+	if _, err := Open(r, w.pool, false); !errors.Is(err, replay.ErrRecordAgain) {
 		t.Errorf("attention across documents: %v", err)
 	}
 	r.Replay = w.path("general.txt")

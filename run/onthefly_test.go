@@ -129,7 +129,7 @@ func TestOnTheFly(t *testing.T) {
 			}
 			err = run.Err()
 		}
-		if c.want != "" && !errors.Is(err, ErrRecordAgain) {
+		if c.want != "" && !errors.Is(err, replay.ErrRecordAgain) {
 			t.Errorf("%s: %v does not ask for another record", c.name, err)
 		}
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
@@ -146,7 +146,7 @@ func TestOnTheFly(t *testing.T) {
 	other.Replay = w.path("more.replay")
 	if _, err := Open(other, w.pool, false); err == nil || !strings.Contains(err.Error(), "it fits only those two") {
 		t.Errorf("another model: error %v", err)
-	} else if wrong, ok := errors.AsType[*WrongBaseError](err); !ok || wrong.Have != sum || wrong.MovedTo == "" || wrong.Want == sum {
+	} else if wrong, ok := errors.AsType[*replay.WrongBaseError](err); !ok || wrong.Have != sum || wrong.MovedTo == "" || wrong.Want == sum {
 		t.Errorf("another model: %#v", wrong)
 	}
 }

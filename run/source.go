@@ -51,27 +51,15 @@ func openSource(record, text string, r Recipe, b *base.Base) (*source, error) {
 	return s, nil
 }
 
-// checkRecord refuses a record that was made with another model or tokenizer.
+// checkRecord refuses a record that the run cannot train the model on.
 func (s *source) checkRecord(path string, kl float64, b *base.Base) error {
-	h := s.record.Header()
-	switch {
-	case h.Tokenizer != b.Tokenizer.Fingerprint():
-		return &WrongBaseError{Path: path, What: "tokenizer", Have: h.Tokenizer, Want: b.Tokenizer.Fingerprint()}
-	case h.Moving() && h.BaseModel != b.Fingerprint && h.MovedTo != b.Fingerprint:
-		return &WrongBaseError{Path: path, What: "base model", Have: h.BaseModel, MovedTo: h.MovedTo, Want: b.Fingerprint}
-	case h.Moving() && kl > 0:
-		return fmt.Errorf("run: %s: kl: the record was made while a model was trained, and its probabilities are not the base model's; leave kl out, or %w", path, ErrRecordAgain)
-	case !h.Moving() && h.BaseModel != b.Fingerprint:
-		return &WrongBaseError{Path: path, What: "base model", Have: h.BaseModel, Want: b.Fingerprint}
-	case h.VocabSize != b.Model.Config.VocabSize:
-		return fmt.Errorf("run: %s: the record has a vocabulary of %d, the model %d", path, h.VocabSize, b.Model.Config.VocabSize)
-	case h.MaxSeqLen > b.Model.Config.MaxPositions:
-		return fmt.Errorf("run: %s: the record has sequences of up to %d tokens, the model takes %d (max_position_embeddings in its config.json)", path, h.MaxSeqLen, b.Model.Config.MaxPositions)
-	case h.CrossDocument:
-		return fmt.Errorf("run: %s: the record was made with attention across documents, which is not supported; %w", path, ErrRecordAgain)
-	case h.Shards > 1:
-		return fmt.Errorf("run: %w", &replay.ShardError{Path: path, Shard: h.Shard, Shards: h.Shards})
-	case s.len() == 0:
+	if err := s.record.Fits(b); err != nil {
+		return err
+	}
+	if h := s.record.Header(); h.Moving() && kl > 0 {
+		return fmt.Errorf("run: %s: kl: the record was made while a model was trained, and its probabilities are not the base model's; leave kl out, or %w", path, replay.ErrRecordAgain)
+	}
+	if s.len() == 0 {
 		return fmt.Errorf("run: %s holds no sequence to train on", path)
 	}
 	return nil

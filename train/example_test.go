@@ -33,6 +33,7 @@ func Example() {
 	must(replay.Record(context.Background(), job))
 	record := must(replay.Open(job.Out))
 	defer record.Close()
+	check(record.Fits(b))
 
 	// Stage 1: ten times over the record, four sequences a step.
 	s := must(train.NewStepper(b.Model, pool, train.DefaultObjective(record), optim.DefaultConfig(optim.MoClip), train.Workload{}))

@@ -29,7 +29,7 @@ func hint(command string, err error) string {
 		return "choose another --out"
 	case shard:
 		return "join the shards with: reprise record merge --out FILE SHARD..."
-	case errors.Is(err, run.ErrRecordAgain):
+	case errors.Is(err, replay.ErrRecordAgain):
 		return "record again with: " + record
 	case errors.Is(err, golden.ErrNothing):
 		return "reference outputs are written by: python3 scripts/goldens.py DIR; the engine's own hashes by: reprise verify --write DIR"

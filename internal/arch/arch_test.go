@@ -25,7 +25,7 @@ var mayImport = map[string][]string{
 	"data":                         {"loss", "tensor", "tokenizer"},
 	"checkpoint":                   {"asm", "tensor", "model", "internal/atomicfile"},
 	"base":                         {"checkpoint", "tokenizer"},
-	"replay":                       {"asm", "checkpoint", "data", "internal/atomicfile", "internal/exact", "internal/keys", "loss", "model", "tensor", "tokenizer"},
+	"replay":                       {"asm", "base", "checkpoint", "data", "internal/atomicfile", "internal/exact", "internal/keys", "loss", "model", "tensor", "tokenizer"},
 	"eval":                         {"asm", "data", "internal/exact", "loss", "model", "tensor", "tokenizer"},
 	"train":                        {"tensor", "model", "loss", "optim", "data", "replay"},
 	"golden":                       {"asm", "checkpoint", "data", "internal/atomicfile", "loss", "model", "optim", "replay", "tensor", "train", "internal/build"},
