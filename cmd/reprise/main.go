@@ -1,4 +1,4 @@
-// Command reprise teaches a small language model a new domain on an ordinary CPU, without losing what it knew.
+// Command reprise teaches a small language model a new domain on an ordinary CPU, and measures what it forgets.
 package main
 
 import (
@@ -74,7 +74,7 @@ type cli struct {
 
 	Threads int `help:"Worker threads; results do not depend on it. 0: the physical cores that this process may use." default:"0"`
 
-	Demo     demoCmd     `cmd:"" help:"See the whole job in two minutes: an embedded model learns SQL and keeps its English."`
+	Demo     demoCmd     `cmd:"" help:"See the whole job in two minutes: an embedded model learns SQL in four ways, one of which keeps its English."`
 	Record   recordCmd   `cmd:"" help:"Stage 0: run the base model over the data and record what it finds probable."`
 	Train    trainCmd    `cmd:"" help:"Stage 1: train on a record (replay) or on text (full cross-entropy)."`
 	Recipe   recipeCmd   `cmd:"" help:"The keys of a recipe: documentation, and a schema for editors."`
@@ -92,13 +92,14 @@ type cli struct {
 	Export   exportCmd   `cmd:"" help:"Write a model for other programs: GGUF for llama.cpp."`
 }
 
-const about = `Teach a small language model a new domain on an ordinary CPU, without losing what it knew.
+const about = `Teach a small language model a new domain on an ordinary CPU, and measure what it forgets.
 
 The usual way, with a model in Hugging Face format and a JSONL file of prompts and completions:
 
   reprise record   --model DIR --data domain.jsonl --out domain.replay
-  reprise train    --model DIR --replay domain.replay --out runs/a
-  reprise eval     --model runs/a/final --data domain=valid.jsonl --data general=text.txt
+  reprise record   --model DIR --data general.txt  --out general.replay
+  reprise train    --model DIR --replay domain.replay --mix general.replay --out runs/a
+  reprise eval     --model runs/a/final --base DIR --data domain=valid.jsonl --data general=text.txt
   reprise generate --model runs/a/final --prompt "..."
 
 The same inputs give the same bits on every processor and with any number of threads.`

@@ -4,22 +4,24 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
+	"unicode/utf8"
 
-	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 )
 
-// progress shows how far a long job is: a live bar on a terminal, a plain line every few seconds elsewhere.
+// progress shows how far a long job is: one line that is written over and over on a terminal, a plain line every few seconds
+// elsewhere.
 type progress struct {
 	out          io.Writer
 	what         string
 	quiet        bool
 	live         bool
 	terminalOnly bool // no plain lines elsewhere
-	bar          *progressbar.ProgressBar
+	shown        int  // characters of the live line that stands on the terminal
 	start        time.Time
-	last         time.Time
+	last         time.Time // when a line was last written
 
 	first int       // units that were through when they were first told: a resumed job does not begin with none
 	since time.Time // and when
@@ -31,15 +33,23 @@ func newProgress(out io.Writer, what string, quiet bool) *progress {
 
 // isTerminal reports whether w is a terminal.
 func isTerminal(w io.Writer) bool {
-	if o, ok := w.(*output); ok {
-		w = o.Writer
-	}
-	f, ok := w.(*os.File)
+	f, ok := writer(w).(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// plainEvery is how often a plain line is printed.
-const plainEvery = 10 * time.Second
+// writer is what an output writes to.
+func writer(w io.Writer) io.Writer {
+	if o, ok := w.(*output); ok {
+		return o.Writer
+	}
+	return w
+}
+
+// How often a plain line is printed, and the live one at most.
+const (
+	plainEvery = 10 * time.Second
+	liveEvery  = 100 * time.Millisecond
+)
 
 // update says that done of total units are through and how many tokens that were.
 func (p *progress) update(done, total, tokens int) { p.show(done, total, tokens, "") }
@@ -58,14 +68,12 @@ func (p *progress) show(done, total, tokens int, remark string) {
 		each := time.Since(p.since).Seconds() / float64(done-p.first)
 		left = ", " + time.Duration(each*float64(total-done)*float64(time.Second)).Round(time.Second).String() + " left"
 	}
+	line := fmt.Sprintf("%s %d/%d %s %.0f tok/s%s", p.what, done, total, remark, rate, left)
 	if p.live {
-		if p.bar == nil {
-			p.bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(p.out), progressbar.OptionSetDescription(p.what),
-				progressbar.OptionShowCount(), progressbar.OptionSetPredictTime(false), progressbar.OptionThrottle(100*time.Millisecond),
-				progressbar.OptionFullWidth())
+		if now := time.Now(); done == total || now.Sub(p.last) >= liveEvery {
+			p.last = now
+			p.overwrite(line)
 		}
-		p.bar.Describe(fmt.Sprintf("%s %s %.0f tok/s%s", p.what, remark, rate, left))
-		_ = p.bar.Set(done)
 		return
 	}
 	if p.terminalOnly {
@@ -73,20 +81,45 @@ func (p *progress) show(done, total, tokens int, remark string) {
 	}
 	if now := time.Now(); done == total || now.Sub(p.last) >= plainEvery {
 		p.last = now
-		fmt.Fprintf(p.out, "%s %d/%d %s %.0f tok/s%s\n", p.what, done, total, remark, rate, left)
+		fmt.Fprintln(p.out, line)
 	}
 }
 
-// clear takes the live bar away, so that a line can be printed.
+// overwrite puts a line in the place of the one on the terminal, cut to its width: a longer one would leave its first row behind.
+// Blanks hide what is left of the line before; escape codes would show on some consoles.
+func (p *progress) overwrite(line string) {
+	width := 80
+	if f, ok := writer(p.out).(*os.File); ok {
+		if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 0 {
+			width = w
+		}
+	}
+	line = fit(line, width-1)
+	n := utf8.RuneCountInString(line)
+	fmt.Fprintf(p.out, "\r%s%s", line, strings.Repeat(" ", max(0, min(p.shown, width-1)-n)))
+	p.shown = n
+}
+
+// fit cuts a line to a number of characters.
+func fit(line string, width int) string {
+	if utf8.RuneCountInString(line) <= width {
+		return line
+	}
+	return string([]rune(line)[:max(0, width)])
+}
+
+// clear takes the live line away, so that another one can be printed.
 func (p *progress) clear() {
-	if p.bar != nil {
-		_ = p.bar.Clear()
+	if p.shown > 0 {
+		p.overwrite("")
+		fmt.Fprint(p.out, "\r")
 	}
 }
 
+// finish leaves the last live line where it is.
 func (p *progress) finish() {
-	if p.bar != nil {
-		_ = p.bar.Finish()
+	if p.shown > 0 {
 		fmt.Fprintln(p.out)
+		p.shown = 0
 	}
 }
