@@ -7,14 +7,14 @@ import (
 	"reprise/tokenizer"
 )
 
-// Base is a model with its tokenizer, which belong together.
+// Base is a model with the tokenizer that belongs to it.
 type Base struct {
 	*checkpoint.Loaded
 	Tokenizer *tokenizer.Tokenizer
 }
 
-// Open reads a model directory: config.json, the weights and the tokenizer. A tokenizer with more ids than the embedding has
-// rows is refused.
+// Open reads a model directory: config.json, the weights and the tokenizer. It is an error if the tokenizer has more ids than
+// the embedding has rows.
 func Open(dir string) (*Base, error) {
 	loaded, err := checkpoint.Load(dir)
 	if err != nil {
@@ -23,8 +23,8 @@ func Open(dir string) (*Base, error) {
 	return withTokenizer(loaded, dir)
 }
 
-// Fresh makes a model with random weights of a seed. Its architecture is a config.json, its tokenizer lies in a directory.
-// Nothing is written.
+// Fresh makes a model with random weights from a seed. configPath is a config.json with its architecture, tokenizerDir a
+// directory with its tokenizer. Nothing is written.
 func Fresh(configPath, tokenizerDir string, seed uint64) (*Base, error) {
 	loaded, err := checkpoint.Fresh(configPath, tokenizerDir, seed)
 	if err != nil {

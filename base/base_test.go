@@ -30,12 +30,12 @@ func TestOpen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if fresh.Fingerprint != b.Fingerprint { // which was made with the same seed
+	if fresh.Fingerprint != b.Fingerprint { // b was made with the same seed
 		t.Errorf("fresh model %s, want %s", fresh.Fingerprint, b.Fingerprint)
 	}
 }
 
-// A tokenizer with one id more than the embedding has rows would index beyond it.
+// The last id of a tokenizer that has one id more than the embedding has rows would index beyond the embedding.
 func TestOneIDTooMany(t *testing.T) {
 	dir := t.TempDir()
 	if err := tiny.Write(dir); err != nil {

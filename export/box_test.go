@@ -13,13 +13,13 @@ import (
 	"reprise/internal/testfiles"
 )
 
-// boxCase is a case of testdata/gguf/reference.json: a model of that folder, and what llama.cpp made of its export.
+// boxCase is a case of testdata/gguf/reference.json: a model of that folder, and what llama.cpp computed from its export.
 type boxCase struct {
 	Model, DType, Prompt string
 	SHA256               string `json:"gguf_sha256"`
 	IDs, Greedy          []int32
-	Top                  []boxTop  // for every position of ids and greedy
-	Texts                []boxText // llama.cpp's ids of texts
+	Top                  []boxTop  // for every position of IDs and Greedy
+	Texts                []boxText // texts with the ids that llama.cpp gave
 }
 
 // boxTop are the most probable next ids, and their probabilities.
@@ -52,15 +52,15 @@ func unmarshalPair(b []byte, first, second any) error {
 	return json.Unmarshal(row[1], second)
 }
 
-// boxBounds are the largest differences of a probability between llama.cpp and our model, which has the weights as they were
-// before they were rounded. float32: sums in another order, 2e-6 seen. f16: llama.cpp also rounds what it multiplies the
-// weights by, 9e-4 seen; q8_0: the same in 8 bits, 0.045 seen. gpt2: llama.cpp's GELU is a table in float16, 3e-4 seen.
+// boxBounds are the largest allowed differences of a probability between llama.cpp and our model, whose weights are not
+// rounded. float32: llama.cpp sums in another order, 2e-6 seen. f16: llama.cpp also rounds the values that it multiplies by
+// the weights, 9e-4 seen; q8_0: the same with 8 bits, 0.045 seen. gpt2: llama.cpp's GELU is a table in float16, 3e-4 seen.
 var boxBounds = map[string]float64{
 	"llama f32": 1e-5, "llama f16": 4e-3, "llama q8_0": 0.1, "llama3 f32": 1e-5, "qwen2 f32": 1e-5, "qwen2 q8_0": 0.1,
 	"gpt2 f32": 1e-3, "gpt2 f16": 2e-3,
 }
 
-// TestAgainstRecordedLlamaCpp: the export still gives, byte for byte, the files that llama.cpp read, and our model the
+// TestAgainstRecordedLlamaCpp: the export still gives the files that llama.cpp read, byte for byte, and our model gives the
 // probabilities, the greedy continuation and the ids of texts that llama.cpp gave.
 func TestAgainstRecordedLlamaCpp(t *testing.T) {
 	var cases []boxCase

@@ -21,7 +21,7 @@ import (
 	"reprise/tokenizer"
 )
 
-// file is a GGUF file as the format's description says how to read it.
+// file is a GGUF file, read as the format's description says.
 type file struct {
 	metadata map[string]any
 	tensors  map[string]stored
@@ -33,7 +33,7 @@ type stored struct {
 	data []byte // from its offset to the end of the file
 }
 
-// read panics on what does not follow the format.
+// read panics if the file does not follow the format.
 func read(data []byte) file {
 	at := 0
 	take := func(n int) []byte { at += n; return data[at-n : at] }
@@ -130,7 +130,7 @@ func trained(t *testing.T) []byte {
 	return tok
 }
 
-// exportedWith is exported with a tokenizer of one's own.
+// exportedWith is exported with a given tokenizer.
 func exportedWith(t *testing.T, config string, tok []byte, opt Options) (*model.Model, file, []string) {
 	t.Helper()
 	cfg, err := model.ParseConfig([]byte(config))
@@ -223,7 +223,7 @@ func TestLayoutOfLlama(t *testing.T) {
 	}
 }
 
-// llama.cpp knows the ends of turns of some models by their text; others it has to be told.
+// llama.cpp recognises the end of a turn by its text for some models; for others the file has to name it.
 func TestEndIDs(t *testing.T) {
 	for eos, want := range map[string][2]any{
 		"0": {uint32(0), nil}, "[0, 5]": {uint32(0), uint32(5)}, "[5, 7]": {uint32(0), uint32(5)}, "null": {uint32(0), nil},
@@ -303,13 +303,13 @@ func TestQ8(t *testing.T) {
 		t.Errorf("zeros: %v %v", p, err)
 	}
 	tiny := make([]float32, 32)
-	tiny[1], tiny[2] = 1e-40, -1e-38 // below any scale that float16 has
+	tiny[1], tiny[2] = 1e-40, -1e-38 // the scale is too small for float16
 	if p, err := appendQ8(nil, tiny); err != nil || !bytes.Equal(p, make([]byte, 34)) {
 		t.Errorf("tiny weights: %v %v", p, err)
 	}
 }
 
-// The llama of testdata/gguf has SentencePiece's form of a tokenizer.
+// The llama of testdata/gguf has a tokenizer of SentencePiece's form.
 func TestSentencePiece(t *testing.T) {
 	b, err := base.Open(testfiles.Box(t, "gguf", "llama"))
 	if err != nil {
@@ -337,8 +337,8 @@ func TestSentencePiece(t *testing.T) {
 	}
 }
 
-// llama.cpp (node-llama-cpp 3.22.1) gave the ids of these tokenizers for all of 418 texts where there is no note, and others
-// for 184 to 299 of them with NFKC and Lowercase, with normalized tokens and with Metaspace that is not "never".
+// llama.cpp (node-llama-cpp 3.22.1) gave the same ids as these tokenizers for all of 418 texts if there is no note. With NFKC
+// and Lowercase, normalized tokens, or a Metaspace other than "never", it gave other ids for 184 to 299 of the texts.
 func TestNotesOfSentencePiece(t *testing.T) {
 	const (
 		prepend = `{"type": "Prepend", "prepend": "▁"}`
@@ -357,9 +357,9 @@ func TestNotesOfSentencePiece(t *testing.T) {
 		{`{"type": "Sequence", "normalizers": [{"type": "Replace", "pattern": {"Regex": "a"}, "content": "▁"}]}`, `null`, false, []string{"normalizer Replace"}, ""},
 		{plain, `null`, true, []string{`"<s>" in a text is looked for`}, ""},
 		{`null`, `{"type": "Metaspace", "replacement": "▁", "prepend_scheme": "never", "split": false}`, true, nil, ""},
-		{`null`, `{"type": "Metaspace", "replacement": "▁", "prepend_scheme": "first", "split": false}`, false, []string{"behind special tokens"}, ""},
+		{`null`, `{"type": "Metaspace", "replacement": "▁", "prepend_scheme": "first", "split": false}`, false, []string{"after special tokens"}, ""},
 		{`null`, `{"type": "Metaspace", "replacement": "▁", "add_prefix_space": true}`, false, []string{"texts that begin with one", `merges over spaces, as in "▁▁"`}, ""},
-		{plain, `{"type": "Digits", "individual_digits": true}`, false, nil, "pre_tokenizer: Digits has no equal"},
+		{plain, `{"type": "Digits", "individual_digits": true}`, false, nil, "pre_tokenizer: Digits has no equivalent"},
 	} {
 		var file tokenizerFile
 		text := fmt.Sprintf(`{"normalizer": %s, "pre_tokenizer": %s, "added_tokens": [{"id": 1, "content": "<s>", "normalized": %t}], "model": {"merges": ["▁ ▁"]}}`, c.normalizer, c.pre, c.normalized)
@@ -383,7 +383,7 @@ func TestNotesOfSentencePiece(t *testing.T) {
 	}
 }
 
-// llama.cpp (node-llama-cpp 3.22.1) gives such words other ids in just these two cases.
+// llama.cpp (node-llama-cpp 3.22.1) gives such words other ids only in these two cases.
 func TestIgnoredMerges(t *testing.T) {
 	for _, c := range []struct {
 		ignore bool
@@ -465,17 +465,17 @@ func TestWhatLlamaCppCannotDo(t *testing.T) {
 		}
 	}
 	for want, s := range map[string]step{
-		"Punctuation as it is set has no":     {Type: "Punctuation"},
+		"Punctuation with these settings":     {Type: "Punctuation"},
 		"the pattern \"\" has no name in lla": byteLevel,
 	} {
 		if got, err := preName(&tokenizerFile{PreTokenizer: s}, false); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %s %v", want, got, err)
 		}
 	}
-	if got, err := preName(&tokenizerFile{PreTokenizer: step{Type: "ByteLevel"}}, true); err == nil || !strings.Contains(err.Error(), "add_prefix_space has no equal") {
-		t.Errorf("a space in front: %s %v", got, err)
+	if got, err := preName(&tokenizerFile{PreTokenizer: step{Type: "ByteLevel"}}, true); err == nil || !strings.Contains(err.Error(), "add_prefix_space has no equivalent") {
+		t.Errorf("add_prefix_space: %s %v", got, err)
 	}
-	// Merges that scores cannot express: a split that is none, and one apart from the others of its piece.
+	// Merges that scores cannot express: a split of a piece that is not a merge, and a merge apart from the others of its piece.
 	base := testfiles.Box(t, "gguf", "llama")
 	tok, err := tokenizer.Load(base)
 	if err != nil {
@@ -492,7 +492,7 @@ func TestWhatLlamaCppCannotDo(t *testing.T) {
 	pieces, kinds := (&exporter{cfg: model.Config{VocabSize: tok.VocabSize()}}).pieces(tok, &file)
 	merges := file.Model.Merges
 	file.Model.Merges = merges[:len(merges)-1]
-	if _, err := scores(tok, &file, pieces, kinds); err == nil || !strings.Contains(err.Error(), "is no merge of") {
+	if _, err := scores(tok, &file, pieces, kinds); err == nil || !strings.Contains(err.Error(), "is not a merge of") {
 		t.Error(err)
 	}
 	file.Model.Merges = append(slices.Clone(merges), merges[0])

@@ -31,7 +31,7 @@ func ParseType(s string) (Type, error) {
 	return "", fmt.Errorf("export: dtype %q is not supported; supported: f32, f16, bf16, q8_0", s)
 }
 
-// code is GGML's number of a tensor type; fileType that of a file which mostly holds it.
+// code is GGML's number of a tensor type; fileType is the number of a file whose tensors are mostly of that type.
 func (t Type) code() uint32     { return map[Type]uint32{F32: 0, F16: 1, Q8_0: 8, BF16: 30}[t] }
 func (t Type) fileType() uint32 { return map[Type]uint32{F32: 0, F16: 1, Q8_0: 7, BF16: 32}[t] }
 
@@ -60,7 +60,7 @@ type pair struct {
 	value any
 }
 
-// tensorData is a matrix to write: rows of cols values. A vector has rows 0.
+// tensorData is a matrix to write: rows of cols values. For a vector rows is 0.
 type tensorData struct {
 	name       string
 	typ        Type
@@ -70,7 +70,7 @@ type tensorData struct {
 
 func (t *tensorData) bytes() int { return max(1, t.rows) * t.typ.rowBytes(t.cols) }
 
-// writer writes the file's primitives and counts their bytes.
+// writer writes the format's primitive values and counts their bytes.
 type writer struct {
 	w   *bufio.Writer
 	n   int
@@ -233,7 +233,7 @@ func appendQ8(p []byte, x []float32) ([]byte, error) {
 	var half [1]uint16
 	asm.F16FromF32(half[:], []float32{d})
 	inverse := float32(0)
-	if half[0] != 0 { // otherwise all is zero, and 1/d may be infinite
+	if half[0] != 0 { // otherwise every q is 0, and 1/d may be infinite
 		inverse = 1 / d
 	}
 	if half[0]&0x7c00 == 0x7c00 {

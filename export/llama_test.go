@@ -19,7 +19,7 @@ import (
 	"reprise/tokenizer"
 )
 
-// asked is testdata/llama.mjs's request, answered its answer.
+// asked is a request to testdata/llama.mjs; answered is its answer.
 type asked struct {
 	GGUF   string  `json:"gguf"`
 	Text   string  `json:"text"`
@@ -43,8 +43,8 @@ func TestAgainstLlamaCpp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Bounds on the difference of two probabilities. float32: 1e-3 as promised; llama.cpp's GELU is a table in float16.
-	// Stored in 16 or 8 bits, weights are off by up to 2⁻⁹ or 2⁻⁸ of the largest of their block.
+	// Bounds on the difference of two probabilities. float32: the 1e-3 that is promised; llama.cpp's GELU is a table in float16.
+	// Weights stored in 16 or 8 bits are off by up to 2⁻⁹ or 2⁻⁸ of the largest weight of their block.
 	for _, c := range []struct {
 		name  string
 		typ   export.Type
@@ -74,11 +74,11 @@ func TestAgainstLlamaCpp(t *testing.T) {
 			q := asked{GGUF: filepath.Join(t.TempDir(), "model.gguf"), Text: text, Greedy: 40}
 			q.IDs = tok.Encode(text, true)
 			q.Greedy = min(q.Greedy, b.Model.Config.MaxPositions-len(q.IDs))
-			if b.Model.Config.Windows != nil { // within the window, which llama.cpp does not know
+			if b.Model.Config.Windows != nil { // stay within the window, which llama.cpp does not support
 				q.IDs, q.Greedy = q.IDs[:4], 3
 			}
 			if c.typ != export.F32 {
-				q.Greedy = 0 // rounded weights may choose otherwise
+				q.Greedy = 0 // rounded weights may choose other tokens
 			}
 			notes, err := export.GGUF(q.GGUF, b, export.Options{Type: c.typ})
 			if err != nil {

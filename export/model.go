@@ -20,8 +20,8 @@ type Options struct {
 	Name string // general.name; default: the name of the model's directory, or "model" where it has none
 }
 
-// GGUF writes a loaded model with its tokenizer as a GGUF file, which appears under its name in whole. The notes say, for
-// people, what differs from the model.
+// GGUF writes a loaded model with its tokenizer as a GGUF file. The file appears under its name only when it is complete. The
+// notes say in words what llama.cpp will do differently from the model.
 func GGUF(path string, b *base.Base, opt Options) (notes []string, err error) {
 	if opt.Type == "" {
 		opt.Type = F32
@@ -46,19 +46,19 @@ func GGUF(path string, b *base.Base, opt Options) (notes []string, err error) {
 	return e.notes, nil
 }
 
-// exporter gathers what goes into the file.
+// exporter collects the metadata and tensors of the file.
 type exporter struct {
 	cfg      model.Config
 	opt      Options
 	metadata []pair
 	tensors  []tensorData
 	notes    []string
-	coarse   int // tensors that do not take the type that is asked for
+	coarse   int // tensors that cannot be stored in the requested type
 }
 
 func (e *exporter) set(key string, value any) { e.metadata = append(e.metadata, pair{key, value}) }
 
-// architecture is llama.cpp's name of the family: mistral is a llama there.
+// architecture is llama.cpp's name for the family; it treats mistral as llama.
 func (e *exporter) architecture() string {
 	if e.cfg.ModelType == "mistral" {
 		return "llama"
@@ -66,7 +66,7 @@ func (e *exporter) architecture() string {
 	return e.cfg.ModelType
 }
 
-// describe writes the architecture's metadata.
+// describe adds the architecture's metadata.
 func (e *exporter) describe() {
 	c, arch := &e.cfg, e.architecture()
 	set := func(key string, value any) { e.set(arch+"."+key, value) }
@@ -85,7 +85,7 @@ func (e *exporter) describe() {
 			}
 		}
 		positions = window
-		e.notes = append(e.notes, fmt.Sprintf("llama.cpp knows no sliding window for %s: the context length is set to the window, %d tokens, within which it makes no difference", c.ModelType, window))
+		e.notes = append(e.notes, fmt.Sprintf("llama.cpp has no sliding window for %s: the context length is set to the window, %d tokens; within it the window makes no difference", c.ModelType, window))
 	}
 	set("context_length", uint32(positions))
 	set("embedding_length", uint32(c.HiddenSize))
@@ -112,7 +112,7 @@ func (e *exporter) describe() {
 	}
 }
 
-// ropeFactors adds what llama.cpp divides the rotary frequencies by where the scaling is llama3's.
+// ropeFactors adds the numbers by which llama.cpp divides the rotary frequencies if the scaling is llama3's.
 func (e *exporter) ropeFactors() {
 	if e.cfg.RopeScaling.Kind != "llama3" {
 		return
@@ -140,7 +140,7 @@ var names = strings.NewReplacer(
 	"attn.c_attn.", "attn_qkv.", "attn.c_proj.", "attn_output.", "mlp.c_fc.", "ffn_up.", "mlp.c_proj.", "ffn_down.",
 )
 
-// rename gives a parameter's name in the file.
+// rename returns a parameter's name in the file.
 func (e *exporter) rename(name string) string {
 	name = strings.TrimPrefix(name, e.cfg.Prefix)
 	switch {
@@ -152,7 +152,7 @@ func (e *exporter) rename(name string) string {
 	return names.Replace(name)
 }
 
-// add lists a parameter for writing, in llama.cpp's name, layout and type.
+// add appends a parameter to the tensors, with llama.cpp's name, layout and type.
 func (e *exporter) add(p *tensor.Param) {
 	t := tensorData{name: e.rename(p.Name), typ: F32, cols: p.W.Cols, values: rows(p.W)}
 	if len(p.Shape) == 2 {
@@ -168,7 +168,7 @@ func (e *exporter) add(p *tensor.Param) {
 		if t.typ == Q8_0 && t.cols%block != 0 {
 			t.typ = F16
 			if e.coarse++; e.coarse == 1 {
-				e.notes = append(e.notes, fmt.Sprintf("rows of %d and other widths that 32 does not divide are stored as f16 instead of q8_0", t.cols))
+				e.notes = append(e.notes, fmt.Sprintf("rows of %d and other widths that are not a multiple of 32 are stored as f16 instead of q8_0", t.cols))
 			}
 		}
 	}
@@ -185,7 +185,7 @@ func rows(m *tensor.Matrix) iter.Seq[[]float32] {
 	}
 }
 
-// columns walks the rows of the transpose.
+// columns yields the rows of the transpose.
 func columns(m *tensor.Matrix) iter.Seq[[]float32] {
 	return func(yield func([]float32) bool) {
 		row := make([]float32, m.Rows)
@@ -200,7 +200,7 @@ func columns(m *tensor.Matrix) iter.Seq[[]float32] {
 	}
 }
 
-// interleaved walks the rows of every head in the order 0, d/2, 1, d/2+1, …
+// interleaved yields the rows of every head in the order 0, d/2, 1, d/2+1, …
 func interleaved(m *tensor.Matrix, dim int) iter.Seq[[]float32] {
 	return func(yield func([]float32) bool) {
 		for r := range m.Rows {

@@ -24,7 +24,7 @@ const (
 	byteToken    = 6
 )
 
-// tokenizerFile is what of a tokenizer.json package tokenizer does not tell. The file has passed its checks.
+// tokenizerFile holds the parts of a tokenizer.json that package tokenizer does not give. That package has checked the file.
 type tokenizerFile struct {
 	AddedTokens []struct {
 		ID         int32  `json:"id"`
@@ -44,7 +44,7 @@ type tokenizerFile struct {
 	} `json:"model"`
 }
 
-// step is a normaliser or pre-tokenizer, with the fields that are looked at.
+// step is a normalizer or pre-tokenizer, with the fields that are read here.
 type step struct {
 	Type             string `json:"type"`
 	Normalizers      []step `json:"normalizers"`
@@ -63,7 +63,7 @@ type step struct {
 	} `json:"pattern"`
 }
 
-// flat lists the steps of a sequence.
+// flat lists the steps of a Sequence; another step is a list of one.
 func (s step) flat() []step {
 	if s.Type == "Sequence" {
 		return append(s.Normalizers, s.PreTokenizers...)
@@ -89,7 +89,7 @@ func (m *merge) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// vocabulary writes the tokenizer's metadata.
+// vocabulary adds the tokenizer's metadata.
 func (e *exporter) vocabulary(b *base.Base) error {
 	tok := b.Tokenizer
 	text, err := readFile(b, "tokenizer.json")
@@ -102,7 +102,7 @@ func (e *exporter) vocabulary(b *base.Base) error {
 	}
 	for _, a := range file.AddedTokens {
 		if a.LStrip || a.RStrip || a.SingleWord {
-			e.notes = append(e.notes, fmt.Sprintf("llama.cpp does not look at what stands around %q: lstrip, rstrip and single_word are not in the file", a.Content))
+			e.notes = append(e.notes, fmt.Sprintf("llama.cpp does not look at the text around %q: lstrip, rstrip and single_word are not in the file", a.Content))
 			break
 		}
 	}
@@ -159,7 +159,7 @@ func readFile(b *base.Base, name string) ([]byte, error) {
 	return text, nil
 }
 
-// pieces lists the vocabulary with the kind of every token; rows of the embedding that no token has are unused.
+// pieces lists the vocabulary with the kind of every token; rows of the embedding without a token are marked as unused.
 func (e *exporter) pieces(tok *tokenizer.Tokenizer, file *tokenizerFile) ([]string, []int32) {
 	added := map[int32]bool{}
 	for _, a := range file.AddedTokens {
@@ -192,7 +192,7 @@ func isByte(piece string) bool {
 	return n == 1 && err == nil && len(piece) == 6
 }
 
-// special writes the ids with a meaning. llama.cpp stops at two of them: the end of a text and the end of a turn.
+// special adds the ids of special tokens. llama.cpp stops at two of them: the end of a text and the end of a turn.
 func (e *exporter) special(tok *tokenizer.Tokenizer) {
 	begins, ends := slices.Clone(e.cfg.BOS), slices.Clone(e.cfg.EOS)
 	if id, ok := tok.BOS(); ok {
@@ -268,10 +268,10 @@ const (
 	qwen2Pattern  = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 )
 
-// preName is llama.cpp's name for how a text is cut into words before the merges. prefixSpace says that a space is put in front.
+// preName is llama.cpp's name for the pattern that cuts a text into words before the merges. prefixSpace: a text begins with a space.
 func preName(file *tokenizerFile, prefixSpace bool) (string, error) {
 	if prefixSpace {
-		return "", fmt.Errorf("pre_tokenizer: add_prefix_space has no equal in llama.cpp")
+		return "", fmt.Errorf("pre_tokenizer: add_prefix_space has no equivalent in llama.cpp")
 	}
 	var parts []string
 	for _, s := range file.PreTokenizer.flat() {
@@ -284,7 +284,7 @@ func preName(file *tokenizerFile, prefixSpace bool) (string, error) {
 		case s.Type == "Split" && s.Behavior == "Isolated" && !s.Invert || s.Type == "Split" && s.Behavior == "Removed" && s.Invert:
 			parts = append(parts, s.Pattern.Regex)
 		default:
-			return "", fmt.Errorf("pre_tokenizer: %s as it is set has no equal in llama.cpp", s.Type)
+			return "", fmt.Errorf("pre_tokenizer: %s with these settings has no equivalent in llama.cpp", s.Type)
 		}
 	}
 	known := map[string]string{
@@ -296,8 +296,9 @@ func preName(file *tokenizerFile, prefixSpace bool) (string, error) {
 	return "", fmt.Errorf("pre_tokenizer: the pattern %q has no name in llama.cpp; known are those of GPT-2, Llama 3, Qwen 2 and SmolLM", strings.Join(parts, " "))
 }
 
-// noteSentencePiece says what llama.cpp does otherwise than a tokenizer of SentencePiece's form: it writes spaces as "▁", puts
-// one in front of a text and behind every special token, and that is all. A pre-tokenizer that it has no equal of is an error.
+// noteSentencePiece notes what llama.cpp does differently from a tokenizer of SentencePiece's form. llama.cpp only writes
+// spaces as "▁" and puts one at the start of a text and after every special token. It is an error if llama.cpp has no
+// equivalent of the pre-tokenizer.
 func (e *exporter) noteSentencePiece(file *tokenizerFile) error {
 	note := func(format string, args ...any) { e.notes = append(e.notes, fmt.Sprintf(format, args...)) }
 	normalizers := file.Normalizer.flat()
@@ -309,18 +310,18 @@ func (e *exporter) noteSentencePiece(file *tokenizerFile) error {
 	}
 	for _, a := range file.AddedTokens {
 		if a.Normalized && len(normalizers) > 0 {
-			note("%q in a text is looked for after the normalizer, in llama.cpp before it", a.Content)
+			note("%q in a text is looked for after the normalizer; llama.cpp looks for it before", a.Content)
 			break
 		}
 	}
 	for _, s := range file.PreTokenizer.flat() {
 		if s.Type != "Metaspace" {
-			return fmt.Errorf("pre_tokenizer: %s has no equal in llama.cpp", s.Type)
+			return fmt.Errorf("pre_tokenizer: %s has no equivalent in llama.cpp", s.Type)
 		}
 		if s.PrependScheme == "first" {
-			note("llama.cpp puts a space also behind special tokens, and in front of texts that begin with one")
+			note("llama.cpp also puts a space after special tokens, and at the start of texts that begin with one")
 		} else if prefixSpace(file) {
-			note("llama.cpp puts a space also in front of texts that begin with one")
+			note("llama.cpp also puts a space at the start of texts that begin with one")
 		}
 		if s.Split == nil || *s.Split {
 			for _, m := range file.Model.Merges {
@@ -334,8 +335,8 @@ func (e *exporter) noteSentencePiece(file *tokenizerFile) error {
 	return nil
 }
 
-// noteIgnoredMerges looks for words that llama.cpp would give other ids: under the name of Llama 3's pattern it takes a word
-// that is a piece as that piece, under the others it merges whatever the file says.
+// noteIgnoredMerges looks for words to which llama.cpp would give other ids. With Llama 3's pattern it always takes a word that
+// is a piece as that piece; with the other patterns it always merges. In both cases it does not read ignore_merges.
 func (e *exporter) noteIgnoredMerges(file *tokenizerFile, pre string) {
 	if file.Model.IgnoreMerges == (pre == "llama-bpe") {
 		return
@@ -344,7 +345,7 @@ func (e *exporter) noteIgnoredMerges(file *tokenizerFile, pre string) {
 	for rank, m := range file.Model.Merges {
 		ranks[m] = rank
 	}
-	added := map[string]bool{} // they are found before any word is
+	added := map[string]bool{} // these are found before a text is cut into words
 	for _, a := range file.AddedTokens {
 		added[a.Content] = true
 	}
@@ -355,12 +356,12 @@ func (e *exporter) noteIgnoredMerges(file *tokenizerFile, pre string) {
 		}
 	}
 	if apart > 0 {
-		e.notes = append(e.notes, fmt.Sprintf("ignore_merges is %t in tokenizer.json, but not for llama.cpp with a pre-tokenizer of this kind: "+
-			"words that are one of %d pieces which the merges do not lead to become other ids there", file.Model.IgnoreMerges, apart))
+		e.notes = append(e.notes, fmt.Sprintf("ignore_merges is %t in tokenizer.json, but llama.cpp does the opposite with a pre-tokenizer of this kind: "+
+			"words that are one of %d pieces which the merges do not produce become other ids there", file.Model.IgnoreMerges, apart))
 	}
 }
 
-// mergesToOne says whether the merges, lowest rank first, make one piece of the symbols, which it overwrites.
+// mergesToOne says whether the merges, lowest rank first, join the symbols to one piece. It overwrites symbols.
 func mergesToOne(symbols []string, ranks map[merge]int) bool {
 	for len(symbols) > 1 {
 		best, at := len(ranks), -1
@@ -378,7 +379,7 @@ func mergesToOne(symbols []string, ranks map[merge]int) bool {
 	return true
 }
 
-// prefixSpace says whether a space is put in front of a text.
+// prefixSpace says whether a space is put at the start of a text.
 func prefixSpace(file *tokenizerFile) bool {
 	for _, s := range slices.Concat(file.Normalizer.flat(), file.PreTokenizer.flat()) {
 		switch s.Type {
@@ -392,8 +393,8 @@ func prefixSpace(file *tokenizerFile) bool {
 }
 
 // scores turns merges into SentencePiece's form, in which pieces have scores and the pair whose joined piece scores highest
-// is merged: a piece scores minus the rank of its first merge. That gives the same ids if every split of a piece into two
-// others is a merge and the merges of one piece stand together; else the tokenizer is refused.
+// is merged. The score of a piece is minus the rank of its first merge. That gives the same ids if every split of a piece into
+// two others is a merge and the merges of one piece are next to each other; otherwise the tokenizer is refused.
 func scores(tok *tokenizer.Tokenizer, file *tokenizerFile, pieces []string, kinds []int32) ([]float32, error) {
 	merges := file.Model.Merges
 	out := make([]float32, len(pieces))
@@ -427,7 +428,7 @@ func scores(tok *tokenizer.Tokenizer, file *tokenizerFile, pieces []string, kind
 			_, left := tok.ID(m[0])
 			_, right := tok.ID(m[1])
 			if left && right && !known[m] {
-				return nil, fmt.Errorf("merges: %q is no merge of %q and %q, which llama.cpp would make; this tokenizer cannot be converted", piece, m[0], m[1])
+				return nil, fmt.Errorf("merges: %q is not a merge of %q and %q, but llama.cpp would make it; this tokenizer cannot be converted", piece, m[0], m[1])
 			}
 		}
 	}
