@@ -19,7 +19,7 @@ import (
 	"reprise/golden"
 )
 
-// fake is a test that notes what is reported to it. Fatalf does not return, as a test's does not.
+// fake is a test that keeps what is reported to it. Its Fatalf does not return, like that of a test.
 type fake struct{ logs, errors, fatal []string }
 
 func (f *fake) Helper()                      {}
@@ -44,7 +44,7 @@ func check(dir string) (f *fake) {
 	return f
 }
 
-// scratch copies one of the models, to be spoilt.
+// scratch copies one of the models, so that a test can damage the copy.
 func scratch(t *testing.T, name string) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), name)
@@ -75,7 +75,7 @@ func edit(t *testing.T, dir, name string, change func(map[string]any)) {
 	}
 }
 
-// sign makes the manifest agree with a file that was changed.
+// sign puts the SHA-256 of a changed file into the manifest.
 func sign(t *testing.T, dir, name string) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(dir, name))
@@ -87,7 +87,7 @@ func sign(t *testing.T, dir, name string) {
 	})
 }
 
-// spoil changes tensors of reference.safetensors.
+// spoil changes tensors in reference.safetensors.
 func spoil(t *testing.T, dir string, change func(map[string]*checkpoint.Tensor)) {
 	t.Helper()
 	path := filepath.Join(dir, "reference.safetensors")
@@ -130,7 +130,7 @@ func TestCheckPasses(t *testing.T) {
 	}
 }
 
-// TestCheckNamesWhatIsWrong: both tables, each with tensor, error, bound and first bad index.
+// TestCheckNamesWhatIsWrong: a failure prints both tables, each with tensor, error, bound and first bad index.
 func TestCheckNamesWhatIsWrong(t *testing.T) {
 	dir := scratch(t, "qwen2-fp16")
 	spoil(t, dir, func(all map[string]*checkpoint.Tensor) {
@@ -169,7 +169,7 @@ func TestCheckNamesWhatIsWrong(t *testing.T) {
 	}
 }
 
-// TestWhatCannotBeCompared is an error, and fatal for a test: nothing is skipped.
+// TestWhatCannotBeCompared: a directory that cannot be compared is an error, and fatal for a test; it is never skipped.
 func TestWhatCannotBeCompared(t *testing.T) {
 	remove := func(names ...string) func(t *testing.T, dir string) {
 		return func(t *testing.T, dir string) {
@@ -206,7 +206,7 @@ func TestWhatCannotBeCompared(t *testing.T) {
 		}, "inputs.json is not the file that the reference outputs were made with"},
 		{"other contract", func(t *testing.T, dir string) {
 			edit(t, dir, "hashes.json", func(m map[string]any) { m["contract"] = 0 })
-		}, "it is of contract 0, and this engine computes by contract 1"},
+		}, "it was made under contract 0, and this engine computes by contract 1"},
 		{"ours as a reference", func(t *testing.T, dir string) {
 			edit(t, dir, "hashes.json", func(m map[string]any) { m["oracle"] = true })
 		}, "want format 1 and oracle false"},
@@ -259,7 +259,7 @@ func TestReferenceAndEngineDisagreeOnTensors(t *testing.T) {
 	}
 }
 
-// TestSample: entries that were not kept count through the norm of the whole.
+// TestSample: an error in entries that the reference does not hold shows in the norm of the whole tensor.
 func TestSample(t *testing.T) {
 	dir := scratch(t, "llama-rope-linear")
 	edit(t, dir, "manifest.json", func(m map[string]any) {
@@ -276,7 +276,7 @@ func TestSample(t *testing.T) {
 	}
 }
 
-// TestTailsAreDrawnAgain: the engine must draw the ids that the reference was computed with.
+// TestTailsAreDrawnAgain: the engine must draw the same ids for the tail as the reference was computed with.
 func TestTailsAreDrawnAgain(t *testing.T) {
 	dir := scratch(t, "llama-tied")
 	edit(t, dir, "inputs.json", func(m map[string]any) { m["runs"].([]any)[1].(map[string]any)["seed"] = 2 })
@@ -321,7 +321,7 @@ func TestOptionsAreChecked(t *testing.T) {
 	}
 }
 
-// TestWrite: what it stores is what is in the tree, and it stores nothing where something is wrong.
+// TestWrite: it stores the hashes that are in the tree, and stores nothing if the output is wrong.
 func TestWrite(t *testing.T) {
 	dir := scratch(t, "qwen2-fp16")
 	read := func() string {
@@ -349,7 +349,7 @@ func TestWrite(t *testing.T) {
 	}
 }
 
-// TestHashesAlone: without a reference the engine is held to its own bits.
+// TestHashesAlone: without a reference the engine is still compared with its own stored hashes.
 func TestHashesAlone(t *testing.T) {
 	dir := scratch(t, "qwen2-fp16")
 	for _, name := range []string{"manifest.json", "reference.safetensors"} {

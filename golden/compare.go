@@ -14,10 +14,10 @@ import (
 // Difference is the error of Compare: a tensor beyond its bound.
 type Difference struct {
 	Name  string
-	Off   float64 // max|got − want| / max|want|; +Inf where no number says it
+	Off   float64 // max|got − want| / max|want|; +Inf if it is not a number
 	Bound float64
-	First int    // index of the first element beyond the bound; -1: another length
-	Why   string // "" or what no number says: another length, or an element that is not finite
+	First int    // index of the first element beyond the bound; -1 if the lengths differ
+	Why   string // "", or what Off cannot say: the lengths differ, or an element is not finite
 }
 
 func (d *Difference) Error() string {
@@ -31,8 +31,8 @@ func (d *Difference) Error() string {
 	return text
 }
 
-// Compare holds a tensor of your own to a reference: nil if max|got − want| ≤ bound · max|want|, else a *Difference. NaN,
-// infinities and another length are always an error; two tensors of zeros are equal.
+// Compare compares a tensor of your own with a reference: nil if max|got − want| ≤ bound · max|want|, else a *Difference. NaN,
+// infinities and a different length are always an error; two tensors of zeros are equal.
 func Compare(name string, got, want []float32, bound float64) error {
 	m := measure(got, want, largest(want), bound)
 	if m.ok() {
@@ -41,7 +41,7 @@ func Compare(name string, got, want []float32, bound float64) error {
 	return &Difference{Name: name, Off: m.error, Bound: bound, First: m.first, Why: m.why}
 }
 
-// measured is an error, the first index beyond the bound (-1: none) and what no number says.
+// measured is an error, the first index beyond the bound (-1: none) and, in why, what a number cannot say.
 type measured struct {
 	error, bound float64
 	first        int
@@ -73,7 +73,7 @@ func measure(got, want []float32, scale, bound float64) measured {
 			return failed(bound, i, "%g, want %g", got[i], w)
 		}
 		if d > 0 {
-			d /= scale // +Inf where everything should be 0
+			d /= scale // +Inf if everything should be 0
 		}
 		if d > bound && m.first < 0 {
 			m.first = i
@@ -83,8 +83,8 @@ func measure(got, want []float32, scale, bound float64) measured {
 	return m
 }
 
-// measureChange is ‖d − want‖ / ‖want‖ of changes of weights; 0/0 counts as 0. The first index is that of the first element which
-// is off by more than the bound times the largest change.
+// measureChange is ‖d − want‖ / ‖want‖ for changes of weights; 0/0 counts as 0. The first index is that of the first element
+// that is off by more than the bound times the largest change.
 func measureChange(d, want []float32, bound float64) measured {
 	m := measure(d, want, largest(want), bound)
 	if m.why != "" {
@@ -117,14 +117,14 @@ func norm(x []float32) float64 {
 	return math.Sqrt(sum)
 }
 
-// digest is what is kept of the engine's own output: a SHA-256 of the little-endian float32 bytes, and a 16-bit check of each of
-// at most 64 blocks, which tells where a changed tensor changed.
+// digest is stored for each tensor of the engine's own output: a SHA-256 of the little-endian float32 bytes, and a 16-bit check
+// of each of at most 64 blocks, which tells where a tensor changed.
 type digest struct {
 	SHA256 string `json:"sha256"`
 	Blocks string `json:"blocks"` // base64
 }
 
-// maxBlocks is the number of blocks of a large tensor.
+// maxBlocks is the largest number of blocks of a tensor.
 const maxBlocks = 64
 
 // blockSize is the number of elements in a block of a tensor of n.
@@ -148,8 +148,8 @@ func digestOf(x []float32) digest {
 	return digest{hex.EncodeToString(whole.Sum(nil)), base64.RawStdEncoding.EncodeToString(checks)}
 }
 
-// firstChange is the range of the first block of a tensor of n elements in which two digests differ; where they cannot tell, it is
-// the whole tensor.
+// firstChange is the range of the first block in which two digests of a tensor of n elements differ. If no block check differs,
+// it is the whole tensor.
 func firstChange(a, b digest, n int) (lo, hi int) {
 	x, err1 := base64.RawStdEncoding.DecodeString(a.Blocks)
 	y, err2 := base64.RawStdEncoding.DecodeString(b.Blocks)
@@ -164,5 +164,5 @@ func firstChange(a, b digest, n int) (lo, hi int) {
 	return 0, n
 }
 
-// number writes an error for people.
+// number formats an error for a message.
 func number(x float64) string { return strings.Replace(fmt.Sprintf("%.3g", x), "+Inf", "-", 1) }

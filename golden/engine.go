@@ -17,7 +17,7 @@ import (
 	"reprise/train"
 )
 
-// checker works through a directory: it computes on one configuration after the other and notes what is wrong or changed.
+// checker checks a directory: it computes on one configuration after another and collects what is wrong or changed.
 type checker struct {
 	dir    string
 	only   string
@@ -28,7 +28,7 @@ type checker struct {
 	hashes *hashes    // of the first configuration
 	fresh  bool       // stored hashes do not count
 
-	where  string // tier and number of workers in use
+	where  string // the tier and number of workers in use
 	places []string
 
 	compared       map[string]bool // reference tensors
@@ -44,10 +44,10 @@ type output struct {
 	before []float32 // weights: those before the first step
 }
 
-// change says whether the tensor is weights, compared as their change.
+// change says whether the tensor holds weights, which are compared by their change.
 func (o *output) change() bool { return o.before != nil }
 
-// compared is what stands against the reference.
+// compared returns the values that are compared with the reference.
 func (o *output) compared() []float32 {
 	if !o.change() {
 		return o.data
@@ -92,7 +92,7 @@ func (c *checker) close() {
 	}
 }
 
-// compute is everything on one tier with one number of workers.
+// compute computes and compares everything on one tier with one number of workers.
 func (c *checker) compute(ctx context.Context, tier asm.Tier, workers int) error {
 	if tier != asm.Active() {
 		defer asm.Force(tier)()
@@ -131,7 +131,7 @@ func (c *checker) compute(ctx context.Context, tier asm.Tier, workers int) error
 	return nil
 }
 
-// missing notes reference tensors and hashes that the engine gave no tensor for.
+// missing adds a finding for every reference tensor and every hash for which the engine gave no tensor.
 func (c *checker) missing(given map[string]bool) {
 	if c.ref != nil {
 		for _, name := range slices.Sorted(maps.Keys(c.ref.Tensors)) {
@@ -186,7 +186,7 @@ func (c *checker) take(o *output) error {
 	return nil
 }
 
-// logits are those of all sequences, [tokens, vocabulary].
+// logits computes the logits of all sequences, [tokens, vocabulary].
 func (c *checker) logits(pool *tensor.Pool) output {
 	var batch model.Batch
 	for _, q := range c.in.sequences {
@@ -198,7 +198,7 @@ func (c *checker) logits(pool *tensor.Pool) output {
 	return output{name: "logits", shape: []int{z.Rows, z.Cols}, data: z.Data}
 }
 
-// recorder is what Stage 0 picks, for all positions in order.
+// recorder computes what Stage 0 picks at all positions, in order.
 func (c *checker) recorder(ctx context.Context, pool *tensor.Pool, take func(output) error) error {
 	var seqs []data.Sequence
 	for _, q := range c.in.sequences {
@@ -286,7 +286,7 @@ func (c *checker) run(ctx context.Context, pool *tensor.Pool, r *recipe, take fu
 	return nil
 }
 
-// tails makes sure that the engine draws the tails that the reference was computed with.
+// tails checks that the engine draws the tails that the reference was computed with.
 func (c *checker) tails(r *recipe, q *loss.Proposal) error {
 	if q == nil {
 		return nil

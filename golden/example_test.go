@@ -21,7 +21,7 @@ func Example() {
 	// scripts/goldens.py with PyTorch (numpy 1.24.2, python 3.11.2, torch 1.13.0a0)
 }
 
-// Tensors of your own are compared by the same rule: largest error over the largest value.
+// Tensors of your own are compared by the same rule: the largest error divided by the largest value.
 func ExampleCompare() {
 	want := []float32{1, -4, 0.5}
 	fmt.Println(golden.Compare("bias", []float32{1, -4, 0.50001}, want, 1e-5))

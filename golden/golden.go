@@ -15,7 +15,7 @@ import (
 // Contract is the version of the arithmetic contract (docs/NUMERICS.md) that hashes belong to.
 const Contract = build.Contract
 
-// What a program may want to tell apart among the errors of Run.
+// Errors of Run that a program can check for with errors.Is.
 var (
 	ErrNothing = errors.New("there is nothing to compare with")
 	ErrStale   = errors.New("hashes.json does not belong to this engine, this model and these inputs")
@@ -36,8 +36,8 @@ type Options struct {
 	Only    string     // tensors whose names begin with this, such as "logits" or "full-adamw/gradients/"
 }
 
-// Check fails the test with two tables where the engine's output for a directory is wrong or has changed. A directory that
-// cannot be read is fatal: a missing reference never passes, and is never skipped.
+// Check fails the test with two tables if the engine's output for a directory is wrong or has changed. A directory that
+// cannot be read is fatal: a missing reference neither passes nor is skipped.
 func Check(t T, dir string) {
 	t.Helper()
 	CheckWith(t, dir, Options{})
@@ -59,7 +59,7 @@ func CheckWith(t T, dir string, o Options) *Report {
 }
 
 // Run computes everything that a directory has reference outputs or hashes for, on every tier and number of workers, and
-// compares. The error is about the directory or the options; what is wrong or changed stands in the report.
+// compares. An error is about the directory or the options; wrong or changed tensors are in the report.
 func Run(ctx context.Context, dir string, o Options) (*Report, error) {
 	r, err := run(ctx, dir, o, false)
 	if err != nil {
@@ -68,11 +68,11 @@ func Run(ctx context.Context, dir string, o Options) (*Report, error) {
 	return r.report(), nil
 }
 
-// Write computes as Run does and stores the hashes of the output as hashes.json, in place of older ones. Nothing is stored, and
-// an error returned beside the report, where a tensor is beyond its bound or tiers disagree. The options may not leave tensors out.
+// Write computes as Run does and stores the hashes of the output in hashes.json, in place of older ones. If a tensor is beyond
+// its bound or tiers disagree, Write stores nothing and returns an error with the report. Options.Only must be empty.
 func Write(ctx context.Context, dir string, o Options) (*Report, error) {
 	if o.Only != "" {
-		return nil, errors.New("golden: hashes are stored of all tensors or none; leave Only out")
+		return nil, errors.New("golden: hashes are stored for all tensors or none; leave Only out")
 	}
 	c, err := run(ctx, dir, o, true)
 	if err != nil {
@@ -88,7 +88,7 @@ func Write(ctx context.Context, dir string, o Options) (*Report, error) {
 	return r, nil
 }
 
-// run reads a directory and works through the configurations. fresh leaves stored hashes out of account.
+// run reads a directory and checks it on all configurations. With fresh, stored hashes are ignored.
 func run(ctx context.Context, dir string, o Options, fresh bool) (*checker, error) {
 	tiers, workers := o.Tiers, o.Workers
 	if len(tiers) == 0 {
@@ -127,7 +127,7 @@ func run(ctx context.Context, dir string, o Options, fresh bool) (*checker, erro
 	return c, nil
 }
 
-// wanted says whether a tensor is to be compared; group is the part of a name up to a slash, whose tensors may be.
+// wanted says whether a tensor is to be compared.
 func (c *checker) wanted(name string) bool { return strings.HasPrefix(name, c.only) }
 
 func (c *checker) wantedGroup(group string) bool {

@@ -21,11 +21,11 @@ import (
 // models is the folder of the reference outputs that scripts/make_testdata.py wrote.
 var models = filepath.Join("..", "testdata", "models")
 
-// leastCompared is the number of reference tensors in testdata/models. It may rise, never fall: a golden that is no longer read
-// would otherwise go unnoticed.
+// leastCompared is the number of reference tensors in testdata/models. It may rise but never fall: otherwise nobody would
+// notice that a golden is no longer read.
 const leastCompared = 919
 
-// TestModels holds every family, loss and optimizer to PyTorch's float64, and to the bits of before, on every tier of this
+// TestModels compares every family, loss and optimizer with PyTorch's float64 and with the stored hashes, on every tier of this
 // processor with one and with two workers.
 func TestModels(t *testing.T) {
 	compared := 0
@@ -33,7 +33,7 @@ func TestModels(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := golden.CheckWith(t, filepath.Join(models, name), golden.Options{Tiers: asm.Available(), Workers: []int{1, 2}})
 			if r.Compared == 0 || r.Hashed != r.Compared {
-				t.Errorf("%d reference tensors and %d hashes compared, want as many of both", r.Compared, r.Hashed)
+				t.Errorf("%d reference tensors and %d hashes compared, want equal numbers", r.Compared, r.Hashed)
 			}
 			compared += r.Compared
 		})
@@ -44,7 +44,7 @@ func TestModels(t *testing.T) {
 	}
 }
 
-// manifest is that of testdata/models.
+// manifest is the manifest.json of testdata/models.
 type manifest struct {
 	Models map[string]struct {
 		Files map[string]string `json:"files"`
@@ -68,7 +68,7 @@ func readManifest(t *testing.T) (m manifest) {
 	return m
 }
 
-// TestManifest: every file in testdata/models is the one that scripts/make_testdata.py wrote, and none is missing or too many.
+// TestManifest: testdata/models holds exactly the files that scripts/make_testdata.py wrote, unchanged.
 // hashes.json is not in it: those are the engine's own.
 func TestManifest(t *testing.T) {
 	got := map[string]string{}
@@ -94,7 +94,7 @@ func TestManifest(t *testing.T) {
 	}
 }
 
-// TestContract: hashes carry the version that the document of the arithmetic contract has.
+// TestContract: hashes carry the version of the contract in docs/NUMERICS.md.
 func TestContract(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join("..", "docs", "NUMERICS.md"))
 	if err != nil {

@@ -20,20 +20,20 @@ import (
 // maxJSON bounds the JSON files of a directory, in bytes.
 const maxJSON = 256 << 20
 
-// inputs is inputs.json with what inputs.safetensors adds.
+// inputs holds inputs.json and the tensors of inputs.safetensors.
 type inputs struct {
 	Format    int       `json:"format"`
 	IDs       [][]int32 `json:"ids"`
 	Targets   [][]int   `json:"targets"`   // 1: the token carries loss
 	Documents [][]int32 `json:"documents"` // where documents start in each sequence
-	Record    *rule     `json:"record"`    // what the recorder is to be compared for; null: nothing
+	Record    *rule     `json:"record"`    // rule with which the recorder is compared; null: it is not compared
 	Runs      []recipe  `json:"runs"`
 
 	sequences []*data.Sequence
-	tails     map[string][][]int32 // by run: the distinct ids of the tail of every sequence of every step
+	tails     map[string][][]int32 // by run: the distinct ids of the tail, for every sequence of every step
 }
 
-// rule is replay.Rule as the file spells it.
+// rule is replay.Rule with the names of the file.
 type rule struct {
 	Tau    float64 `json:"tau"`
 	KMin   int     `json:"k_min"`
@@ -45,7 +45,7 @@ func (r rule) rule() replay.Rule {
 	return replay.Rule{Tau: r.Tau, KMin: r.KMin, KMax: r.KMax, Always: r.Always}
 }
 
-// strict decodes one JSON value and refuses unknown fields and what follows.
+// strict decodes one JSON value; unknown fields and further text are errors.
 func strict(text []byte, into any) error {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
@@ -78,12 +78,12 @@ func readJSON(dir, name string, into any) error {
 	return nil
 }
 
-// readInputs reads and checks what a directory feeds to a model of cfg.
+// readInputs reads and checks the inputs of a directory whose model has the configuration cfg.
 func readInputs(dir string, cfg model.Config) (*inputs, error) {
 	in := &inputs{tails: map[string][][]int32{}}
 	if err := readJSON(dir, "inputs.json", in); err != nil {
 		if os.IsNotExist(err) {
-			return nil, fmt.Errorf("%w; scripts/goldens.py writes it, and the reference outputs with it", err)
+			return nil, fmt.Errorf("%w; scripts/goldens.py writes it together with the reference outputs", err)
 		}
 		return nil, err
 	}
@@ -118,7 +118,7 @@ func readInputs(dir string, cfg model.Config) (*inputs, error) {
 func (in *inputs) readSequences(cfg model.Config) error {
 	n := len(in.IDs)
 	if n == 0 || len(in.Targets) != n || len(in.Documents) != n {
-		return fmt.Errorf("%d sequences of ids, %d of targets, %d of documents; want as many of each, and one at least", n, len(in.Targets), len(in.Documents))
+		return fmt.Errorf("%d sequences of ids, %d of targets, %d of documents; want equal numbers, at least one", n, len(in.Targets), len(in.Documents))
 	}
 	for i, ids := range in.IDs {
 		q := &data.Sequence{IDs: ids, DocStarts: in.Documents[i]}
@@ -155,7 +155,7 @@ func ascending(x []int32) bool {
 	return true
 }
 
-// batch is the sequences of a step, counted from 1, in turn.
+// batch returns the sequences of a step. Steps count from 1 and take the sequences in turn.
 func (in *inputs) batch(r *recipe, step int) []*data.Sequence {
 	var out []*data.Sequence
 	for i := range r.Global {
@@ -164,7 +164,7 @@ func (in *inputs) batch(r *recipe, step int) []*data.Sequence {
 	return out
 }
 
-// proposal is what a run's tail is drawn from; nil: there is none.
+// proposal is the distribution that a run's tail is drawn from; nil without a tail.
 func (in *inputs) proposal(r *recipe, vocab int) *loss.Proposal {
 	switch {
 	case r.Tail == "none":
@@ -183,7 +183,7 @@ func (in *inputs) proposal(r *recipe, vocab int) *loss.Proposal {
 	return loss.Frequency(counts)
 }
 
-// readTensors reads the subsets and tails that runs need, and lays the subsets out with the sequences.
+// readTensors reads the subsets and tails that runs need, and attaches the subsets to the sequences.
 func (in *inputs) readTensors(dir string, cfg model.Config) error {
 	if !slices.ContainsFunc(in.Runs, func(r recipe) bool { return r.subsets() }) {
 		return nil
@@ -215,7 +215,7 @@ func (in *inputs) readTensors(dir string, cfg model.Config) error {
 	return nil
 }
 
-// counted reads ids that stand one after the other and how many belong together each time.
+// counted reads lists of ids that are stored one after another, and the lengths of these lists.
 func counted(f *checkpoint.File, counts, ids string) (n, all []int32, err error) {
 	if n, err = f.ReadInt32(counts); err != nil {
 		return nil, nil, err

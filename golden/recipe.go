@@ -7,7 +7,7 @@ import (
 	"reprise/optim"
 )
 
-// maxSteps bounds a run: rounding grows from step to step, and so would the bounds.
+// maxSteps bounds a run: rounding errors grow from step to step, and the bounds would have to grow with them.
 const maxSteps = 5
 
 // recipe is one run: a few steps from the directory's weights.
@@ -31,7 +31,7 @@ type recipe struct {
 	Optimizer optim.Config
 }
 
-// UnmarshalJSON reads a run strictly. What is left out has the optimizer's default, or the one that scripts/goldens.py has.
+// UnmarshalJSON reads a run strictly. A missing field has the optimizer's default, or the default of scripts/goldens.py.
 func (r *recipe) UnmarshalJSON(text []byte) error {
 	type plain recipe
 	var both struct {

@@ -20,7 +20,7 @@ import (
 	"reprise/internal/atomicfile"
 )
 
-// manifest is manifest.json: what made the reference tensors, and their bounds.
+// manifest is manifest.json: who made the reference tensors, and their bounds.
 type manifest struct {
 	Format   int               `json:"format"`
 	MadeBy   string            `json:"made_by"`
@@ -33,25 +33,25 @@ type manifest struct {
 	Tensors  map[string]entry  `json:"tensors"`
 }
 
-// entry describes a reference tensor. Of a sampled one reference.safetensors holds some entries only, and their indices under the
-// name with an @.
+// entry describes a reference tensor. If the tensor is sampled, reference.safetensors holds only some of its entries, and their
+// indices under its name followed by @.
 type entry struct {
 	Kind      string  `json:"kind"`
 	Shape     []int   `json:"shape"`
-	Scale     float64 `json:"scale"` // what an error is divided by: max|r|, or 2^-20 of the largest of its kind
+	Scale     float64 `json:"scale"` // errors are divided by this: max|r|, or 2^-20 of the largest value of its kind
 	Norm      float64 `json:"norm"`  // Euclidean, of the whole tensor
 	Error32   float64 `json:"error32"`
 	Bound     float64 `json:"bound"`
 	NormBound float64 `json:"norm_bound"` // of a sampled tensor
 }
 
-// reference is an open directory's manifest and tensors; nil where there are none.
+// reference is the manifest and tensors of a directory; nil if it has none.
 type reference struct {
 	manifest
 	file *checkpoint.File
 }
 
-// openReference reads manifest.json and makes sure that the files are those that it was written with.
+// openReference reads manifest.json and checks that the files are those that it was written with.
 func openReference(dir string) (*reference, error) {
 	r := &reference{}
 	if err := readJSON(dir, "manifest.json", &r.manifest); err != nil {
@@ -109,7 +109,7 @@ func fileSHA256(dir, name string) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// compare measures an output against its reference. The error is about the reference.
+// compare measures an output against its reference. An error means that the reference cannot be used.
 func (r *reference) compare(o *output) (measured, error) {
 	e, known := r.Tensors[o.name]
 	if !known {
@@ -158,19 +158,19 @@ func (r *reference) compare(o *output) (measured, error) {
 	return m, nil
 }
 
-// hashes is hashes.json: the engine's own output, by digest.
+// hashes is hashes.json: digests of the engine's own output.
 type hashes struct {
 	Format   int               `json:"format"`
 	MadeBy   string            `json:"made_by"`
-	Oracle   bool              `json:"oracle"`   // false: this finds changes and proves nothing right
+	Oracle   bool              `json:"oracle"`   // always false: hashes find changes, they do not prove that a result is right
 	Contract int               `json:"contract"` // version of the arithmetic contract
-	Files    map[string]string `json:"files"`    // SHA-256 of what the output follows from
+	Files    map[string]string `json:"files"`    // SHA-256 of the files that the output depends on
 	Tensors  map[string]digest `json:"tensors"`
 }
 
 const hashesFile = "hashes.json"
 
-// newHashes describes an empty table for a directory.
+// newHashes makes an empty table for a directory.
 func newHashes(dir string) (*hashes, error) {
 	h := &hashes{Format: 1, MadeBy: "package golden: this engine's own output. It finds changes; it is not a reference.",
 		Contract: Contract, Files: map[string]string{}, Tensors: map[string]digest{}}
@@ -186,7 +186,7 @@ func newHashes(dir string) (*hashes, error) {
 	return h, nil
 }
 
-// deciding lists the files that the engine's output follows from.
+// deciding lists the files that the engine's output depends on.
 func deciding(dir string) (names []string, err error) {
 	files, err := os.ReadDir(dir)
 	for _, f := range files {
@@ -199,7 +199,7 @@ func deciding(dir string) (names []string, err error) {
 	return names, err
 }
 
-// readHashes reads hashes.json; nil where there is none.
+// readHashes reads hashes.json; nil if there is none.
 func readHashes(dir string) (*hashes, error) {
 	h := &hashes{}
 	if err := readJSON(dir, hashesFile, h); err != nil {
@@ -216,7 +216,7 @@ func readHashes(dir string) (*hashes, error) {
 	case h.Format != 1 || h.Oracle:
 		return nil, fmt.Errorf("%s: format %d, oracle %v; want format 1 and oracle false", hashesFile, h.Format, h.Oracle)
 	case h.Contract != Contract:
-		return nil, fmt.Errorf("%w: it is of contract %d, and this engine computes by contract %d; Write compares with the reference and stores new ones", ErrStale, h.Contract, Contract)
+		return nil, fmt.Errorf("%w: it was made under contract %d, and this engine computes by contract %d; Write compares with the reference and stores new ones", ErrStale, h.Contract, Contract)
 	case !maps.Equal(h.Files, now.Files):
 		return nil, fmt.Errorf("%w: the model or the inputs are not those that it was made from; Write compares with the reference and stores new ones", ErrStale)
 	}

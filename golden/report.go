@@ -9,12 +9,12 @@ import (
 	"strings"
 )
 
-// Report says what Run found.
+// Report is the result of Run.
 type Report struct {
 	Dir       string    `json:"dir"`
 	Reference string    `json:"reference"` // who made the reference outputs; "": there are none
 	Contract  int       `json:"contract"`  // version of the arithmetic contract
-	Places    []string  `json:"places"`    // tiers and numbers of workers
+	Places    []string  `json:"places"`    // tiers and numbers of workers that computed
 	Compared  int       `json:"compared"`  // reference tensors
 	Hashed    int       `json:"hashed"`    // tensors whose hash was compared with a stored one
 	Wrong     []Finding `json:"wrong"`     // beyond the bound, in the order of computation
@@ -24,15 +24,15 @@ type Report struct {
 // Finding is one tensor that is wrong or has changed.
 type Finding struct {
 	Tensor string   `json:"tensor"`
-	Error  Number   `json:"error"` // +Inf where no number says it, NaN without a reference
+	Error  Number   `json:"error"` // +Inf if it is not a number, NaN without a reference
 	Bound  Number   `json:"bound"` // NaN without a reference
 	First  int      `json:"first"` // index of the first bad element; -1: the tensor as a whole
 	End    int      `json:"end"`   // changed: the first change lies from First to End-1; else 0
-	Why    string   `json:"why"`   // "" or what no number says
+	Why    string   `json:"why"`   // "", or what Error cannot say
 	Where  []string `json:"where"` // tiers and numbers of workers
 }
 
-// Number is a float64 that is null in JSON where it is not finite.
+// Number is a float64 that is null in JSON if it is not finite.
 type Number float64
 
 // MarshalJSON writes null for NaN and infinities, which JSON lacks.
@@ -43,7 +43,7 @@ func (n Number) MarshalJSON() ([]byte, error) {
 	return []byte("null"), nil
 }
 
-// findings stand in the order of computation, so that the first is nearest to the cause. What several tiers find is one line.
+// findings are in the order of computation, so that the first is nearest to the cause. The same finding of several tiers is one.
 type findings struct {
 	list []Finding
 	at   map[string]int
@@ -86,7 +86,7 @@ func (r *Report) Summary() string {
 		r.Dir, r.Compared, tensors(r.Wrong), r.Hashed, tensors(r.Changed), strings.Join(r.Places, "; "))
 }
 
-// tensors counts the tensors of findings, of which one may have several.
+// tensors counts the different tensors of findings; a tensor may have several.
 func tensors(f []Finding) int {
 	names := map[string]bool{}
 	for _, x := range f {
@@ -105,7 +105,7 @@ func (r *Report) String() string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// maxLines bounds a table: what fails everywhere need not be listed whole.
+// maxLines bounds a table: if everything fails, the first lines are enough.
 const maxLines = 20
 
 func (r *Report) table(b *strings.Builder, title string, found []Finding) {
