@@ -234,7 +234,7 @@ func (c *Comparison) costs() string {
 		{"Stage 0: recording", "var(--c4)", func(c Cost) float64 { return c.Stage0 }},
 		{"record of mixed text", "var(--c7)", func(c Cost) float64 { return c.Mix }},
 		{"Stage 1: training", "var(--c0)", func(c Cost) float64 { return c.Train }},
-		{"records made anew", "var(--c5)", func(c Cost) float64 { return c.Refresh }},
+		{"records made again", "var(--c5)", func(c Cost) float64 { return c.Refresh }},
 	}
 	at := x.a
 	for _, p := range parts {

@@ -141,7 +141,7 @@ func TestRunPage(t *testing.T) {
 	if err != nil || !strings.Contains(string(here), filepath.Base(dir)) {
 		t.Errorf("the page of the directory itself does not name it (%v)", err)
 	}
-	for _, want := range []string{"no full cross-entropy", "x&lt;y", "mind &lt;this&gt;", "made anew before step 2", "φ (degrees)", "25.0 → 75.0 %", "quiz, choice"} {
+	for _, want := range []string{"not a full cross-entropy", "x&lt;y", "mind &lt;this&gt;", "made again before step 2", "φ (degrees)", "25.0 → 75.0 %", "quiz, choice"} {
 		if !strings.Contains(string(page), want) {
 			t.Errorf("the page lacks %q", want)
 		}

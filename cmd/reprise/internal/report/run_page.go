@@ -109,7 +109,7 @@ func plot(w, h float64, title string, curves []curve, marks []int) string {
 	x, y := xs.linear(58, w-18), ys.linear(h-52, 34)
 	v.frame(x, y, "step", title)
 	for _, m := range marks {
-		v.el(`<line class="ref" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f"><title>record made anew before step %d</title></line>`, x.at(float64(m)), y.a, x.at(float64(m)), y.b, m)
+		v.el(`<line class="ref" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f"><title>record made again before step %d</title></line>`, x.at(float64(m)), y.a, x.at(float64(m)), y.b, m)
 	}
 	for i, c := range curves {
 		v.el(`<g class="series">`)
@@ -236,7 +236,7 @@ func (r *run) page() []byte {
 	if len(train.y) > 0 {
 		what := "The batch's full cross-entropy."
 		if loss == "loss_replay" {
-			what = "The batch's replay loss: renormalised over the recorded ids and the tail. It is no full cross-entropy and must not be compared with one."
+			what = "The batch's replay loss: renormalised over the recorded ids and the tail. It is not a full cross-entropy and must not be compared with one."
 		}
 		d.heading("Training", what)
 		train.name, train.style = loss, `stroke-width="1.2" stroke-opacity=".5"`
@@ -252,7 +252,7 @@ func (r *run) page() []byte {
 		d.card(plot(1040, 300, "right (%)", answers.curves, refreshed) + legend(names(answers.curves)))
 	}
 	if len(rho.y) > 0 {
-		d.heading("How stale the record is", "ρ: probability that the model gives to ids which the record does not hold, measured exactly on a sample. full − replay = −log(1 − ρ). Dashed lines: the record was made anew.")
+		d.heading("How stale the record is", "ρ: probability that the model gives to ids that the record does not hold, measured exactly on a sample. full − replay = −log(1 − ρ). Dashed lines: the record was made again.")
 		rho.name, p95.name = "mean", "95th percentile"
 		lines := []curve{rho, p95}
 		if len(p95.y) == 0 {
