@@ -219,7 +219,7 @@ func (t *Tokenizer) probeEnding() error {
 	const mark = "Mark"
 	two := Conversation{Messages: []Message{{Role: "user", Content: "Ask"}, {Role: "assistant", Content: mark}}}
 	three := Conversation{Messages: append(two.Messages, Message{Role: "user", Content: "Ask"})}
-	behind := func(c Conversation, header bool) (string, error) {
+	after := func(c Conversation, header bool) (string, error) {
 		text, err := t.render(c, len(c.Messages), header)
 		at := strings.LastIndex(text, mark)
 		if err == nil && at < 0 {
@@ -230,18 +230,18 @@ func (t *Tokenizer) probeEnding() error {
 		}
 		return text[at+len(mark):], nil
 	}
-	ending, err := behind(two, false)
+	ending, err := after(two, false)
 	if err != nil {
 		return err
 	}
 	t.chat.ending = ending
-	withHeader, err := behind(two, true)
+	withHeader, err := after(two, true)
 	if err != nil {
 		return err
 	}
 	// A template may need more than the probe has, for instance a system message. Its error here proves nothing and is
 	// ignored.
-	if longer, err := behind(three, false); err == nil && ending == withHeader && !strings.HasPrefix(longer, ending) {
+	if longer, err := after(three, false); err == nil && ending == withHeader && !strings.HasPrefix(longer, ending) {
 		return fmt.Errorf("it ignores add_generation_prompt, and what it puts after an assistant's turn, %q, is not there before another message: "+
 			"let it add the assistant's header only {%% if add_generation_prompt %%}", ending)
 	}

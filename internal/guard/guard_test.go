@@ -16,7 +16,7 @@ func TestAccessOutsideCrashes(t *testing.T) {
 		return
 	case "end":
 		s := Slice[float32](t, 10, false)
-		t.Log(*behind(s))
+		t.Log(*after(s))
 		return
 	case "inside":
 		for _, atStart := range []bool{true, false} {
@@ -40,4 +40,4 @@ func TestAccessOutsideCrashes(t *testing.T) {
 }
 
 func before(s []float32) *float32 { return (*float32)(unsafe.Add(unsafe.Pointer(&s[0]), -4)) }
-func behind(s []float32) *float32 { return (*float32)(unsafe.Add(unsafe.Pointer(&s[len(s)-1]), 4)) }
+func after(s []float32) *float32 { return (*float32)(unsafe.Add(unsafe.Pointer(&s[len(s)-1]), 4)) }
