@@ -9,10 +9,10 @@ import (
 )
 
 type benchCmd struct {
-	Kernels  benchKernelsCmd  `cmd:"" help:"Every kernel's rate, and its share of what the machine can do."`
-	Record   benchRecordCmd   `cmd:"" help:"Stage 0 against the same forward pass and head with the logits thrown away."`
+	Kernels  benchKernelsCmd  `cmd:"" help:"The rate of every kernel, and its share of the machine's peak."`
+	Record   benchRecordCmd   `cmd:"" help:"Stage 0 compared with the same forward pass and head whose logits are discarded."`
 	Step     benchStepCmd     `cmd:"" help:"A training step: time of its parts, share of the processor's peak, memory."`
-	Generate benchGenerateCmd `cmd:"" help:"Generation: the prompt's pass against the processor's peak, tokens after it against the memory's."`
+	Generate benchGenerateCmd `cmd:"" help:"Generation: the pass over the prompt compared with the processor's peak, new tokens with the memory's."`
 }
 
 type benchRecordCmd struct {
@@ -47,7 +47,7 @@ type benchStepCmd struct {
 	Sequences      int    `help:"Sequences per step; 0: 8 for llama-15m, 4 for gpt2-124m, else 2."`
 	MicroBatchSize int    `help:"Sequences in memory at a time; 0: all."`
 	MaxSeqLen      int    `help:"Tokens per sequence; 0: 256."`
-	Recompute      bool   `help:"Keep each block's input only and run its forward pass twice: less memory, more time."`
+	Recompute      bool   `help:"Keep only each block's input and run its forward pass twice: less memory, more time."`
 	Repetitions    int    `default:"7" help:"Measured steps, after three to warm up."`
 	JSON           bool   `name:"json" help:"Print one JSON object."`
 }
@@ -70,7 +70,7 @@ func (c *benchStepCmd) Run(a *app) error {
 	a.printf("step       %8.1f ms, %.0f tokens/s\n", r.MS, r.PerSecond)
 	counted := ""
 	if r.Loss == "replay" {
-		counted = "; counts the whole head, most of which this loss leaves out"
+		counted = "; this counts the whole head, most of which this loss does not compute"
 	}
 	a.printf("MFU        %8.1f %% of %.1f GFLOP/s, the peak of fused multiply-adds measured between the steps%s\n", 100*r.MFU, r.Peak, counted)
 	p := r.Parts
@@ -110,7 +110,7 @@ func (c *benchGenerateCmd) Run(a *app) error {
 			r.PromptTokens, r.PrefillMS, r.PrefillPerSecond, 100*r.PrefillShare, r.NewTokens, r.DecodeMS, r.DecodePerSecond, r.DecodeGBs, 100*r.DecodeShare)
 	}
 	for _, r := range results {
-		a.printf("%s: %.1f MB of weights are read for a token and %.1f MB of keys and values; measured beside it: fma %.1f GFLOP/s, read %.1f GB/s\n",
+		a.printf("%s: %.1f MB of weights and %.1f MB of keys and values are read for a token; measured in the same run: fma %.1f GFLOP/s, read %.1f GB/s\n",
 			r.Model, float64(r.WeightBytes)/1e6, float64(r.CacheBytes)/1e6, r.Peak, r.ReadGBs)
 	}
 	return nil

@@ -19,7 +19,7 @@ type compareCmd struct {
 	Base  string    `help:"Base model directory, instead of the grid's." placeholder:"DIR"`
 	Seeds []uint64  `help:"Seeds, instead of the grid's; more can be added later."`
 	LRs   []float64 `name:"lrs" help:"Learning rates, instead of the grid's; methods with rates of their own keep them."`
-	Time  int       `help:"Then run every method so many times more at its best rate, in turn, for costs taken on a free machine." placeholder:"ROUNDS"`
+	Time  int       `help:"Then run every method this many times more at its best rate, in turn, to measure costs on a free machine." placeholder:"ROUNDS"`
 	JSON  bool      `name:"json" help:"Print the results as one JSON object."`
 }
 
@@ -63,7 +63,7 @@ func (c *compareCmd) Run(a *app) error {
 	return nil
 }
 
-// comparisonTable is a comparison as text, a method a line.
+// comparisonTable is a comparison as text, one line per method.
 func comparisonTable(c *report.Comparison) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "base: domain %.4f, general %.4f; %d steps, %d tokens, %d seeds; f %.2f, head's share %.2f, %d epochs\n",
@@ -95,7 +95,7 @@ func comparisonTable(c *report.Comparison) string {
 		fmt.Fprintf(&b, "%-24s %9.3g%s %16s %16s %16s %8.4f %7s %9.1f %9s %8s\n", m.Name, p.LR, edge, p.Loss.String(), p.Forget.String(), equal,
 			p.KL.Mean, rho, m.Cost.Total(), target, ceiling)
 	}
-	fmt.Fprintf(&b, "seconds: Stage 0, records of mixed text and refreshes counted in. F at equal gain: at %.4f nats, %.0f %% of %s's. *: on the edge of the grid\n",
+	fmt.Fprintf(&b, "seconds: including Stage 0, records of mixed text and refreshes. F at equal gain: at %.4f nats, %.0f %% of %s's. *: on the edge of the grid\n",
 		c.AtGain, 100*c.EqualGain, c.Reference)
 	for _, m := range c.Methods {
 		if v := m.Verdict; v != nil {

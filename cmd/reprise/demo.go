@@ -16,7 +16,7 @@ import (
 type demoCmd struct {
 	Keep    string    `help:"Keep the demo's files (model, records) in this directory, which must not exist or be empty." placeholder:"DIR" xor:"keep"`
 	Sweep   []float64 `help:"Instead: train every arm with each of these learning rates and print a table (the source of the demo's rates)." placeholder:"LR,…" xor:"instead"`
-	Rebuild string    `help:"Instead: train the embedded base model again from nothing in DIR, to the same SHA-256; goes on where an earlier attempt stopped." placeholder:"DIR" xor:"instead,keep"`
+	Rebuild string    `help:"Instead: train the embedded base model again from random weights in DIR, to the same SHA-256; continues an interrupted attempt." placeholder:"DIR" xor:"instead,keep"`
 }
 
 func (c *demoCmd) Run(a *app) error {
@@ -122,7 +122,7 @@ func (c *demoCmd) sweep(a *app, d *demo.Demo) error {
 		for _, lr := range c.Sweep {
 			arm.LR = lr
 			o, err := c.train(a, d, arm)
-			if _, ok := errors.AsType[*train.DivergedError](err); ok { // which is a result of a sweep
+			if _, ok := errors.AsType[*train.DivergedError](err); ok { // in a sweep this is a result
 				a.printf("%s  lr %.1e: %v\n", arm.Key, lr, err)
 				continue
 			}
@@ -157,6 +157,6 @@ func (c *demoCmd) rebuild(a *app) error {
 	if sum != demo.BaseSHA256 {
 		return fmt.Errorf("demo: the embedded model's weights are %s", demo.BaseSHA256)
 	}
-	a.printf("These are the embedded model's.\n")
+	a.printf("The weights are those of the embedded model.\n")
 	return nil
 }

@@ -12,7 +12,7 @@ import (
 	"reprise/tensor"
 )
 
-// TestSweepThatFails: of a sweep's errors only a diverged run is a result; an interruption or a missing file ends it.
+// TestSweepThatFails: in a sweep a diverged run is a result; any other error, such as a missing file, ends the sweep.
 func TestSweepThatFails(t *testing.T) {
 	pool := tensor.NewPool(1)
 	defer pool.Close()
@@ -30,7 +30,7 @@ func TestSweepThatFails(t *testing.T) {
 	}
 }
 
-// TestDemoKeepsOffOthersFiles: the directory of --keep may be anybody's.
+// TestDemoKeepsOffOthersFiles: --keep never overwrites files that the demo did not write.
 func TestDemoKeepsOffOthersFiles(t *testing.T) {
 	dir := t.TempDir()
 	own := filepath.Join(dir, "base", "config.json")
@@ -41,13 +41,13 @@ func TestDemoKeepsOffOthersFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	cancel() // the files were written before anything looked at the context
+	cancel() // files are written before the context is looked at
 	var stderr strings.Builder
 	code := execute(ctx, []string{"demo", "--keep", dir}, io.Discard, &stderr)
 	if text, err := os.ReadFile(own); err != nil || string(text) != "own" || code != exitFailed {
 		t.Errorf("exit code %d, the file is %.20q now: %s", code, text, stderr.String())
 	}
-	// A rebuild would replace base at its end.
+	// A rebuild would replace the directory base at its end.
 	if code := execute(t.Context(), []string{"demo", "--rebuild", dir}, io.Discard, &stderr); code != exitFailed || !strings.Contains(stderr.String(), "comes from no rebuild") {
 		t.Errorf("exit code %d: %s", code, stderr.String())
 	}

@@ -23,7 +23,7 @@ func (c *doctorCmd) Run(a *app) error {
 		printDoctor(a, r)
 	}
 	if err == nil && !r.SelfTest.Passed {
-		err = fmt.Errorf("doctor: the self-test failed: results on this machine cannot be trusted; REPRISE_TIER=generic leaves the assembly out, and a report with this output would help")
+		err = fmt.Errorf("doctor: the self-test failed: results on this machine cannot be trusted; REPRISE_TIER=generic computes without assembly. Please report this output")
 	}
 	return err
 }
@@ -44,13 +44,13 @@ func printDoctor(a *app, r *doctor.Report) {
 	line("version", "%s", r.Build.Source())
 	line("processor", "%s; %d physical cores for this process, %d logical processors", r.CPU.Name, r.CPU.Cores, r.CPU.Logical)
 	line("caches", "L1d %s, L2 %s, L3 %s", size(int64(r.CPU.L1D)), size(int64(r.CPU.L2)), size(int64(r.CPU.L3)))
-	limit := "no limit of a control group"
+	limit := "no control group limit"
 	if r.Memory.Limit > 0 {
-		limit = "control group's limit " + size(r.Memory.Limit)
+		limit = "control group limit " + size(r.Memory.Limit)
 	}
 	line("memory", "%s, %s free, %s", size(r.Memory.Total), size(r.Memory.Free), limit)
 	line("system", "%s, contract %d", r.Build.Toolchain(), r.Build.Contract)
-	line("tier", "%s, of %s (REPRISE_TIER chooses)", r.Tier, strings.Join(r.Tiers, ", "))
+	line("tier", "%s, of %s (set REPRISE_TIER to choose)", r.Tier, strings.Join(r.Tiers, ", "))
 	line("threads", "%d (GOMAXPROCS %d; --threads chooses)", r.Threads, r.MaxProcs)
 	for _, p := range r.Peaks {
 		if p.GFLOPS > 0 {

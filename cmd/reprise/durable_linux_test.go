@@ -17,7 +17,7 @@ import (
 	"reprise/tensor"
 )
 
-// durable is a directory with a model and enough text for some seconds of recording, and the record of an undisturbed run.
+// durable is a directory with a model and enough text for some seconds of recording, and the record of an uninterrupted run.
 type durable struct {
 	dir  string
 	want []byte
@@ -57,12 +57,12 @@ func newDurable(t *testing.T) *durable {
 	return d
 }
 
-// record is the command as a user gives it, in a process of its own.
+// record is the command that a user would give, in a process of its own.
 func (d *durable) record(out string) *exec.Cmd {
 	return exec.Command("reprise", "--threads", "1", "record", "--model", filepath.Join(d.dir, "base"), "--data", filepath.Join(d.dir, "long.jsonl"), "--out", out, "--quiet")
 }
 
-// Killed at 20 random moments and started again every time, a recording ends with the bytes of an undisturbed one.
+// A recording that is killed at 20 random moments and started again each time gives the same bytes as an uninterrupted one.
 func TestKilledRecordingGoesOn(t *testing.T) {
 	d := newDurable(t)
 	out := filepath.Join(d.dir, "killed.replay")
@@ -70,7 +70,7 @@ func TestKilledRecordingGoesOn(t *testing.T) {
 	const kills = 20
 	attempts := 0
 	for killed := 0; killed < kills; {
-		// A moment is a size that the file has grown to; the first is before there is a file.
+		// A moment is a size of the file at which the process is killed; the first is before the file exists.
 		moment := int64(float64(len(d.want)) * (float64(killed) + rng.Float64()) / kills)
 		if killed == 0 {
 			moment = 0
@@ -96,7 +96,7 @@ func TestKilledRecordingGoesOn(t *testing.T) {
 			default:
 			}
 		}
-		if finished { // faster than it could be watched: this was no kill, and the next attempt begins anew
+		if finished { // it ended before it was killed: this does not count, and the next attempt starts again
 			if attempts++; attempts > 5*kills {
 				t.Fatal("the recordings end before they can be killed")
 			}
@@ -112,14 +112,14 @@ func TestKilledRecordingGoesOn(t *testing.T) {
 		t.Fatalf("%v: %s", err, text)
 	}
 	if !strings.Contains(string(text), "going on with") {
-		t.Errorf("the last run did not go on: %s", text)
+		t.Errorf("the last run did not continue: %s", text)
 	}
 	if got, err := os.ReadFile(out); err != nil || !bytes.Equal(got, d.want) {
 		t.Errorf("the record differs from an undisturbed one's: %v", err)
 	}
 }
 
-// A full disk: an error that says so and what to do, nothing corrupt, and the recording goes on once there is room.
+// On a full disk the error says so and what to do, no file is corrupt, and the recording continues once there is room.
 func TestFullDisk(t *testing.T) {
 	d := newDurable(t)
 	disk := filepath.Join(d.dir, "disk")
@@ -135,7 +135,7 @@ func TestFullDisk(t *testing.T) {
 	t.Cleanup(func() { syscall.Unmount(disk, syscall.MNT_DETACH) })
 	out := filepath.Join(disk, "r.replay")
 	const page = 4096
-	total := len(d.want) / page * page // one page less than the whole: even the end of the record does not fit
+	total := len(d.want) / page * page // one page less than the whole record
 	for _, room := range []int{page, total / 3, total / 3, total} {
 		if err := size(syscall.MS_REMOUNT, room); err != nil {
 			t.Fatal(err)
@@ -162,7 +162,7 @@ func TestFullDisk(t *testing.T) {
 		t.Errorf("the record differs from an undisturbed one's: %v", err)
 	}
 
-	// A merge that does not fit leaves nothing.
+	// A merge that does not fit leaves no file.
 	if err := size(syscall.MS_REMOUNT, len(d.want)*3/2); err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +179,7 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// A command that waits for its input does not look at Ctrl-C; a second one ends it all the same.
+// A command that waits for its input does not notice the first Ctrl-C; a second one still ends it.
 func TestSecondInterruptEndsTheProcess(t *testing.T) {
 	dir := t.TempDir()
 	if err := tiny.Write(dir); err != nil {
@@ -200,8 +200,8 @@ func TestSecondInterruptEndsTheProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	// Two signals at once may count as one, so they are sent until the command has seen two. Not faster: Go ends a process by
-	// raising the signal inside its handler, and a storm of them overflows the handler's stack.
+	// Two signals at once may count as one, so they are sent until the command has seen two. They are not sent faster because Go
+	// ends a process by raising the signal inside its handler, and too many of them overflow the handler's stack.
 	for limit := time.Now().Add(10 * time.Second); time.Now().Before(limit); {
 		cmd.Process.Signal(os.Interrupt)
 		select {

@@ -14,7 +14,7 @@ type evalCmd struct {
 	Model     string   `required:"" help:"Model directory." placeholder:"DIR"`
 	Base      string   `help:"Base model directory: adds drift, how far the model's predictions are from the base model's." placeholder:"DIR"`
 	Data      []string `required:"" sep:"none" help:"NAME=FILE, NAME=FILE:choice or NAME=FILE:match; may be given several times." placeholder:"NAME=FILE"`
-	MaxSeqLen int      `help:"Longest sequence in tokens; 0: what the model was made for."`
+	MaxSeqLen int      `help:"Longest sequence in tokens; 0: the model's number of positions."`
 	JSON      bool     `name:"json" help:"Print one JSON object."`
 }
 
@@ -23,7 +23,7 @@ func (c *evalCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	for _, s := range sets { // a slip in the last one is told before the first one is measured
+	for _, s := range sets { // report a mistake in the last set before measuring the first
 		if _, err := os.Stat(s.Path); err != nil {
 			hint := ""
 			if i := strings.LastIndexByte(s.Path, ':'); i > 1 {
@@ -40,7 +40,7 @@ func (c *evalCmd) Run(a *app) error {
 	case n < 0 || n == 1:
 		return fmt.Errorf("eval: --max-seq-len %d: want 2 to the model's %d", n, most)
 	case n > most:
-		a.note("notice: --max-seq-len %d: the model has %d positions, so that sequences are no longer than these", n, most)
+		a.note("notice: --max-seq-len %d: the model has %d positions, so sequences are at most that long", n, most)
 	}
 	e := &eval.Evaluator{Model: b.Model, Pool: a.pool(), Tokenizer: b.Tokenizer, MaxSeqLen: c.MaxSeqLen}
 	if c.Base != "" {
@@ -73,7 +73,7 @@ func (c *evalCmd) Run(a *app) error {
 	return nil
 }
 
-// describe is a result in one line for people.
+// describe is a result as a line of text.
 func describe(r eval.Result) string {
 	s := describeTask(r)
 	if r.Truncated > 0 {
@@ -97,7 +97,7 @@ func describeTask(r eval.Result) string {
 	return s + fmt.Sprintf("  over %d tokens", r.Tokens)
 }
 
-// describeDrift is the drift in one line for people.
+// describeDrift is the drift as a line of text.
 func describeDrift(d *eval.Drift) string {
 	return fmt.Sprintf("%-12s KL(base||now) %.5f ± %.5f nats (p50 %.4f, p95 %.4f, p99 %.4f)  same top-1 %.2f %%  perplexity ×%.4f  Δp rms %.2f %% (p5 %+.2f, p95 %+.2f)",
 		"  drift", d.MeanKL, d.KLSE, d.KLP50, d.KLP95, d.KLP99, 100*d.SameTop1, d.PPLRatio, 100*d.DeltaRMS, 100*d.DeltaP5, 100*d.DeltaP95)

@@ -14,8 +14,8 @@ import (
 	"reprise/internal/keys"
 )
 
-// keyFlags are the keys of a struct as flags. A flag that is not given is nil and leaves the struct as it is, so an explicit 0
-// is 0.
+// keyFlags are the keys of a struct as flags. A flag that is not given is nil and does not change the struct; a flag that is
+// given as 0 sets 0.
 type keyFlags struct {
 	Flags kong.Plugins `embed:""`
 
@@ -23,7 +23,7 @@ type keyFlags struct {
 	values reflect.Value // a struct with a pointer, or a slice, for each key
 }
 
-// newKeyFlags makes flags of keys; their values are the defaults.
+// newKeyFlags makes flags from keys, whose values are the defaults.
 func newKeyFlags(list []keys.Key) keyFlags {
 	fields := make([]reflect.StructField, len(list))
 	for i, k := range list {
@@ -75,7 +75,7 @@ func placeholder(k keys.Key) string {
 	return "N"
 }
 
-// flagHelp is the key's help with its choices, its default, and what it needs.
+// flagHelp is the key's help with its choices, its default and the flags that it needs.
 func flagHelp(k keys.Key) string {
 	text := strings.TrimSuffix(k.Help, ".")
 	standard := k.Default()
@@ -104,14 +104,14 @@ func flagHelp(k keys.Key) string {
 	return text + "."
 }
 
-// flagsNeeded are the flags that a key needs to matter.
+// flagsNeeded are the flags without which a key has no effect.
 func flagsNeeded(k keys.Key) string {
 	return k.When.Text(func(name, value string) string {
 		return strings.TrimSpace("--" + keys.Key{Name: name}.Flag() + " " + value)
 	})
 }
 
-// lay gives the keys of a struct, to which a pointer is given, the values of the flags that were given.
+// lay sets the keys of the struct that to points at to the values of the flags that were given.
 func (f *keyFlags) lay(to any) {
 	for i, k := range f.keys {
 		v := f.values.Field(i)
@@ -125,8 +125,8 @@ func (f *keyFlags) lay(to any) {
 	}
 }
 
-// idle names the flags that were given and that a struct has no use for: more often a misunderstanding than not. Keys of a file
-// may lie idle; files are shared between runs.
+// idle returns a notice for each flag that was given but has no effect with these settings, which is usually a misunderstanding.
+// Keys of a file may be without effect, because a file is shared between runs.
 func (f *keyFlags) idle(of any) (texts []string) {
 	values := keys.Of(of)
 	for i, k := range f.keys {
@@ -144,7 +144,7 @@ func (f *keyFlags) idle(of any) (texts []string) {
 
 var unknownFlag = regexp.MustCompile(`^unknown flag (--[^,]*)$`)
 
-// guessFlag adds to an error about a flag that does not exist the command's flag that is meant, if another program calls it so.
+// guessFlag adds to the error for an unknown flag which flag is meant, if the name is another program's.
 func guessFlag(err error, list []keys.Key) error {
 	var parse *kong.ParseError
 	m := unknownFlag.FindStringSubmatch(err.Error())

@@ -42,7 +42,7 @@ func (c *generateCmd) Run(a *app) error {
 		if err != nil {
 			return err
 		}
-		prompt = tok.Encode(text, false) // the template brings its own begin-of-text token
+		prompt = tok.Encode(text, false) // the template writes the begin-of-text token itself
 	}
 	if len(prompt) == 0 {
 		if bos, ok := tok.BOS(); ok {
@@ -66,7 +66,7 @@ func (c *generateCmd) Run(a *app) error {
 			return err
 		}
 		ids = append(ids, id)
-		// Print what has become certain: a character may still be cut in the middle of its bytes.
+		// Print only whole characters: the bytes of the last one may be incomplete.
 		text := tok.Decode(ids, true)
 		if len(text) > shown && utf8.ValidString(text[shown:]) && text[len(text)-1] != '\xbd' {
 			a.printf("%s", text[shown:])
@@ -78,12 +78,12 @@ func (c *generateCmd) Run(a *app) error {
 	}
 	a.printf("\n")
 	if made := len(ids) - len(prompt); made < c.MaxTokens && (made == 0 || !slices.Contains(stop, ids[len(ids)-1])) {
-		a.note("cut off after %d tokens: the model has %d positions", made, m.Config.MaxPositions)
+		a.note("stopped after %d tokens: the model has %d positions", made, m.Config.MaxPositions)
 	}
 	return nil
 }
 
-// checkSampling checks what flags of a command say.
+// checkSampling checks the sampling flags of a command.
 func checkSampling(command string, s model.Sampling) error {
 	switch {
 	case !(s.Temperature >= 0 && s.Temperature <= 100):

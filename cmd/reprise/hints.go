@@ -9,10 +9,10 @@ import (
 	"reprise/run"
 )
 
-// Errors of the packages name fields, functions and keys of a recipe, because programs use them too. Whoever sits at the command
-// line needs flags and commands: all that is added for them stands in this file.
+// Errors of the packages name fields, functions and keys of a recipe, because programs use the packages, too. Users of the
+// command line need flags and commands instead: this file adds them.
 
-// hint is the remedy of an error in terms of the command line; "" where the error's own text says enough.
+// hint is the remedy for an error in terms of the command line; "" if the error's own text is enough.
 func hint(command string, err error) string {
 	const record = "reprise record --model DIR --data FILE --out FILE"
 	train := command == "train"
@@ -36,12 +36,12 @@ func hint(command string, err error) string {
 	case errors.Is(err, golden.ErrStale):
 		return "compare with the reference and store new hashes with: reprise verify --write DIR"
 	case errors.Is(err, replay.ErrNotRecord):
-		return "a record is made with: " + record
+		return "make a record with: " + record
 	}
 	return ""
 }
 
-// flagged writes the settings that a run's warnings advise as flags.
+// flagged replaces the recipe keys in a run's warnings by flags.
 var flagged = strings.NewReplacer(
 	"tail: sampled", "--tail sampled",
 	"refresh.rho_above", "--refresh-rho-above",

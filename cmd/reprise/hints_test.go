@@ -34,7 +34,7 @@ func TestInterruptedTraining(t *testing.T) {
 	}
 }
 
-// A hint belongs to the command that has its flags.
+// A command gives only hints with flags that it has.
 func TestHintsByCommand(t *testing.T) {
 	for _, c := range []struct {
 		command string

@@ -17,10 +17,10 @@ import (
 type inspectDataCmd struct {
 	Model      string `required:"" help:"Model directory; only its tokenizer and config.json are read." placeholder:"DIR"`
 	Data       string `required:"" help:"File or directory, as record and train read it." placeholder:"FILE"`
-	Show       int    `default:"3" help:"Documents to show, from the first one on."`
+	Show       int    `default:"3" help:"Number of documents to show, starting with the first."`
 	MaxSeqLen  int    `help:"Tokens per sequence; 0: the model's, at most 512."`
 	Evaluation bool   `help:"Read the data as eval does: a directory's valid part, texts without the end id."`
-	AllowNoEnd bool   `help:"No error if nothing that ends a text or a turn is learnt."`
+	AllowNoEnd bool   `help:"No error if no token that ends a text or a turn is learnt."`
 	JSON       bool   `name:"json" help:"Print one JSON object."`
 }
 
@@ -29,7 +29,7 @@ type dataReport struct {
 	Data      string  `json:"data"`
 	MaxSeqLen int     `json:"max_seq_len"`
 	Samples   int     `json:"samples"`   // lines, texts
-	Documents int     `json:"documents"` // what they were cut into
+	Documents int     `json:"documents"` // that the samples were cut into
 	Tokens    int     `json:"tokens"`
 	Trained   int     `json:"trained"` // tokens that carry loss
 	Share     float64 `json:"trained_share"`
@@ -51,7 +51,7 @@ type dataEnd struct {
 	Kind    string `json:"kind"` // "text" or "turn"
 	ID      int32  `json:"id"`
 	Token   string `json:"token"`
-	Trained int    `json:"trained"` // how often it carries loss
+	Trained int    `json:"trained"` // number of times that it carries loss
 	Stops   bool   `json:"stops"`   // generate stops at it
 }
 
@@ -119,7 +119,7 @@ func readLimits(dir string) (maxSeqLen int, stops []int32, err error) {
 	for _, name := range []string{"generation_config.json", "config.json"} {
 		c.EOS = nil
 		text, err := os.ReadFile(filepath.Join(dir, name))
-		if err != nil { // a tokenizer alone will do
+		if err != nil { // the tokenizer alone is enough
 			continue
 		}
 		if err := json.Unmarshal(text, &c); err != nil {
@@ -173,11 +173,11 @@ func (r *dataReport) findEnds(docs []data.Document, tok *tokenizer.Tokenizer, st
 	}
 }
 
-// judge collects what is odd. The error is that nothing teaches the model to stop.
+// judge collects warnings. It returns an error if no token in the data teaches the model to stop.
 func (r *dataReport) judge() error {
 	warn := func(format string, args ...any) { r.Warnings = append(r.Warnings, fmt.Sprintf(format, args...)) }
 	if r.Empty > 0 {
-		warn("%d of %d samples hold nothing to learn; training refuses them", r.Empty, r.Samples)
+		warn("%d of %d samples have nothing to learn; training refuses them", r.Empty, r.Samples)
 	}
 	if r.Truncated > 0 {
 		warn("%d of %d samples are cut to %d tokens; a larger --max-seq-len keeps more", r.Truncated, r.Samples, r.MaxSeqLen)
@@ -193,7 +193,7 @@ func (r *dataReport) judge() error {
 	case len(r.Ends) == 0:
 		return errors.New("inspect: the tokenizer has no token that ends a text, so the model cannot learn to stop: name one as eos_token in tokenizer_config.json (or give --allow-no-end)")
 	case trained == 0:
-		return fmt.Errorf("inspect: %s is never learnt, so the model will not stop by itself: samples end without it, or are all cut to %d tokens (--allow-no-end if that is wanted)", r.Ends[0].Token, r.MaxSeqLen)
+		return fmt.Errorf("inspect: %s is never learnt, so the model will not stop by itself: samples end without it, or are all cut to %d tokens (if that is intended, give --allow-no-end)", r.Ends[0].Token, r.MaxSeqLen)
 	}
 	return nil
 }
@@ -204,7 +204,7 @@ func show(tok *tokenizer.Tokenizer, d *data.Document) shownDocument {
 		piece := tok.Piece(id)
 		if tok.ByteLevel() && !tok.IsSpecial(id) {
 			if text := tok.Decode([]int32{id}, false); !strings.ContainsRune(text, '\ufffd') {
-				piece = text // otherwise a part of a character: as tokenizer.json writes it
+				piece = text // otherwise it is a part of a character: show it as in tokenizer.json
 			}
 		} else if !tok.ByteLevel() {
 			piece = strings.ReplaceAll(piece, "▁", " ")
@@ -214,7 +214,7 @@ func show(tok *tokenizer.Tokenizer, d *data.Document) shownDocument {
 	return s
 }
 
-// What a terminal shows: what is learnt in green, the rest dim. Elsewhere [ ] stand around what is learnt.
+// A terminal shows learnt tokens in green and the others dim. Elsewhere learnt tokens stand in [ ].
 const (
 	green, dim, plainText = "\x1b[32m", "\x1b[2m", "\x1b[0m"
 )

@@ -25,8 +25,8 @@ type modelReport struct {
 	Vocabulary   int                `json:"vocab_size"`
 	MaxPositions int                `json:"max_positions"`
 	Parameters   int                `json:"parameters"`
-	Matmul       int                `json:"matmul_parameters"` // that take part in a product for every token, the head included
-	DType        checkpoint.DType   `json:"dtype"`             // that most weights are stored in
+	Matmul       int                `json:"matmul_parameters"` // in matrices that multiply every token, the head included
+	DType        checkpoint.DType   `json:"dtype"`             // of most weights in the file
 	Files        int                `json:"files"`
 	Bytes        int64              `json:"bytes"` // of the stored weights
 	Memory       model.Memory       `json:"training_memory"`
@@ -66,7 +66,7 @@ func (c *inspectModelCmd) Run(a *app) error {
 	mb := func(n int) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
 	a.printf("architecture  %s\n", r.Architecture)
 	a.printf("sequences     up to %d tokens\n", r.MaxPositions)
-	a.printf("parameters    %d, of which %d take part in a product for every token\n", r.Parameters, r.Matmul)
+	a.printf("parameters    %d, of which %d are in matrices that multiply every token\n", r.Parameters, r.Matmul)
 	a.printf("stored        %s, %d file(s), %s\n", r.DType, r.Files, mb(int(r.Bytes)))
 	a.printf("training      %s: weights %s, gradients %s, moments %s, activations %s for %d tokens at a time (--tokens)\n",
 		mb(r.Memory.Total()), mb(r.Memory.Weights), mb(r.Memory.Gradients), mb(r.Memory.Moments), mb(r.Memory.Activations), r.Tokens)
@@ -87,7 +87,7 @@ type tensorRow struct {
 	count int
 }
 
-// groupTensors puts the tensors that differ only in the number of their layer into one row.
+// groupTensors puts the tensors that differ only in their layer's number into one row.
 func groupTensors(tensors []modelReportEntry) []tensorRow {
 	var rows []tensorRow
 	for _, t := range tensors {

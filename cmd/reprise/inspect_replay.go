@@ -42,7 +42,7 @@ func (c *inspectReplayCmd) Run(a *app) error {
 	a.printf("sequences    %d of at most %d tokens, seed %d; %d documents\n", r.Sequences, h.MaxSeqLen, h.Seed, r.Documents)
 	a.printf("tokens       %d\npositions    %d with loss\nids          %d, mean |S| %.2f\nat k_max     %.1f %%\ncoverage     %.4f\ngold_outside %.1f %%\n",
 		r.Tokens, r.Positions, r.IDs, r.MeanSubset, 100*r.AtKMax, r.Coverage, 100*r.GoldOutside)
-	a.printf("entropy      %.3f to %.3f nats (what lies outside a subset as one id, or spread evenly)\n", r.Entropy, r.EntropyMax)
+	a.printf("entropy      %.3f to %.3f nats (mass outside a subset counted as one id, or spread evenly)\n", r.Entropy, r.EntropyMax)
 	a.printf("base loss    %.4f nats per position, the recorded model's full cross-entropy\n", r.BaseLoss)
 	a.printf("bytes        %d: %.2f per token, %.2f per id\n", r.Bytes, r.BytesPerToken, r.BytesPerID)
 	if r.Positions == 0 {
@@ -58,7 +58,7 @@ type bar struct {
 	positions int
 }
 
-// sizeBars groups subset sizes so that at most 16 bars show: singly where they are few, else in equal ranges.
+// sizeBars groups subset sizes into at most 16 bars: one bar per size if there are few sizes, otherwise equal ranges.
 func sizeBars(r replay.Report) []bar {
 	first, last := 0, len(r.Sizes)-1
 	for first < last && r.Sizes[first] == 0 {
@@ -77,7 +77,7 @@ func sizeBars(r replay.Report) []bar {
 	return bars
 }
 
-// rankBars are the ranks of gold, and last the positions where it was outside the prefix.
+// rankBars are the ranks of the gold id; the last bar counts the positions where it was outside the prefix.
 func rankBars(r replay.Report) []bar {
 	var bars []bar
 	inside := 0
@@ -128,7 +128,7 @@ func drawReport(w io.Writer, name string, r replay.Report) error {
 	return err
 }
 
-// drawBars draws one histogram, 200 units high, with the share of every bar above it.
+// drawBars draws one histogram, 200 units high, with its share above every bar.
 func drawBars(b *strings.Builder, x, y, width float64, title string, bars []bar) {
 	const height = 200.0
 	most, total := largest(bars)
@@ -147,7 +147,7 @@ func drawBars(b *strings.Builder, x, y, width float64, title string, bars []bar)
 	fmt.Fprintf(b, `<text x="%.1f" y="%.1f" fill="#555">%% of the positions</text>`+"\n", x, base+32)
 }
 
-// escape makes a text fit for XML.
+// escape escapes a text for XML.
 func escape(s string) string {
 	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(s)
 }

@@ -71,7 +71,7 @@ func readIDs(path string, cfg model.Config) ([][]int32, error) {
 	return seqs, nil
 }
 
-// idList is a list of ids. encoding/json would take a null among them for id 0.
+// idList is a list of ids. It refuses null, which encoding/json would read as id 0.
 type idList []int32
 
 func (l *idList) UnmarshalJSON(text []byte) error {
@@ -85,7 +85,7 @@ func (l *idList) UnmarshalJSON(text []byte) error {
 	*l = make(idList, len(ids))
 	for i, id := range ids {
 		if id == nil {
-			return fmt.Errorf("null at place %d of a list of ids", i)
+			return fmt.Errorf("null at index %d of a list of ids", i)
 		}
 		(*l)[i] = *id
 	}

@@ -30,10 +30,10 @@ const (
 	exitInterrupted = 130
 )
 
-// maxThreads is beyond the cores of any machine; every worker has memory of its own.
+// maxThreads is more than the cores of any machine. There is a limit because every worker allocates memory.
 const maxThreads = 1024
 
-// app is what every command gets.
+// app is the context that every command runs in.
 type app struct {
 	ctx            context.Context
 	stdout, stderr io.Writer
@@ -51,8 +51,8 @@ func (a *app) pool() *tensor.Pool {
 
 func (a *app) printf(format string, args ...any) { fmt.Fprintf(a.stdout, format, args...) }
 
-// output remembers the first error of writing, which nobody looks at where lines are printed: behind a full disk a command has
-// not done what it says.
+// output remembers the first error of writing, because the code that prints lines does not check for it: on a full disk, for
+// example, the command has failed.
 type output struct {
 	io.Writer
 	err error
@@ -66,28 +66,28 @@ func (o *output) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// note writes to the side channel, so that --json output stays clean.
+// note writes to standard error, so that --json output stays clean.
 func (a *app) note(format string, args ...any) { fmt.Fprintf(a.stderr, format+"\n", args...) }
 
 type cli struct {
 	ShowVersion kong.VersionFlag `name:"version" help:"Print the version in one line."`
 
-	Threads int `help:"Worker threads; results do not depend on it. 0: the physical cores that this process may use." default:"0"`
+	Threads int `help:"Number of worker threads; results do not depend on it. 0: one per physical core that this process may use." default:"0"`
 
 	Demo     demoCmd     `cmd:"" help:"See the whole job in two minutes: an embedded model learns SQL in four ways, one of which keeps its English."`
 	Record   recordCmd   `cmd:"" help:"Stage 0: run the base model over the data and record what it finds probable."`
 	Train    trainCmd    `cmd:"" help:"Stage 1: train on a record (replay) or on text (full cross-entropy)."`
 	Recipe   recipeCmd   `cmd:"" help:"The keys of a recipe: documentation, and a schema for editors."`
-	Plan     planCmd     `cmd:"" help:"What a recipe's run would take: memory by part, time; exit code 1 where it does not fit."`
+	Plan     planCmd     `cmd:"" help:"Memory (by part) and time that a recipe's run would take; exit code 1 if it does not fit."`
 	Eval     evalCmd     `cmd:"" help:"Cross-entropy, multiple choice and exact match of a model on files."`
-	Compare  compareCmd  `cmd:"" help:"Run methods × learning rates × seeds over one base model; what they learn, forget and cost."`
+	Compare  compareCmd  `cmd:"" help:"Run methods × learning rates × seeds on one base model, and compare what they learn, forget and cost."`
 	Report   reportCmd   `cmd:"" help:"One HTML page with plots from a run or a comparison."`
 	Generate generateCmd `cmd:"" help:"Continue a prompt."`
 	Tokenize tokenizeCmd `cmd:"" help:"Text to token ids and back; learn a vocabulary."`
-	Inspect  inspectCmd  `cmd:"" help:"Look inside data, a model or a record, or at logits."`
-	Version  versionCmd  `cmd:"" help:"Version, commit, compiler, processor and the contract that results keep to."`
-	Doctor   doctorCmd   `cmd:"" help:"What this machine is, what it can do, and whether it computes the right bits."`
-	Verify   verifyCmd   `cmd:"" help:"Hold the engine to reference outputs of PyTorch, and to the bits that it gave before."`
+	Inspect  inspectCmd  `cmd:"" help:"Show data as tokens, a model, a record, or logits."`
+	Version  versionCmd  `cmd:"" help:"Version, commit, compiler, processor and version of the arithmetic contract."`
+	Doctor   doctorCmd   `cmd:"" help:"Processor, memory and peak rates of this machine, and whether it computes the right bits."`
+	Verify   verifyCmd   `cmd:"" help:"Compare the engine with reference outputs of PyTorch, and with the bits that it gave before."`
 	Bench    benchCmd    `cmd:"" help:"Measure the engine on this machine."`
 	Export   exportCmd   `cmd:"" help:"Write a model for other programs: GGUF for llama.cpp."`
 }
@@ -110,15 +110,15 @@ func main() {
 	os.Exit(execute(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// interruptible is a context that the first Ctrl-C ends, so that work is saved. The second one ends the process: not every
-// command looks at the context all the time.
+// interruptible is a context that the first Ctrl-C cancels, so that work is saved. The second one ends the process, because a
+// command may not look at the context for a long time.
 func interruptible() (ctx context.Context, stop func()) {
 	ctx, stop = signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	return ctx, stop
 }
 
-// printHelp prints a command's help and, below it, that of the command which it stands for when none of its own is named.
+// printHelp prints a command's help and, below it, the help of its default subcommand, if it has one.
 func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
 	if err := kong.DefaultHelpPrinter(options, ctx); err != nil {
 		return err
@@ -131,11 +131,11 @@ func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(ctx.Stdout, "\nThe default, which need not be named:\n\n")
+	fmt.Fprintf(ctx.Stdout, "\nThe default subcommand, whose name may be left out:\n\n")
 	return kong.DefaultHelpPrinter(options, below)
 }
 
-// newCLI makes the flags that are not fields: those of keys.
+// newCLI adds the flags that are made from keys; the others are fields.
 func newCLI() cli {
 	return cli{
 		Train: trainCmd{recipeFlags: newRecipeFlags()}, Plan: planCmd{recipeFlags: newRecipeFlags()},

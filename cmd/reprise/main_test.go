@@ -42,7 +42,7 @@ type noSpace struct{}
 
 func (noSpace) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
 
-// TestOutputThatCannotBeWritten: a result that nobody can read is a failure, printed as lines or as JSON.
+// TestOutputThatCannotBeWritten: if the result cannot be printed, as lines or as JSON, the command fails.
 func TestOutputThatCannotBeWritten(t *testing.T) {
 	dir := t.TempDir()
 	if err := tiny.Write(dir); err != nil {
@@ -66,7 +66,7 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 	}
 }
 
-// TestTimeLeft: what was done before a job was resumed took no time of this one.
+// TestTimeLeft: the estimate counts only units that were done since the job was resumed.
 func TestTimeLeft(t *testing.T) {
 	var out strings.Builder
 	p := newProgress(&out, "training", false)

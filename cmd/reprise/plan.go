@@ -28,7 +28,7 @@ func (c *planCmd) Run(a *app) error {
 	if c.JSON {
 		err = json.NewEncoder(a.stdout).Encode(struct {
 			*run.Plan
-			Peak int64 `json:"probe_peak,omitempty"` // bytes that the measured steps took
+			Peak int64 `json:"probe_peak,omitempty"` // bytes of memory that the measured steps used
 		}{p, bench.PeakMemory()})
 	} else {
 		printPlan(a, p)
@@ -38,7 +38,7 @@ func (c *planCmd) Run(a *app) error {
 		if !r.Recompute {
 			remedy = "set recompute: true or " + remedy
 		}
-		err = fmt.Errorf("plan: the run needs %.0f MB and %.0f MB are free; %s, which the result does not depend on, or shorten the sequences",
+		err = fmt.Errorf("plan: the run needs %.0f MB and %.0f MB are free; %s (the result does not depend on it), or shorten the sequences",
 			float64(p.Memory.Total)/1e6, float64(p.Free)/1e6, remedy)
 	}
 	return err
@@ -55,18 +55,18 @@ func printPlan(a *app, p *run.Plan) {
 	mb("moments", m.Moments, "two per weight")
 	about := "of forward and backward pass"
 	if p.Recompute {
-		about = "a block's input kept, the rest computed twice"
+		about = "only the input of each block is kept, the others are computed twice"
 	}
 	mb("activations", m.Activations, about)
 	mb("head", m.Head, "logits, subsets, losses")
 	mb("other", m.Other, "packing buffers, evaluations, the program")
 	mb("total", m.Total, "")
 	if p.Free > 0 {
-		mb("free", int(p.Free), "now, limits of control groups kept")
+		mb("free", int(p.Free), "now, within the limits of control groups")
 	}
 	if t := p.Probe; t != nil {
 		a.printf("time\n  %.1f ms per step (median of %d measured), %.0f tokens/s\n", t.StepMS, t.Measured, t.PerSecond)
-		a.printf("  %d steps: about %v; evaluations and saving come on top\n", t.Steps, time.Duration(t.Seconds*float64(time.Second)).Round(time.Second/10))
+		a.printf("  %d steps: about %v, without evaluations and saving\n", t.Steps, time.Duration(t.Seconds*float64(time.Second)).Round(time.Second/10))
 		a.printf("  peak memory of the measured steps %.1f MB\n", float64(bench.PeakMemory())/1e6)
 	}
 }

@@ -11,20 +11,20 @@ import (
 	"golang.org/x/term"
 )
 
-// progress shows how far a long job is: one line that is written over and over on a terminal, a plain line every few seconds
-// elsewhere.
+// progress shows the progress of a long job: on a terminal one line that is overwritten, elsewhere a plain line every few
+// seconds.
 type progress struct {
 	out          io.Writer
 	what         string
 	quiet        bool
 	live         bool
 	terminalOnly bool // no plain lines elsewhere
-	shown        int  // characters of the live line that stands on the terminal
+	shown        int  // number of characters of the live line on the terminal
 	start        time.Time
 	last         time.Time // when a line was last written
 
-	first int       // units that were through when they were first told: a resumed job does not begin with none
-	since time.Time // and when
+	first int       // units done at the first update; not 0 if the job was resumed
+	since time.Time // time of the first update
 }
 
 func newProgress(out io.Writer, what string, quiet bool) *progress {
@@ -37,7 +37,7 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// writer is what an output writes to.
+// writer is the writer under an output.
 func writer(w io.Writer) io.Writer {
 	if o, ok := w.(*output); ok {
 		return o.Writer
@@ -51,7 +51,7 @@ const (
 	liveEvery  = 100 * time.Millisecond
 )
 
-// update says that done of total units are through and how many tokens that were.
+// update reports that done of total units are finished, and how many tokens they had.
 func (p *progress) update(done, total, tokens int) { p.show(done, total, tokens, "") }
 
 // show is update with a remark, such as the loss.
@@ -85,8 +85,8 @@ func (p *progress) show(done, total, tokens int, remark string) {
 	}
 }
 
-// overwrite puts a line in the place of the one on the terminal, cut to its width: a longer one would leave its first row behind.
-// Blanks hide what is left of the line before; escape codes would show on some consoles.
+// overwrite replaces the line on the terminal. The new line is cut to the terminal's width, because of a longer one the first
+// row would stay. Blanks hide the rest of the old line; some consoles would print escape codes.
 func (p *progress) overwrite(line string) {
 	width := 80
 	if f, ok := writer(p.out).(*os.File); ok {
@@ -108,7 +108,7 @@ func fit(line string, width int) string {
 	return string([]rune(line)[:max(0, width)])
 }
 
-// clear takes the live line away, so that another one can be printed.
+// clear removes the live line, so that another one can be printed.
 func (p *progress) clear() {
 	if p.shown > 0 {
 		p.overwrite("")

@@ -10,7 +10,7 @@ import (
 )
 
 type recipeCmd struct {
-	Docs   recipeDocsCmd   `cmd:"" help:"Print docs/RECIPE.md: every key of a recipe, what it may be and what it does."`
+	Docs   recipeDocsCmd   `cmd:"" help:"Print docs/RECIPE.md: every key of a recipe, its values and what it does."`
 	Schema recipeSchemaCmd `cmd:"" help:"Print the JSON schema of a recipe file, for editors."`
 }
 
@@ -74,7 +74,7 @@ func recipeDocs() string {
 	return b.String()
 }
 
-// docsLine is a key's line of its table.
+// docsLine is a key's line in the table.
 func docsLine(k keys.Key) string {
 	name, standard, may := "`"+k.Name+"`", k.Default(), mayBe(k)
 	if k.Bits == "no" {
@@ -98,7 +98,7 @@ func docsLine(k keys.Key) string {
 	return fmt.Sprintf("| %s | %s | %s | %s |", name, standard, may, strings.ReplaceAll(help, "|", `\|`))
 }
 
-// mayBe says what a key's value may be.
+// mayBe describes the values that a key may have.
 func mayBe(k keys.Key) string {
 	switch kind := k.Type().Kind(); {
 	case k.Bound.Choice != nil:

@@ -28,7 +28,7 @@ func TestRecipeDocsAreFresh(t *testing.T) {
 	}
 }
 
-// parser is the command line, and what it is parsed into.
+// parser is the command line's parser, and the struct that it fills.
 func parser(t *testing.T) (*kong.Kong, *cli) {
 	t.Helper()
 	c := newCLI()
@@ -56,7 +56,7 @@ func flagsOf(t *testing.T, command string) map[string]*kong.Flag {
 	return list
 }
 
-// lacking says what a key lacks: of its tags, its flag or its line in the documentation.
+// lacking lists what a key lacks: tags, its flag, its line in the documentation.
 func lacking(k keys.Key, flags map[string]*kong.Flag, docs string) (list []string) {
 	if !strings.HasSuffix(k.Help, ".") {
 		list = append(list, "help")
@@ -112,7 +112,7 @@ func parsed(t *testing.T, args ...string) run.Recipe {
 	return r
 }
 
-// TestExplicitZeroOfAFlag: 0 is 0, whatever the default is; a flag that is not given changes nothing.
+// TestExplicitZeroOfAFlag: a flag given as 0 sets 0, whatever the default is; a flag that is not given changes nothing.
 func TestExplicitZeroOfAFlag(t *testing.T) {
 	if r := parsed(t); !reflect.DeepEqual(r, run.DefaultRecipe()) {
 		t.Errorf("without flags: %+v", r)
@@ -147,7 +147,7 @@ func TestFlagsOfKeys(t *testing.T) {
 	}
 }
 
-// TestRuleFlags: those of record are the record's rule, at replay.DefaultRule where they are not given.
+// TestRuleFlags: the flags of record set the record's rule; those not given have the values of replay.DefaultRule.
 func TestRuleFlags(t *testing.T) {
 	for _, c := range []struct {
 		args []string
@@ -168,7 +168,7 @@ func TestRuleFlags(t *testing.T) {
 	}
 }
 
-// TestRecipeCommands: both print what they say.
+// TestRecipeCommands: both commands print what their help says.
 func TestRecipeCommands(t *testing.T) {
 	for _, name := range []string{"docs", "schema"} {
 		var out, errs strings.Builder
@@ -181,7 +181,7 @@ func TestRecipeCommands(t *testing.T) {
 	}
 }
 
-// TestFlagsOfOtherPrograms are answered with ours, where the command has it.
+// TestFlagsOfOtherPrograms: the error for another program's flag names ours, if the command has it.
 func TestFlagsOfOtherPrograms(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
 		{"train --learning-rate 1", "unknown flag --learning-rate; here it is --lr\n"},
@@ -197,7 +197,7 @@ func TestFlagsOfOtherPrograms(t *testing.T) {
 	}
 }
 
-// TestEveryConditionNamesKeys: what a key needs is a key, with a value that it can have.
+// TestEveryConditionNamesKeys: the condition of a key names existing keys and values that they can have.
 func TestEveryConditionNamesKeys(t *testing.T) {
 	list := run.Keys()
 	for _, k := range list {
@@ -217,7 +217,7 @@ func TestEveryConditionNamesKeys(t *testing.T) {
 	}
 }
 
-// TestDefaultsKeepTheirBounds: nobody has to set a key to make it valid.
+// TestDefaultsKeepTheirBounds: every key's default is within its bounds.
 func TestDefaultsKeepTheirBounds(t *testing.T) {
 	if err := keys.Check(run.DefaultRecipe()); err != nil {
 		t.Error(err)

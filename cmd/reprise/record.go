@@ -13,7 +13,7 @@ import (
 
 type recordCmd struct {
 	Run    recordRunCmd    `cmd:"" default:"withargs" help:"Record (the default)."`
-	Merge  recordMergeCmd  `cmd:"" help:"Join the shards of a recording into the file that a single run gives."`
+	Merge  recordMergeCmd  `cmd:"" help:"Join the shards of a recording into the file that a single run would write."`
 	Verify recordVerifyCmd `cmd:"" help:"Check every checksum, id and count of a record."`
 }
 
@@ -24,9 +24,9 @@ type recordRunCmd struct {
 	keyFlags         // of replay.Rule
 	MaxSeqLen int    `help:"Tokens per packed sequence; 0: the model's, at most 512."`
 	Seed      uint64 `default:"1" help:"Seed of the packing."`
-	Compress  string `default:"none" enum:"none,zstd" help:"none, or zstd for sequences that it makes smaller."`
+	Compress  string `default:"none" enum:"none,zstd" help:"none, or zstd for the sequences that it makes smaller."`
 	Shard     string `help:"i/n: record only part i of n, counted from 0; join the parts with: reprise record merge. Without it the environment decides: JOB_COMPLETION_INDEX, SLURM_ARRAY_TASK_ID, OMPI_COMM_WORLD_RANK, RANK, the first that is set." placeholder:"I/N"`
-	Shards    int    `help:"Number of parts, where the environment gives only the part's own number." placeholder:"N"`
+	Shards    int    `help:"Number of parts, if the environment gives only the part's own number." placeholder:"N"`
 	DryRun    bool   `help:"Record nothing: measure a few batches and predict time, size and memory."`
 	JSON      bool   `name:"json" help:"Print one JSON object."`
 	Quiet     bool   `help:"No progress."`
@@ -88,7 +88,7 @@ func (c *recordRunCmd) job(a *app, part shard) (replay.Job, error) {
 		return replay.Job{}, err
 	}
 	if stats.Truncated > 0 {
-		a.note("%d of %d samples are cut to %d tokens (--max-seq-len); look at them with: reprise inspect data", stats.Truncated, stats.Documents, limit)
+		a.note("%d of %d samples were cut to %d tokens (--max-seq-len); to see them: reprise inspect data", stats.Truncated, stats.Documents, limit)
 	}
 	return replay.Job{
 		Model: b.Model, ModelFingerprint: b.Fingerprint, Tokenizer: b.Tokenizer, Pool: a.pool(), Rule: rule,
@@ -97,7 +97,7 @@ func (c *recordRunCmd) job(a *app, part shard) (replay.Job, error) {
 	}, nil
 }
 
-// predict prints what a recording would take.
+// predict prints the time, size and memory that a recording would take.
 func (c *recordRunCmd) predict(a *app, job replay.Job) error {
 	p, err := replay.Predict(a.ctx, job)
 	if err != nil {
@@ -113,7 +113,7 @@ func (c *recordRunCmd) predict(a *app, job replay.Job) error {
 	a.printf("%s would hold %d sequences, %d tokens, %d positions with loss\n", job.Out, p.Sequences, p.Tokens, p.Positions)
 	a.printf("time         about %v with %d threads (%.0f tokens/s, measured on %d)\n",
 		time.Duration(p.Seconds*float64(time.Second)).Round(time.Second/10), job.Pool.Workers(), p.Rate, p.Probed)
-	a.printf("size         about %.1f MB\nmemory       %.0f MB (the peak of this process, which held all that recording needs)\n", float64(p.Bytes)/1e6, float64(memory)/1e6)
+	a.printf("size         about %.1f MB\nmemory       %.0f MB (peak of this process, which allocated all that recording needs)\n", float64(p.Bytes)/1e6, float64(memory)/1e6)
 	return nil
 }
 

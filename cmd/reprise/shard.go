@@ -9,12 +9,12 @@ import (
 // shard is the part of a recording that this process makes: number i, from 0, of n.
 type shard struct {
 	i, n   int
-	source string // what said so; "" for the whole
+	source string // the flag or variable that chose it; "" for the whole
 }
 
-// shardVariables are the environment variables that number the processes of a job, in the order in which they are asked.
-// A number without a count is an error where nothing else gives the count: recording everything in every process is never
-// what was meant.
+// shardVariables are the environment variables that number the processes of a job, in the order in which they are tried.
+// A number without a count is an error unless --shards gives the count, because otherwise every process would record
+// everything.
 var shardVariables = []struct {
 	index, count string
 	system       string
@@ -25,7 +25,7 @@ var shardVariables = []struct {
 	{"RANK", "WORLD_SIZE", "a distributed launcher"},
 }
 
-// findShard decides which part to record: --shard, else the environment, with --shards for the count where it is given.
+// findShard decides which part to record: --shard, else the environment. --shards overrides the count of the environment.
 func findShard(flag string, shards int, getenv func(string) string) (shard, error) {
 	if shards < 0 || shards > 1<<16 {
 		return shard{}, fmt.Errorf("record: --shards %d: want 1 to %d", shards, 1<<16)
@@ -44,12 +44,12 @@ func findShard(flag string, shards int, getenv func(string) string) (shard, erro
 		}
 		s, err := envShard(v.index, index, v.count, getenv(v.count), shards)
 		if err != nil {
-			return shard{}, fmt.Errorf("record: %w (%s sets these; --shard 0/1 records everything whatever they say)", err, v.system)
+			return shard{}, fmt.Errorf("record: %w (%s sets these variables; --shard 0/1 ignores them and records everything)", err, v.system)
 		}
 		if v.index == "SLURM_ARRAY_TASK_ID" && shards == 0 {
-			// Of an array like 3,5 or 1-7 the count alone would name the wrong parts.
+			// With an array like 3,5 or 1-7 the task numbers are not the numbers of the parts.
 			if first, last := getenv("SLURM_ARRAY_TASK_MIN"), getenv("SLURM_ARRAY_TASK_MAX"); first != "0" || last != strconv.Itoa(s.n-1) {
-				return shard{}, fmt.Errorf("record: the Slurm array runs from %q to %q with %d tasks; number it 0-%d, or say with --shards how many parts the whole has", first, last, s.n, s.n-1)
+				return shard{}, fmt.Errorf("record: the Slurm array runs from %q to %q with %d tasks; number it 0-%d, or give the number of parts with --shards", first, last, s.n, s.n-1)
 			}
 		}
 		return s, nil
@@ -59,7 +59,7 @@ func findShard(flag string, shards int, getenv func(string) string) (shard, erro
 		for _, v := range shardVariables {
 			names = append(names, v.index)
 		}
-		return shard{}, fmt.Errorf("record: --shards %d: which of them is this? None of %s is set; give --shard I/%d", shards, strings.Join(names, ", "), shards)
+		return shard{}, fmt.Errorf("record: --shards %d: which part is this? None of %s is set; give --shard I/%d", shards, strings.Join(names, ", "), shards)
 	}
 	return shard{0, 1, ""}, nil
 }
@@ -72,7 +72,7 @@ func envShard(indexName, index, countName, count string, shards int) (shard, err
 	}
 	if s.n == 0 {
 		if count == "" {
-			return s, fmt.Errorf("%s=%d, but %s is not set: say with --shards how many parts the whole has", indexName, s.i, countName)
+			return s, fmt.Errorf("%s=%d, but %s is not set: give the number of parts with --shards", indexName, s.i, countName)
 		}
 		if s.n, err = strconv.Atoi(count); err != nil || s.n < 1 || s.n > 1<<16 {
 			return s, fmt.Errorf("%s=%q: want a number from 1 to %d", countName, count, 1<<16)
@@ -91,7 +91,7 @@ func parseShard(s string) (i, n int, err error) {
 	return i, n, nil
 }
 
-// path puts the shard into a file name: {shard} stands for 03-of-12, with as many digits as sort.
+// path puts the shard into a file name: {shard} becomes 03-of-12, for example, with enough digits for names to sort.
 func (s shard) path(name string) string {
 	width := len(strconv.Itoa(s.n))
 	return strings.ReplaceAll(name, "{shard}", fmt.Sprintf("%0*d-of-%d", width, s.i, s.n))

@@ -38,7 +38,7 @@ func TestFindShard(t *testing.T) {
 		}, want: shard{1, 3, "JOB_COMPLETION_INDEX"}},
 		{name: "not a number", env: map[string]string{"RANK": "first", "WORLD_SIZE": "2"}, err: `RANK="first" is not a number`},
 		{name: "out of range", env: map[string]string{"RANK": "2", "WORLD_SIZE": "2"}, err: "RANK=2: want 0 to 1"},
-		{name: "count without number", shards: 3, err: "which of them is this"},
+		{name: "count without number", shards: 3, err: "which part is this"},
 		{name: "too many", shards: 1 << 20, err: "--shards 1048576: want 1 to 65536"},
 	} {
 		got, err := findShard(c.flag, c.shards, func(name string) string { return c.env[name] })

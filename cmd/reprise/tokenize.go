@@ -102,7 +102,7 @@ func (c *tokenizeDecodeCmd) Run(a *app) error {
 	})
 }
 
-// jsonLines prints what each gives for every line of a file that is not blank, as JSON Lines.
+// jsonLines calls each for every line of a file that is not blank, and prints the results as JSON Lines.
 func jsonLines(a *app, path string, each func(line []byte) (any, error)) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -118,7 +118,7 @@ func jsonLines(a *app, path string, each func(line []byte) (any, error)) error {
 		if n == 1 {
 			line = bytes.TrimPrefix(line, []byte("\xef\xbb\xbf")) // a byte order mark
 		}
-		if !utf8.Valid(line) { // what encoding/json would make of it is another text
+		if !utf8.Valid(line) { // encoding/json would replace the invalid bytes
 			return fmt.Errorf("tokenize: %s: line %d is not UTF-8; convert the file", path, n)
 		}
 		if strings.TrimSpace(string(line)) != "" {

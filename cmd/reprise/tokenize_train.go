@@ -14,7 +14,7 @@ import (
 
 type tokenizeTrainCmd struct {
 	Data      []string `required:"" sep:"none" help:"Text to learn from: files or directories of any shape that record reads; may be given several times." placeholder:"FILE"`
-	VocabSize int      `required:"" help:"Ids in all: special tokens, 256 bytes, and merges."`
+	VocabSize int      `required:"" help:"Number of ids: special tokens, 256 bytes, and merges."`
 	Special   []string `sep:"none" default:"<|endoftext|>" help:"Special token, with the ids 0, 1, … in order; may be given several times."`
 	EOS       string   `name:"eos" help:"Special token that ends a text; the first one if not given." placeholder:"TOKEN"`
 	Pattern   string   `default:"gpt2" help:"How text is cut into words: gpt2, llama3, qwen2, or a regular expression."`
@@ -40,7 +40,7 @@ func (c *tokenizeTrainCmd) Run(a *app) error {
 	}
 	var config bytes.Buffer
 	e := json.NewEncoder(&config)
-	e.SetEscapeHTML(false) // <|endoftext|> as people write it
+	e.SetEscapeHTML(false) // write <|endoftext|> with plain < and >
 	e.SetIndent("", "  ")
 	if err := e.Encode(map[string]any{
 		"bos_token": nil, "eos_token": eos, "tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": false,
@@ -81,7 +81,7 @@ func (c *tokenizeTrainCmd) Run(a *app) error {
 		}
 		a.printf("%s: %d ids from %d bytes of text, end of text %s\n", c.Out, tok.VocabSize(), size, eos)
 		if tok.VocabSize() < c.VocabSize {
-			a.note("the text has no more pairs that stand twice: %d ids instead of %d; give more text for more", tok.VocabSize(), c.VocabSize)
+			a.note("no more pairs occur twice in the text: %d ids instead of %d; give more text to get more", tok.VocabSize(), c.VocabSize)
 		}
 		return nil
 	})

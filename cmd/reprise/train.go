@@ -11,8 +11,8 @@ import (
 
 type trainCmd struct {
 	Recipe string `arg:"" optional:"" help:"YAML recipe; flags override it."`
-	Resume bool   `help:"Go on from the newest checkpoint of the run directory."`
-	JSON   bool   `name:"json" help:"Print every event as a JSON line, and last {\"out\":…,\"steps\":…,\"sha256\":…}."`
+	Resume bool   `help:"Continue from the newest checkpoint of the run directory."`
+	JSON   bool   `name:"json" help:"Print every event as a JSON line, and at the end {\"out\":…,\"steps\":…,\"sha256\":…}."`
 
 	recipeFlags
 }
@@ -22,7 +22,7 @@ type recipeFlags struct{ keyFlags }
 
 func newRecipeFlags() recipeFlags { return recipeFlags{newKeyFlags(run.Keys())} }
 
-// recipe is the recipe of a file, or the defaults where none is named, with the flags laid over it.
+// recipe reads the recipe of a file, or takes the defaults if no file is named, and sets the keys whose flags were given.
 func (f *recipeFlags) recipe(a *app, path string) (run.Recipe, error) {
 	r := run.DefaultRecipe()
 	if path != "" {
@@ -91,7 +91,7 @@ func (c *trainCmd) Run(a *app) error {
 	return nil
 }
 
-// remark is the loss of a step under its right name.
+// remark is the loss of a step with the name of its kind.
 func remark(e run.Event) string {
 	s := ""
 	if e.LossReplay != nil {
@@ -103,7 +103,7 @@ func remark(e run.Event) string {
 	return s + fmt.Sprintf(" lr %.2e", e.LR)
 }
 
-// measured tells what an event measured, or warned of.
+// measured describes the measurements and warnings of an event.
 func measured(e run.Event) string {
 	var b strings.Builder
 	for _, r := range e.Eval {

@@ -9,7 +9,7 @@ import (
 
 type verifyCmd struct {
 	Dir   string   `arg:"" help:"Directory of reference outputs, as scripts/goldens.py writes it." placeholder:"DIR"`
-	Write bool     `help:"Store the hashes of the engine's output in DIR/hashes.json, labelled as its own; refused where something is wrong."`
+	Write bool     `help:"Store the hashes of the engine's output in DIR/hashes.json, labelled as its own; refused if the output is wrong."`
 	Tier  []string `help:"Tiers to compute on: names, or all. Default: the tier in use. --threads N computes with N workers." placeholder:"NAME,…"`
 	Only  string   `help:"Compare only tensors whose names begin with this, such as logits." placeholder:"TEXT"`
 	JSON  bool     `name:"json" help:"Print one JSON object."`
