@@ -10,16 +10,16 @@ import (
 	"reprise/tensor"
 )
 
-// Drift says how far a model's predictions are from those of its base model, over the scored positions of a set. KL is
+// Drift measures how far a model's predictions are from those of its base model, over the scored positions of a set. KL is
 // KL(base‖now) over the whole vocabulary, in nats; Δp is the change of the probability of the id that follows in the text.
 type Drift struct {
 	MeanKL    float64 `json:"mean_kl"`
-	KLSE      float64 `json:"kl_se"` // standard error of the mean, positions taken as independent
+	KLSE      float64 `json:"kl_se"` // standard error of the mean, with positions taken as independent
 	KLP50     float64 `json:"kl_p50"`
 	KLP95     float64 `json:"kl_p95"`
 	KLP99     float64 `json:"kl_p99"`
 	SameTop1  float64 `json:"same_top1"` // share of positions whose most probable id is the same
-	PPLRatio  float64 `json:"ppl_ratio"` // perplexity now over the base model's
+	PPLRatio  float64 `json:"ppl_ratio"` // perplexity now divided by the base model's
 	DeltaMean float64 `json:"dp_mean"`
 	DeltaRMS  float64 `json:"dp_rms"`
 	DeltaP1   float64 `json:"dp_p1"`
@@ -31,10 +31,10 @@ type Drift struct {
 	DeltaP99  float64 `json:"dp_p99"`
 }
 
-// driftBlock is the number of positions whose logits of both models exist at a time: together one block of the loss.
+// driftBlock is the number of positions whose logits, of both models, are in memory at a time: together one block of the loss.
 const driftBlock = loss.Block / 2
 
-// comparer scores batches with both models and keeps what Drift is made of, per position.
+// comparer scores batches with both models and keeps the values per position from which Drift is computed.
 type comparer struct {
 	pass      *model.Pass // of the base model
 	now, base tensor.Matrix
@@ -51,8 +51,8 @@ type comparer struct {
 	}
 }
 
-// score computes the losses of the targets from hidden states of both models, to the bit what loss.Full computes, and notes
-// their drift.
+// score computes the losses of the targets from hidden states of both models, with the same bits as loss.Full, and keeps the
+// drift of every position.
 func (c *comparer) score(pool *tensor.Pool, now, base *tensor.Param, h, hBase *tensor.Matrix, t loss.Targets, losses []float64) {
 	for len(c.tmp) < pool.Workers() {
 		c.tmp = append(c.tmp, make([]float32, loss.Tile))
@@ -100,16 +100,16 @@ func (c *comparer) Do(worker, i int) {
 			kl += float64(float64(q) * d)
 		}
 	}
-	c.kl[i] = max(0, kl) // a rounding below zero
+	c.kl[i] = max(0, kl) // rounding can give a value below zero
 }
 
-// reset forgets what was noted.
+// reset drops the values kept so far.
 func (c *comparer) reset() {
 	a := &c.all
 	a.kl, a.delta, a.losses, a.base, a.same = a.kl[:0], a.delta[:0], a.losses[:0], a.base[:0], a.same[:0]
 }
 
-// drift summarises what was noted.
+// drift summarises the values kept so far.
 func (c *comparer) drift() *Drift {
 	a := &c.all
 	n := float64(len(a.kl))
@@ -147,7 +147,7 @@ func (c *comparer) drift() *Drift {
 	return &d
 }
 
-// quantile interpolates linearly between the two values around the rank.
+// quantile interpolates linearly between the two values next to the rank.
 func quantile(sorted []float64, percent int) float64 {
 	at := float64(len(sorted)-1) * float64(percent) / 100
 	i := int(at)

@@ -16,13 +16,13 @@ import (
 	"reprise/tokenizer"
 )
 
-// Task is what is done with a file.
+// Task is a way to measure a model on a file.
 type Task string
 
 // The tasks.
 const (
 	Loss   Task = "loss"   // cross-entropy of the targets
-	Choice Task = "choice" // the option of greatest log-likelihood
+	Choice Task = "choice" // multiple choice: the option with the greatest log-likelihood
 	Match  Task = "match"  // greedy completion equal to the expected one
 )
 
@@ -47,7 +47,7 @@ func ParseSet(s string) (Set, error) {
 	return set, nil
 }
 
-// ParseSets reads sets. Two of one name and task are refused: their results could not be told apart.
+// ParseSets reads sets. It refuses two sets with the same name and task, because their results would look alike.
 func ParseSets(list []string) ([]Set, error) {
 	var sets []Set
 	for _, text := range list {
@@ -57,7 +57,7 @@ func ParseSets(list []string) ([]Set, error) {
 		}
 		for _, other := range sets {
 			if other.Name == s.Name && other.Task == s.Task {
-				return nil, fmt.Errorf("eval: data %q: the name %s is taken by %s; every set of a task has a name of its own", text, s.Name, other.Path)
+				return nil, fmt.Errorf("eval: data %q: the name %s is taken by %s; every set of a task needs a name of its own", text, s.Name, other.Path)
 			}
 		}
 		sets = append(sets, s)
@@ -65,7 +65,7 @@ func ParseSets(list []string) ([]Set, error) {
 	return sets, nil
 }
 
-// Result is what one set gave. Fields that do not belong to its task are left out of JSON.
+// Result is the result of one set. Fields that do not belong to its task are left out of JSON.
 type Result struct {
 	Name string `json:"name"`
 	Task Task   `json:"task"`
@@ -79,7 +79,7 @@ type Result struct {
 	Correct        *int     `json:"correct,omitempty"`
 	CorrectPerByte *int     `json:"correct_per_byte,omitempty"`
 	Total          int      `json:"total"`
-	ChoiceLoss     *float64 `json:"choice_loss,omitempty"` // nats: −log of the right option's share of the options' likelihood
+	ChoiceLoss     *float64 `json:"choice_loss,omitempty"` // nats: −log of (the right option's likelihood / the sum over all options)
 	Chance         *float64 `json:"chance,omitempty"`
 
 	Drift *Drift `json:"drift,omitempty"` // with Evaluator.Base, over the positions of task loss and the options of task choice
@@ -91,16 +91,16 @@ type Evaluator struct {
 	Pool      *tensor.Pool
 	Tokenizer *tokenizer.Tokenizer
 	Base      *model.Model // to measure drift against; same vocabulary. nil: no drift
-	MaxSeqLen int          // longest sequence, in tokens; 0: what the model was made for
+	MaxSeqLen int          // longest sequence, in tokens; 0: the model's number of positions
 	MaxTokens int          // match: longest answer; 0: 128
-	Idle      *model.Pass  // a pass whose memory may be used while Run is at work; nil: none
+	Idle      *model.Pass  // a pass whose memory may be used during Run; nil: none
 
 	pass    *model.Pass
 	full    loss.Full
 	compare comparer
 }
 
-// BatchTokens is how many tokens are scored together, unless a single document is longer. It cannot be seen in the results.
+// BatchTokens is the number of tokens scored together, unless a single document is longer. The results do not depend on it.
 const BatchTokens = 2048
 
 func (e *Evaluator) maxSeqLen() int {
@@ -151,7 +151,7 @@ func (e *Evaluator) lossOf(ctx context.Context, path string) (Result, error) {
 	return r, err
 }
 
-// Losses gives the summed loss and the number of targets of every document, and with Base the drift over all of them.
+// Losses returns the summed loss and the number of targets of every document, and with Base the drift over all of them.
 func (e *Evaluator) Losses(ctx context.Context, docs []data.Document) (sums []float64, targets []int, drift *Drift, err error) {
 	err = e.each(ctx, docs, func(_ *data.Document, losses []float64) {
 		var sum float64
@@ -193,7 +193,7 @@ func (e *Evaluator) Documents(ctx context.Context, docs []data.Document) (Result
 	}
 	mean := sum / float64(tokens)
 	if math.IsNaN(mean) || math.IsInf(mean, 0) {
-		return Result{}, fmt.Errorf("the loss is %g: the model's weights have grown beyond all measure; train with a lower learning rate", mean)
+		return Result{}, fmt.Errorf("the loss is %g: the model has diverged; train with a lower learning rate", mean)
 	}
 	ppl := finiteExp(mean)
 	r := Result{Loss: &mean, Perplexity: &ppl, Tokens: tokens, Total: len(docs)}
@@ -204,10 +204,10 @@ func (e *Evaluator) Documents(ctx context.Context, docs []data.Document) (Result
 	return r, nil
 }
 
-// finiteExp is e^x, and the greatest number where that is greater: JSON has no infinity, and a diverged model has results too.
+// finiteExp is e^x, or the largest finite number if e^x is larger: a diverged model also has results, and JSON has no infinity.
 func finiteExp(x float64) float64 { return min(exact.Exp(x), math.MaxFloat64) }
 
-// newPass makes the pass that scores, in idle memory if there is any.
+// newPass makes the pass that scores, in the memory of Idle if that is given.
 func (e *Evaluator) newPass() {
 	if e.pass != nil {
 		return
@@ -218,7 +218,7 @@ func (e *Evaluator) newPass() {
 	}
 }
 
-// ready names what an evaluation lacks, and the document that is too long for the model.
+// ready returns an error if a field is missing or a document is too long for the model.
 func (e *Evaluator) ready(docs []data.Document) error {
 	if e.Model == nil || e.Pool == nil {
 		return errors.New("an Evaluator needs Model and Pool, and for files Tokenizer")
@@ -233,7 +233,7 @@ func (e *Evaluator) ready(docs []data.Document) error {
 	return nil
 }
 
-// each scores documents in batches and hands every document its losses, one per target, in order.
+// each scores documents in batches and calls use for every document, in order, with its losses, one per target.
 func (e *Evaluator) each(ctx context.Context, docs []data.Document, use func(*data.Document, []float64)) error {
 	if err := e.ready(docs); err != nil {
 		return err

@@ -18,7 +18,7 @@ import (
 	"reprise/tokenizer"
 )
 
-// bench is a tiny model, another one of the same shape, and their tokenizer.
+// bench is a tiny model, another model of the same shape, and their tokenizer.
 type bench struct {
 	dir        string
 	now, base  *model.Model
@@ -207,7 +207,7 @@ func TestLossAndDrift(t *testing.T) {
 		near(t, set.name+": perplexity ratio", d.PPLRatio, math.Exp((loss-lossBase)/count), 1e-4)
 		near(t, set.name+": Δp", d.DeltaRMS, math.Sqrt(squares/count), 1e-6)
 
-		// Without a base model the loss has the same bits; against itself nothing drifts.
+		// Without a base model the loss has the same bits; against itself a model has no drift.
 		alone := &Evaluator{Model: b.now, Pool: b.pool, Tokenizer: b.tok, MaxSeqLen: set.limit}
 		if r2, err := alone.Run(t.Context(), Set{Name: "x", Path: set.path, Task: Loss}); err != nil || *r2.Loss != *r.Loss || r2.Drift != nil {
 			t.Errorf("%s: without base: %v, %v", set.name, r2, err)
@@ -219,8 +219,8 @@ func TestLossAndDrift(t *testing.T) {
 	}
 }
 
-// TestChoice: options after the prompt without an end id, by summed log-likelihood and per byte; ties to the lowest index;
-// a row that is too long counts once.
+// TestChoice: options follow the prompt without an end id and are ranked by summed log-likelihood, and per byte; ties go to the
+// lowest index; a row that is too long counts as truncated once.
 func TestChoice(t *testing.T) {
 	b := newBench(t)
 	rows := []struct {
@@ -284,7 +284,7 @@ func TestChoice(t *testing.T) {
 	near(t, "chance", *r.Chance, chance, 1e-9)
 }
 
-// TestMatch: greedy to the end id, white space collapsed, case kept.
+// TestMatch: completions are greedy up to the end id; white space is collapsed, case is kept.
 func TestMatch(t *testing.T) {
 	b := newBench(t)
 	for id := range b.now.Config.VocabSize { // so that the fresh model writes words
@@ -294,7 +294,7 @@ func TestMatch(t *testing.T) {
 	}
 	ids := b.tok.Encode("the red", false)
 	end, _ := b.tok.EOS()
-	for len(ids) < 48 { // what the model would write, token by token
+	for len(ids) < 48 { // the greedy completion, token by token
 		lp := logProbs(b.nowP, ids)[len(ids)-1]
 		best := 0
 		for v := range lp {
@@ -314,7 +314,7 @@ func TestMatch(t *testing.T) {
 	}
 	e := &Evaluator{Model: b.now, Pool: b.pool, Tokenizer: b.tok, MaxSeqLen: 48, MaxTokens: limit}
 	for completion, want := range map[string]int{answer: 1, " \n" + answer + "  ": 1, strings.ToUpper(answer): 0, answer + "x": 0} {
-		// The prompt is cut to leave the answer its tokens; this one needs no cut.
+		// A prompt is cut to leave room for the answer; this one needs no cut.
 		r, err := e.Run(t.Context(), Set{Name: "m", Path: b.write(t, "m.jsonl", row{"prompt": "the red", "completion": completion}), Task: Match})
 		if err != nil {
 			t.Fatal(err)
@@ -330,7 +330,7 @@ func TestMatch(t *testing.T) {
 	}
 }
 
-// A row that a task cannot use is named by file and line, in a directory too.
+// The error for a row that a task cannot use names file and line, even if a directory was given.
 func TestRowErrors(t *testing.T) {
 	b := newBench(t)
 	e := &Evaluator{Model: b.now, Pool: b.pool, Tokenizer: b.tok, MaxSeqLen: 8, MaxTokens: 9}
@@ -365,8 +365,8 @@ func TestRowErrors(t *testing.T) {
 	}
 }
 
-// TestDivergedModel: the perplexity of a ruined model lies beyond all numbers, and JSON has none for it; a loss that is no
-// number is an error.
+// TestDivergedModel: if the perplexity of a diverged model would be infinite, which JSON cannot hold, it is the largest finite
+// number; a loss that is not a number is an error.
 func TestDivergedModel(t *testing.T) {
 	b := newBench(t)
 	e := &Evaluator{Model: b.now, Base: b.base, Pool: b.pool, Tokenizer: b.tok}
@@ -389,6 +389,6 @@ func TestDivergedModel(t *testing.T) {
 		}
 	}
 	if _, err := e.Run(t.Context(), Set{Name: "x", Path: path, Task: Loss}); err == nil || !strings.Contains(err.Error(), "the loss is NaN") {
-		t.Errorf("a model of no numbers: %v", err)
+		t.Errorf("a model of NaNs: %v", err)
 	}
 }

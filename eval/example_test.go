@@ -13,8 +13,8 @@ import (
 	"reprise/tokenizer"
 )
 
-// A model with random weights is measured on a text and on questions. It knows nothing: its loss is about the logarithm of the
-// vocabulary.
+// Measure a model with random weights on a text and on questions. It has learnt nothing: its loss is about the logarithm of the
+// vocabulary size.
 func Example() {
 	dir, err := os.MkdirTemp("", "eval-example-")
 	check(err)

@@ -7,8 +7,8 @@ import (
 	"reprise/data"
 )
 
-// What an evaluation lacks is an error with a sentence, and so is a document that the model cannot take: both come from the
-// program that uses this package.
+// A missing field of an Evaluator, or a document that is too long for the model, is an error that says so: both are mistakes of
+// the program that uses this package.
 func TestEvaluatorRefuses(t *testing.T) {
 	b := newBench(t)
 	whole := Evaluator{Model: b.now, Pool: b.pool, Tokenizer: b.tok}
@@ -23,7 +23,7 @@ func TestEvaluatorRefuses(t *testing.T) {
 		if _, err := e.Run(t.Context(), Set{Name: "x", Path: path}); err == nil || !strings.Contains(err.Error(), "needs Model, Pool and Tokenizer") {
 			t.Errorf("error %v", err)
 		}
-		if e.Tokenizer != nil { // documents need none
+		if e.Tokenizer != nil { // documents are tokenised already
 			if _, err := e.Documents(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "needs Model and Pool") {
 				t.Errorf("error %v", err)
 			}

@@ -10,9 +10,9 @@ import (
 	"reprise/model"
 )
 
-// Spans counts how often a model reproduces what it should: a span is a run of target tokens, and it is right when every
-// one of them is the model's most probable id after the true tokens before it. That holds exactly when greedy decoding
-// from the span's prompt would write the span, so this is exact match without generating.
+// Spans counts how many spans of target tokens a model reproduces. A span is a run of target tokens. It is right if every
+// one of them is the model's most probable id after the true tokens before it. This is so exactly if greedy decoding
+// from the span's prompt would write the span, so Spans is exact match without generating.
 type Spans struct {
 	Right, Total             int // spans
 	RightTokens, TotalTokens int

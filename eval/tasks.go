@@ -10,8 +10,8 @@ import (
 	"reprise/model"
 )
 
-// choice scores every option after its prompt, options not shown and without an end id. The answer is the option of the
-// greatest summed log-likelihood; ties go to the lowest index.
+// choice scores every option after its prompt, without an end id; the prompt does not list the options. The answer is the
+// option with the greatest summed log-likelihood; ties go to the lowest index.
 func (e *Evaluator) choice(ctx context.Context, path string) (Result, error) {
 	rows, err := data.Rows(path)
 	if err != nil {
@@ -104,7 +104,7 @@ func (e *Evaluator) match(ctx context.Context, path string) (Result, error) {
 		if limit == 0 {
 			limit = max(128, 2*len(want))
 		}
-		// A short model: the answer gets what the prompt leaves, but never less than the expected one needs.
+		// The answer may use the positions that the prompt leaves, but at least as many tokens as the expected answer needs.
 		limit = min(limit, max(len(want)+1, e.maxSeqLen()-len(prompt)))
 		if room := e.maxSeqLen() - limit; len(prompt) > room {
 			if room < 1 {
@@ -125,12 +125,12 @@ func (e *Evaluator) match(ctx context.Context, path string) (Result, error) {
 	return Result{Correct: &correct, Total: len(rows), Tokens: tokens, Truncated: truncated}, nil
 }
 
-// rowError says what a task cannot use in a row; field may be "".
+// rowError is the error of a row that a task cannot use; field may be "".
 func rowError(row data.Row, field, format string, args ...any) error {
 	return &data.RowError{File: row.File, Line: row.Line, Field: field, Err: fmt.Errorf(format, args...)}
 }
 
-// cutLeft keeps the last n ids of a prompt, behind its begin-of-text id where it has one.
+// cutLeft keeps the last n ids of a prompt, and its begin-of-text id if it has one.
 func cutLeft(prompt []int32, n int, bos bool) []int32 {
 	if bos && n > 1 {
 		return append(prompt[:1:1], prompt[len(prompt)-n+1:]...)
@@ -159,7 +159,7 @@ func Greedy(ctx context.Context, e *Evaluator, d *model.Decoder, prompt []int32,
 	return out, nil
 }
 
-// Same compares two answers: runs of white space count as one space, leading and trailing ones not at all.
+// Same compares two answers. A run of white space counts as one space; leading and trailing white space is ignored.
 func Same(a, b string) bool {
 	return strings.Join(strings.Fields(a), " ") == strings.Join(strings.Fields(b), " ")
 }
