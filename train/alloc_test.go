@@ -14,8 +14,8 @@ import (
 	"reprise/tensor"
 )
 
-// TestAStepAllocatesNothing takes steps on ever different batches, the first of them short: nothing is allocated after the
-// first step, so the garbage collector has nothing to run for.
+// TestAStepAllocatesNothing takes steps on different batches, the first of them short: nothing is allocated after the
+// first step, so the garbage collector has nothing to do.
 func TestAStepAllocatesNothing(t *testing.T) {
 	const steps = 50
 	for _, c := range []struct {
@@ -79,7 +79,7 @@ func TestAStepAllocatesNothing(t *testing.T) {
 
 const tinyGPT2 = `{"model_type":"gpt2","vocab_size":300,"n_embd":32,"n_layer":2,"n_head":4,"n_positions":64}`
 
-// randomBatch is three sequences of two documents with subsets of eight ids at every position that carries loss.
+// randomBatch makes three sequences of two documents each, with subsets of eight ids at every position that carries loss.
 func randomBatch(vocab int, number uint64) []*data.Sequence {
 	rng := tensor.NewRNG(3, "batch", number)
 	var seqs []*data.Sequence

@@ -6,15 +6,15 @@ import (
 )
 
 // DivergedError says that a step gave a loss or a gradient that is not finite. The weights are those before the step. The
-// usual remedy is a lower learning rate. It stands in the errors of [Stepper.Step] and of a run:
+// usual remedy is a lower learning rate. Errors of [Stepper.Step] and of a run wrap it:
 //
 //	if d, ok := errors.AsType[*train.DivergedError](err); ok {
-//		log.Printf("gone at step %d", d.Step)
+//		log.Printf("diverged at step %d", d.Step)
 //	}
 type DivergedError struct {
 	Step     int     // counted from 1
-	Loss     float64 // mean per target token, in nats; it may be finite, and then the gradient is not
-	GradNorm float64 // global norm before clipping; 0 if the loss is not finite, because then no gradient is looked at
+	Loss     float64 // mean per target token, in nats; if it is finite, the gradient is not
+	GradNorm float64 // global norm before clipping; 0 if the loss is not finite, because then it is not computed
 }
 
 func (e *DivergedError) Error() string {

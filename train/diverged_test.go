@@ -14,7 +14,7 @@ import (
 	"reprise/tensor"
 )
 
-// A step that leaves the finite numbers says which one it was and what it found, and the weights stay.
+// The error of a step whose loss or gradient is not finite names the step and the value; the weights stay as they were.
 func TestDiverged(t *testing.T) {
 	config := strings.NewReplacer(`"tie_word_embeddings":true`, `"tie_word_embeddings":false`, `"rms_norm_eps":1e-5`, `"rms_norm_eps":1e-12`).Replace(tiny.Config)
 	cfg, err := model.ParseConfig([]byte(config))
@@ -39,7 +39,7 @@ func TestDiverged(t *testing.T) {
 		for i := range w.W.Data {
 			w.W.Data[i] *= c.head
 		}
-		if c.gradient { // tiny states, which the norm's backward pass divides by
+		if c.gradient { // tiny hidden states, by which the norm's backward pass divides
 			for p := range m.Params() {
 				if p != w && len(p.Shape) > 1 {
 					for i := range p.W.Data {

@@ -21,21 +21,21 @@ func Example() {
 	dir := must(os.MkdirTemp("", "reprise-"))
 	defer os.RemoveAll(dir)
 	prepare(dir)              // makes dir/model and dir/sums.jsonl; take a model and data of your own in their place
-	pool := tensor.NewPool(0) // a worker for every core; the result does not depend on how many
+	pool := tensor.NewPool(0) // one worker per core; the result does not depend on the number
 	defer pool.Close()
 
 	b := must(base.Open(dir + "/model"))
 	docs, _, err := data.LoadDocuments(dir+"/sums.jsonl", b.Tokenizer, data.Options{MaxSeqLen: 64})
 	check(err)
 
-	// Stage 0: the base model says which ids it finds probable at every position.
+	// Stage 0: record which ids the base model finds probable at every position.
 	job := replay.Job{Model: b.Model, Tokenizer: b.Tokenizer, Pool: pool, Documents: docs, Out: dir + "/sums.replay"}
 	must(replay.Record(context.Background(), job))
 	record := must(replay.Open(job.Out))
 	defer record.Close()
 	check(record.Fits(b))
 
-	// Stage 1: ten times over the record, four sequences a step.
+	// Stage 1: ten epochs over the record, four sequences per step.
 	s := must(train.NewStepper(b.Model, pool, train.DefaultObjective(record), optim.DefaultConfig(optim.MoClip), train.Workload{}))
 	lr := optim.Schedule{Kind: "cosine", Peak: 0.01, Warmup: 3, Steps: 10 * ((record.Len() + 3) / 4)}
 	for step, epoch := 1, 0; epoch < 10; epoch++ {
@@ -56,7 +56,7 @@ func Example() {
 	// step 30: loss_replay 1.879 nats
 }
 
-// prepare makes a very small model with random weights, and something for it to learn.
+// prepare makes a very small model with random weights, and data for it to learn.
 func prepare(dir string) {
 	const config = `{"model_type": "llama", "vocab_size": 300, "hidden_size": 32, "intermediate_size": 64,
 		"num_hidden_layers": 2, "num_attention_heads": 4, "max_position_embeddings": 64, "tie_word_embeddings": true}`

@@ -8,7 +8,7 @@ import (
 	"reprise/tensor"
 )
 
-// A micro-batch of 0 is the whole batch; it used to be a loop without an end. Its size cannot be seen in the result.
+// A micro-batch of 0 is the whole batch (it once was an endless loop). The result does not depend on the micro-batch's size.
 func TestMicroBatchOfZero(t *testing.T) {
 	pool := tensor.NewPool(2)
 	defer pool.Close()

@@ -11,7 +11,7 @@ import (
 // Objective says which loss a step minimises (docs/METHOD.md, Stage 1). The zero value is full cross-entropy; [DefaultObjective]
 // is our default.
 type Objective struct {
-	Replay   bool           // renormalised over the recorded subsets and a sampled tail; otherwise full cross-entropy
+	Replay   bool           // cross-entropy renormalised over the recorded subsets and a sampled tail; otherwise full cross-entropy
 	Bare     bool           // replay: the paper's loss, without the tail. It drifts: docs/RESULTS.md shows by how much
 	Proposal *loss.Proposal // replay: distribution of the sampled tail; every Replay objective that is not Bare needs one
 	TailN    int            // replay: draws of the tail per sequence; 0: DefaultTail of the vocabulary
@@ -19,19 +19,19 @@ type Objective struct {
 	KL       float64        // weight of KL(base ‖ model), 0: none; the sequences must carry recorded subsets
 }
 
-// DefaultObjective is the replay loss with a tail that is drawn by the frequency of the record's gold ids, seed 1.
+// DefaultObjective is the replay loss with a tail drawn in proportion to the frequency of the record's gold ids, with seed 1.
 func DefaultObjective(record *replay.Reader) Objective {
 	vocab := record.Header().VocabSize
 	return Objective{Replay: true, Proposal: loss.Frequency(record.GoldCounts(vocab)), TailN: DefaultTail(vocab), Seed: 1}
 }
 
-// DefaultTail is the number of draws of the sampled tail per sequence that a vocabulary gets: max(128, V/64).
+// DefaultTail is the default number of draws of the sampled tail per sequence for a vocabulary of V ids: max(128, V/64).
 func DefaultTail(vocab int) int { return max(128, vocab/64) }
 
 // recorded says whether the sequences must carry recorded subsets.
 func (o Objective) recorded() bool { return o.Replay || o.KL > 0 }
 
-// complete fills in defaults and refuses what is not an objective.
+// complete fills in defaults and returns an error for a contradictory or incomplete objective.
 func (o Objective) complete(vocab int) (Objective, error) {
 	fail := func(text string) (Objective, error) { return o, errors.New("train: objective: " + text) }
 	switch {

@@ -23,7 +23,7 @@ func tinyModel(t *testing.T) *model.Model {
 	return m
 }
 
-// What is half an objective is refused with a sentence, in place of training on another one.
+// An incomplete objective is an error that says what is missing; it does not train with another objective.
 func TestObjectiveRefuses(t *testing.T) {
 	m := tinyModel(t)
 	pool := tensor.NewPool(1)

@@ -22,8 +22,8 @@ type Stepper struct {
 	Objective Objective
 	Stats     optim.Stats     // of the last step
 	Times     Times           // of the last step
-	Watch     *replay.Watcher // nil, or what makes subsets of full cross-entropy's logits
-	KL        float64         // of the last step: mean KL(base ‖ model) per target in nats, where the objective has it
+	Watch     *replay.Watcher // records subsets from the logits of full cross-entropy; nil: none
+	KL        float64         // of the last step: mean KL(base ‖ model) per target in nats, if the objective has it
 
 	pass    *model.Pass
 	full    loss.Full
@@ -36,7 +36,7 @@ type Stepper struct {
 	losses  []float64
 }
 
-// Times says where a step's time goes; what they leave of the whole is collecting the batch and clearing gradients.
+// Times are the times of a step's parts. The rest of the step collects the batch and clears the gradients.
 type Times struct {
 	Forward   time.Duration // without attention
 	Backward  time.Duration // without attention
@@ -48,8 +48,8 @@ type Times struct {
 // Pass holds the activations of the last micro-batch. Between steps its memory may be lent out ([model.Pass.Borrow]).
 func (s *Stepper) Pass() *model.Pass { return s.pass }
 
-// NewStepper gives the model gradients and the optimizer fresh state, and takes the memory that steps of a workload need. If
-// none is known, buffers grow with the batches.
+// NewStepper allocates gradients, the optimizer's state, and the memory that the steps of a workload need. With the zero
+// Workload, buffers grow with the batches.
 func NewStepper(m *model.Model, pool *tensor.Pool, o Objective, c optim.Config, w Workload) (*Stepper, error) {
 	if m == nil || pool == nil {
 		return nil, errors.New("train: a Stepper needs a model (base.Open) and a pool (tensor.NewPool)")
@@ -81,7 +81,7 @@ func NewStepper(m *model.Model, pool *tensor.Pool, o Objective, c optim.Config, 
 
 // Step trains on the sequences of one global batch, cut into micro-batches of micro sequences (0: all at once), and returns the
 // mean loss per target token, in nats: over the subsets and the tail for a replay objective, full cross-entropy otherwise.
-// step, counted from 1, names the draws of the tail. lr is the learning rate: [optim.Schedule.At] gives one.
+// step, counted from 1, is a key of the tail's random draws. lr is the learning rate; [optim.Schedule.At] gives one.
 //
 // The number of target tokens is counted before the first forward pass and every logit gradient is divided by it once, so
 // that the result does not depend on micro.
@@ -134,8 +134,8 @@ func (s *Stepper) Step(seqs []*data.Sequence, micro, step int, lr float64) (floa
 	return mean, err
 }
 
-// microBatch runs forward and backward over some sequences of a step, the first of them number first, and returns their
-// losses.
+// microBatch runs forward and backward passes over some sequences of a step and returns their losses. first is the number of
+// the first of these sequences in the step.
 func (s *Stepper) microBatch(seqs []*data.Sequence, first, step int, scale float32) []float64 {
 	s.collect(seqs)
 	s.pass.Attention = 0
@@ -161,7 +161,7 @@ func (s *Stepper) microBatch(seqs []*data.Sequence, first, step int, scale float
 	return s.losses
 }
 
-// clock returns the time since start without that in attention, which it books apart, and starts anew.
+// clock returns the time since start without the time in attention, which it adds to Times.Attention, and resets start.
 func (s *Stepper) clock(start *time.Time) time.Duration {
 	now, attention := time.Now(), s.pass.Attention
 	d := now.Sub(*start) - attention
@@ -170,7 +170,7 @@ func (s *Stepper) clock(start *time.Time) time.Duration {
 	return d
 }
 
-// collect lays sequences end to end with their targets, their subsets, or both.
+// collect joins sequences end to end, with their targets, their subsets, or both.
 func (s *Stepper) collect(seqs []*data.Sequence) {
 	s.batch.Reset()
 	s.targets.Reset()

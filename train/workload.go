@@ -7,17 +7,17 @@ import (
 	"reprise/model"
 )
 
-// Workload is what the memory of a run depends on, apart from the model. The zero value is a run of unknown size, for which
-// nothing is planned.
+// Workload holds what the memory of a run depends on, apart from the model. The zero value is a run of unknown size: no memory
+// is allocated in advance.
 type Workload struct {
 	Replay       bool // the loss; otherwise full cross-entropy
-	Recompute    bool // blocks are run twice, and keep their input only
+	Recompute    bool // blocks keep only their input and are computed twice
 	MicroTokens  int  // tokens in memory at a time; 0: unknown
 	StepTokens   int  // tokens of a step; 0: MicroTokens
 	SeqLen       int  // longest sequence; 0: MicroTokens
 	Subset, Tail int  // ids of a recorded position; draws of a sequence's tail, 0: none
-	EvalTokens   int  // tokens at a time of what is measured between the steps; 0: nothing is
-	Workers      int  // 0: NewStepper takes the pool's
+	EvalTokens   int  // tokens at a time in evaluations between the steps; 0: no evaluations
+	Workers      int  // 0: NewStepper takes the pool's number
 }
 
 // PlannedUse is memory by part, in bytes.
@@ -29,19 +29,19 @@ type PlannedUse struct {
 }
 
 const (
-	// programBytes is what the process takes before it trains: code, runtime, tokenizer.
+	// programBytes is the memory of the process before it trains: code, runtime, tokenizer.
 	programBytes = 20 << 20
 	// workerBytes are the packing buffers of one worker.
 	workerBytes = 5 << 20
 )
 
-// complete fills in what fields stand for that are 0.
+// complete replaces fields that are 0 by what they stand for.
 func (w Workload) complete() Workload {
 	w.SeqLen, w.StepTokens = cmp.Or(w.SeqLen, w.MicroTokens), cmp.Or(w.StepTokens, w.MicroTokens)
 	return w
 }
 
-// Memory is the peak that is to be expected.
+// Memory is the expected peak of memory.
 func (w Workload) Memory(cfg model.Config) PlannedUse {
 	w = w.complete()
 	bare := w
@@ -53,7 +53,7 @@ func (w Workload) Memory(cfg model.Config) PlannedUse {
 		u.Head += loss.ReplayMemory(w.sizes(), cfg.VocabSize, cfg.HiddenSize)
 	}
 	u.Other = programBytes + workerBytes*w.Workers
-	// Evaluations work in the memory of the steps if it is enough.
+	// Evaluations use the memory of the steps if that is enough.
 	if w.EvalTokens > 0 {
 		if n := cfg.InferenceMemory(w.EvalTokens, loss.FullMemory(w.EvalTokens, cfg.VocabSize, cfg.HiddenSize)/4); n > steps {
 			u.Other += n
@@ -63,7 +63,7 @@ func (w Workload) Memory(cfg model.Config) PlannedUse {
 	return u
 }
 
-// passWork is what the pass is asked to do. The logits of full cross-entropy lie where the backward pass works later.
+// passWork is the work of the pass. The logits of full cross-entropy use memory that the backward pass uses later.
 func (w Workload) passWork(cfg model.Config) model.Work {
 	work := model.Work{Tokens: w.MicroTokens, SeqLen: w.SeqLen, StepTokens: w.StepTokens, Workers: w.Workers, Recompute: w.Recompute}
 	if !w.Replay {
@@ -72,12 +72,12 @@ func (w Workload) passWork(cfg model.Config) model.Work {
 	return work
 }
 
-// sizes bound the batches of a replay loss. Every token may carry loss but a document's first.
+// sizes bound the batches of a replay loss. Every token except a document's first may carry loss.
 func (w Workload) sizes() loss.Sizes {
 	return loss.Sizes{Positions: w.MicroTokens, SeqLen: w.SeqLen, Subset: w.Subset, Tail: w.Tail}
 }
 
-// reserve takes the memory of steps within w, so that none of them allocates.
+// reserve allocates the memory of steps within w, so that no step allocates.
 func (s *Stepper) reserve(w Workload) {
 	if w.MicroTokens == 0 {
 		return

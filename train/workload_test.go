@@ -11,8 +11,8 @@ import (
 	"reprise/tensor"
 )
 
-// A workload of which only the micro-batch is known is one of sequences of that length, with the pool's workers: it used to
-// divide by zero. What is reserved cannot be seen in the result.
+// If only the micro-batch of a workload is known, its sequences have that length and it has the pool's number of workers (it
+// once divided by zero). The result does not depend on the reserved memory.
 func TestWorkloadDefaults(t *testing.T) {
 	pool := tensor.NewPool(2)
 	defer pool.Close()
@@ -41,7 +41,7 @@ func TestWorkloadDefaults(t *testing.T) {
 	}
 }
 
-// Documents that are longer than the model takes come from the user's options, and are an error that names them.
+// Documents that are longer than the model takes are an error that names the option to change.
 func TestDocumentsTooLong(t *testing.T) {
 	pool := tensor.NewPool(1)
 	defer pool.Close()
