@@ -33,8 +33,8 @@ func Fresh(configPath, tokenizerDir string, seed uint64) (*Base, error) {
 	return withTokenizer(loaded, tokenizerDir)
 }
 
-// New is Fresh for texts that are in memory: what stands in a config.json and in a tokenizer.json. [tokenizer.Train] makes the
-// second.
+// New is like Fresh, but takes the contents of config.json and tokenizer.json from memory. [tokenizer.Train] makes the contents
+// of a tokenizer.json.
 func New(configJSON, tokenizerJSON []byte, seed uint64) (*Base, error) {
 	tok, err := tokenizer.Parse(tokenizerJSON, nil)
 	if err != nil {
@@ -57,7 +57,7 @@ func (b *Base) Save(dir string) error {
 	return checkpoint.SaveModel(dir, b.Model, checkpoint.SaveOptions{SourceDir: b.Dir, Files: b.Files})
 }
 
-// withTokenizer adds the tokenizer of a directory to a model, if they belong together.
+// withTokenizer adds the tokenizer of a directory to a model, and checks that they belong together.
 func withTokenizer(loaded *checkpoint.Loaded, dir string) (*Base, error) {
 	tok, err := tokenizer.Load(dir)
 	if err != nil {
@@ -70,7 +70,7 @@ func withTokenizer(loaded *checkpoint.Loaded, dir string) (*Base, error) {
 	return b, nil
 }
 
-// join holds a tokenizer against the model that it is for.
+// join checks that a tokenizer belongs to a model and puts both into a Base.
 func join(loaded *checkpoint.Loaded, tok *tokenizer.Tokenizer) (*Base, error) {
 	if ids, rows := tok.VocabSize(), loaded.Model.Config.VocabSize; ids > rows {
 		return nil, fmt.Errorf("tokenizer.json has %d ids, but config.json says vocab_size %d; they do not belong together: "+

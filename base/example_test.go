@@ -11,11 +11,11 @@ import (
 	"reprise/tokenizer"
 )
 
-// The architecture of a very small llama, as config.json has it. vocab_size is not smaller than the tokenizer's.
+// The config.json of a very small llama. vocab_size must not be smaller than the tokenizer's vocabulary.
 const config = `{"model_type": "llama", "vocab_size": 300, "hidden_size": 32, "intermediate_size": 64,
 	"num_hidden_layers": 2, "num_attention_heads": 4, "max_position_embeddings": 64, "tie_word_embeddings": true}`
 
-// A small model is made from nothing, saved as a Hugging Face directory, and opened as any other model is.
+// Make a small model with random weights, save it as a Hugging Face directory, and open it like any other model.
 func Example() {
 	texts := []string{"the red lamp and the blue stone", "the blue lamp and the red river"}
 	vocabulary, err := tokenizer.Train(slices.Values(texts), tokenizer.TrainOptions{VocabSize: 300})

@@ -10,7 +10,7 @@ import (
 	"reprise/tokenizer"
 )
 
-// Prompts and completions are read, and packed into sequences of at most 12 tokens. What stands in brackets carries loss.
+// Read prompts and completions and pack them into sequences of at most 12 tokens. Tokens in brackets carry loss.
 func Example() {
 	dir, err := os.MkdirTemp("", "data-example-")
 	check(err)
@@ -21,7 +21,7 @@ func Example() {
 {"prompt": "early", "completion": "late"}
 `
 	check(os.WriteFile(dir+"/opposites.jsonl", []byte(lines), 0o666))
-	texts := slices.Values([]string{lines, lines}) // twice, for only what repeats becomes a piece
+	texts := slices.Values([]string{lines, lines}) // twice, because only pairs that repeat become pieces
 	vocabulary, err := tokenizer.Train(texts, tokenizer.TrainOptions{VocabSize: 400})
 	check(err)
 	tok, err := tokenizer.Parse(vocabulary, nil)

@@ -13,13 +13,13 @@ import (
 // SplitBlankLine is the value of Options.Split with which blank lines separate the documents of a text file.
 const SplitBlankLine = "blank-line"
 
-// DefaultMaxSeqLen is what Options.MaxSeqLen means where it is 0. Documents for a model that takes less need a smaller one.
+// DefaultMaxSeqLen replaces an Options.MaxSeqLen of 0. A model with fewer positions needs a smaller MaxSeqLen.
 const DefaultMaxSeqLen = 512
 
 // Options says how a file becomes documents. The zero value is for training.
 type Options struct {
 	MaxSeqLen  int    // longest document in tokens, BOS and end id included; 2 or more, or 0 for DefaultMaxSeqLen
-	Evaluation bool   // text ends without the end id, because it is scored and not learnt
+	Evaluation bool   // text ends without the end id, because the text is scored and not learnt
 	Split      string // text files: "" (end markers) or SplitBlankLine
 	SkipEmpty  bool   // count a sample without a token that carries loss in Stats.Empty; otherwise it is an error
 }
@@ -211,9 +211,9 @@ func splitText(text string, tok *tokenizer.Tokenizer, split string) func(func(in
 }
 
 // Text tokenises a text into windows of at most opt.MaxSeqLen ids that do not overlap. Every id carries loss except the
-// first of a window, which is BOS where the tokenizer adds it. Without opt.Evaluation the last window ends with the end id
-// (if the tokenizer has one). A last window of a single id that nothing precedes is left out, and so is an end id that would
-// stand alone in a window of its own; the result is empty if nothing remains. opt.MaxSeqLen must be 2 or more, or 0 for
+// first of a window, which is BOS if the tokenizer adds it. Without opt.Evaluation the last window ends with the end id
+// (if the tokenizer has one). A last window that has a single id and no BOS is left out, and so is an end id that would
+// need a window of its own; the result is empty if nothing remains. opt.MaxSeqLen must be 2 or more, or 0 for
 // DefaultMaxSeqLen.
 func Text(tok *tokenizer.Tokenizer, text string, opt Options) []Document {
 	opt = opt.complete()

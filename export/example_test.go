@@ -11,7 +11,7 @@ import (
 	"reprise/tokenizer"
 )
 
-// A model is written as a GGUF file for llama.cpp. The one here is small and has random weights; base.Open opens a real one.
+// Write a model as a GGUF file for llama.cpp. The model here is small and has random weights; base.Open opens a real one.
 func Example() {
 	const config = `{"model_type": "llama", "vocab_size": 300, "hidden_size": 32, "intermediate_size": 64,
 		"num_hidden_layers": 2, "num_attention_heads": 4, "max_position_embeddings": 64, "tie_word_embeddings": true}`

@@ -219,8 +219,8 @@ func (e *exporter) special(tok *tokenizer.Tokenizer) {
 	e.set("tokenizer.ggml.add_eos_token", false)
 }
 
-// chatTemplate takes along the template of chat_template.jinja or else of tokenizer_config.json, if there is one. Of a list of
-// named ones the default has no name in the file.
+// chatTemplate adds the template of chat_template.jinja, or else of tokenizer_config.json, if there is one. In a list of
+// named templates, the one called default gets no name in the file.
 func (e *exporter) chatTemplate(b *base.Base) error {
 	const key = "tokenizer.chat_template"
 	if text, err := readFile(b, "chat_template.jinja"); err == nil {
@@ -231,7 +231,7 @@ func (e *exporter) chatTemplate(b *base.Base) error {
 		Template json.RawMessage `json:"chat_template"`
 	}
 	text, err := readFile(b, "tokenizer_config.json")
-	if err != nil { // the tokenizer has been loaded without
+	if err != nil { // package tokenizer could load the tokenizer without it
 		return nil
 	}
 	if err := json.Unmarshal(text, &config); err != nil {

@@ -11,6 +11,6 @@
 //	err = training.Err()
 //
 // A recipe begins with [DefaultRecipe] or [ReadRecipe]; the zero Recipe is refused. The run directory holds the recipe,
-// metrics.jsonl, checkpoints, best/ and final/; the last two are Hugging Face directories. A run that was interrupted, by
-// cancelling ctx too, goes on from its newest checkpoint and ends in the bits of one that was not.
+// metrics.jsonl, checkpoints, best/ and final/; the last two are Hugging Face directories. An interrupted run (cancelling ctx
+// also interrupts it) continues from its newest checkpoint and ends with the same bits as an uninterrupted one.
 package run

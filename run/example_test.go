@@ -27,7 +27,7 @@ func Example() {
 	r.Model, r.Loss, r.Data, r.Out = dir+"/model", "full", dir+"/train.jsonl", dir+"/run"
 	r.LR, r.Epochs, r.GlobalBatchSize, r.MaxSeqLen = 0.01, 10, 4, 64
 	r.Eval = run.EvalPlan{Every: 10, Data: []string{"sums=" + dir + "/valid.jsonl"}}
-	training, err := run.Open(r, pool, false) // true goes on with a run that was interrupted
+	training, err := run.Open(r, pool, false) // true continues an interrupted run
 	check(err)
 	for step, event := range training.Events(context.Background()) {
 		for _, result := range event.Eval {
@@ -46,7 +46,7 @@ func Example() {
 	// llama, 2 layers, hidden 32, heads 4/4 x 8, intermediate 64, vocabulary 300, tied
 }
 
-// prepare makes a very small model with random weights, and something for it to learn.
+// prepare makes a very small model with random weights, and data for it to learn.
 func prepare(dir string) {
 	const config = `{"model_type": "llama", "vocab_size": 300, "hidden_size": 32, "intermediate_size": 64,
 		"num_hidden_layers": 2, "num_attention_heads": 4, "max_position_embeddings": 64, "tie_word_embeddings": true}`
