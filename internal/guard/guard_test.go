@@ -40,4 +40,4 @@ func TestAccessOutsideCrashes(t *testing.T) {
 }
 
 func before(s []float32) *float32 { return (*float32)(unsafe.Add(unsafe.Pointer(&s[0]), -4)) }
-func after(s []float32) *float32 { return (*float32)(unsafe.Add(unsafe.Pointer(&s[len(s)-1]), 4)) }
+func after(s []float32) *float32  { return (*float32)(unsafe.Add(unsafe.Pointer(&s[len(s)-1]), 4)) }
