@@ -25,9 +25,9 @@ func (r boxRule) rule() replay.Rule {
 	return replay.Rule{Tau: r.Tau, KMin: r.KMin, KMax: r.KMax, Always: r.Always}
 }
 
-// boxRow is what should be recorded for a position: computed by NumPy in float64 from all its logits (testdata/replay/make.py).
+// boxRow is the expected recording of a position, computed by NumPy in float64 from all its logits (testdata/replay/make.py).
 type boxRow struct {
-	Row      int // synthetic logits: which
+	Row      int // number of the row of synthetic logits
 	Position int // of a document
 	Gold     int32
 	IDs      []int32
@@ -37,10 +37,10 @@ type boxRow struct {
 	Outside  bool
 }
 
-// boxErrors gathers how far log-probabilities and covered masses are off.
+// boxErrors keeps the largest errors of log-probabilities and covered masses.
 type boxErrors struct{ logProb, mass float64 }
 
-// compare holds position p of what was recorded against a row.
+// compare compares recorded position p with a row.
 func (e *boxErrors) compare(t *testing.T, name string, u *loss.Subsets, p int, want *boxRow) {
 	t.Helper()
 	lo, hi := u.Offsets[p], u.Offsets[p+1]
@@ -79,8 +79,8 @@ func boxLogit(shape string, row, id int) float32 {
 	panic(shape)
 }
 
-// TestBoxSubsetsOfSyntheticLogits: ties, prefixes that end by tau and by k_max, gold ids just inside and just outside them,
-// vocabularies of less than a tile, of one, and of several.
+// TestBoxSubsetsOfSyntheticLogits: ties, prefixes that tau ends and that k_max ends, gold ids just inside and just outside them,
+// vocabularies smaller than a tile, of one tile, and of several.
 func TestBoxSubsetsOfSyntheticLogits(t *testing.T) {
 	var sets []struct {
 		Shape string
@@ -128,7 +128,7 @@ func TestBoxSubsetsOfSyntheticLogits(t *testing.T) {
 	}
 }
 
-// TestBoxSubsetsOfAModel records documents, two in a sequence, with a small llama.
+// TestBoxSubsetsOfAModel records documents, two per sequence, with a small llama.
 func TestBoxSubsetsOfAModel(t *testing.T) {
 	var want struct {
 		Rule      boxRule
@@ -182,7 +182,7 @@ func TestBoxSubsetsOfAModel(t *testing.T) {
 		}
 	}
 	t.Logf("%d positions, %d with gold inside the prefix; log-probabilities within %.2g of max(1, |log p|), masses within %.2g", positions, inside, e.logProb, e.mass)
-	// Logits of a forward pass in float32 against one in float64.
+	// Logits of a forward pass in float32 are compared with those of one in float64.
 	if e.logProb > 1e-5 || e.mass > 1e-5 {
 		t.Errorf("log-probabilities are off by %.2g, masses by %.2g; want at most 1e-5", e.logProb, e.mass)
 	}

@@ -15,7 +15,7 @@ import (
 	"reprise/tensor"
 )
 
-// tinyJob is a recording that leaves out what has a default.
+// tinyJob is a recording that leaves out every field that has a default.
 func tinyJob(t *testing.T) replay.Job {
 	t.Helper()
 	dir := t.TempDir()
@@ -35,7 +35,7 @@ func tinyJob(t *testing.T) replay.Job {
 	return replay.Job{Model: b.Model, Tokenizer: b.Tokenizer, Pool: pool, Documents: docs, Out: filepath.Join(dir, "a.replay")}
 }
 
-// Zero fields of a job are its defaults: they give the bytes that the defaults give.
+// A job with zero fields writes the same bytes as one with the defaults.
 func TestJobDefaults(t *testing.T) {
 	j := tinyJob(t)
 	full := j
@@ -58,7 +58,7 @@ func TestJobDefaults(t *testing.T) {
 		t.Error("a job without Rule, MaxSeqLen and ModelFingerprint made another record than one with the defaults")
 	}
 	p, err := replay.Predict(t.Context(), j)
-	if off := p.Bytes - int64(len(got[0])); err != nil || off < -2 || off > 2 { // it is extrapolated, from all of it here
+	if off := p.Bytes - int64(len(got[0])); err != nil || off < -2 || off > 2 { // the size is extrapolated, here from all sequences
 		t.Errorf("predicted %d bytes (%v), the record has %d", p.Bytes, err, len(got[0]))
 	}
 
@@ -122,7 +122,7 @@ func TestJobRefuses(t *testing.T) {
 	}
 }
 
-// Sequences have memory of their own; All's have not.
+// Every sequence of Sequences has its own memory, unlike those of All.
 func TestReaderSequences(t *testing.T) {
 	j := tinyJob(t)
 	if _, err := replay.Record(t.Context(), j); err != nil {

@@ -7,29 +7,29 @@ import (
 
 // Errors that a program can ask for with errors.Is.
 var (
-	// ErrNotRecord: the file is something else. [Record] makes a record.
+	// ErrNotRecord: the file is not a record. [Record] makes one.
 	ErrNotRecord = errors.New("not a record")
 
-	// ErrExists: a file stands where the record should be written, and it is not the one that the job would write. It is left
+	// ErrExists: a file with the name of the record exists, and it is not the record that the job would write. It is left
 	// as it is.
-	ErrExists = errors.New("what is there is not overwritten")
+	ErrExists = errors.New("the existing file is not overwritten")
 
-	// ErrRecordAgain: the record does not fit the model, and only another one will. See also [WrongBaseError].
+	// ErrRecordAgain: the record does not fit the model and has to be made again. See also [WrongBaseError].
 	ErrRecordAgain = errors.New("record the data again with this base model (replay.Record)")
 )
 
-// ShardError says that a record is one shard of a recording where the whole is wanted. [Merge] joins the shards.
+// ShardError says that a record is only one shard of a recording, but the whole is needed. [Merge] joins the shards.
 type ShardError struct {
 	Path          string
 	Shard, Shards int // number of the shard, counted from 0, and how many there are
 }
 
 func (e *ShardError) Error() string {
-	return fmt.Sprintf("%s is one shard of %d, counted from 0 it is number %d; join them all first with replay.Merge", e.Path, e.Shards, e.Shard)
+	return fmt.Sprintf("%s is one shard of %d (number %d, counted from 0); join them all first with replay.Merge", e.Path, e.Shards, e.Shard)
 }
 
-// WrongBaseError says that a record was made with another base model or another tokenizer than those that it should serve. It is an
-// [ErrRecordAgain] too.
+// WrongBaseError says that a record was made with another base model or tokenizer than the ones it is used with. It is also an
+// [ErrRecordAgain].
 type WrongBaseError struct {
 	Path    string // the record
 	What    string // what differs: "base model" or "tokenizer"

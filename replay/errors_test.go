@@ -14,7 +14,7 @@ import (
 	"reprise/tensor"
 )
 
-// A program can tell apart a file that is no record, one that is in the way, and a shard where the whole is wanted.
+// A program can distinguish a file that is not a record, a file that would be overwritten, and a shard in place of the whole.
 func TestErrorsThatAProgramCanAsk(t *testing.T) {
 	dir := t.TempDir()
 	if err := tiny.Write(dir); err != nil {

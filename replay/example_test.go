@@ -17,8 +17,9 @@ import (
 	"reprise/tokenizer"
 )
 
-// A record is made, read, and the replay loss computed on it: what a training step does, without the gradient. Beside it stands
-// the full cross-entropy; the difference is −log(1 − ρ), where ρ is the mass that the model gives to ids outside the record.
+// Make a record, read it, and compute the replay loss on it as a training step does, but without the gradient. The full
+// cross-entropy is computed, too; the difference is −log(1 − ρ), where ρ is the mass that the model gives to ids outside the
+// record.
 func Example() {
 	dir, err := os.MkdirTemp("", "replay-example-")
 	check(err)
@@ -33,7 +34,7 @@ func Example() {
 		docs = append(docs, d)
 	}
 
-	// Stage 0. The fields that are left out mean their defaults.
+	// Stage 0. Fields that are left out have their defaults.
 	job := replay.Job{Model: b.Model, Tokenizer: b.Tokenizer, Pool: pool, Documents: docs, Out: dir + "/numbers.replay"}
 	summary, err := replay.Record(context.Background(), job)
 	check(err)

@@ -13,11 +13,11 @@ import (
 	"reprise/loss"
 )
 
-// The layout is in docs/FORMAT.md; what follows are its numbers.
+// Numbers of the layout in docs/FORMAT.md.
 const (
 	version      = 1
 	sectionHead  = 16
-	sectionFrame = sectionHead + 4 // with the CRC behind the payload
+	sectionFrame = sectionHead + 4 // with the CRC after the payload
 	trailerSize  = 36
 
 	maxHeader    = 1 << 16
@@ -46,7 +46,7 @@ var (
 // Header is what a recording was made from and how.
 type Header struct {
 	BaseModel     string   // fingerprint of the base model's weights
-	MovedTo       string   // "": the model was frozen. Else it was trained meanwhile, and these were its weights at the end
+	MovedTo       string   // "" if the model was frozen; if it was trained meanwhile, the fingerprint of its weights at the end
 	Tokenizer     string   // fingerprint of tokenizer.json
 	Seam          string   // how prompt and completion meet, see data.Seam
 	Rule                   // which ids were recorded
@@ -54,14 +54,14 @@ type Header struct {
 	MaxSeqLen     int      // longest sequence in tokens
 	Seed          uint64   // of the packing
 	CrossDocument bool     // attention crosses the documents of a sequence
-	Compress      bool     // sequences are compressed with zstd where that makes them smaller
+	Compress      bool     // sequences are compressed with zstd if that makes them smaller
 	DataDigest    [32]byte // data.Digest of all sequences of the recording
 	Shard, Shards int      // this file is shard Shard, from 0, of Shards; 0 shards count as 1
 	Sequences     int      // of the whole recording, all shards together
 }
 
-// Moving says that the model was trained while it was recorded (train --record-out): a position's ids are those of the
-// weights that came by, not of one base model.
+// Moving says that the model was trained while it was recorded (train --record-out): the ids of a position are those of the
+// weights at that step, not of one base model.
 func (h *Header) Moving() bool { return h.MovedTo != "" }
 
 // Range returns the sequences lo..hi-1 of the recording that this shard holds.
@@ -71,7 +71,7 @@ func (h *Header) Range() (lo, hi int) {
 	return part(h.Shard), part(h.Shard + 1)
 }
 
-// subsetCap is the most ids that a position can have.
+// subsetCap is the largest number of ids that a position can have.
 func (h *Header) subsetCap() int { return min(h.KMax+1+len(h.Always), h.VocabSize) }
 
 func (h *Header) validate() error {
@@ -143,12 +143,12 @@ const (
 	flagCompress
 )
 
-// append writes the header as the file begins: magic, version, length, body, CRC.
+// append writes the header at the beginning of the file: magic, version, length, body, CRC.
 func (h *Header) append(b []byte) []byte {
 	start := len(b)
 	b = append(b, magic[:]...)
 	b = le.AppendUint32(b, version)
-	b = le.AppendUint32(b, 0) // length of the body, below
+	b = le.AppendUint32(b, 0) // length of the body, filled in below
 	body := len(b)
 	for _, s := range []string{h.BaseModel, h.MovedTo, h.Tokenizer, h.Seam} {
 		b = append(append(b, byte(len(s))), s...)
@@ -190,7 +190,7 @@ func parseHeader(b []byte) (h Header, size int, err error) {
 		return h, 0, errTruncated
 	}
 	if v := le.Uint32(b[8:]); v != version {
-		return h, 0, fmt.Errorf("record version %d, this program knows %d; record again, or use the program that wrote it (a damaged file can look so too)", v, version)
+		return h, 0, fmt.Errorf("record version %d, this program knows %d; record again, or use the program that wrote it (a damaged file may also look like this)", v, version)
 	}
 	n := int(le.Uint32(b[12:]))
 	if n > maxHeader {
@@ -220,14 +220,14 @@ func parseHeader(b []byte) (h Header, size int, err error) {
 	h.Shard, h.Shards = int(c.u32()), int(c.u32())
 	sequences := c.u64()
 	if c.bad || len(c.b) > 0 || flags[0] > flagCross|flagCompress || sequences > maxSequences || h.Shards == 0 {
-		return h, 0, errors.New("header: its fields do not fit; the program that wrote it did not keep to the format")
+		return h, 0, errors.New("header: the fields contradict each other; the program that wrote it did not follow the format")
 	}
 	h.CrossDocument, h.Compress = flags[0]&flagCross != 0, flags[0]&flagCompress != 0
 	h.Sequences = int(sequences)
 	return h, size, h.validate()
 }
 
-// cursor reads from the front of b. Reading too much sets bad and gives zeros.
+// cursor reads from the front of b. Reading beyond the end sets bad and gives zeros.
 type cursor struct {
 	b   []byte
 	bad bool
@@ -291,7 +291,7 @@ func openSection(b []byte) (kind [4]byte, number uint32, payload []byte, rawLen 
 	return [4]byte(b), le.Uint32(b[4:]), b[sectionHead:end], int(le.Uint32(b[12:])), nil
 }
 
-// Summary is what a record holds, counted while it was written.
+// Summary counts the contents of a record; the counts are made while it is written.
 type Summary struct {
 	Sequences   int     `json:"sequences"`
 	Documents   int     `json:"documents"`
@@ -300,12 +300,12 @@ type Summary struct {
 	IDs         int     `json:"ids"`          // of all subsets together
 	MeanSubset  float64 `json:"mean_subset"`  // ids per position
 	Coverage    float64 `json:"coverage"`     // mean covered mass
-	AtKMax      float64 `json:"at_k_max"`     // share of positions with k_max ids or more, a gold id from outside the prefix not counted
+	AtKMax      float64 `json:"at_k_max"`     // share of positions with k_max ids or more, not counting a gold id from outside the prefix
 	GoldOutside float64 `json:"gold_outside"` // share of positions whose gold id was not in the prefix
 	Bytes       int64   `json:"bytes"`        // of the file
 }
 
-// stats are the numbers behind a Summary. All are integers, so that shards add up to exactly what one run counts.
+// stats are the counts from which a Summary is computed. All are integers, so that the sums over shards are exactly those of one run.
 type stats struct {
 	sequences, documents, tokens, positions, ids, atKMax, outside uint64
 	uncovered                                                     uint64 // in units of 2⁻²⁴
@@ -334,7 +334,7 @@ func (s *stats) add(h *Header, q *data.Sequence, uncovered []uint64) {
 	}
 }
 
-// count counts a sequence's gold ids.
+// count adds a sequence's gold ids.
 func (s *stats) count(q *data.Sequence) {
 	if s.gold == nil {
 		s.gold = map[int32]uint64{}
@@ -370,7 +370,7 @@ func (s *stats) append(b []byte) []byte {
 	return b
 }
 
-// parse reads the payload of the STAT section. Memory: in proportion to the payload.
+// parse reads the payload of the STAT section. It allocates memory in proportion to the payload.
 func (s *stats) parse(payload []byte, vocab int) error {
 	c := cursor{b: payload}
 	for _, v := range s.fixed() {
@@ -396,7 +396,7 @@ func (s *stats) parse(payload []byte, vocab int) error {
 		sum += s.gold[int32(id)]
 	}
 	if c.bad || len(c.b) > 0 || sum != s.positions {
-		return errors.New("statistics: the counts of gold ids do not fit: the program that wrote them did not keep to the format")
+		return errors.New("statistics: the counts of gold ids contradict the others: the program that wrote them did not follow the format")
 	}
 	return nil
 }

@@ -19,7 +19,7 @@ import (
 	"reprise/tensor"
 )
 
-// rounded is what a file keeps of a float32.
+// rounded is a float32 as the file stores it.
 func rounded(v float32) float32 {
 	var half [1]uint16
 	var out [1]float32
@@ -28,7 +28,7 @@ func rounded(v float32) float32 {
 	return out[0]
 }
 
-// What was appended comes back, rounded through float16 and nothing else, in any order and with reused memory.
+// Appended sequences are read back in any order and with reused memory; only rounding to float16 changes them.
 func TestRoundTrip(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		r := invent(rapid.Uint64().Draw(rt, "seed"), rapid.IntRange(0, 6).Draw(rt, "sequences"), rapid.IntRange(2, 80).Draw(rt, "max_seq_len"), rapid.IntRange(30, 70000).Draw(rt, "vocabulary"))
@@ -87,7 +87,7 @@ func same(t *rapid.T, s *data.Sequence, q *data.Sequence, u *loss.Subsets) {
 	}
 }
 
-// The summary is what counting by hand gives.
+// The summary has the same counts as a simple loop over the sequences.
 func TestSummary(t *testing.T) {
 	h := Header{Rule: Rule{Tau: 0.9, KMin: 1, KMax: 2}, VocabSize: 50, MaxSeqLen: 8, Sequences: 1}
 	q := data.Sequence{IDs: []int32{7, 5, 9, 5}, Target: []bool{false, true, false, true}, DocStarts: []int32{0, 2}}
@@ -115,7 +115,7 @@ func TestSummary(t *testing.T) {
 	}
 }
 
-// Every flipped bit and every shorter file is noticed, whatever it hits.
+// Every flipped bit and every shorter file is detected, wherever it is.
 func TestEveryFlipIsDetected(t *testing.T) {
 	for _, compress := range []bool{false, true} {
 		r := invent(5, 3, 12, 500)
@@ -155,7 +155,7 @@ func TestEveryFlipIsDetected(t *testing.T) {
 			}
 		}
 		if _, err := Open(put(t, append(b, 0))); err == nil {
-			t.Errorf("a byte behind the end: not noticed")
+			t.Errorf("a byte after the end: not noticed")
 		}
 	}
 }
@@ -169,7 +169,7 @@ func repetitive(r *recording) {
 	}
 }
 
-// Which file, what is wrong, what to do.
+// Errors name the file, the problem and the remedy.
 func TestOpenErrors(t *testing.T) {
 	b := invent(1, 2, 12, 500).bytes(t)
 	future := slices.Clone(b)
@@ -195,8 +195,8 @@ func TestOpenErrors(t *testing.T) {
 	}
 }
 
-// A file that was made to do harm, with good checksums: no panic, no memory beyond the bound, and what is returned without
-// an error can be indexed.
+// A malicious file with correct checksums: no panic, no memory beyond the bound, and sequences that are returned without
+// an error can be indexed safely.
 func TestHostile(t *testing.T) {
 	r := invent(9, 2, 40, 500)
 	var c codec
@@ -239,7 +239,7 @@ func TestHostile(t *testing.T) {
 	t.Logf("%d of 200000 altered payloads were still sound", accepted)
 }
 
-// A file has no log-probability above 0, not even one that a recorder's rounding gives and the writer takes for 0.
+// A log-probability above 0 in a file is an error. The writer stores 0 in place of one that comes from the recorder's rounding.
 func TestLogProbabilitiesOfAFile(t *testing.T) {
 	r := tiny()
 	r.subs[0].LogProb[0] = maxLogProb / 2
@@ -256,7 +256,7 @@ func TestLogProbabilitiesOfAFile(t *testing.T) {
 	}
 }
 
-// The same for whole files: every section altered, its checksum made good again.
+// The same for whole files: every section is altered, and its checksum recomputed.
 func TestHostileFiles(t *testing.T) {
 	r := invent(11, 3, 12, 500)
 	b := r.bytes(t)
@@ -285,7 +285,7 @@ func TestHostileFiles(t *testing.T) {
 		if err := os.WriteFile(path, p, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		Verify(path) // an altered seed is no error: it is enough that nothing breaks
+		Verify(path) // an altered seed is not an error, so only a panic is a failure here
 	}
 }
 
@@ -300,7 +300,7 @@ func TestCompressionBomb(t *testing.T) {
 	}
 }
 
-// Reading allocates nothing once the memory is there.
+// Reading allocates nothing once its buffers exist.
 func TestReadingAllocatesNothing(t *testing.T) {
 	for _, compress := range []bool{false, true} {
 		r := invent(5, 4, 60, 500)
@@ -326,8 +326,8 @@ func TestReadingAllocatesNothing(t *testing.T) {
 	}
 }
 
-// The price of a recorded id before compression: two bytes of log-probability and, with a vocabulary of 32,000 and 32 to 64
-// ids whose rank falls as in natural text, one to two of its distance.
+// The size of a recorded id before compression: two bytes for its log-probability and, with a vocabulary of 32,000 and 32 to 64
+// ids distributed as in natural text, one to two bytes for its distance from the id before it.
 func TestBytesPerID(t *testing.T) {
 	h := Header{Rule: Rule{Tau: 0.95, KMin: 32, KMax: 64}, VocabSize: 32000, MaxSeqLen: 512, Sequences: 1}
 	rng := tensor.NewRNG(1, "size", 0)

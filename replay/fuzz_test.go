@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// FuzzReader reads whole files that were altered, their checksums made good again so that what is behind them is reached:
-// no panic, no memory beyond the bound of docs/FORMAT.md. The seeds run with every test; for more:
+// FuzzReader reads whole files that were altered and whose checksums were recomputed, so that the checks after the checksums are
+// reached. There must be no panic and no memory beyond the bound of docs/FORMAT.md. The seeds run with every test; for more:
 //
 //	go test ./replay -run '^$' -fuzz FuzzReader -fuzztime 200000x
 func FuzzReader(f *testing.F) {
@@ -41,7 +41,7 @@ func FuzzReader(f *testing.F) {
 		}
 		limit := 2<<20 + 2*(32+16)*len(b) // both read the file
 		if bytes.Contains(b, kindCompressed[:]) {
-			limit += 16<<20 + 2*(16+1)*maxExpansion*len(b) // and the decoder's own
+			limit += 16<<20 + 2*(16+1)*maxExpansion*len(b) // and the memory of the decoder itself
 		}
 		if got := after.TotalAlloc - before.TotalAlloc; got > uint64(limit) {
 			t.Errorf("%d bytes allocated for a file of %d", got, len(b))
@@ -74,7 +74,7 @@ func mend(b []byte) {
 	}
 }
 
-// TestStreamingMemory reads a record that is much larger than what may be in memory: one sequence at a time is.
+// TestStreamingMemory reads a record that is much larger than the allowed memory, because only one sequence at a time is in memory.
 func TestStreamingMemory(t *testing.T) {
 	r := invent(60, 600, 200, 500)
 	path := r.write(t)

@@ -27,10 +27,10 @@ func NewWatcher(pool *tensor.Pool, rule Rule, vocab int) *Watcher {
 	return &Watcher{pool: pool, pick: NewPicker(rule, vocab, pool.Workers(), loss.Block)}
 }
 
-// Begin forgets the batch before.
+// Begin starts a batch and drops the subsets of the one before.
 func (w *Watcher) Begin() { w.out, w.err = w.out[:0], nil }
 
-// Sequences says which sequences the next logits belong to, behind those of the batch so far.
+// Sequences adds sequences to the batch. The next logits belong to them.
 func (w *Watcher) Sequences(seqs []*data.Sequence) {
 	w.pick.begin(len(w.out))
 	for _, s := range seqs {
@@ -50,7 +50,7 @@ func (w *Watcher) Logits(lo, hi int, z *tensor.Matrix) {
 	w.err = w.pick.end(w.pool, hi-lo, w.out)
 }
 
-// Do shows a row to the picker, tile by tile: it is the job of Logits.
+// Do passes one row to the picker, tile by tile. Logits runs it on the workers.
 func (w *Watcher) Do(worker, i int) {
 	z := w.z.Row(i)
 	for first := 0; first < len(z); first += loss.Tile {
@@ -58,21 +58,21 @@ func (w *Watcher) Do(worker, i int) {
 	}
 }
 
-// Subsets are those of the batch, one for every sequence; they are valid until the next one.
+// Subsets returns the subsets of the batch, one for every sequence; they are valid until the next batch.
 func (w *Watcher) Subsets() ([]loss.Subsets, error) { return w.out, w.err }
 
-// Gatherer collects the sequences of a recording in whatever order they come, and writes them in theirs when all are there.
-// Until then they stand one behind the other in a file of their own.
+// Gatherer collects the sequences of a recording in any order, and writes the record in the right order when all are there.
+// Until then they are in a separate file, one after another.
 type Gatherer struct {
 	path string
 	file *os.File
 	e    *emitter
-	at   []int64 // of every sequence's section, by number; 0: not there
+	at   []int64 // offset of every sequence's section, by number; 0: not there
 	have int
 }
 
-// Gather begins to collect, or goes on with what is in the file: then the first keep sequences that came are kept, and
-// whatever came after them is cut off. It is an error if fewer are there.
+// Gather begins to collect, or continues with an existing file: then the first keep sequences in it are kept and later
+// ones are cut off. It is an error if the file holds fewer.
 func Gather(path string, h Header, keep int) (g *Gatherer, err error) {
 	fail := func(err error) (*Gatherer, error) {
 		return nil, fmt.Errorf("replay: collecting a record in %s: %w", path, err)
@@ -106,7 +106,7 @@ func Gather(path string, h Header, keep int) (g *Gatherer, err error) {
 	return g, nil
 }
 
-// keep reads the sections that are there.
+// keep reads the first n sections of the file.
 func (g *Gatherer) keep(n int) error {
 	size, err := g.file.Seek(0, io.SeekEnd)
 	if err != nil {
@@ -147,16 +147,16 @@ func (g *Gatherer) keep(n int) error {
 	return errors.Join(g.file.Truncate(in.at), err)
 }
 
-// lost is the error of a file that does not hold what it should.
+// lost is the error for a file with fewer sequences than it should hold.
 func lost(have, want int, err error) error {
-	return fmt.Errorf("it holds %d of the %d sequences that the steps so far saw (%w); train again from the start, or go on without a record", have, want, err)
+	return fmt.Errorf("it holds %d of the %d sequences that the steps so far saw (%w); train from the start, or continue without a record", have, want, err)
 }
 
-// Put adds sequence i of the recording; a second time is an error.
+// Put adds sequence i of the recording; it is an error to add it twice.
 func (g *Gatherer) Put(i int, q *data.Sequence) error {
 	err := g.e.codec.check(&g.e.h, q)
 	if err == nil && g.at[i] != 0 {
-		err = errors.New("it is there already")
+		err = errors.New("it was added before")
 	}
 	if err == nil {
 		at := g.e.off
@@ -174,7 +174,7 @@ func (g *Gatherer) Put(i int, q *data.Sequence) error {
 	return nil
 }
 
-// Sync brings what came so far to the disk.
+// Sync flushes the sequences so far to the disk.
 func (g *Gatherer) Sync() error {
 	if err := g.file.Sync(); err != nil {
 		return fmt.Errorf("replay: writing %s: %w", g.path, err)
@@ -182,8 +182,8 @@ func (g *Gatherer) Sync() error {
 	return nil
 }
 
-// Finish writes the record, as that of a model that moved to the weights of a fingerprint, and removes the file it was
-// collected in. Every sequence must be there.
+// Finish writes the record and removes the file that it was collected in. Every sequence must be there. movedTo is the
+// fingerprint of the model's weights at the end, for the header.
 func (g *Gatherer) Finish(out, movedTo string) (Summary, error) {
 	if g.have < len(g.at) {
 		return Summary{}, fmt.Errorf("replay: %s: %d of %d sequences were seen", g.path, g.have, len(g.at))

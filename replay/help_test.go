@@ -11,7 +11,7 @@ import (
 	"reprise/tensor"
 )
 
-// recording is what a Stage 0 would hand to a Writer.
+// recording is what Stage 0 would give to a Writer.
 type recording struct {
 	h    Header
 	seqs []data.Sequence
@@ -78,7 +78,7 @@ func inventSubsets(rng *tensor.RNG, h *Header, q *data.Sequence) loss.Subsets {
 	return u
 }
 
-// write records what the header's shard owns and returns the file's path.
+// write writes the sequences of the header's shard into a record and returns the file's path.
 func (r recording) write(t testing.TB) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "a.replay")

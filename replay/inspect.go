@@ -7,7 +7,7 @@ import (
 	"reprise/loss"
 )
 
-// Report is what reading a whole record tells about it.
+// Report describes a record; making it takes reading the whole file.
 type Report struct {
 	Summary
 	Source        string  `json:"source"`          // frozen, or moving (Header.Moving)
@@ -16,12 +16,12 @@ type Report struct {
 	Sizes         []int   `json:"subset_sizes"` // Sizes[k] positions have k ids
 	Ranks         []Rank  `json:"gold_ranks"`   // of the gold id among the recorded ones
 	BaseLoss      float64 `json:"base_loss"`    // mean of −log p(gold): the model's full cross-entropy, in nats, through float16
-	Entropy       float64 `json:"entropy"`      // mean, in nats, all ids outside a subset taken as one: a lower bound
+	Entropy       float64 `json:"entropy"`      // mean, in nats, with all ids outside a subset counted as one: a lower bound
 	EntropyMax    float64 `json:"entropy_max"`  // the same with their mass spread evenly over them: an upper bound
 }
 
-// Rank counts the positions whose gold id is between the From-th and the To-th most probable. Those whose gold id was outside
-// the prefix are not among them: of these the record says only that they come later.
+// Rank counts the positions whose gold id is between the From-th and the To-th most probable. Positions whose gold id was
+// outside the prefix are not counted, because the record does not hold the rank of such an id.
 type Rank struct {
 	From      int `json:"from"`
 	To        int `json:"to"`

@@ -14,10 +14,10 @@ import (
 	"reprise/tokenizer"
 )
 
-// DefaultRule holds our defaults: the paper does not give any.
+// DefaultRule returns our defaults; the paper does not give any.
 func DefaultRule() Rule { return Rule{Tau: 0.95, KMin: 4, KMax: 64} }
 
-// complete gives the fields that are zero, and could not be, those of DefaultRule.
+// complete replaces Tau, KMin and KMax, if they are 0, by those of DefaultRule.
 func (r Rule) complete() Rule {
 	d := DefaultRule()
 	r.Tau, r.KMin, r.KMax = cmp.Or(r.Tau, d.Tau), cmp.Or(r.KMin, d.KMin), cmp.Or(r.KMax, d.KMax)
@@ -27,7 +27,7 @@ func (r Rule) complete() Rule {
 // Job is a recording: Stage 0 over documents, into a file. Model, Tokenizer, Pool, Documents and Out are needed.
 type Job struct {
 	Model            *model.Model
-	ModelFingerprint string // checkpoint.TensorSHA256 of the weights, if it is known; "": it is computed
+	ModelFingerprint string // checkpoint.TensorSHA256 of the weights, if known; "": it is computed
 	Tokenizer        *tokenizer.Tokenizer
 	Pool             *tensor.Pool
 	Rule             Rule // zero fields: those of DefaultRule
@@ -36,21 +36,21 @@ type Job struct {
 	MaxSeqLen int    // tokens per packed sequence; 0: the model's longest, at most data.DefaultMaxSeqLen
 	Seed      uint64 // of the packing
 
-	Out           string // record to write; Predict needs none
+	Out           string // record to write; Predict does not need it
 	Shard, Shards int    // the part of the sequences to record; Shards 0 or 1: all
-	Compress      bool   // zstd where it makes a sequence smaller
+	Compress      bool   // compress a sequence with zstd if that makes it smaller
 
 	Progress func(done, total, tokens int) // called after every batch; may be nil
-	Note     func(text string)             // told that something was found already recorded; may be nil
+	Note     func(text string)             // called if something was already recorded; may be nil
 }
 
-// recordTokens is about how many tokens run through the model together. It cannot be seen in the record.
+// recordTokens is about the number of tokens that run through the model together. The record does not depend on it.
 const recordTokens = 2048
 
-// Record packs the documents, runs the model over the packs of its shard and writes the record. What an earlier attempt
-// left unfinished is continued, and a record that is there already, made by the same job, is left as it is.
+// Record packs the documents, runs the model over the packs of its shard and writes the record. It continues an unfinished
+// record of an earlier attempt, and leaves a finished record of the same job as it is.
 //
-// When ctx is cancelled, what has been recorded is kept for the next attempt and ctx's error is returned.
+// When ctx is cancelled, the sequences recorded so far are kept for the next attempt, and ctx's error is returned.
 func Record(ctx context.Context, j Job) (Summary, error) {
 	if err := j.complete(true); err != nil {
 		return Summary{}, err
@@ -62,8 +62,8 @@ func Record(ctx context.Context, j Job) (Summary, error) {
 	return j.record(ctx, seqs)
 }
 
-// Again records the sequences of a record anew, with the model as it is now: the packs, their order and the rule stay. Of j
-// it needs Model, Tokenizer, Pool and Out. Like Record it continues what an earlier attempt left.
+// Again records the sequences of a record again, with the model as it is now: the packs, their order and the rule stay. Of j
+// it needs Model, Tokenizer, Pool and Out. Like Record it continues an unfinished record of an earlier attempt.
 func Again(ctx context.Context, j Job, from *Reader) (Summary, error) {
 	if err := j.complete(true); err != nil {
 		return Summary{}, err
@@ -91,7 +91,7 @@ func (j *Job) record(ctx context.Context, seqs []data.Sequence) (Summary, error)
 	h := j.header(seqs)
 	if done, s, err := finished(j.Out, &h); done || err != nil {
 		if done {
-			j.note("%s is there already, whole, and made from the same model, data and settings: nothing to do", j.Out)
+			j.note("%s exists already, is complete, and was made from the same model, data and settings: nothing to do", j.Out)
 		}
 		return s, err
 	}
@@ -101,7 +101,7 @@ func (j *Job) record(ctx context.Context, seqs []data.Sequence) (Summary, error)
 	}
 	if done > 0 {
 		lo, hi := h.Range()
-		j.note("going on with %s: %d of %d sequences are recorded", partial(j.Out), done, hi-lo)
+		j.note("continuing %s: %d of %d sequences are recorded", partial(j.Out), done, hi-lo)
 	}
 	if err := j.run(ctx, w, &h, seqs, done); err != nil {
 		return Summary{}, errors.Join(err, w.Suspend())
@@ -112,7 +112,7 @@ func (j *Job) record(ctx context.Context, seqs []data.Sequence) (Summary, error)
 	return w.Summary(), nil
 }
 
-// complete fills in the defaults of fields that are zero and names one that has none.
+// complete fills in defaults of zero fields; its error names a missing field that has no default.
 func (j *Job) complete(writes bool) error {
 	missing := ""
 	switch {
@@ -138,7 +138,7 @@ func (j *Job) complete(writes bool) error {
 	return nil
 }
 
-// pack checks what the job asks for and packs its documents.
+// pack checks the job's options and packs its documents.
 func (j *Job) pack() ([]data.Sequence, error) {
 	if err := j.Rule.Validate(j.Model.Config.VocabSize); err != nil {
 		return nil, err
@@ -170,7 +170,7 @@ func (j *Job) header(seqs []data.Sequence) Header {
 	}
 }
 
-// finished says whether a record of this very job is there. Another file in its place is an error: it is not overwritten.
+// finished says whether the record of this job exists already. Any other file of that name is an error, because it is not overwritten.
 func finished(path string, h *Header) (bool, Summary, error) {
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 		return false, Summary{}, nil
@@ -187,7 +187,7 @@ func finished(path string, h *Header) (bool, Summary, error) {
 	return true, r.Summary(), nil
 }
 
-// run records the shard's sequences from the one after those that are done.
+// run records the shard's sequences after the first done ones.
 func (j *Job) run(ctx context.Context, w *Writer, h *Header, seqs []data.Sequence, done int) error {
 	rec := NewRecorder(j.Model, j.Pool, j.Rule)
 	lo, hi := h.Range()
@@ -212,7 +212,7 @@ func (j *Job) run(ctx context.Context, w *Writer, h *Header, seqs []data.Sequenc
 	return nil
 }
 
-// batch is how many of the next sequences run through the model together, and their tokens.
+// batch returns how many of the next sequences run through the model together, and the number of their tokens.
 func batch(seqs []data.Sequence) (n, tokens int) {
 	for n < len(seqs) && (n == 0 || tokens+len(seqs[n].IDs) <= recordTokens) {
 		tokens += len(seqs[n].IDs)

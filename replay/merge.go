@@ -11,7 +11,7 @@ import (
 )
 
 // Merge joins the shards of one recording, given in any order, into the record that one run would have written, byte for
-// byte. All shards must be there. Every sequence is checked on the way; out appears only when it is whole.
+// byte. All shards must be given. Every sequence is checked; out appears only when it is complete.
 func Merge(out string, shards []string) (err error) {
 	readers, err := openShards(shards)
 	defer func() {
@@ -74,7 +74,7 @@ func openShards(paths []string) ([]*Reader, error) {
 			return readers, err
 		}
 		if readers == nil {
-			// As many as the header asks for, but never more than were given.
+			// Allocate for the number in the header, but only if it is the number of files.
 			if r.h.Shards != len(paths) {
 				r.Close()
 				return nil, fmt.Errorf("%s is one of %d shards, %d files were given; give every shard once", path, r.h.Shards, len(paths))

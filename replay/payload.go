@@ -11,7 +11,7 @@ import (
 	"reprise/loss"
 )
 
-// check makes sure that a sequence keeps to the header and to itself, so that a reader may index by what it holds.
+// check checks a sequence against the header and for consistency, so that a reader may use its values as indices.
 func (c *codec) check(h *Header, q *data.Sequence) error {
 	n, u := len(q.IDs), q.Subsets
 	switch {
@@ -86,7 +86,7 @@ func checkPosition(h *Header, u *loss.Subsets, p int, gold int32) error {
 
 const (
 	maxHalf    = 65504 // largest finite float16
-	maxLogProb = 1e-3  // rounding may lift the logarithm of a probability of 1 a little above 0; it is written as 0
+	maxLogProb = 1e-3  // rounding may put the logarithm of a probability of 1 slightly above 0; it is written as 0
 )
 
 // codec turns sequences into payloads and back. The zero value is ready; its buffers grow with use.
@@ -105,7 +105,7 @@ func (c *codec) resize(n int) {
 	c.wide, c.half = c.wide[:n], c.half[:n]
 }
 
-// units notes the uncovered masses that c.half holds: float16 numbers in [0, 1] are whole multiples of 2⁻²⁴.
+// units computes the uncovered masses from c.half as integers: float16 numbers in [0, 1] are whole multiples of 2⁻²⁴.
 func (c *codec) units(n int) {
 	c.resize(n)
 	asm.F32FromF16(c.wide, c.half)
@@ -184,7 +184,7 @@ func appendBits(b []byte, flags []bool) []byte {
 	return b
 }
 
-// flags reads n bits; those that fill up the last byte must be 0.
+// flags reads n bits; the padding bits of the last byte must be 0.
 func (c *cursor) flags(dst []bool, n int) []bool {
 	size := (n + 7) / 8
 	if c.bad || size > len(c.b) {
@@ -216,7 +216,7 @@ func (c *cursor) int32s(dst []int32, n, limit int) []int32 {
 }
 
 // nibbles writes numbers in groups of three bits, the lowest first, each in half a byte whose fourth bit says that another
-// follows. Distances between ids are spread over all magnitudes, which this suits better than groups of seven bits.
+// follows. Distances between ids have all magnitudes, for which this takes fewer bits than groups of seven bits.
 type nibbles struct {
 	b    []byte
 	half bool // the high half of the last byte is free
@@ -239,7 +239,7 @@ func (w *nibbles) put(v uint32) {
 	}
 }
 
-// nibbleReader reads what nibbles wrote. Reading too much, a number above 24 bits or one not in its shortest form sets bad.
+// nibbleReader reads what nibbles wrote. Reading beyond the end, a number above 24 bits or one not in its shortest form sets bad.
 type nibbleReader struct {
 	b   []byte
 	at  int // in half bytes
@@ -261,16 +261,16 @@ func (r *nibbleReader) next() int32 {
 	return 0
 }
 
-// whole reports whether everything was read and what fills up the last byte is zero.
+// whole reports whether everything was read and the padding of the last byte is zero.
 func (r *nibbleReader) whole() bool {
 	left := 2*len(r.b) - r.at
 	return !r.bad && (left == 0 || left == 1 && r.b[len(r.b)-1]>>4 == 0)
 }
 
-var errPayload = errors.New("its fields do not fit: the program that wrote it did not keep to the format")
+var errPayload = errors.New("its fields contradict each other: the program that wrote it did not follow the format")
 
-// decode reads a payload into q, whose memory is used again. Every count is held against the bytes that are left before
-// anything is allocated for it: memory stays below sixteen times the payload, what append outgrows included.
+// decode reads a payload into q and reuses its memory. Before memory is allocated for a count, the count is checked against the
+// remaining bytes: memory stays below sixteen times the payload, including slices that append replaces.
 func (c *codec) decode(payload []byte, h *Header, q *data.Sequence) error {
 	cur := cursor{b: payload}
 	if q.Subsets == nil {
@@ -278,7 +278,7 @@ func (c *codec) decode(payload []byte, h *Header, q *data.Sequence) error {
 	}
 	u := q.Subsets
 	n, docs, ids := cur.varint(), cur.varint(), cur.varint()
-	// A token and a document take a byte at least, an id more than two.
+	// A token or a document takes at least one byte, an id more than two.
 	if left := uint64(len(cur.b)); cur.bad || n < 1 || n > uint64(h.MaxSeqLen) || docs > n || ids > left || n+docs+2*ids > left {
 		return errPayload
 	}
@@ -322,7 +322,7 @@ func (c *codec) decode(payload []byte, h *Header, q *data.Sequence) error {
 		return errPayload
 	}
 	u.LogProb = c.halves(u.LogProb, cur.take(2*int(ids)))
-	if asm.Max(u.LogProb) > 0 { // stricter than check, which writers pass what is yet to be rounded
+	if asm.Max(u.LogProb) > 0 { // stricter than check, which also runs before a writer rounds
 		return errPayload
 	}
 	u.Mass = c.halves(u.Mass, cur.take(2*positions))
@@ -336,7 +336,7 @@ func (c *codec) decode(payload []byte, h *Header, q *data.Sequence) error {
 	return nil
 }
 
-// starts turns lengths into the places where they begin, in place, and reports whether they add up to total.
+// starts replaces lengths, in place, by the starts of the pieces, and reports whether they add up to total.
 func starts(lengths []int32, total int64) bool {
 	sum := int64(0)
 	for i, n := range lengths {

@@ -12,15 +12,15 @@ import (
 	"reprise/tensor"
 )
 
-// Picker turns logits into subsets, tile by tile: it never needs those of a position together. It works on one batch of
-// sequences at a time; its memory is O(positions of a block · KMax), whatever the vocabulary.
+// Picker turns logits into subsets, tile by tile: it never needs all logits of a position at once. It works on one batch of
+// sequences at a time. Its memory is O(positions of a block · KMax), independent of the vocabulary.
 type Picker struct {
 	rule   Rule
 	k      int           // KMax, or the vocabulary if that is smaller
 	places []place       // positions of the batch that carry loss
 	seq    int32         // number of the next sequence
 	tokens int32         // of the batch so far
-	first  int           // place whose candidates are rows[0]
+	first  int           // index in places of the position whose candidates are rows[0]
 	rows   []candidates  // of a block of positions
 	work   []pickScratch // per worker
 
@@ -33,15 +33,15 @@ type place struct {
 	seq, row int32 // sequence of the batch, and row of its hidden states
 }
 
-// pickScratch is what a worker needs for one tile.
+// pickScratch is a worker's memory for one tile.
 type pickScratch struct {
 	exps []float32
 	idx  []int32
 	keys []uint64
 }
 
-// candidates holds what one position's tiles have shown so far. They come in ascending order of id, so an id whose logit only
-// equals the KMax-th best loses the tie and need not be kept: the threshold is strict.
+// candidates holds the best ids in the tiles of a position so far. Tiles come in ascending order of id, so an id whose logit
+// only equals the KMax-th best loses the tie and need not be kept: the threshold is strict.
 type candidates struct {
 	lse       loss.LSE
 	best      []uint64  // keys, at most twice KMax of them, unordered; after finish: the subset, see idKey
@@ -63,7 +63,7 @@ func NewPicker(rule Rule, vocab, workers, block int) *Picker {
 	return p
 }
 
-// begin starts a batch; its first sequence has the number that is given.
+// begin starts a batch whose first sequence has the number seq.
 func (p *Picker) begin(seq int) {
 	p.places, p.seq, p.tokens = p.places[:0], int32(seq), 0
 }
@@ -81,7 +81,7 @@ func (p *Picker) add(rows []int32, s *data.Sequence) []int32 {
 	return rows
 }
 
-// block begins with the positions lo..hi-1 of the batch.
+// block starts a block of the positions lo..hi-1 of the batch.
 func (p *Picker) block(lo, hi int) {
 	p.first = lo
 	for i := range hi - lo {
@@ -95,7 +95,7 @@ func (p *Picker) block(lo, hi int) {
 
 var negInf = float32(math.Inf(-1))
 
-// Visit takes one tile of a position of the block: the running normaliser and the candidates above the KMax-th value so far.
+// Visit processes one tile of a position: it updates the normaliser and keeps the candidates above the KMax-th value so far.
 func (p *Picker) Visit(worker, position, first int, z []float32) {
 	c, w := &p.rows[position], &p.work[worker]
 	if i := int(p.places[p.first+position].gold) - first; i >= 0 && i < len(z) {
@@ -110,10 +110,10 @@ func (p *Picker) Visit(worker, position, first int, z []float32) {
 	if first == 0 && len(z) >= 8*p.k {
 		n = asm.SelectAbove(w.idx, z, guess(z, p.k))
 	}
-	if n < p.k { // no guess, or one that was too high: only a threshold that leaves KMax ids or more is safe
+	if n < p.k { // no guess, or a guess that was too high: a threshold must leave at least KMax ids
 		n = asm.SelectAbove(w.idx, z, c.threshold)
 	}
-	top := negInf // if nothing is above the threshold, then nothing is above the maximum so far
+	top := negInf // if no logit is above the threshold, the maximum so far does not change
 	for _, i := range w.idx[:n] {
 		top = max(top, z[i])
 	}
@@ -128,7 +128,7 @@ func (p *Picker) Visit(worker, position, first int, z []float32) {
 	c.best = append(c.best[:0], w.keys[:p.k]...)
 }
 
-// guess looks at every so many logits of a first tile for a value that about twice k of them exceed.
+// guess samples every n-th logit of a first tile to find a value that about 2k of its logits exceed.
 func guess(z []float32, k int) float32 {
 	var sample [64]uint64
 	step := len(z) / len(sample)
@@ -147,7 +147,7 @@ func appendKeys(keys []uint64, idx []int32, first int, z []float32) []uint64 {
 	return keys
 }
 
-// logitKey is a number that ascends as logits fall, and with the id where they are equal.
+// logitKey is a number that ascends as logits fall; for equal logits it ascends with the id.
 func logitKey(z float32, id int32) uint64 {
 	b := math.Float32bits(z)
 	if z == 0 {
@@ -157,7 +157,7 @@ func logitKey(z float32, id int32) uint64 {
 	return uint64(^ascending)<<32 | uint64(uint32(id))
 }
 
-// logitOf takes the logit out of a logitKey.
+// logitOf returns the logit in a logitKey.
 func logitOf(key uint64) float32 {
 	b := ^uint32(key >> 32)
 	return math.Float32frombits(b ^ (uint32(int32(^b)>>31) | 1<<31))
@@ -166,7 +166,7 @@ func logitOf(key uint64) float32 {
 // idKey is a number that ascends with the id and carries its logit.
 func idKey(z float32, id int32) uint64 { return uint64(uint32(id))<<32 | uint64(math.Float32bits(z)) }
 
-// smallest moves the n smallest keys to the front, the n-th to its place (quickselect; the keys differ from each other).
+// smallest moves the n smallest keys to the front and the n-th to index n-1 (quickselect; all keys are different).
 func smallest(keys []uint64, n int) {
 	lo, hi := 0, len(keys) // keys[:lo] < keys[lo:hi] < keys[hi:], and the n-th is in the middle
 	for round := 0; hi-lo > 12 && round < 64; round++ {
@@ -181,7 +181,7 @@ func smallest(keys []uint64, n int) {
 		pivot := keys[at]
 		keys[at] = keys[hi-1]
 		to := lo
-		for i := lo; i < hi-1; i++ { // without a branch: which side a key belongs to cannot be predicted
+		for i := lo; i < hi-1; i++ { // without a branch, because the processor could not predict it
 			k := keys[i]
 			keys[i] = keys[to]
 			keys[to] = k
@@ -202,14 +202,14 @@ func smallest(keys []uint64, n int) {
 	slices.Sort(keys[lo:hi])
 }
 
-// Do applies the rule to the candidates of a few positions: it is the job that ends a block.
+// Do applies the rule to the candidates of a few positions. end runs it on the workers at the end of a block.
 func (p *Picker) Do(worker, task int) {
 	for i := task * positionsPerTask; i < min((task+1)*positionsPerTask, len(p.places)-p.first, len(p.rows)); i++ {
 		p.choose(&p.work[worker], &p.rows[i], p.places[p.first+i].gold)
 	}
 }
 
-// positionsPerTask keeps a task at some tens of microseconds.
+// positionsPerTask keeps a task at a few tens of microseconds.
 const positionsPerTask = 8
 
 // choose applies the rule to a position's candidates and leaves the subset in c.best.
@@ -244,7 +244,7 @@ func (p *Picker) choose(w *pickScratch, c *candidates, gold int32) {
 func (p *Picker) prefix(w *pickScratch, c *candidates, set []uint64) (keep int) {
 	c.mass = 0
 	if len(set) <= len(w.exps) {
-		// Often all candidates together do not reach Tau, or a few do: neither needs all of them in order.
+		// Often all candidates together do not reach Tau, or only a few do: neither case needs all of them sorted.
 		for _, e := range p.probabilities(w, c, set) {
 			c.mass += float64(e)
 		}
@@ -257,7 +257,7 @@ func (p *Picker) prefix(w *pickScratch, c *candidates, set []uint64) (keep int) 
 	for keep < len(set) {
 		n := min(few, len(set)-keep)
 		if keep > 0 {
-			n = min(len(set)-keep, len(w.exps)) // few were not enough: all the others, or at least the next of them
+			n = min(len(set)-keep, len(w.exps)) // a few were not enough: sort the others, or as many as fit
 		}
 		part := set[keep:]
 		smallest(part, n)
@@ -274,7 +274,7 @@ func (p *Picker) prefix(w *pickScratch, c *candidates, set []uint64) (keep int) 
 	return keep
 }
 
-// probabilities of some candidates, valid until the next call.
+// probabilities returns the probabilities of some candidates, valid until the next call.
 func (p *Picker) probabilities(w *pickScratch, c *candidates, keys []uint64) []float32 {
 	e := w.exps[:len(keys)]
 	for i, k := range keys {
@@ -295,7 +295,7 @@ func holds(set []uint64, id int32) bool {
 	return false
 }
 
-// end finishes a block, all of whose tiles were visited, and appends its positions to the subsets of their sequences.
+// end finishes a block whose tiles were all visited, and appends its positions to the subsets of their sequences.
 func (p *Picker) end(pool *tensor.Pool, n int, out []loss.Subsets) error {
 	pool.Run((n+positionsPerTask-1)/positionsPerTask, p)
 	for i := range n {

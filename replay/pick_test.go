@@ -16,7 +16,7 @@ import (
 	"reprise/tensor"
 )
 
-// The order of the keys is the order of the rule: falling logit, ties to the smaller id, −0 like +0.
+// The keys have the order of the rule: falling logit, ties to the smaller id, −0 equal to +0.
 func TestLogitKeyOrder(t *testing.T) {
 	inf := float32(math.Inf(1))
 	values := []float32{inf, math.MaxFloat32, 2, 1, math.SmallestNonzeroFloat32, 0, -math.SmallestNonzeroFloat32, -1, -math.MaxFloat32, -inf}
@@ -54,8 +54,8 @@ func TestSmallest(t *testing.T) {
 	})
 }
 
-// Whatever the logits (ties, rising or falling with the id, large ones just where the first threshold is guessed from), the
-// picker finds the ids that sorting all of them finds.
+// For all kinds of logits (ties, rising or falling with the id, large ones exactly where the first threshold is sampled), the
+// picker finds the same ids as sorting all logits.
 func TestPickerEqualsSorting(t *testing.T) {
 	pool := tensor.NewPool(1)
 	defer pool.Close()
@@ -110,7 +110,7 @@ func TestPickerEqualsSorting(t *testing.T) {
 	}
 }
 
-// bySorting is the rule as METHOD words it, on the whole sorted softmax, in the recorder's arithmetic.
+// bySorting is the rule of docs/METHOD.md, Stage 0, on the whole sorted softmax, in the recorder's arithmetic.
 func bySorting(z []float32, rule Rule, gold int32) (set []int32, outside bool) {
 	l := loss.LogSumExp(z, make([]float32, loss.Tile))
 	order := make([]int32, len(z))
@@ -130,8 +130,8 @@ func bySorting(z []float32, rule Rule, gold int32) (set []int32, outside bool) {
 	return slices.Compact(set), outside
 }
 
-// What a recorder allocates does not depend on the vocabulary: 32,000 or 256,000 ids cost the same, and no more than its
-// tiles, its candidates and its results need.
+// The memory that a recorder allocates does not depend on the vocabulary: 32,000 and 256,000 ids take the same, and no more than
+// its tiles, candidates and results need.
 func TestMemoryIsIndependentOfTheVocabulary(t *testing.T) {
 	const sequences, length, kMax, width = 4, 128, 64, 16
 	allocated := func(vocab int) uint64 {
@@ -142,7 +142,7 @@ func TestMemoryIsIndependentOfTheVocabulary(t *testing.T) {
 		}
 		m := model.New(cfg)
 		w := m.Head().W
-		for i := range w.Data { // cheaper than a normal distribution, and as flat
+		for i := range w.Data { // cheaper to draw than a normal distribution, and probabilities are as flat
 			w.Data[i] = float32(i*7919%1009)/1009 - 0.5
 		}
 		for p := range m.Params() {

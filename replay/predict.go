@@ -6,25 +6,25 @@ import (
 	"time"
 )
 
-// Prediction is what a recording will take, extrapolated from a few batches of it.
+// Prediction is the time, size and memory of a recording, extrapolated from a few of its batches.
 type Prediction struct {
-	Sequences int     `json:"sequences"` // of the job's shard, like all that follows
+	Sequences int     `json:"sequences"` // of the job's shard, like all other fields
 	Tokens    int     `json:"tokens"`
 	Positions int     `json:"positions"`
-	Seconds   float64 `json:"seconds"` // of forward passes, head and file; reading the data and the model comes on top
+	Seconds   float64 `json:"seconds"` // of forward passes, head and file, without reading the data and the model
 	Rate      float64 `json:"tokens_per_s"`
 	Bytes     int64   `json:"bytes"`         // of the record
-	Probed    int     `json:"probed_tokens"` // what the figures were measured on
+	Probed    int     `json:"probed_tokens"` // number of tokens that were measured
 }
 
-// How long a prediction measures: until both are reached, or all was recorded.
+// A prediction measures until both are reached, or all was recorded.
 const (
 	probeTime    = 2 * time.Second
 	probeBatches = 4
 )
 
-// Predict records some batches, spread evenly over the job's shard, writes nothing and says what the whole will take. Memory
-// is as large afterwards as it will be while recording.
+// Predict records some batches, spread evenly over the job's shard, and predicts from them what the whole will take. It writes
+// nothing. Afterwards the process has allocated as much memory as recording needs.
 func Predict(ctx context.Context, j Job) (Prediction, error) {
 	if err := j.complete(false); err != nil {
 		return Prediction{}, err
@@ -63,7 +63,7 @@ func Predict(ctx context.Context, j Job) (Prediction, error) {
 		}
 		return tokens, err
 	}
-	if len(starts) > 1 { // buffers grow, processors wake up
+	if len(starts) > 1 { // in the first batch buffers grow and the processor speeds up
 		if _, err := probe(0); err != nil {
 			return p, err
 		}
@@ -93,7 +93,7 @@ func Predict(ctx context.Context, j Job) (Prediction, error) {
 	return p, nil
 }
 
-// spread orders 0..n-1 so that every beginning of it is spread over the whole: by the bits of the number, reversed.
+// spread orders 0..n-1 by their reversed bits, so that the first k numbers, for any k, are spread over the whole range.
 func spread(n int) []int {
 	size := 1
 	for size < n {

@@ -28,7 +28,7 @@ func (t trailer) append(b []byte) []byte {
 	return le.AppendUint32(b, crc32.Checksum(b[start:], castagnoli))
 }
 
-// parseTrailer reads the last trailerSize bytes of a file of a size.
+// parseTrailer reads the trailer, the last trailerSize bytes of a file of the given size.
 func parseTrailer(b []byte, size int64) (t trailer, err error) {
 	if [8]byte(b) != endMagic || crc32.Checksum(b[:trailerSize-4], castagnoli) != le.Uint32(b[trailerSize-4:]) {
 		return t, errors.New("the end of a record is missing: the file is truncated, damaged, or not finished; copy it again, or resume the recording")
@@ -43,7 +43,7 @@ func parseTrailer(b []byte, size int64) (t trailer, err error) {
 	return t, nil
 }
 
-// unpacker opens the sections of sequences.
+// unpacker decodes the sections of sequences.
 type unpacker struct {
 	h     *Header
 	codec codec
@@ -51,7 +51,7 @@ type unpacker struct {
 	zstd  *zstd.Decoder // made when first needed
 }
 
-// open checks a section, which must be that of sequence number, and decodes it.
+// open checks that a section is that of the sequence with the given number, and decodes it.
 func (u *unpacker) open(frame []byte, number int, s *data.Sequence) error {
 	kind, n, payload, rawLen, err := openSection(frame)
 	if err != nil {
@@ -86,15 +86,15 @@ func (u *unpacker) open(frame []byte, number int, s *data.Sequence) error {
 	return u.codec.decode(payload, u.h, s)
 }
 
-// sections reads one section after the other.
+// sections reads one section after another.
 type sections struct {
 	r    io.Reader
 	at   int64 // offset of the next section
-	size int64 // offset behind the last byte
+	size int64 // offset after the last byte
 	buf  []byte
 }
 
-// next returns a whole section, valid until the next call. Its length is held against the file's before it is read.
+// next returns a whole section, valid until the next call. The section's length is checked against the file's before reading.
 func (s *sections) next() ([]byte, error) {
 	if s.size-s.at < sectionFrame {
 		return nil, errTruncated
@@ -122,7 +122,7 @@ type Reader struct {
 	size    int64
 	h       Header
 	first   int
-	offsets []uint64 // of the sequences, and of the STAT section behind the last one
+	offsets []uint64 // of the sequences, and of the STAT section after the last one
 	stats   stats
 	un      unpacker
 	buf     []byte
@@ -191,7 +191,7 @@ func (r *Reader) open() error {
 	return nil
 }
 
-// read returns bytes of the file in memory that the next call uses again.
+// read returns bytes of the file in memory that the next call reuses.
 func (r *Reader) read(at, n int64) ([]byte, error) {
 	r.buf = slices.Grow(r.buf[:0], int(n))[:n]
 	if _, err := r.file.ReadAt(r.buf, at); err != nil {
@@ -219,7 +219,7 @@ func (r *Reader) part(from, to uint64, want [4]byte) ([]byte, error) {
 	return payload, nil
 }
 
-// parseIndex makes sure that the sequences fill the file from the header to the statistics without a gap.
+// parseIndex checks that the sequences fill the file from the header to the statistics without a gap.
 func (r *Reader) parseIndex(b []byte, first, end uint64) error {
 	lo, hi := r.h.Range()
 	if len(b) != 16+8*(hi-lo) || le.Uint64(b) != uint64(lo) || le.Uint64(b[8:]) != uint64(hi-lo) {
@@ -232,7 +232,7 @@ func (r *Reader) parseIndex(b []byte, first, end uint64) error {
 	}
 	r.offsets = append(r.offsets, end)
 	if r.offsets[0] != first {
-		return errors.New("the first sequence is not behind the header")
+		return errors.New("the first sequence does not follow the header")
 	}
 	for i := 1; i < len(r.offsets); i++ {
 		a, b := r.offsets[i-1], r.offsets[i]
@@ -246,16 +246,16 @@ func (r *Reader) parseIndex(b []byte, first, end uint64) error {
 // Close closes the file.
 func (r *Reader) Close() error { return r.file.Close() }
 
-// Header says what the recording was made from.
+// Header returns the record's header: what the recording was made from and how.
 func (r *Reader) Header() Header { return r.h }
 
 // Len is the number of sequences in this file.
 func (r *Reader) Len() int { return len(r.offsets) - 1 }
 
-// Summary says what the file holds.
+// Summary returns the counts of the file's contents.
 func (r *Reader) Summary() Summary { return r.stats.summary(r.size) }
 
-// GoldCounts is how often every id below vocab is a target. vocab is the model's, which the header names too.
+// GoldCounts is the number of times that each id below vocab is a target. vocab is the model's, as in the header.
 func (r *Reader) GoldCounts(vocab int) []int64 {
 	counts := make([]int64, vocab)
 	for id, n := range r.stats.gold {
@@ -266,8 +266,8 @@ func (r *Reader) GoldCounts(vocab int) []int64 {
 	return counts
 }
 
-// Fits refuses a record that Stage 1 cannot train a base model on: [WrongBaseError] where it was made with another model or
-// tokenizer, [ShardError] where it is not whole.
+// Fits returns an error if Stage 1 cannot train a base model on the record: a [WrongBaseError] if it was made with another
+// model or tokenizer, a [ShardError] if it is only a shard.
 func (r *Reader) Fits(b *base.Base) error {
 	h, cfg := &r.h, b.Model.Config
 	switch {
@@ -287,8 +287,8 @@ func (r *Reader) Fits(b *base.Base) error {
 	return nil
 }
 
-// Sequence reads the file's sequence i, from 0, into memory that into already has where it is large enough. It panics if i
-// is out of range. What it returns without error is sound: ids lie in the vocabulary, indices in their slices.
+// Sequence reads the file's sequence i, from 0, into into, and reuses its memory if that is large enough. It panics if i
+// is out of range. A sequence that is returned without error is valid: ids are in the vocabulary, indices in their slices.
 func (r *Reader) Sequence(i int, into *data.Sequence) error {
 	_, err := r.sequence(i, into)
 	return err
@@ -307,7 +307,7 @@ func (r *Reader) sequence(i int, into *data.Sequence) ([]byte, error) {
 	return b, nil
 }
 
-// Sequences reads the sequences of the numbers given, from 0, each into memory of its own: a batch of [data.Order], say.
+// Sequences reads the sequences with the given numbers, from 0, each into its own memory: for example a batch of [data.Order].
 func (r *Reader) Sequences(numbers []int) ([]*data.Sequence, error) {
 	seqs := make([]*data.Sequence, len(numbers))
 	for k, i := range numbers {

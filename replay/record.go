@@ -11,17 +11,17 @@ import (
 	"reprise/tensor"
 )
 
-// Rule says which ids are recorded for a position (METHOD, Stage 0): the shortest prefix of the ids by falling
+// Rule says which ids are recorded for a position (docs/METHOD.md, Stage 0): the shortest prefix of the ids by falling
 // probability whose mass reaches Tau, at least KMin and at most KMax of them, united with the gold id and with Always.
-// Where a Rule is used, Tau, KMin and KMax mean DefaultRule's if they are 0.
+// A Tau, KMin or KMax of 0 means that of DefaultRule.
 type Rule struct {
 	Tau    float64 `yaml:"tau" bound:"(0,1]" old:"tau" help:"Mass that a position's ids must cover."`
 	KMin   int     `yaml:"k_min" bound:"[1,1048576]" old:"k-min" help:"At least this many ids."`
-	KMax   int     `yaml:"k_max" bound:"[1,1048576]" old:"k-max" help:"At most this many ids; gold and always come on top."`
+	KMax   int     `yaml:"k_max" bound:"[1,1048576]" old:"k-max" help:"At most this many ids, not counting gold and always."`
 	Always []int32 `yaml:"always" bound:"[0,)" old:"always" help:"Ids that every position holds."`
 }
 
-// Validate names the field of a complete rule that cannot be used.
+// Validate returns an error that names the field of a rule that cannot be used. The rule must have no zero fields.
 func (r Rule) Validate(vocab int) error {
 	if err := keys.Check(r); err != nil {
 		return fmt.Errorf("replay: %w", err)
@@ -41,7 +41,7 @@ func (r Rule) Validate(vocab int) error {
 }
 
 // Recorder runs Stage 0: a frozen model over packed sequences. The logits of a block of positions exist one vocabulary
-// tile at a time; memory beyond the model's own is O(positions · KMax), whatever the vocabulary.
+// tile at a time. Its memory, without the model's, is O(positions · KMax), independent of the vocabulary.
 type Recorder struct {
 	pass  *model.Pass
 	tiles loss.Tiles
@@ -55,8 +55,8 @@ func NewRecorder(m *model.Model, pool *tensor.Pool, rule Rule) *Recorder {
 	return &Recorder{pass: model.NewPass(m, pool, false), pick: NewPicker(rule, m.Config.VocabSize, pool.Workers(), loss.Block)}
 }
 
-// Sequences records a batch of packed sequences: one result per sequence. They run through the model together, and so do
-// the positions that carry loss, of all sequences, through the head; the others never reach it.
+// Sequences records a batch of packed sequences and returns one result per sequence. All sequences run through the model
+// together. Of their positions only those that carry loss go through the head, also together.
 func (r *Recorder) Sequences(ctx context.Context, seqs []data.Sequence) ([]loss.Subsets, error) {
 	r.batch.Reset()
 	r.pick.begin(0)

@@ -23,8 +23,8 @@ import (
 	"reprise/tokenizer"
 )
 
-// TestRecorderPicksTheGoldenSubsets compares with PyTorch in float64 (goldens' manifest: tau 0.95, at most 32 ids). No
-// position there has its gold id outside a full prefix, and no cumulative sum lies within rounding of tau.
+// TestRecorderPicksTheGoldenSubsets compares with PyTorch in float64 (the goldens' manifest: tau 0.95, at most 32 ids). In these
+// goldens no gold id is outside a full prefix, and no cumulative sum is so near tau that rounding could decide.
 func TestRecorderPicksTheGoldenSubsets(t *testing.T) {
 	dir := testfiles.Path(t, "models", "stories260K")
 	g, err := checkpoint.Open(testfiles.Path(t, "goldens", "stories260K", "replay.safetensors"))
@@ -92,7 +92,7 @@ func TestRecorderPicksTheGoldenSubsets(t *testing.T) {
 	}
 }
 
-// randomModel has more ids than two vocabulary tiles. Every embedding row stands in it twice, so that every probability
+// randomModel has more ids than two vocabulary tiles. Every row of its embedding occurs twice, so that every probability
 // is a tie.
 func randomModel(t *testing.T) *model.Model {
 	t.Helper()
@@ -124,7 +124,7 @@ func randomSequences(n int) []data.Sequence {
 	return seqs
 }
 
-// sorted is the rule carried out on the whole sorted softmax.
+// sorted applies the rule to the whole sorted softmax.
 func sorted(z []float32, rule replay.Rule, gold int32) (set []int32, outside bool) {
 	order := make([]int32, len(z))
 	for i := range order {
@@ -198,8 +198,8 @@ func TestRecorderEqualsSortedSoftmax(t *testing.T) {
 	}
 }
 
-// Tokens that carry no loss cost no head: with a head that would poison whatever it touches, they are recorded without an
-// error, and a single position with loss is not.
+// Positions without loss do not go through the head: with a head of NaNs, a sequence without loss is recorded without an error,
+// and a single position with loss gives an error.
 func TestNoHeadWithoutLoss(t *testing.T) {
 	m := randomModel(t)
 	pool := tensor.NewPool(1)
@@ -209,7 +209,7 @@ func TestNoHeadWithoutLoss(t *testing.T) {
 	for i := range seqs {
 		clear(seqs[i].Target)
 	}
-	for _, row := range []int{0, 1000, 2099} { // ids that the sequences do not hold, or else the embedding poisons them
+	for _, row := range []int{0, 1000, 2099} { // ids that are not in the sequences, whose embedding would otherwise be NaN
 		m.Head().W.Row(row)[0] = float32(math.NaN())
 	}
 	for i := range seqs {
@@ -250,7 +250,7 @@ func job(t *testing.T, out string, workers int) replay.Job {
 		Rule: replay.DefaultRule(), Documents: docs, MaxSeqLen: 128, Seed: 1, Out: out}
 }
 
-// TestRecordIsOneFile: interrupted and resumed, in shards and merged, on other tiers and worker counts: the same bytes.
+// TestRecordIsOneFile: a record has the same bytes if it is interrupted and resumed, merged from shards, or made on other tiers or with other numbers of workers.
 func TestRecordIsOneFile(t *testing.T) {
 	dir := t.TempDir()
 	read := func(name string) string {
@@ -293,7 +293,7 @@ func TestRecordIsOneFile(t *testing.T) {
 		t.Error("a resumed recording has other bytes")
 	}
 
-	// Shards of every tier, with their own numbers of workers, merged in an order of their own.
+	// Shards from all tiers, each with another number of workers, merged in another order.
 	tiers := asm.Available()
 	for _, n := range []int{2, 3, 7} {
 		var shards []string
@@ -319,7 +319,7 @@ func TestRecordIsOneFile(t *testing.T) {
 	}
 }
 
-// TestRecordRefusesAnotherFile does not overwrite what it did not write.
+// TestRecordRefusesAnotherFile: a file that another program wrote is not overwritten.
 func TestRecordRefusesAnotherFile(t *testing.T) {
 	j := job(t, filepath.Join(t.TempDir(), "r"), 1)
 	if err := os.WriteFile(j.Out, []byte("mine"), 0o666); err != nil {

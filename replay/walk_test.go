@@ -27,8 +27,8 @@ func tiny() recording {
 	return recording{h, []data.Sequence{q}, []loss.Subsets{u}}
 }
 
-// The bytes in docs/FORMAT.md are the bytes that are written: every line of the walk-through begins with an offset, then
-// come bytes, then two spaces and what they mean.
+// The bytes in docs/FORMAT.md are the bytes that are written. Every line of the walk-through has an offset, bytes, two
+// spaces, and the meaning of the bytes.
 func TestWalkThrough(t *testing.T) {
 	doc, err := os.ReadFile(filepath.Join("..", "docs", "FORMAT.md"))
 	if err != nil {

@@ -63,11 +63,11 @@ func (e *emitter) sequence(q *data.Sequence) error {
 	return e.raw(frame, q)
 }
 
-// frameOf is the section of a sequence, valid until the next call.
+// frameOf returns the section of a sequence, valid until the next call.
 func (e *emitter) frameOf(number int, q *data.Sequence) ([]byte, error) {
 	e.payload = e.codec.encode(e.payload[:0], q)
 	if len(e.payload) > maxPayload {
-		return nil, fmt.Errorf("%d MiB in one sequence, at most %d are possible; lower k_max or max_seq_len", len(e.payload)>>20, maxPayload>>20)
+		return nil, fmt.Errorf("%d MiB in one sequence, want at most %d; lower k_max or max_seq_len", len(e.payload)>>20, maxPayload>>20)
 	}
 	kind, stored := kindSequence, e.payload
 	if e.zstd != nil {
@@ -80,7 +80,7 @@ func (e *emitter) frameOf(number int, q *data.Sequence) ([]byte, error) {
 	return e.frame, nil
 }
 
-// raw writes the section of the next sequence. The codec must have coded that sequence last.
+// raw writes the section of the next sequence. It must be the sequence that the codec encoded last.
 func (e *emitter) raw(frame []byte, q *data.Sequence) error {
 	at := e.off
 	if err := e.write(frame); err != nil {
@@ -90,7 +90,7 @@ func (e *emitter) raw(frame []byte, q *data.Sequence) error {
 	return nil
 }
 
-// note counts a sequence whose section stands at an offset.
+// note counts a sequence whose section is at offset at.
 func (e *emitter) note(at int64, q *data.Sequence) {
 	e.offsets = append(e.offsets, uint64(at))
 	e.stats.add(&e.h, q, e.codec.unit)
@@ -115,19 +115,19 @@ func (e *emitter) end() error {
 	return e.write(trailer{uint64(at), uint64(indexAt), uint64(e.off + trailerSize)}.append(nil))
 }
 
-// Writer writes a record into PATH.partial; Close gives it its name. A recording that stops before can be resumed. Every
-// sequence goes to the operating system as it is appended, so that a process that is killed loses none.
+// Writer writes a record into PATH.partial; Close renames it to PATH. A recording that stops before Close can be resumed. Every
+// sequence is handed to the operating system when it is appended, so that a process that is killed loses none.
 type Writer struct {
 	path string
 	file *os.File
 	e    *emitter
-	err  error // of the file; nothing is written after it
+	err  error // the first error of the file; nothing is written after it
 }
 
 // partial is the name of an unfinished record.
 func partial(path string) string { return path + ".partial" }
 
-// Create begins a record. An unfinished one of the same path is lost; see Resume.
+// Create begins a record. It overwrites an unfinished record of the same path; Resume continues one.
 func Create(path string, h Header) (*Writer, error) {
 	fail := func(err error) (*Writer, error) { return nil, fmt.Errorf("replay: creating %s: %w", path, err) }
 	if err := h.validate(); err != nil {
@@ -145,7 +145,7 @@ func Create(path string, h Header) (*Writer, error) {
 	return w, nil
 }
 
-// openLocked opens an unfinished record for this process alone, where the system knows such locks.
+// openLocked opens an unfinished record and locks it for this process, if the system has such locks.
 func openLocked(path string, flag int) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|flag, 0o666)
 	if err != nil {
@@ -157,7 +157,7 @@ func openLocked(path string, flag int) (*os.File, error) {
 	}
 	here, err1 := f.Stat()
 	there, err2 := os.Stat(path)
-	if err := errors.Join(err1, err2); err != nil || !os.SameFile(here, there) { // it was finished meanwhile
+	if err := errors.Join(err1, err2); err != nil || !os.SameFile(here, there) { // another process has finished the record meanwhile
 		f.Close()
 		return nil, fmt.Errorf("%s was finished by another process: %w", path, os.ErrNotExist)
 	}
@@ -184,9 +184,9 @@ func newWriter(path string, f *os.File, h Header) (*Writer, error) {
 	return &Writer{path: path, file: f, e: e}, err
 }
 
-// Resume goes on with an unfinished record, from the first sequence that is missing or damaged; done sequences of this
-// shard are there. It begins a new one where there is none, or where the unfinished one does not even have a whole header.
-// A header that differs is an error.
+// Resume continues an unfinished record from the first sequence that is missing or damaged; done is the number of this
+// shard's sequences that are kept. If there is no unfinished record, or not even its header is complete, Resume begins a new
+// one. A header that differs from h is an error.
 func Resume(path string, h Header) (w *Writer, done int, err error) {
 	f, err := openLocked(partial(path), 0)
 	if errors.Is(err, os.ErrNotExist) {
@@ -216,14 +216,14 @@ func Resume(path string, h Header) (w *Writer, done int, err error) {
 		return fail(err)
 	}
 	have, size, err := parseHeader(front)
-	if err != nil { // it broke off before the first sequence
+	if err != nil { // the recording stopped before the first sequence
 		if w, err = begin(path, f, h); err != nil {
 			return fail(err)
 		}
 		return w, 0, nil
 	}
 	if d := have.difference(&h, false); d != "" {
-		return fail(fmt.Errorf("it was begun with other settings or other data (%s); repeat those, or delete it to begin again", d))
+		return fail(fmt.Errorf("it was begun with other settings or other data (%s); use those, or delete it to begin again", d))
 	}
 	if w, err = newWriter(path, f, h); err != nil {
 		return fail(err)
@@ -235,7 +235,7 @@ func Resume(path string, h Header) (w *Writer, done int, err error) {
 	return w, len(w.e.offsets), nil
 }
 
-// keep walks over the sections of whole sequences, counts them, and cuts the file behind the last one.
+// keep reads the sections of whole sequences, counts them, and truncates the file after the last one.
 func (w *Writer) keep(size int64) error {
 	e := w.e
 	in := sections{at: e.off, size: size, r: bufio.NewReaderSize(io.NewSectionReader(w.file, e.off, size-e.off), 1<<20)}
@@ -246,7 +246,7 @@ func (w *Writer) keep(size int64) error {
 		at := in.at
 		frame, err := in.next()
 		if err != nil || un.open(frame, e.next(), &s) != nil {
-			break // whatever is wrong with it: it is recorded again
+			break // the sequence is recorded again, whatever is wrong with it
 		}
 		e.codec.unit = append(e.codec.unit[:0], un.codec.unit...)
 		e.note(at, &s)
@@ -259,9 +259,9 @@ func (w *Writer) keep(size int64) error {
 	return err
 }
 
-// Append adds sequence i of the recording; they must come in order, from the first that the shard holds. It is neither
-// kept nor changed. What reaches the file is rounded as loss.Subsets says. After an error of the disk nothing more is written:
-// what came before can be resumed.
+// Append adds sequence i of the recording. Sequences must come in order, beginning with the first of the shard. Append neither
+// keeps nor changes the sequence. Numbers are rounded in the file as loss.Subsets says. After an error of the disk nothing more
+// is written, and the recording can be resumed after the sequences before the error.
 func (w *Writer) Append(i int, q *data.Sequence) error {
 	fail := func(err error) error {
 		return fmt.Errorf("replay: writing %s: sequence %d: %w", partial(w.path), i, err)
@@ -282,12 +282,12 @@ func (w *Writer) Append(i int, q *data.Sequence) error {
 	return nil
 }
 
-// unwritten is an error of the disk with what to do about it.
+// unwritten is an error of the disk with a remedy.
 func unwritten(err error) error {
-	return fmt.Errorf("%w; what was recorded before is kept: make room, then record again with the same settings and it goes on", err)
+	return fmt.Errorf("%w; the sequences recorded before are kept: make room, then record again with the same settings to continue", err)
 }
 
-// Suspend leaves an unfinished record for Resume, on the disk with everything that was appended.
+// Suspend flushes all appended sequences to the disk and leaves the unfinished record for Resume.
 func (w *Writer) Suspend() error {
 	if err := errors.Join(w.file.Sync(), w.file.Close()); err != nil {
 		return fmt.Errorf("replay: writing %s: %w", partial(w.path), unwritten(err))
@@ -295,8 +295,8 @@ func (w *Writer) Suspend() error {
 	return nil
 }
 
-// Close writes the end of the record, syncs it and gives it its name. A record that is not complete stays as Suspend
-// leaves it, and Close says so.
+// Close writes the end of the record, flushes it to the disk and renames it to its final name. If sequences are missing, Close
+// does what Suspend does and returns an error.
 func (w *Writer) Close() error {
 	lo, hi := w.e.h.Range()
 	if n := len(w.e.offsets); n < hi-lo || w.err != nil {
@@ -312,20 +312,20 @@ func (w *Writer) Close() error {
 	if err := w.file.Sync(); err != nil {
 		return errors.Join(fmt.Errorf("replay: writing %s: %w", partial(w.path), unwritten(err)), w.file.Close())
 	}
-	if runtime.GOOS == "windows" { // no open file can be renamed
+	if runtime.GOOS == "windows" { // an open file cannot be renamed there
 		w.file.Close()
 	}
 	err := os.Rename(partial(w.path), w.path)
-	w.file.Close() // and with it the lock: nobody can have taken an unfinished record for the finished one
+	w.file.Close() // this also releases the lock; the file already has its final name
 	if err != nil {
 		return fmt.Errorf("replay: finishing a record: %w", err)
 	}
 	if dir, err := os.Open(filepath.Dir(w.path)); err == nil {
-		dir.Sync() // makes the new name durable; not every system lets a directory be synced
+		dir.Sync() // makes the new name durable; not every system can sync a directory
 		dir.Close()
 	}
 	return nil
 }
 
-// Summary counts what is in the record so far. Bytes are those that a finished file has now.
+// Summary counts the sequences so far. Bytes is the number of bytes written so far.
 func (w *Writer) Summary() Summary { return w.e.stats.summary(w.e.off) }

@@ -14,8 +14,8 @@ import (
 	"reprise/tensor"
 )
 
-// However often and wherever a recording breaks off, and whatever the break leaves at the end of the file, resuming it gives
-// the bytes of one run.
+// A recording may be interrupted any number of times, at any place, with any bytes left at the end of the file: resuming it
+// gives the same bytes as one run.
 func TestResume(t *testing.T) {
 	for _, compress := range []bool{false, true} {
 		r := invent(21, 12, 30, 500)
@@ -65,7 +65,7 @@ func TestResume(t *testing.T) {
 	}
 }
 
-// A crash after the end was written, but before the rename, costs nothing.
+// After a crash between writing the end and the rename, no sequence is lost.
 func TestResumeBeforeRename(t *testing.T) {
 	r := invent(22, 3, 30, 500)
 	want := r.bytes(t)
@@ -103,7 +103,7 @@ func TestResumeRefusesOtherSettings(t *testing.T) {
 	}
 }
 
-// What does not fit is refused before it is written.
+// A sequence that contradicts the header or itself is an error before it is written.
 func TestAppendErrors(t *testing.T) {
 	h := Header{Rule: Rule{Tau: 0.9, KMin: 1, KMax: 2}, VocabSize: 50, MaxSeqLen: 4, Sequences: 1}
 	for name, c := range map[string]struct {
@@ -151,7 +151,7 @@ func TestAppendErrors(t *testing.T) {
 	}
 }
 
-// Shards in any order make the file that one run makes, even when there are more of them than sequences.
+// Shards in any order merge to the file that one run writes, even if there are more shards than sequences.
 func TestMerge(t *testing.T) {
 	for _, compress := range []bool{false, true} {
 		for _, shards := range []int{1, 2, 3, 7, 12} {
@@ -220,7 +220,7 @@ func TestMergeErrors(t *testing.T) {
 	}
 }
 
-// Verify finds what checksums cannot: files whose content does not keep what their header promises.
+// Verify finds errors that checksums cannot: files whose content contradicts their header.
 func TestVerify(t *testing.T) {
 	r := invent(41, 3, 30, 500)
 	wrong := r
@@ -238,7 +238,7 @@ func TestVerify(t *testing.T) {
 			t.Errorf("error %v, want one with %q", err, c.want)
 		}
 	}
-	// Statistics that are not those of the sequences, with a good checksum.
+	// Statistics that are not those of the sequences, with a correct checksum.
 	b := r.bytes(t)
 	tr, err := parseTrailer(b[len(b)-trailerSize:], int64(len(b)))
 	if err != nil {

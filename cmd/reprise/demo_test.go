@@ -48,7 +48,7 @@ func TestDemoKeepsOffOthersFiles(t *testing.T) {
 		t.Errorf("exit code %d, the file is %.20q now: %s", code, text, stderr.String())
 	}
 	// A rebuild would replace the directory base at its end.
-	if code := execute(t.Context(), []string{"demo", "--rebuild", dir}, io.Discard, &stderr); code != exitFailed || !strings.Contains(stderr.String(), "comes from no rebuild") {
+	if code := execute(t.Context(), []string{"demo", "--rebuild", dir}, io.Discard, &stderr); code != exitFailed || !strings.Contains(stderr.String(), "was not made by a rebuild") {
 		t.Errorf("exit code %d: %s", code, stderr.String())
 	}
 }

@@ -111,7 +111,7 @@ func TestKilledRecordingGoesOn(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v: %s", err, text)
 	}
-	if !strings.Contains(string(text), "going on with") {
+	if !strings.Contains(string(text), "continuing ") {
 		t.Errorf("the last run did not continue: %s", text)
 	}
 	if got, err := os.ReadFile(out); err != nil || !bytes.Equal(got, d.want) {
@@ -155,7 +155,7 @@ func TestFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	text, err := d.record(out).CombinedOutput()
-	if err != nil || !strings.Contains(string(text), "going on with") {
+	if err != nil || !strings.Contains(string(text), "continuing ") {
 		t.Fatalf("with room again: %v: %s", err, text)
 	}
 	if got, err := os.ReadFile(out); err != nil || !bytes.Equal(got, d.want) {

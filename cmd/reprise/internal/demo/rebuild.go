@@ -84,7 +84,7 @@ func lessons(dir string) []run.Recipe {
 // are kept, so that an interrupted rebuild continues. The result, dir/base, has the bytes of the embedded files.
 func Rebuild(ctx context.Context, dir string, pool *tensor.Pool, event func(run.Event)) (sha string, err error) {
 	if all := lessons(dir); exists(filepath.Join(dir, "base")) && !exists(filepath.Join(all[len(all)-1].Out, "final")) {
-		return "", fmt.Errorf("demo: %s is there already and comes from no rebuild; choose another directory", filepath.Join(dir, "base"))
+		return "", fmt.Errorf("demo: %s exists already and was not made by a rebuild; choose another directory", filepath.Join(dir, "base"))
 	}
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return "", fmt.Errorf("demo: %w", err)
