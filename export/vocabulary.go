@@ -268,7 +268,8 @@ const (
 	qwen2Pattern  = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 )
 
-// preName is llama.cpp's name for the pattern that cuts a text into words before the merges. prefixSpace: a text begins with a space.
+// preName is llama.cpp's name for the pattern that cuts a text into words before the merges. prefixSpace says that a space is
+// put at the start of a text.
 func preName(file *tokenizerFile, prefixSpace bool) (string, error) {
 	if prefixSpace {
 		return "", fmt.Errorf("pre_tokenizer: add_prefix_space has no equivalent in llama.cpp")

@@ -305,7 +305,7 @@ type Summary struct {
 	Bytes       int64   `json:"bytes"`        // of the file
 }
 
-// stats are the counts from which a Summary is computed. All are integers, so that the sums over shards are exactly those of one run.
+// stats are the counts from which a Summary is computed. All are integers, so that sums over shards are exactly those of one run.
 type stats struct {
 	sequences, documents, tokens, positions, ids, atKMax, outside uint64
 	uncovered                                                     uint64 // in units of 2⁻²⁴

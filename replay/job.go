@@ -170,7 +170,8 @@ func (j *Job) header(seqs []data.Sequence) Header {
 	}
 }
 
-// finished says whether the record of this job exists already. Any other file of that name is an error, because it is not overwritten.
+// finished says whether the record of this job exists already. Any other file of that name is an error, because it is not
+// overwritten.
 func finished(path string, h *Header) (bool, Summary, error) {
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 		return false, Summary{}, nil

@@ -250,7 +250,8 @@ func job(t *testing.T, out string, workers int) replay.Job {
 		Rule: replay.DefaultRule(), Documents: docs, MaxSeqLen: 128, Seed: 1, Out: out}
 }
 
-// TestRecordIsOneFile: a record has the same bytes if it is interrupted and resumed, merged from shards, or made on other tiers or with other numbers of workers.
+// TestRecordIsOneFile: a record has the same bytes if it is interrupted and resumed, merged from shards, or made on other tiers
+// or with other numbers of workers.
 func TestRecordIsOneFile(t *testing.T) {
 	dir := t.TempDir()
 	read := func(name string) string {
