@@ -281,16 +281,17 @@ func TestSchema(t *testing.T) {
 	}
 }
 
-// TestUnknownKeyIsGuessed: a key under its name in another program is answered with our name for it.
+// TestUnknownKeyIsGuessed: a key under its name in another program, or with a slip, is answered with our name for it.
 func TestUnknownKeyIsGuessed(t *testing.T) {
 	for written, want := range map[string]string{
 		"learning_rate": "lr", "batch_size": "global_batch_size", "num_train_epochs": "epochs", "save_total_limit": "save.keep_last", "eval_every": "eval.every",
+		"reply_mix": "replay_mix", "lrz": "lr",
 	} {
 		path := filepath.Join(t.TempDir(), "r.yaml")
 		if err := os.WriteFile(path, []byte("epochs: 1\n"+written+": 1\n"), 0o666); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := ReadRecipe(path); err == nil || !strings.HasSuffix(err.Error(), "\n"+written+" is called "+want+" here") || !strings.Contains(err.Error(), "[2:1]") {
+		if _, err := ReadRecipe(path); err == nil || !strings.HasSuffix(err.Error(), "line 2: "+written+": there is no such key; did you mean "+want+"?") {
 			t.Errorf("%s: %v", written, err)
 		}
 	}

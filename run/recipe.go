@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"regexp"
+	"strings"
 
 	"reprise/checkpoint"
 	"reprise/eval"
@@ -104,21 +104,20 @@ func ReadRecipe(path string) (Recipe, error) {
 		err = fmt.Errorf("%w of a recipe; write for example model: DIR and replay: FILE", err)
 	}
 	if err != nil {
-		return r, fmt.Errorf("run: %s: %w%s", path, err, guess(err))
+		return r, fmt.Errorf("run: %s: %w", path, named(err))
 	}
 	return r, nil
 }
 
-var unknownKey = regexp.MustCompile(`unknown field "(.*)"`)
-
-// guess returns a hint for an unknown key that is another program's name for one of ours; otherwise "".
-func guess(err error) string {
-	if m := unknownKey.FindStringSubmatch(err.Error()); m != nil {
-		if k, ok := keys.Guess(Keys(), m[1]); ok {
-			return fmt.Sprintf("\n%s is called %s here", m[1], k.Name)
+// named changes the hint of an error about an unknown key that is another program's name for one of ours.
+func named(err error) error {
+	if unknown, ok := errors.AsType[*yamlfile.UnknownKey](err); ok {
+		leaf := unknown.Key[strings.LastIndex(unknown.Key, ".")+1:]
+		if k, ok := keys.Guess(Keys(), leaf); ok {
+			unknown.Near = k.Name
 		}
 	}
-	return ""
+	return err
 }
 
 // Validate returns an error for the first field that is out of bounds, or else for the first that contradicts another field.

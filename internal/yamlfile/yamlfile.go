@@ -5,7 +5,6 @@ package yamlfile
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"math"
 	"strconv"
@@ -18,21 +17,31 @@ import (
 // ErrEmpty is the error of a text without keys.
 var ErrEmpty = errors.New("the file holds no keys")
 
-// Decode sets those fields of the struct into that the text names. Errors show the line.
-func Decode(text []byte, into any) error {
+// Part says that the mapping at a key, which is decoded as map[string]any, is meant for the struct Of. The key of a mapping in
+// a list of mappings is written without the place in the list: methods.recipe.
+type Part struct {
+	Key string
+	Of  any
+}
+
+// Decode sets those fields of the struct into that the text names. Errors show the line and the key. Parts are checked as if
+// they were decoded into their structs.
+func Decode(text []byte, into any, parts ...Part) error {
 	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")) // a byte order mark
 	if !utf8.Valid(text) {
 		return errors.New("this is no YAML: its bytes are not UTF-8")
 	}
-	d := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict(),
-		yaml.CustomUnmarshaler(whole[int]), yaml.CustomUnmarshaler(whole[int32]), yaml.CustomUnmarshaler(whole[uint64]))
-	var part fraction
-	switch err := d.Decode(into); {
-	case err == io.EOF:
+	d := yaml.NewDecoder(bytes.NewReader(text), options...)
+	err := d.Decode(into)
+	if err == io.EOF {
 		return ErrEmpty
-	case errors.As(err, &part):
-		return fmt.Errorf("line %d: %w", line(text, string(part)), part)
-	case err != nil:
+	}
+	if err != nil || len(parts) > 0 {
+		if found := locate(text, into, parts); found != nil {
+			return found
+		}
+	}
+	if err != nil {
 		return errors.New(yaml.FormatError(err, false, true))
 	}
 	var more any
@@ -42,9 +51,14 @@ func Decode(text []byte, into any) error {
 	return nil
 }
 
+// options are how files are decoded.
+var options = []yaml.DecodeOption{
+	yaml.Strict(), yaml.CustomUnmarshaler(whole[int]), yaml.CustomUnmarshaler(whole[int32]), yaml.CustomUnmarshaler(whole[uint64]),
+}
+
 // whole reads an integer. It accepts 1e3 and refuses 1.5.
 func whole[T int | int32 | uint64](to *T, text []byte) error {
-	s := strings.TrimSpace(string(text))
+	s := strings.Trim(strings.TrimSpace(string(text)), `"'`)
 	if s == "null" || s == "~" || s == "" {
 		return nil // as if the key were not there
 	}
@@ -53,19 +67,8 @@ func whole[T int | int32 | uint64](to *T, text []byte) error {
 		return err
 	}
 	if x, err := strconv.ParseFloat(s, 64); err == nil && x != math.Trunc(x) {
-		return fraction(s)
+		return errors.New(s + " is not a whole number")
 	}
 	*to = plain
 	return nil
-}
-
-// fraction is the error for a number that is not whole.
-type fraction string
-
-func (f fraction) Error() string { return string(f) + " where a whole number is wanted" }
-
-// line is the number of the first line that holds a value.
-func line(text []byte, value string) int {
-	at := max(0, bytes.Index(text, []byte(value)))
-	return 1 + bytes.Count(text[:at], []byte("\n"))
 }

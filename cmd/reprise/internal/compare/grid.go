@@ -78,7 +78,7 @@ type Method struct {
 	LRs    []float64      `yaml:"lrs"`    // empty: the grid's
 }
 
-// ReadGrid reads a YAML file. An unknown key is an error that shows its line.
+// ReadGrid reads a YAML file. An unknown key is an error that shows its line, also in a method's recipe.
 func ReadGrid(path string) (*Grid, error) {
 	g := &Grid{
 		Record:    RecordPlan{Rule: replay.DefaultRule(), MaxSeqLen: 256},
@@ -88,7 +88,9 @@ func ReadGrid(path string) (*Grid, error) {
 	if err != nil {
 		return nil, fmt.Errorf("compare: reading the grid: %w", err)
 	}
-	err = yamlfile.Decode(text, g)
+	recipe, record := run.Recipe{}, RecordPlan{}
+	err = yamlfile.Decode(text, g, yamlfile.Part{Key: "recipe", Of: recipe},
+		yamlfile.Part{Key: "methods.recipe", Of: recipe}, yamlfile.Part{Key: "methods.record", Of: record})
 	if errors.Is(err, yamlfile.ErrEmpty) {
 		err = fmt.Errorf("%w of a grid; examples/compare/tiny.yaml shows them", err)
 	}
