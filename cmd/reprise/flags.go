@@ -125,21 +125,36 @@ func (f *keyFlags) lay(to any) {
 	}
 }
 
-// idle returns a notice for each flag that was given but has no effect with these settings, which is usually a misunderstanding.
-// Keys of a file may be without effect, because a file is shared between runs.
-func (f *keyFlags) idle(of any) (texts []string) {
+// idle returns a notice for each flag that was given, and for each key that a file sets to something else than the default, if it
+// has no effect with these settings, which is usually a misunderstanding. The keys of file have the file's values.
+func (f *keyFlags) idle(of any, file []keys.Key) (texts []string) {
 	values := keys.Of(of)
 	for i, k := range f.keys {
-		if f.values.Field(i).IsNil() || k.When.Holds(values) {
+		given := !f.values.Field(i).IsNil()
+		set := i < len(file) && !(file[i].IsZero() && k.IsZero()) && !reflect.DeepEqual(file[i].Value, k.Value)
+		if !given && !set || k.When.Holds(values) {
 			continue
 		}
-		without := flagsNeeded(k)
+		name, without := "--"+k.Flag(), flagsNeeded(k)
+		if !given {
+			name, without = k.Name, keysNeeded(k)
+		}
 		if k.When.Reason != "" {
 			without += ": " + k.When.Reason
 		}
-		texts = append(texts, fmt.Sprintf("--%s has no effect without %s", k.Flag(), without))
+		texts = append(texts, fmt.Sprintf("%s has no effect without %s", name, without))
 	}
 	return texts
+}
+
+// keysNeeded are the keys of a file that a key needs to matter.
+func keysNeeded(k keys.Key) string {
+	return k.When.Text(func(name, value string) string {
+		if value == "" {
+			return name
+		}
+		return name + ": " + value
+	})
 }
 
 var unknownFlag = regexp.MustCompile(`^unknown flag (--[^,]*)$`)

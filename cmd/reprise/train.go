@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"reprise/checkpoint"
+	"reprise/internal/keys"
 	"reprise/run"
 )
 
@@ -25,14 +26,16 @@ func newRecipeFlags() recipeFlags { return recipeFlags{newKeyFlags(run.Keys())} 
 // recipe reads the recipe of a file, or takes the defaults if no file is named, and sets the keys whose flags were given.
 func (f *recipeFlags) recipe(a *app, path string) (run.Recipe, error) {
 	r := run.DefaultRecipe()
+	var file []keys.Key
 	if path != "" {
 		var err error
 		if r, err = run.ReadRecipe(path); err != nil {
 			return r, err
 		}
+		file = keys.Of(r)
 	}
 	f.lay(&r)
-	for _, text := range f.idle(r) {
+	for _, text := range f.idle(r, file) {
 		a.note("notice: %s", text)
 	}
 	return r, nil
