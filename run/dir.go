@@ -12,6 +12,9 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
+	"strconv"
+	"strings"
 
 	"github.com/goccy/go-yaml"
 
@@ -199,7 +202,7 @@ func (r *Run) resume() error {
 	if len(broken) > 0 {
 		r.notice = fmt.Sprintf("resuming from %s: %v", dir, errors.Join(broken...))
 	}
-	r.done, r.seconds = s.Step, meta.Seconds
+	r.from, r.done, r.seconds = dir, s.Step, meta.Seconds
 	if meta.Best != nil && meta.BestOf == r.bestOf() {
 		r.best = *meta.Best
 	}
@@ -242,9 +245,43 @@ func (r *Run) takeDir() (release func(), err error) {
 	return func() { dir.Close() }, nil
 }
 
-// another is the error for a run directory, or a checkpoint, that this run cannot continue.
+// another is the error for a run directory, or a checkpoint, that this run cannot continue. It names what differs.
 func (r *Run) another(dir string) error {
-	return fmt.Errorf("run: %s %w: it belongs to another recipe, base model, data or record; see %s, or choose another out", dir, ErrNotThisRun, r.path(recipeFile))
+	return fmt.Errorf("run: %s %w: %s; keep to what it began with, or choose another out", dir, ErrNotThisRun, strings.Join(r.differs(), ", "))
+}
+
+// differs says how this run differs from the one that is in its directory.
+func (r *Run) differs() (list []string) {
+	path := r.path(recipeFile)
+	before, err := ReadRecipe(path)
+	if err != nil { // without its recipe nobody can tell
+		return []string{"it belongs to another recipe, base model, data or record"}
+	}
+	now := keys.Of(r.Recipe)
+	for i, k := range keys.Of(before) {
+		if k.Bits == "" && !reflect.DeepEqual(k.Value, now[i].Value) {
+			list = append(list, fmt.Sprintf("%s is %s in %s and %s here", k.Name, written(k), path, written(now[i])))
+		}
+	}
+	var about runInfo
+	if text, err := os.ReadFile(r.path(runFile)); err == nil && json.Unmarshal(text, &about) == nil && about.BaseModel != r.Base.Fingerprint {
+		list = append(list, fmt.Sprintf("the base model is another (weights %.12s… there, %.12s… here)", about.BaseModel, r.Base.Fingerprint))
+	}
+	if list == nil {
+		list = append(list, "the contents of the data or the record are others")
+	}
+	return list
+}
+
+// written is a key's value as a file has it.
+func written(k Key) string {
+	switch v := k.Value.(type) {
+	case float64:
+		return keys.Number(v)
+	case string:
+		return strconv.Quote(v)
+	}
+	return fmt.Sprint(k.Value)
 }
 
 // checkBegun makes sure that a directory without checkpoints is one that this run began.

@@ -67,6 +67,7 @@ type Run struct {
 	recording *onTheFly // nil unless the first epoch is recorded
 	recorded  bool      // the record of the first epoch is finished
 	resumed   bool      // the run continues from what is in its directory
+	from      string    // checkpoint that it continues from
 
 	done       int // steps taken
 	last       Event
@@ -412,6 +413,9 @@ func (r *Run) path(name string) string { return filepath.Join(r.Recipe.Out, name
 
 // Model is the model in training.
 func (r *Run) Model() *model.Model { return r.Base.Model }
+
+// From is the checkpoint that a resumed run continues from, as a path; "" for a run that starts at its first step.
+func (r *Run) From() string { return r.from }
 
 // Seconds is the time spent in training steps: data, forward, backward, optimizer.
 func (r *Run) Seconds() float64 { return r.seconds }

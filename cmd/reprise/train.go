@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"reprise/checkpoint"
@@ -47,6 +49,8 @@ func (c *trainCmd) Run(a *app) error {
 		return err
 	}
 	switch {
+	case r.Model == "" && r.Init == "" && c.Resume && c.Recipe == "" && isFile(filepath.Join(r.Out, "recipe.yaml")):
+		return fmt.Errorf("train: --model is missing; the run that is there goes on with: reprise train %s --resume", filepath.Join(r.Out, "recipe.yaml"))
 	case r.Model == "" && r.Init == "":
 		return fmt.Errorf("train: --model is missing (or --init, or model: in the recipe)")
 	case r.Out == "":
@@ -59,6 +63,12 @@ func (c *trainCmd) Run(a *app) error {
 	if !c.JSON {
 		a.note("training %s, %d steps, loss %s, optimizer %s; full fine-tuning only (weights, gradients and two moments in float32: %.0f MB)",
 			job.Model().Config, job.Steps, r.Loss, r.Name, 16*float64(job.Model().Count())/1e6)
+	}
+	switch from := job.From(); {
+	case from != "":
+		a.note("going on from %s", from)
+	case c.Resume:
+		a.note("nothing to resume in %s: starting at step 1", r.Out)
 	}
 	for _, notice := range job.Model().Config.Notices {
 		a.note("notice: %s", notice)
@@ -92,6 +102,12 @@ func (c *trainCmd) Run(a *app) error {
 	}
 	a.printf("%s/final after %d steps, %.1f s of training; weights %.16s…\n", r.Out, job.Steps, job.Seconds(), sum)
 	return nil
+}
+
+// isFile says whether a file, and not a directory, is there.
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
 }
 
 // remark is the loss of a step with the name of its kind.
