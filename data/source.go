@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -89,6 +90,9 @@ func kindOf(path string) (k kind, compression string, ok bool) {
 func openSource(path string) (*source, error) {
 	what, compression, ok := kindOf(path)
 	s := &source{path: path, kind: what}
+	if _, err := os.Stat(path); !ok && errors.Is(err, fs.ErrNotExist) {
+		return nil, errors.New("there is no such file or directory")
+	}
 	if !ok {
 		return nil, errors.New("the name says neither text nor JSON Lines; name it .txt or .jsonl (.json if it is one list of objects; and .gz, .bz2 or .zst if it is compressed)")
 	}
