@@ -13,7 +13,7 @@ type doctorCmd struct {
 }
 
 func (c *doctorCmd) Run(a *app) error {
-	r, err := doctor.Look(a.ctx)
+	r, err := doctor.Look(a.ctx, a.threads)
 	if err != nil {
 		return err
 	}

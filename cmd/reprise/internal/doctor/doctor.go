@@ -25,7 +25,7 @@ type Report struct {
 	Go       string     `json:"go"`
 	Tier     string     `json:"tier"` // the tier in use
 	Tiers    []string   `json:"tiers"`
-	Threads  int        `json:"threads"` // number of threads that commands use by default
+	Threads  int        `json:"threads"` // number of threads that commands use
 	MaxProcs int        `json:"gomaxprocs"`
 	Memory   Memory     `json:"memory"`
 	Peaks    []Peak     `json:"peaks"`
@@ -57,8 +57,11 @@ type Peak struct {
 	ReadGBs float64 `json:"read_gb_per_s,omitempty"` // only on the tier in use
 }
 
-// Look inspects the machine, measures it and runs the self-test.
-func Look(ctx context.Context) (*Report, error) {
+// Look inspects the machine, measures it with this number of threads, or with the usual one for 0, and runs the self-test.
+func Look(ctx context.Context, threads int) (*Report, error) {
+	if threads == 0 {
+		threads = tensor.DefaultWorkers()
+	}
 	r := &Report{
 		Build: build.Get(),
 		CPU: CPU{
@@ -66,16 +69,16 @@ func Look(ctx context.Context) (*Report, error) {
 			L1D: cache(1, cpuid.CPU.Cache.L1D), L2: cache(2, cpuid.CPU.Cache.L2), L3: cache(3, cpuid.CPU.Cache.L3),
 		},
 		System: runtime.GOOS + "/" + runtime.GOARCH, Go: runtime.Version(), Tier: asm.Active().String(),
-		Threads: tensor.DefaultWorkers(), MaxProcs: runtime.GOMAXPROCS(0), Memory: Memory{Free: tensor.FreeMemory()},
+		Threads: threads, MaxProcs: runtime.GOMAXPROCS(0), Memory: Memory{Free: tensor.FreeMemory()},
 	}
 	r.Memory.Total, r.Memory.Limit = tensor.Memory()
 	for _, t := range asm.Available() {
 		r.Tiers = append(r.Tiers, t.String())
-		threads := []int{1}
+		counts := []int{1}
 		if r.Threads > 1 {
-			threads = append(threads, r.Threads)
+			counts = append(counts, r.Threads)
 		}
-		for _, n := range threads {
+		for _, n := range counts {
 			p := Peak{Tier: t.String(), Threads: n}
 			p.GFLOPS, p.ReadGBs = bench.Peaks(t, n, t == asm.Active())
 			r.Peaks = append(r.Peaks, p)

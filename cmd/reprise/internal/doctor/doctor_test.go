@@ -50,7 +50,7 @@ func TestSelfTestFails(t *testing.T) {
 }
 
 func TestLook(t *testing.T) {
-	r, err := Look(t.Context())
+	r, err := Look(t.Context(), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
