@@ -17,6 +17,9 @@ func (c *exportCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	if err := checkOutput("export", "--out", c.Out, "a GGUF file", "GGUF"); err != nil {
+		return err
+	}
 	b, err := base.Open(c.Model)
 	if err != nil {
 		return err

@@ -17,6 +17,11 @@ type inspectReplayCmd struct {
 }
 
 func (c *inspectReplayCmd) Run(a *app) error {
+	if c.SVG != "" {
+		if err := checkOutput("inspect", "--svg", c.SVG, "an SVG drawing", "<svg"); err != nil {
+			return err
+		}
+	}
 	h, r, err := replay.Inspect(c.File)
 	if err != nil {
 		return err

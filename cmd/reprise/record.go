@@ -37,6 +37,11 @@ func (c *recordRunCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	if !c.DryRun {
+		if err := checkFolder("record", "--out", part.path(c.Out)); err != nil {
+			return err
+		}
+	}
 	if part.n > 1 {
 		a.note("part %d of %d, counted from 0 (%s)", part.i, part.n, part.source)
 	}
@@ -123,6 +128,9 @@ type recordMergeCmd struct {
 }
 
 func (c *recordMergeCmd) Run(a *app) error {
+	if err := checkFolder("record merge", "--out", c.Out); err != nil {
+		return err
+	}
 	if err := replay.Merge(c.Out, c.Shards); err != nil {
 		return err
 	}
