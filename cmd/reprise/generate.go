@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"unicode/utf8"
@@ -12,7 +13,7 @@ import (
 
 type generateCmd struct {
 	Model       string  `required:"" help:"Model directory." placeholder:"DIR"`
-	Prompt      string  `help:"Text to continue. Empty: start from the begin-of-text token."`
+	Prompt      *string `help:"Text to continue. Empty: start from the begin-of-text token." placeholder:"TEXT"`
 	Chat        bool    `help:"Give the prompt as a user's message, written by the model's chat template."`
 	MaxTokens   int     `help:"Longest continuation." default:"64"`
 	Temperature float64 `help:"0: always the most probable token." default:"0"`
@@ -24,8 +25,11 @@ func (c *generateCmd) Run(a *app) error {
 	if c.MaxTokens < 1 {
 		return fmt.Errorf("generate: --max-tokens %d: want 1 or more", c.MaxTokens)
 	}
-	if !utf8.ValidString(c.Prompt) {
-		return fmt.Errorf("generate: --prompt %q is not UTF-8", c.Prompt)
+	if c.Prompt == nil {
+		return errors.New("generate: --prompt is missing: the text to continue")
+	}
+	if !utf8.ValidString(*c.Prompt) {
+		return fmt.Errorf("generate: --prompt %q is not UTF-8", *c.Prompt)
 	}
 	s := model.Sampling{Temperature: c.Temperature, TopP: c.TopP, Seed: c.Seed}
 	if err := checkSampling("generate", s); err != nil {
@@ -36,9 +40,9 @@ func (c *generateCmd) Run(a *app) error {
 		return err
 	}
 	m, tok := b.Model, b.Tokenizer
-	prompt := tok.Encode(c.Prompt, true)
+	prompt := tok.Encode(*c.Prompt, true)
 	if c.Chat {
-		text, err := tok.RenderChat(tokenizer.Conversation{Messages: []tokenizer.Message{{Role: "user", Content: c.Prompt}}}, true)
+		text, err := tok.RenderChat(tokenizer.Conversation{Messages: []tokenizer.Message{{Role: "user", Content: *c.Prompt}}}, true)
 		if err != nil {
 			return err
 		}
@@ -48,6 +52,9 @@ func (c *generateCmd) Run(a *app) error {
 		if bos, ok := tok.BOS(); ok {
 			prompt = []int32{bos}
 		}
+	}
+	if len(prompt) == 0 {
+		return errors.New("generate: --prompt is empty, and the model has no begin-of-text token to start from; give a text")
 	}
 	stop := m.Config.EOS
 	if id, ok := tok.EOS(); ok {

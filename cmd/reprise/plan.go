@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -20,6 +21,9 @@ func (c *planCmd) Run(a *app) error {
 	r, err := c.recipe(a, c.Recipe)
 	if err != nil {
 		return err
+	}
+	if r.Model == "" && r.Init == "" {
+		return errors.New("plan: --model is missing (or --init, or model: in a recipe: reprise plan RECIPE.yaml)")
 	}
 	p, err := run.NewPlan(a.ctx, r, a.pool())
 	if err != nil {

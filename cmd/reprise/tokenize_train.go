@@ -29,6 +29,9 @@ func (c *tokenizeTrainCmd) Run(a *app) error {
 	if !slices.Contains(c.Special, eos) {
 		return fmt.Errorf("tokenize: --eos %q is not one of the special tokens %q", eos, c.Special)
 	}
+	if least := len(c.Special) + 256; c.VocabSize < least {
+		return fmt.Errorf("tokenize: --vocab-size %d: want at least %d, for the special tokens and 256 bytes", c.VocabSize, least)
+	}
 	pattern := c.Pattern
 	switch pattern {
 	case "gpt2":
@@ -47,9 +50,9 @@ func (c *tokenizeTrainCmd) Run(a *app) error {
 	}); err != nil {
 		return err
 	}
-	return atomicfile.CreateDir(c.Out, func(dir string) error {
+	var readErr error
+	err := atomicfile.CreateDir(c.Out, func(dir string) error {
 		size := 0
-		var readErr error
 		texts := func(yield func(string) bool) {
 			for _, path := range c.Data {
 				readErr = data.EachText(path, func(text string) error {
@@ -85,4 +88,8 @@ func (c *tokenizeTrainCmd) Run(a *app) error {
 		}
 		return nil
 	})
+	if readErr != nil {
+		return readErr // and not as an error of writing
+	}
+	return err
 }
