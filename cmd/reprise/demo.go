@@ -14,7 +14,7 @@ import (
 )
 
 type demoCmd struct {
-	Keep    string    `help:"Keep the demo's files (model, records) in this directory, which must not exist or be empty." placeholder:"DIR" xor:"keep"`
+	Keep    string    `help:"Keep the demo's files (model, texts, records) in this directory, which must not exist or be empty." placeholder:"DIR" xor:"keep"`
 	Sweep   []float64 `help:"Instead: train every arm with each of these learning rates and print a table (the source of the demo's rates)." placeholder:"LR,…" xor:"instead"`
 	Rebuild string    `help:"Instead: train the embedded base model again from random weights in DIR, to the same SHA-256; continues an interrupted attempt." placeholder:"DIR" xor:"instead,keep"`
 }
@@ -39,6 +39,11 @@ func (c *demoCmd) Run(a *app) error {
 		}
 		defer os.RemoveAll(tmp)
 		dir = tmp
+	}
+	if c.Keep != "" {
+		if err := demo.WriteTexts(dir); err != nil {
+			return err
+		}
 	}
 	start := time.Now()
 	d, err := demo.Open(a.ctx, dir, a.pool())

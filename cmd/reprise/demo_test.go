@@ -52,3 +52,20 @@ func TestDemoKeepsOffOthersFiles(t *testing.T) {
 		t.Errorf("exit code %d: %s", code, stderr.String())
 	}
 }
+
+// TestDemoKeepsTexts: who keeps the demo's files can train on its texts, whatever becomes of the demo itself.
+func TestDemoKeepsTexts(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "kept")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var stderr strings.Builder
+	if code := execute(ctx, []string{"demo", "--keep", dir}, io.Discard, &stderr); code == exitDone {
+		t.Error("nothing was interrupted")
+	}
+	for file, lines := range map[string]int{"domain/train.jsonl": 4800, "domain/valid.jsonl": 300, "general-train.txt": 0, "general-valid.txt": 0} {
+		text, err := os.ReadFile(filepath.Join(dir, file))
+		if n := strings.Count(string(text), "\n"); err != nil || n == 0 || lines > 0 && n != lines {
+			t.Errorf("%s: %d lines, %v: %s", file, n, err, stderr.String())
+		}
+	}
+}
