@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -31,6 +32,10 @@ func TestScripts(t *testing.T) {
 					return err
 				}
 				e.Setenv(name, path)
+			}
+			example := filepath.Join("examples", "compare", "tiny") // as examples/compare/tiny.yaml names it
+			if err := os.CopyFS(filepath.Join(e.WorkDir, example), os.DirFS(filepath.Join("..", "..", example))); err != nil {
+				return err
 			}
 			return tiny.Write(e.WorkDir)
 		},

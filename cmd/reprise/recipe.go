@@ -11,6 +11,7 @@ import (
 
 type recipeCmd struct {
 	Docs   recipeDocsCmd   `cmd:"" help:"Print docs/RECIPE.md: every key of a recipe, its values and what it does."`
+	Grid   recipeGridCmd   `cmd:"" help:"Print docs/GRID.md: every key of a grid (the file for compare), its values and what it does."`
 	Schema recipeSchemaCmd `cmd:"" help:"Print the JSON schema of a recipe file, for editors."`
 }
 
@@ -55,23 +56,30 @@ func recipeDocs() string {
 	var b strings.Builder
 	b.WriteString(docsHead)
 	list := run.Keys()
+	docsTables(&b, list)
+	var old []string
+	for _, k := range list {
+		for _, name := range k.Old {
+			old = append(old, fmt.Sprintf("- `--%s`: `--%s`", name, k.Flag()))
+		}
+	}
+	fmt.Fprintf(&b, "\n## Older spellings of flags\n\nThey keep working.\n\n%s\n", strings.Join(old, "\n"))
+	return b.String()
+}
+
+// docsTables writes a table for every group of keys.
+func docsTables(b *strings.Builder, list []keys.Key) {
 	var groups []string
 	lines := map[string][]string{}
-	var old []string
 	for _, k := range list {
 		if lines[k.Group] == nil {
 			groups = append(groups, k.Group)
 		}
 		lines[k.Group] = append(lines[k.Group], docsLine(k))
-		for _, name := range k.Old {
-			old = append(old, fmt.Sprintf("- `--%s`: `--%s`", name, k.Flag()))
-		}
 	}
 	for _, group := range groups {
-		fmt.Fprintf(&b, "\n## %s\n\n| key | default | may be | what it does |\n|---|---|---|---|\n%s\n", group, strings.Join(lines[group], "\n"))
+		fmt.Fprintf(b, "\n## %s\n\n| key | default | may be | what it does |\n|---|---|---|---|\n%s\n", group, strings.Join(lines[group], "\n"))
 	}
-	fmt.Fprintf(&b, "\n## Older spellings of flags\n\nThey keep working.\n\n%s\n", strings.Join(old, "\n"))
-	return b.String()
 }
 
 // docsLine is a key's line in the table.
@@ -105,6 +113,8 @@ func mayBe(k keys.Key) string {
 		return k.Bound.String()
 	case kind == reflect.Bool:
 		return "true or false"
+	case kind == reflect.Map:
+		return "block of " + k.Holder
 	case kind == reflect.Slice && k.Type().Elem().Kind() == reflect.Int32:
 		return "list of ids"
 	case kind == reflect.Slice:
@@ -112,7 +122,7 @@ func mayBe(k keys.Key) string {
 	case kind == reflect.String && k.Holder == "":
 		return "name"
 	case kind == reflect.String:
-		return map[string]string{"DIR": "directory", "FILE": "file"}[k.Holder]
+		return strings.NewReplacer("DIR", "directory", "FILE", "file").Replace(k.Holder)
 	case kind == reflect.Float64:
 		return k.Bound.String()
 	case k.Bound.Any():

@@ -10,6 +10,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"reprise/cmd/reprise/internal/compare"
 	"reprise/internal/keys"
 	"reprise/replay"
 	"reprise/run"
@@ -17,14 +18,32 @@ import (
 
 const docsFile = "../../docs/RECIPE.md"
 
-// TestRecipeDocsAreFresh: docs/RECIPE.md is what the program prints.
-func TestRecipeDocsAreFresh(t *testing.T) {
-	text, err := os.ReadFile(docsFile)
-	if err != nil {
-		t.Fatal(err)
+// TestDocsOfKeysAreFresh: docs/RECIPE.md and docs/GRID.md are what the program prints.
+func TestDocsOfKeysAreFresh(t *testing.T) {
+	for _, c := range []struct{ file, command, want string }{
+		{docsFile, "docs", recipeDocs()},
+		{"../../docs/GRID.md", "grid", gridDocs()},
+	} {
+		text, err := os.ReadFile(c.file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(text) != c.want {
+			t.Errorf("%s is stale; write it with: go run ./cmd/reprise recipe %s > %s", c.file, c.command, strings.TrimPrefix(c.file, "../../"))
+		}
 	}
-	if string(text) != recipeDocs() {
-		t.Error("docs/RECIPE.md is stale; write it with: go run ./cmd/reprise recipe docs > docs/RECIPE.md")
+}
+
+// TestEveryKeyOfAGridIsWhole: each has help, a bound (or "any"), a group and words for what it may be; the defaults keep the
+// bounds.
+func TestEveryKeyOfAGridIsWhole(t *testing.T) {
+	for _, k := range append(keys.Of(compare.DefaultGrid()), keys.Of(compare.Method{})...) {
+		if !strings.HasSuffix(k.Help, ".") || !k.Bound.Given || k.Group == "" || mayBe(k) == "" || strings.HasSuffix(mayBe(k), " of ") {
+			t.Errorf("%s lacks a tag: %+v", k.Name, k)
+		}
+	}
+	if err := keys.Check(compare.DefaultGrid()); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -170,12 +189,12 @@ func TestRuleFlags(t *testing.T) {
 
 // TestRecipeCommands: both commands print what their help says.
 func TestRecipeCommands(t *testing.T) {
-	for _, name := range []string{"docs", "schema"} {
+	for _, name := range []string{"docs", "grid", "schema"} {
 		var out, errs strings.Builder
 		if code := execute(t.Context(), []string{"recipe", name}, &out, &errs); code != exitDone || errs.Len() > 0 {
 			t.Errorf("%s: %d, %s", name, code, errs.String())
 		}
-		if name == "docs" && out.String() != recipeDocs() || name == "schema" && !json.Valid([]byte(out.String())) {
+		if name == "docs" && out.String() != recipeDocs() || name == "grid" && out.String() != gridDocs() || name == "schema" && !json.Valid([]byte(out.String())) {
 			t.Errorf("%s: %s", name, out.String())
 		}
 	}

@@ -99,7 +99,7 @@ func (r *reader) walk(v reflect.Value, prefix string, index []int, outer func(ta
 }
 
 func numeric(k reflect.Kind) bool {
-	return k != reflect.String && k != reflect.Bool && k != reflect.Slice
+	return k != reflect.String && k != reflect.Bool && k != reflect.Slice && k != reflect.Map
 }
 
 // Flag is the key's flag, without the hyphens in front.
@@ -130,7 +130,7 @@ func (k Key) Default() string {
 // IsZero says whether the value is that of a field that was not set.
 func (k Key) IsZero() bool {
 	v := reflect.ValueOf(k.Value)
-	return v.IsZero() || v.Kind() == reflect.Slice && v.Len() == 0
+	return v.IsZero() || (v.Kind() == reflect.Slice || v.Kind() == reflect.Map) && v.Len() == 0
 }
 
 // Find returns the key with a name.

@@ -134,8 +134,11 @@ func runner(t *testing.T, dir string, change func(*Grid)) *Runner {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []*string{&g.Base, &g.Out, &g.Domain.Train, &g.Domain.Valid, &g.General[0].File, &g.Mix.File} {
-		*path = filepath.Join(dir, *path)
+	for path, name := range map[*string]string{
+		&g.Base: "base", &g.Out: "runs/compare", &g.Domain.Train: "domain.jsonl", &g.Domain.Valid: "domain.jsonl",
+		&g.General[0].File: "stories.txt", &g.Mix.File: "stories.txt",
+	} {
+		*path = filepath.Join(dir, name)
 	}
 	g.Methods, g.Seeds, g.Extend, g.LRs = g.Methods[:4], []uint64{1}, 0, []float64{3e-3}
 	change(g)

@@ -17,73 +17,81 @@ import (
 	"reprise/run"
 )
 
-// Grid is a comparison: the file that `reprise compare` reads.
+// Grid is a comparison: the file that `reprise compare` reads. Each field has its tags (package internal/keys), from which
+// docs/GRID.md is made.
 type Grid struct {
-	Title string `yaml:"title"`
-	Base  string `yaml:"base"` // model directory
-	Out   string `yaml:"out"`  // directory of the comparison
+	Title string `yaml:"title" group:"Model, texts and place" bound:"any" holder:"text" help:"Heading of the page."`
+	Base  string `yaml:"base" bound:"any" holder:"DIR" help:"Base model: a Hugging Face directory. Also --base."`
+	Out   string `yaml:"out" bound:"any" holder:"DIR" help:"Directory of the comparison. The same grid and directory continue an interrupted comparison. Also --out."`
 
 	Domain  Domain `yaml:"domain"`
-	General []Text `yaml:"general"` // held-out texts that show forgetting
-	Mix     Text   `yaml:"mix"`     // general text to train on, for methods with replay_mix
+	General []Text `yaml:"general" bound:"any" holder:"texts" help:"Held-out texts on which forgetting is measured, one or more; each has the keys of mix."`
+	Mix     Text   `yaml:"mix" help:"General text to train on, for methods with replay_mix."`
 
-	Record  RecordPlan     `yaml:"record"`
-	Recipe  map[string]any `yaml:"recipe"` // recipe keys for all methods
-	Methods []Method       `yaml:"methods"`
-	LRs     []float64      `yaml:"lrs"`
-	Seeds   []uint64       `yaml:"seeds"`
+	Record  RecordPlan     `yaml:"record" group:"Record"`
+	Recipe  map[string]any `yaml:"recipe" group:"Methods, rates and seeds" bound:"any" holder:"recipe keys" help:"Keys of a recipe for all methods; docs/RECIPE.md lists them."`
+	Methods []Method       `yaml:"methods" bound:"any" holder:"methods" help:"What is compared, one or more; see below."`
+	LRs     []float64      `yaml:"lrs" bound:"(0,10)" holder:"rates" help:"Learning rates of every method; half decades are usual. Also --lrs."`
+	Seeds   []uint64       `yaml:"seeds" bound:"any" holder:"seeds" help:"Each method is run with each of its rates and each seed. Also --seeds."`
 
 	// BestSeeds are run as well, but for each method only at its best learning rate and the next lower one. The best rate is
 	// chosen by the losses of Seeds alone, among the rates at which no seed of either list diverges.
-	BestSeeds []uint64 `yaml:"best_seeds"`
+	BestSeeds []uint64 `yaml:"best_seeds" bound:"any" holder:"seeds" help:"More seeds, run only at each method's best rate and the next lower one."`
+	Extend    int      `yaml:"extend" bound:"[0,)" help:"Rates that may be added for a method whose best rate is on the edge of its list."`
 
-	Tokens      int     `yaml:"tokens"`       // domain tokens in an epoch; 0: all of the subsample
-	Subsample   float64 `yaml:"subsample"`    // share of the documents that a seed draws
-	Evaluations int     `yaml:"evaluations"`  // times the domain loss is measured along a run
-	EvalTokens  int     `yaml:"eval_tokens"`  // tokens scored of every text; 0: all
-	Extend      int     `yaml:"extend"`       // learning rates that may be added if a method's best is on the edge of the grid
-	Reference   string  `yaml:"reference"`    // method with which the others are compared; empty: the first
-	MixingBase  string  `yaml:"mixing_base"`  // full cross-entropy with mixing, the second method to beat; may be empty
-	EqualGain   float64 `yaml:"equal_gain"`   // share of the reference's gain at which forgetting is compared
-	KeepWeights bool    `yaml:"keep_weights"` // keep every cell's final model
+	Tokens      int     `yaml:"tokens" group:"Sizes" bound:"[0,)" zero:"all of the subsample" help:"Domain tokens in an epoch."`
+	Subsample   float64 `yaml:"subsample" bound:"(0,1]" help:"Share of the domain's documents that a seed draws."`
+	Evaluations int     `yaml:"evaluations" bound:"[1,)" help:"Times that the domain loss is measured along a run."`
+	EvalTokens  int     `yaml:"eval_tokens" bound:"[0,)" zero:"all" help:"Tokens scored of every held-out text."`
+	KeepWeights bool    `yaml:"keep_weights" bound:"any" help:"Keep the final model of every run."`
+
+	Reference  string  `yaml:"reference" group:"Verdict" bound:"any" holder:"name of a method" help:"The method that the others are compared with; the first if not given."`
+	MixingBase string  `yaml:"mixing_base" bound:"any" holder:"name of a method" help:"Full cross-entropy with mixing: the second method to beat. May be left out."`
+	EqualGain  float64 `yaml:"equal_gain" bound:"(0,1]" help:"Share of the reference's gain at which forgetting is compared."`
 }
 
 // Domain is the text to learn, and the texts on which learning is measured.
 type Domain struct {
-	Name  string `yaml:"name"`
-	Train string `yaml:"train"`
-	Valid string `yaml:"valid"`
-	Split string `yaml:"split"` // of text files: empty (end markers) or blank-line
+	Name  string `yaml:"name" bound:"any" holder:"text" help:"Name on the page."`
+	Train string `yaml:"train" bound:"any" holder:"FILE" help:"Text to learn, in any shape that record reads."`
+	Valid string `yaml:"valid" bound:"any" holder:"FILE" help:"Held-out text of the same kind: one half chooses the rates, the other is reported."`
+	Split string `yaml:"split" bound:"any" holder:"blank-line or nothing" help:"How a text file is divided into documents: by blank lines, or by lines that hold only the end marker."`
 }
 
 // Text is a text file and how it is split into documents.
 type Text struct {
-	Name  string `yaml:"name"`
-	File  string `yaml:"file"`
-	Split string `yaml:"split"`
+	Name  string `yaml:"name" bound:"any" holder:"text" help:"Name on the page."`
+	File  string `yaml:"file" bound:"any" holder:"FILE" help:"Text, in any shape that record reads."`
+	Split string `yaml:"split" bound:"any" holder:"blank-line or nothing" help:"As domain.split."`
 }
 
 // RecordPlan is how Stage 0 records.
 type RecordPlan struct {
 	replay.Rule `yaml:",inline"`
-	MaxSeqLen   int `yaml:"max_seq_len"`
+	MaxSeqLen   int `yaml:"max_seq_len" bound:"[2,)" help:"Tokens of a sequence that text is packed into."`
 }
 
 // Method is a named set of recipe keys.
 type Method struct {
-	Name   string         `yaml:"name"`
-	Note   string         `yaml:"note"`
-	Recipe map[string]any `yaml:"recipe"`
-	Record map[string]any `yaml:"record"` // other settings of Stage 0
-	LRs    []float64      `yaml:"lrs"`    // empty: the grid's
+	Name   string         `yaml:"name" group:"A method" bound:"any" holder:"lower-case letters, digits, hyphens" help:"Name in tables and of the directory."`
+	Note   string         `yaml:"note" bound:"any" holder:"text" help:"A remark for the page."`
+	Recipe map[string]any `yaml:"recipe" bound:"any" holder:"recipe keys" help:"Keys of a recipe for this method; they win over the grid's."`
+	Record map[string]any `yaml:"record" bound:"any" holder:"record keys" help:"Keys of record for this method; they win over the grid's."`
+	LRs    []float64      `yaml:"lrs" bound:"(0,10)" holder:"rates" help:"Learning rates of this method, in place of the grid's."`
+}
+
+// DefaultGrid holds the value of every key that a file does not set.
+func DefaultGrid() Grid {
+	return Grid{
+		Record:    RecordPlan{Rule: replay.DefaultRule(), MaxSeqLen: 256},
+		Subsample: 0.8, Evaluations: 8, EqualGain: 0.9,
+	}
 }
 
 // ReadGrid reads a YAML file. An unknown key is an error that shows its line, also in a method's recipe.
 func ReadGrid(path string) (*Grid, error) {
-	g := &Grid{
-		Record:    RecordPlan{Rule: replay.DefaultRule(), MaxSeqLen: 256},
-		Subsample: 0.8, Evaluations: 8, EqualGain: 0.9,
-	}
+	grid := DefaultGrid()
+	g := &grid
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("compare: reading the grid: %w", err)
@@ -95,9 +103,42 @@ func ReadGrid(path string) (*Grid, error) {
 		err = fmt.Errorf("%w of a grid; examples/compare/tiny.yaml shows them", err)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("compare: %s: %w", path, err)
+		return nil, fmt.Errorf("compare: %s: %w", path, placed(err))
 	}
 	return g, nil
+}
+
+// here is what keys of a recipe are called in a grid.
+var here = map[string]string{"model": "base", "data": "domain.train", "lr": "lrs", "seed": "seeds", "max_seq_len": "record.max_seq_len"}
+
+// placed adds to the error for a key that a grid does not have in this place where the key belongs.
+func placed(err error) error {
+	unknown, ok := errors.AsType[*yamlfile.UnknownKey](err)
+	if !ok {
+		return err
+	}
+	leaf := unknown.Key[strings.LastIndex(unknown.Key, ".")+1:]
+	if unknown.Key == "recipe."+leaf || unknown.Key == "methods.recipe."+leaf { // another program's name for one of ours
+		if k, ok := keys.Guess(run.Keys(), leaf); ok && k.Grid == "own" {
+			unknown.Near = here[k.Name]
+		} else if ok {
+			unknown.Near = strings.TrimSuffix(unknown.Key, leaf) + k.Name
+		}
+		return err
+	}
+	if name, ok := here[leaf]; ok {
+		unknown.Near = name
+		return err
+	}
+	if _, ok := keys.Find(keys.Of(RecordPlan{}), leaf); ok {
+		return fmt.Errorf("%w\n%s is a key of record: write it under record, as in record: {%s: …}, of the grid or of a method", err, leaf, leaf)
+	}
+	for _, k := range run.Keys() {
+		if name, _, _ := strings.Cut(k.Name, "."); name == leaf && k.Grid != "own" {
+			return fmt.Errorf("%w\n%s is a key of a recipe: write it under recipe, as in recipe: {%s: …}, of the grid or of a method", err, leaf, leaf)
+		}
+	}
+	return fmt.Errorf("%w\ndocs/GRID.md lists the keys of a grid", err)
 }
 
 // Validate reports the first field with an unusable value.
@@ -120,12 +161,6 @@ func (g *Grid) Validate() error {
 		return field("lrs", "none; half decades are usual: 1e-4, 3e-4, 1e-3")
 	case len(g.Seeds) == 0:
 		return field("seeds", "none")
-	case !(g.Subsample > 0 && g.Subsample <= 1):
-		return field("subsample", "%g, want more than 0 and at most 1", g.Subsample)
-	case !(g.EqualGain > 0 && g.EqualGain <= 1):
-		return field("equal_gain", "%g, want more than 0 and at most 1", g.EqualGain)
-	case g.Tokens < 0 || g.EvalTokens < 0 || g.Extend < 0 || g.Evaluations < 1:
-		return field("tokens, eval_tokens, extend, evaluations", "want 0 or more, evaluations 1 or more")
 	}
 	for i, seed := range g.seeds() {
 		if slices.Contains(g.seeds()[:i], seed) {
@@ -181,6 +216,9 @@ func (g *Grid) Validate() error {
 	}
 	if g.Domain.Name == "" {
 		g.Domain.Name = "domain"
+	}
+	if err := keys.Check(*g); err != nil {
+		return fmt.Errorf("compare: %w", err)
 	}
 	return nil
 }
