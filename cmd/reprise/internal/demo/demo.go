@@ -37,6 +37,7 @@ const (
 	validDocs    = 100
 	generalDocs  = 150
 	mixDocs      = 800
+	keptDocs     = 650 // of them, in the file that is kept for readers: docs/GUIDE.md stands on it
 	epochs       = 2
 	globalBatch  = 8
 	sampleCount  = 3
@@ -103,7 +104,7 @@ func Open(ctx context.Context, dir string, pool *tensor.Pool) (*Demo, error) {
 	}
 	d.Tokenizer = d.base.Tokenizer
 	d.valid = domain(d.Tokenizer, synth.Valid, validDocs)
-	d.general = general(d.Tokenizer, "valid", generalDocs)
+	d.general = general(d.Tokenizer, generalTexts("valid", generalDocs))
 	if d.Base, err = d.score(ctx, d.base.Model); err != nil {
 		return nil, err
 	}
@@ -169,7 +170,7 @@ func (d *Demo) Train(ctx context.Context, arm Arm, step func(run.Event)) (Outcom
 	if arm.Mix {
 		if d.MixStage0 == 0 {
 			var err error
-			if _, d.MixStage0, err = d.record(ctx, "general.replay", general(d.Tokenizer, "mix", mixDocs)); err != nil {
+			if _, d.MixStage0, err = d.record(ctx, "general.replay", general(d.Tokenizer, mixTexts(mixDocs))); err != nil {
 				return out, err
 			}
 		}

@@ -163,6 +163,12 @@ func prepareBase(dir string) error {
 	}})
 }
 
+// mixTexts returns general text to mix into training, at most mixDocs documents. They come after those that forgetting is measured
+// on: a base model that is trained on its own test would seem to forget nothing.
+func mixTexts(n int) iter.Seq[string] {
+	return from(generalDocs, generalTexts("valid", generalDocs+n))
+}
+
 // seedOf keeps training and validation text apart.
 func seedOf(split string) uint64 {
 	if split == "train" {

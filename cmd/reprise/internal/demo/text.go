@@ -1,6 +1,8 @@
 package demo
 
 import (
+	"iter"
+
 	"reprise/cmd/reprise/internal/synth"
 	"reprise/data"
 	"reprise/tokenizer"
@@ -25,10 +27,10 @@ func domain(tok *tokenizer.Tokenizer, split synth.Split, n int) []data.Document 
 	return docs
 }
 
-// general returns n documents of general text that the base model has not been trained on.
-func general(tok *tokenizer.Tokenizer, split string, n int) []data.Document {
+// general returns the documents of general texts.
+func general(tok *tokenizer.Tokenizer, texts iter.Seq[string]) []data.Document {
 	var docs []data.Document
-	for text := range generalTexts(split, n) {
+	for text := range texts {
 		docs = append(docs, data.Text(tok, text, data.Options{MaxSeqLen: seqLen})...)
 	}
 	return docs

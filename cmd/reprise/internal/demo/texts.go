@@ -21,8 +21,8 @@ import (
 // A row of the domain is a prompt with its completion and can hold one question, so each document of the demonstration gives
 // three rows: the schema, one of the questions, and its query. The ids are those of the document, and every row has the end id.
 //
-// A line with the end marker separates the documents of the general texts. general-train.txt leaves out the documents of
-// general-valid.txt, with which the text that arm d mixes in begins.
+// A line with the end marker separates the documents of the general texts. general-train.txt has the first of the
+// documents that arm d mixes in.
 func WriteTexts(dir string) error {
 	if err := os.MkdirAll(filepath.Join(dir, "domain"), 0o777); err != nil {
 		return fmt.Errorf("demo: %w", err)
@@ -30,7 +30,7 @@ func WriteTexts(dir string) error {
 	if err := errors.Join(
 		writeRows(filepath.Join(dir, "domain", "train.jsonl"), synth.Train, trainDocs),
 		writeRows(filepath.Join(dir, "domain", "valid.jsonl"), synth.Valid, validDocs),
-		writeTexts(filepath.Join(dir, "general-train.txt"), from(generalDocs, generalTexts("mix", mixDocs))),
+		writeTexts(filepath.Join(dir, "general-train.txt"), mixTexts(keptDocs)),
 		writeTexts(filepath.Join(dir, "general-valid.txt"), generalTexts("valid", generalDocs)),
 	); err != nil {
 		return fmt.Errorf("demo: writing the texts: %w", err)

@@ -91,8 +91,8 @@ func TestRowsAreTheDemosDocuments(t *testing.T) {
 		return list
 	}
 	for file, want := range map[string][]data.Document{
-		"general-valid.txt": general(tok, "valid", generalDocs),
-		"general-train.txt": general(tok, "mix", mixDocs)[generalDocs:],
+		"general-valid.txt": general(tok, generalTexts("valid", generalDocs)),
+		"general-train.txt": general(tok, mixTexts(keptDocs)),
 	} {
 		if !reflect.DeepEqual(ids(load(t, filepath.Join(dir, file), tok, false)), ids(want)) {
 			t.Errorf("%s has other documents than the demonstration", file)
@@ -119,6 +119,18 @@ func TestHeldOutTextsAreHeldOut(t *testing.T) {
 			} else if !c.valid {
 				seen[text] = c.file
 			}
+		}
+	}
+	mixed := map[string]bool{} // what arm d itself mixes in
+	for text := range mixTexts(mixDocs) {
+		mixed[text] = true
+	}
+	if len(mixed) < mixDocs*9/10 {
+		t.Errorf("%d different texts to mix in, of %d", len(mixed), mixDocs)
+	}
+	for text := range generalTexts("valid", generalDocs) {
+		if mixed[text] {
+			t.Errorf("arm d trains on %q, which it is measured on", text)
 		}
 	}
 }
