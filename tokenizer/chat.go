@@ -1,25 +1,24 @@
 package tokenizer
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 
-	"github.com/ardanlabs/jinja"
+	"reprise/internal/jinja"
 )
 
 // Message is one message of a conversation.
 type Message struct {
 	Role, Content string
-	fields        jinja.Value // the object that it came from, with all its other fields
+	fields        *jinja.Dict // the object that it came from, with all its other fields; nil without one
 }
 
 // Conversation is what a chat template renders.
 type Conversation struct {
 	Messages []Message
-	tools    jinja.Value
+	tools    *jinja.List // nil without tools
 }
 
 // Part is a part of a rendered conversation. Learn says that the assistant wrote it.
@@ -32,106 +31,68 @@ type Part struct {
 // is a text or a list of {"type": "text", "text"}, which are joined. Other fields are passed to the template unchanged.
 func ParseConversation(messages, tools json.RawMessage) (Conversation, error) {
 	var c Conversation
-	list, err := ordered(messages)
-	if err != nil || !list.IsList() || list.AsList().Len() == 0 {
+	v, err := jinja.DecodeJSON(messages)
+	list, ok := v.(*jinja.List)
+	if err != nil || !ok || len(list.Items) == 0 {
 		return c, errors.New(`want a list of {"role": …, "content": …}`)
 	}
-	for i, v := range list.AsList().Items {
-		if !v.IsDict() {
+	for i, v := range list.Items {
+		fields, ok := v.(*jinja.Dict)
+		if !ok {
 			return c, fmt.Errorf(`[%d]: want an object {"role": …, "content": …}`, i)
 		}
-		m := Message{fields: v}
-		role, _ := v.AsDict().Get("role")
-		if !role.IsString() || role.AsString() == "" {
+		m := Message{fields: fields}
+		role, _ := fields.Get("role")
+		if m.Role, _ = role.(string); m.Role == "" {
 			return c, fmt.Errorf(`[%d]: field "role" is missing or no text`, i)
 		}
-		m.Role = role.AsString()
-		content, _ := v.AsDict().Get("content")
+		content, present := fields.Get("content")
 		if m.Content, err = contentText(content); err != nil {
 			return c, fmt.Errorf(`[%d]: field "content": %w`, i, err)
 		}
-		_, calls := v.AsDict().Get("tool_calls")
-		if content.IsUndefined() && !calls {
+		if _, calls := fields.Get("tool_calls"); !present && !calls {
 			return c, fmt.Errorf(`[%d]: field "content" is missing`, i)
 		}
-		if content.IsList() {
-			v.AsDict().Set("content", jinja.NewString(m.Content))
+		if _, parts := content.(*jinja.List); parts {
+			fields.Set("content", m.Content)
 		}
 		c.Messages = append(c.Messages, m)
 	}
 	if !isNull(tools) {
-		if c.tools, err = ordered(tools); err != nil || !c.tools.IsList() {
+		v, err := jinja.DecodeJSON(tools)
+		if c.tools, ok = v.(*jinja.List); err != nil || !ok {
 			return c, errors.New(`field "tools": want a list`)
 		}
 	}
 	return c, nil
 }
 
+// contentText is the text of a message's content; v is nil where there is none.
 func contentText(v jinja.Value) (string, error) {
-	switch {
-	case v.IsString():
-		return v.AsString(), nil
-	case v.IsNone() || v.IsUndefined():
-		return "", nil
-	case v.IsList():
+	switch v := v.(type) {
+	case string:
+		return v, nil
+	case *jinja.List:
 		var text strings.Builder
-		for i, part := range v.AsList().Items {
-			if !part.IsDict() {
+		for i, part := range v.Items {
+			object, ok := part.(*jinja.Dict)
+			if !ok {
 				return "", fmt.Errorf("[%d]: want an object", i)
 			}
-			kind, _ := part.AsDict().Get("type")
-			s, _ := part.AsDict().Get("text")
-			if !kind.IsString() || kind.AsString() != "text" || !s.IsString() {
+			kind, _ := object.Get("type")
+			s, _ := object.Get("text")
+			t, ok := s.(string)
+			if kind != "text" || !ok {
 				return "", fmt.Errorf(`[%d]: only {"type": "text", "text": …} is supported`, i)
 			}
-			text.WriteString(s.AsString())
+			text.WriteString(t)
 		}
 		return text.String(), nil
 	}
+	if v == nil || v == jinja.None {
+		return "", nil
+	}
 	return "", errors.New("want a text")
-}
-
-// ordered reads JSON and keeps the order of the fields, because templates print it.
-func ordered(raw json.RawMessage) (jinja.Value, error) {
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.UseNumber()
-	return orderedValue(d)
-}
-
-func orderedValue(d *json.Decoder) (jinja.Value, error) {
-	token, err := d.Token()
-	if err != nil {
-		return jinja.Undefined(), err
-	}
-	switch token {
-	case json.Delim('['):
-		items := []jinja.Value{}
-		for d.More() {
-			v, err := orderedValue(d)
-			if err != nil {
-				return v, err
-			}
-			items = append(items, v)
-		}
-		_, err = d.Token()
-		return jinja.NewList(items), err
-	case json.Delim('{'):
-		object := jinja.NewDict()
-		for d.More() {
-			key, err := d.Token()
-			if err != nil {
-				return object, err
-			}
-			v, err := orderedValue(d)
-			if err != nil {
-				return v, err
-			}
-			object.AsDict().Set(key.(string), v)
-		}
-		_, err = d.Token()
-		return object, err
-	}
-	return jinja.FromGoValue(token), nil
 }
 
 // chat is a tokenizer's chat template. It is compiled when it is first used, so a template that cannot be compiled is an
@@ -164,9 +125,9 @@ func (t *Tokenizer) parseChat(config, file []byte) error {
 		var plain string
 		var added struct{ Content string }
 		if json.Unmarshal(c[name], &plain) == nil && plain != "" {
-			t.chat.variables[name] = jinja.NewString(plain)
+			t.chat.variables[name] = plain
 		} else if json.Unmarshal(c[name], &added) == nil && added.Content != "" {
-			t.chat.variables[name] = jinja.NewString(added.Content)
+			t.chat.variables[name] = added.Content
 		}
 	}
 	t.chat.source, t.chat.withTools = string(file), ""
@@ -198,9 +159,9 @@ func (t *Tokenizer) compile() error {
 			c.err = errors.New("the tokenizer has no chat_template, so that messages cannot be written as text: put a chat_template.jinja into the model's directory, or give the data as prompt and completion")
 			return
 		}
-		c.template, c.err = jinja.Compile(c.source)
+		c.template, c.err = jinja.Parse(c.source)
 		if c.withTools != "" {
-			c.toolUse, c.toolErr = jinja.Compile(c.withTools)
+			c.toolUse, c.toolErr = jinja.Parse(c.withTools)
 		}
 		if c.err == nil {
 			c.err = t.probeEnding()
@@ -249,41 +210,37 @@ func (t *Tokenizer) probeEnding() error {
 }
 
 // render writes the first n messages as text. header asks for the beginning of an assistant's turn after them.
-func (t *Tokenizer) render(c Conversation, n int, header bool) (text string, err error) {
-	defer func() {
-		if r := recover(); r != nil { // the template engine's own checks are not complete
-			text, err = "", fmt.Errorf("the template cannot be run: %v", r)
-		}
-	}()
-	messages := make([]jinja.Value, n)
+func (t *Tokenizer) render(c Conversation, n int, header bool) (string, error) {
+	messages := &jinja.List{Items: make([]jinja.Value, n)}
 	for i, m := range c.Messages[:n] {
-		messages[i] = m.fields
-		if m.fields.IsUndefined() {
-			messages[i] = jinja.NewDict()
-			messages[i].AsDict().Set("role", jinja.NewString(m.Role))
-			messages[i].AsDict().Set("content", jinja.NewString(m.Content))
+		fields := m.fields
+		if fields == nil {
+			fields = jinja.NewDict()
+			fields.Set("role", m.Role)
+			fields.Set("content", m.Content)
 		}
+		messages.Items[i] = fields
 	}
-	template, tools := t.chat.template, c.tools
-	if tools.IsUndefined() {
-		tools = jinja.None()
-	} else if t.chat.withTools != "" {
-		if t.chat.toolErr != nil {
-			return "", fmt.Errorf("tool_use: %w", t.chat.toolErr)
-		}
-		template = t.chat.toolUse
-	}
+	// strftime_now is left undefined: with today's date, the same training would differ tomorrow. Templates have a fixed date
+	// for that case, and the error of one that has none says what to do.
 	variables := map[string]jinja.Value{
-		"messages": jinja.NewList(messages), "add_generation_prompt": jinja.NewBool(header),
-		"tools": tools, "documents": jinja.None(),
-		// With today's date, the same training would differ tomorrow. Templates have a fixed date for the case that the
-		// function is undefined.
-		"strftime_now": jinja.Undefined(),
+		"messages": messages, "add_generation_prompt": header, "tools": jinja.None, "documents": jinja.None,
 	}
 	for name, v := range t.chat.variables {
 		variables[name] = v
 	}
-	return template.RenderValues(variables)
+	template := t.chat.template
+	if c.tools != nil {
+		variables["tools"] = c.tools
+		if t.chat.withTools != "" {
+			if t.chat.toolErr != nil {
+				return "", fmt.Errorf("tool_use: %w", t.chat.toolErr)
+			}
+			template = t.chat.toolUse
+		}
+	}
+	out, err := template.Render(variables)
+	return out.Text, err
 }
 
 // RenderChat writes a conversation as text; header asks for the beginning of an assistant's turn after it, which is what a
