@@ -190,21 +190,21 @@ func (r *run) sorted(items, keys []Value, backwards bool) []Value {
 func filterSort(r *run, v Value, a []Value) Value {
 	items := r.list(v)
 	var keys []Value
-	if s, ok := a[2].(string); ok && strings.Contains(s, ",") {
-		for range items {
-			keys = append(keys, &List{})
-		}
+	attributes := []Value{a[2]}
+	if s, ok := a[2].(string); ok {
+		attributes = nil
 		for _, part := range strings.Split(s, ",") {
-			key := r.sortKey(part, a[1])
-			for i, x := range items {
-				l := keys[i].(*List)
-				l.Items = append(l.Items, key(x))
-			}
+			attributes = append(attributes, part)
 		}
-	} else {
-		key := r.sortKey(a[2], a[1])
-		for _, x := range items {
-			keys = append(keys, key(x))
+	}
+	for range items { // keys are lists even for one attribute: so undefined ones are equal and are not compared
+		keys = append(keys, &List{})
+	}
+	for _, part := range attributes {
+		key := r.sortKey(part, a[1])
+		for i, x := range items {
+			l := keys[i].(*List)
+			l.Items = append(l.Items, key(x))
 		}
 	}
 	return &List{r.sorted(items, keys, flag(a[0]))}

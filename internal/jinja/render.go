@@ -196,7 +196,11 @@ func (r *run) statement(n node, s *scope) control {
 			return c
 		}
 		r.line = n.line
-		r.write(r.str(r.filterText(n.filters, text, s)))
+		filtered := r.filterText(n.filters, text, s)
+		if _, ok := anyText(filtered); !ok {
+			r.fail("a filter block must make a text, not %s", typeName(filtered))
+		}
+		r.write(r.str(filtered))
 	case withNode:
 		r.line = n.line
 		in := s.inner()
