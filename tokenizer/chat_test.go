@@ -22,13 +22,9 @@ func withChat(t testing.TB, template string) *Tokenizer {
 
 // chatGoldens are templates and conversations, and the texts that Jinja2 renders from them (testdata/chat/make.py).
 type chatGoldens struct {
-	Templates      map[string]string
-	Conversations  []json.RawMessage
-	Cases          []chatCase
-	KnownDifferent struct {
-		Reasons map[string]string // by template
-		Cases   []chatCase
-	} `json:"known_different"`
+	Templates     map[string]string
+	Conversations []json.RawMessage
+	Cases         []chatCase
 }
 
 // chatCase is a template, a conversation and the text. Text is nil where Jinja2 raised an exception: Raised is the message
@@ -79,31 +75,9 @@ func TestRenderChat(t *testing.T) {
 			raised++
 		}
 	}
-	t.Logf("%d templates, %d cases as Jinja2 has them, %d of them errors", len(g.Templates)-len(g.KnownDifferent.Reasons), len(g.Cases), raised)
-	if len(g.Templates) < 140 || len(g.Cases) < 240 {
-		t.Errorf("%d templates and %d cases, want 140 and 240 or more", len(g.Templates), len(g.Cases))
-	}
-}
-
-// TestChatKnownDifferent: only the listed templates come out differently from Jinja2, each of them still does, and the list
-// does not grow.
-func TestChatKnownDifferent(t *testing.T) {
-	const most = 49
-	g := readChatGoldens(t)
-	different := map[string]int{}
-	for _, c := range g.KnownDifferent.Cases {
-		if g.differs(t, c) != "" {
-			different[c.Template]++
-		}
-	}
-	for name, reason := range g.KnownDifferent.Reasons {
-		if different[name] == 0 {
-			t.Errorf("%s (%s) comes out as in Jinja2: take it off KNOWN_DIFFERENT in testdata/chat/features.py, run make.py and lower the number here", name, reason)
-		}
-	}
-	t.Logf("%d templates are known to come out otherwise, in %d cases", len(different), len(g.KnownDifferent.Cases))
-	if len(g.KnownDifferent.Reasons) > most {
-		t.Errorf("%d templates are listed as different, want at most %d", len(g.KnownDifferent.Reasons), most)
+	t.Logf("%d templates, %d cases as Jinja2 has them, %d of them errors", len(g.Templates), len(g.Cases), raised)
+	if len(g.Templates) < 140 || len(g.Cases) < 320 {
+		t.Errorf("%d templates and %d cases, want 140 and 320 or more", len(g.Templates), len(g.Cases))
 	}
 }
 
@@ -160,10 +134,13 @@ func TestTurnsRefuses(t *testing.T) {
 		"{{ messages | length }}" + body:         "is not the beginning of the text with it",
 		body + "{% if add_generation_prompt %}{{ '<|im_start|>model\n' }}{% endif %}":                        `ends in "model`,
 		"{% for m in messages %}{% if m.role == 'user' %}{{ m.content }}{% endif %}{% endfor %}":             "leaves out what the assistant says",
-		"{% for m in messages %}{{ m.content":                                                                "unclosed expression",
-		"{% for m in messages %}{{ m.content | frobnicate }}{% endfor %}":                                    "frobnicate",
+		"{% for m in messages %}{{ m.content":                                                                "line 1: unclosed expression",
+		"{% for m in messages %}{{ m.content | frobnicate }}{% endfor %}":                                    "unknown filter 'frobnicate'",
 		"{{ raise_exception('only today') }}":                                                                "only today",
-		"{{ strftime_now('%Y') }}" + body + "{% if add_generation_prompt %}<|im_start|>assistant{% endif %}": "strftime_now",
+		"{{ strftime_now('%Y') }}" + body + "{% if add_generation_prompt %}<|im_start|>assistant{% endif %}": "fixed date",
+		"{{ messages[0].content.nosuch() }}":                                                                 "has no attribute 'nosuch'",
+		"{% include 'x' %}":                                                                                  "tag 'include' is not supported",
+		"{% for i in range(90000) %}{% for j in range(90000) %}{% endfor %}{% endfor %}":                     "steps",
 	} {
 		docs, err := withChat(t, template).Turns(say("user", "Q", "assistant", "A"))
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -39,9 +39,9 @@
 // # Conversations
 //
 // A chat_template, of tokenizer_config.json or in a chat_template.jinja, writes messages as text ([Tokenizer.RenderChat]),
-// and [Tokenizer.Turns] says which parts of the text the assistant wrote. Tests compare renderings with Jinja2's
-// (../testdata/chat, which also lists where the two are known to differ). strftime_now is not defined, so that a template
-// falls back to a fixed date: with today's date, the same training would differ tomorrow.
+// and [Tokenizer.Turns] says which parts of the text the assistant wrote. Package internal/jinja writes
+// what Jinja2 writes, to the byte, or refuses by name (tests: ../testdata/chat). strftime_now is not defined, so that a
+// template falls back to a fixed date: with today's date, the same training would differ tomorrow.
 //
 // # Training
 //

@@ -17,7 +17,7 @@
 // in the template is refused by [Parse], the rest when it runs. The results of escape and safe may be written, joined with ~ and
 // little else. strftime_now is defined only where a date is given ([StrftimeNow]).
 //
-// Nothing outside the template and its variables can be reached. A rendering ends with an error after 20 million steps, 64 MiB of
-// text or 1 GiB of values made; blocks, expressions and values may be nested 200 deep, macros 100. Text is Unicode as Go has it:
+// Nothing outside the template and its variables can be reached. A rendering ends with an error after 5 million steps, 64 MiB of
+// text or 512 MiB of values made; blocks, expressions and values may be nested 200 deep, macros 100. Text is Unicode as Go has it:
 // characters that are newer than Python's tables may change their case.
 package jinja

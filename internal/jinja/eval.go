@@ -232,7 +232,7 @@ func (r *run) item(v, key Value) Value {
 		}
 	case *Dict:
 		switch key.(type) {
-		case *List, *Dict, *namespace, *loop, *macro, *function, *generator, *view, *span: // no keys: not found
+		case *List, *Dict, *namespace, *loop, *macro, *function, *generator, *view: // no keys: not found
 		default:
 			if i, ok := x.at[r.hash(key)]; ok {
 				return x.values[i]

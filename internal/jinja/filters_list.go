@@ -70,7 +70,6 @@ func (r *run) backwards(v Value) ([]Value, bool) {
 	case *generator, *namespace, *loop, *macro, *function:
 		return nil, false
 	}
-	r.defined(v)
 	items := slices.Clone(r.list(v))
 	slices.Reverse(items)
 	return items, true
@@ -308,6 +307,7 @@ func filterBatch(r *run, v Value, a []Value) Value {
 			return nil, false
 		}
 		for a[1] != nil && a[1] != None && len(row) < n {
+			r.step(1)
 			r.made(16)
 			row = append(row, a[1])
 		}

@@ -147,7 +147,10 @@ func (p *parser) statement() node {
 		p.endBlock()
 		return n
 	case "print":
-		n := printNode{t.line, p.tuple(true)}
+		n := printNode{t.line, p.expression()}
+		if p.isOp(",") {
+			p.fail("print of several values is not supported")
+		}
 		p.wantBlockEnd()
 		return n
 	case "break", "continue":

@@ -172,6 +172,8 @@ func (p *parser) primary() expr {
 			return constExpr{false}
 		case "none", "None":
 			return constExpr{None}
+		case "self":
+			p.fail("the name self is not supported")
 		}
 		for _, used := range p.used {
 			used[t.text] = true

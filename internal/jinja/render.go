@@ -7,10 +7,10 @@ import (
 
 // Limits of a rendering. What goes beyond them is an error that names the limit.
 const (
-	maxSteps  = 20_000_000 // evaluated nodes and items of loops, and work of that size
-	maxOutput = 64 << 20   // bytes of the text
-	maxMade   = 1 << 30    // bytes of all intermediate values together
-	maxCalls  = 100        // macros and recursive loops within each other
+	maxSteps  = 5_000_000 // evaluated nodes and items of loops, and work of that size
+	maxOutput = 64 << 20  // bytes of the text
+	maxMade   = 512 << 20 // bytes of all intermediate values together
+	maxCalls  = 100       // macros and recursive loops within each other
 )
 
 // Template is a parsed template. It may be rendered by several goroutines at a time.

@@ -1,6 +1,7 @@
 package jinja
 
 import (
+	"fmt"
 	"math"
 	"math/big"
 	"strconv"
@@ -290,6 +291,15 @@ func (r *run) hash(v Value) string {
 			return "i" + i.String()
 		}
 		return "f" + strconv.FormatFloat(v, 'g', -1, 64)
+	case *span:
+		x := *v // equal ranges have equal numbers
+		if x.stop = 0; x.n < 2 {
+			x.step = 0
+		}
+		if x.n == 0 {
+			x.start = 0
+		}
+		return fmt.Sprint("r", x)
 	case *tuple:
 		var s strings.Builder
 		s.WriteByte('t')

@@ -1,20 +1,19 @@
-"""Writes cases.json: conversations rendered by Jinja2 as transformers sets it up (trim_blocks, lstrip_blocks, loop controls, tojson
-that keeps characters, raise_exception), for package tokenizer.
+"""Writes cases.json and jinja.json: conversations rendered by Jinja2 as transformers sets it up (trim_blocks, lstrip_blocks, an
+immutable sandbox, loop controls, generation, tojson that keeps characters, raise_exception).
 
-All templates were written for this test: five families after the habits of the published ones of the Qwen, Llama, ChatML and
-Zephyr models, and features.py with a template for every thing that templates use.
+All templates were written for this test. cases.json, for package tokenizer: five families after the habits of the published ones of
+the Qwen, Llama, ChatML and Zephyr models, and features.py with a template for every thing that templates use. jinja.json, for
+package internal/jinja: these and the templates of more.py, each with every conversation there; equal outcomes are written once.
 
     apt-get install python3-jinja2                # 3.1.2
     /usr/bin/python3 testdata/chat/make.py        # from the root of the repository
-
-`known_different` are the templates for which the template library of package tokenizer is known to write another text (or to
-refuse what Jinja2 writes); their cases are kept apart. A test counts them.
 
 With --check FILE…, nothing is written: every FILE is a published tokenizer_config.json or .jinja file, whose rendering by
 Jinja2 is compared with that of `reprise inspect data --model DIR --data FILE --json`, where DIR (--model) holds
 GPT-2's tokenizer.json; REPRISE names the command.
 """
 import argparse
+import copy
 import hashlib
 import json
 import os
@@ -24,10 +23,13 @@ import sys
 import tempfile
 
 import jinja2
+import jinja2.ext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 sys.dont_write_bytecode = True  # no folder of bytecode among the files of the manifest
-from features import FEATURES, KNOWN_DIFFERENT  # noqa: E402
+import features  # noqa: E402
+import more  # noqa: E402
+from features import FEATURES  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -143,12 +145,25 @@ CONVERSATIONS = [
 FEATURE_CONVERSATIONS = [1, 2, 8]  # of those; a template that looks at no message gets the first alone
 
 
+class Generation(jinja2.ext.Extension):
+    """{% generation %}, which transformers makes of a call block."""
+    tags = {"generation"}
+
+    def parse(self, parser):
+        line = next(parser.stream).lineno
+        body = parser.parse_statements(["name:endgeneration"], drop_needle=True)
+        return jinja2.nodes.CallBlock(self.call_method("body"), [], [], body).set_lineno(line)
+
+    def body(self, caller):
+        return caller()
+
+
 class Raised(jinja2.exceptions.TemplateError):
     """What raise_exception raises."""
 
 
 def environment():
-    env = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"])
+    env = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[Generation, "jinja2.ext.loopcontrols"])
 
     def raise_exception(message):
         raise Raised(message)
@@ -159,46 +174,85 @@ def environment():
     return env
 
 
-def attempt(template, messages, header, bos="<s>", eos="</s>"):
+def attempt(template, variables):
     """The text, or the error that Jinja2 or the template itself raised."""
     try:
-        return {"text": environment().from_string(template).render(
-            messages=messages, tools=None, documents=None, add_generation_prompt=header, bos_token=bos, eos_token=eos)}
+        return {"text": environment().from_string(template).render(**variables)}
     except Raised as e:
         return {"raised": str(e)}
     except Exception as e:  # what a template may run into: undefined values, types that do not go together
         return {"error": "%s: %s" % (type(e).__name__, e)}
 
 
+def variables(messages, header, bos="<s>", eos="</s>"):
+    return dict(messages=messages, tools=None, documents=None, add_generation_prompt=header, bos_token=bos, eos_token=eos)
+
+
 def render(template, messages, header, bos, eos):
-    return attempt(template, messages, header, bos, eos).get("text")
+    return attempt(template, variables(messages, header, bos, eos)).get("text")
 
 
-def write():
-    cases, different = [], []
-    templates = dict(TEMPLATES)
-    for name, template in FEATURES.items():
-        assert name not in templates, name
-        templates[name] = template
-    for name in KNOWN_DIFFERENT:
-        assert name in templates, name
+def lines(items):
+    return "[\n" + ",\n".join(json.dumps(x, ensure_ascii=False) for x in items) + "\n]"
+
+
+def write_cases():
+    cases = []
+    templates = {**TEMPLATES, **FEATURES}
+    assert len(templates) == len(TEMPLATES) + len(FEATURES)
     for name, template in templates.items():
         feature = name in FEATURES
         looks = template.count("messages") > 1  # not only to write the contents at the end
         for i in FEATURE_CONVERSATIONS[: 3 if looks else 1] if feature else range(len(CONVERSATIONS)):
             for header in (False, True) if not feature or "add_generation_prompt" in template else (False,):
-                case = {"template": name, "conversation": i, "header": header, **attempt(template, CONVERSATIONS[i], header)}
-                (different if name in KNOWN_DIFFERENT else cases).append(case)
-
-    def lines(items):
-        return "[\n" + ",\n".join(json.dumps(x, ensure_ascii=False) for x in items) + "\n]"
-
-    reasons = {name: KNOWN_DIFFERENT[name] for name in templates if name in KNOWN_DIFFERENT}
+                cases.append({"template": name, "conversation": i, "header": header, **attempt(template, variables(CONVERSATIONS[i], header))})
     with open(os.path.join(HERE, "cases.json"), "w", encoding="utf-8") as f:
-        f.write('{"templates": %s,\n"conversations": %s,\n"cases": %s,\n"known_different": {"reasons": %s,\n"cases": %s}}\n' % (
-            json.dumps(templates, ensure_ascii=False, indent=0), lines(CONVERSATIONS), lines(cases), json.dumps(reasons, ensure_ascii=False, indent=0), lines(different)))
-    files = {n: hashlib.sha256(open(os.path.join(HERE, n), "rb").read()).hexdigest() for n in ("cases.json", "features.py", "make.py")}
-    counts = {"templates": len(templates), "cases": len(cases), "known_different_templates": len(reasons), "known_different_cases": len(different)}
+        f.write('{"templates": %s,\n"conversations": %s,\n"cases": %s}\n' % (
+            json.dumps(templates, ensure_ascii=False, indent=0), lines(CONVERSATIONS), lines(cases)))
+    return {"templates": len(templates), "cases": len(cases)}
+
+
+def write_jinja():
+    compile_once = {}
+
+    def outcome(template, context=more.CONTEXTS[0]):
+        if template not in compile_once:
+            try:
+                compile_once[template] = environment().from_string(template)
+            except Exception as e:
+                compile_once[template] = e
+        if isinstance(compile_once[template], Exception):
+            return {"error": True}
+        try:
+            return {"text": compile_once[template].render(**copy.deepcopy(context))}
+        except Raised as e:
+            return {"raised": str(e)}
+        except Exception:
+            return {"error": True}
+
+    templates = {**TEMPLATES, **{name: t.removesuffix(features.EACH + "<{{ m.content }}>" + features.END) for name, t in FEATURES.items()}, **more.templates(outcome)}
+    assert len(set(templates.values())) > 400
+    rows, renderings, errors = [], 0, 0
+    for name, template in templates.items():
+        outcomes, of = [], ""
+        for context in more.CONTEXTS:
+            o = outcome(template, context)
+            assert " at 0x" not in o.get("text", ""), name
+            if o not in outcomes:
+                outcomes.append(o)
+            of += "0123456789abcdef"[outcomes.index(o)]
+            renderings += 1
+            errors += "text" not in o
+        rows.append({"name": name, "template": template, "outcomes": outcomes, "of": "" if len(outcomes) == 1 else of})
+    with open(os.path.join(HERE, "jinja.json"), "w", encoding="utf-8") as f:
+        f.write('{"contexts": %s,\n"templates": %s}\n' % (lines(more.CONTEXTS), lines(rows)))
+    return {"templates": len(templates), "contexts": len(more.CONTEXTS), "renderings": renderings, "errors": errors}
+
+
+def write():
+    counts = {"cases.json": write_cases(), "jinja.json": write_jinja()}
+    names = ("cases.json", "features.py", "jinja.json", "make.py", "more.py")
+    files = {n: hashlib.sha256(open(os.path.join(HERE, n), "rb").read()).hexdigest() for n in names}
     with open(os.path.join(HERE, "manifest.json"), "w") as f:
         f.write(json.dumps({"made_by": "testdata/chat/make.py", "command": "/usr/bin/python3 testdata/chat/make.py",
                             "oracle": {"package": "Debian python3-jinja2 " + jinja2.__version__, "python": sys.version.split()[0]},
