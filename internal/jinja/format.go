@@ -15,7 +15,6 @@ type numberSpec struct {
 	width     int
 	precision int  // -1 if absent
 	comma     bool // between thousands
-	alternate bool
 	verb      byte
 }
 
