@@ -122,7 +122,7 @@ func TestChatErrors(t *testing.T) {
 func TestSkipEmpty(t *testing.T) {
 	lines := []string{`{"text":"ab"}`, `{"text":""}`, `{"text":"a"}`, `{"prompt":"a","completion":""}`, `{"prompt":"a","completion":" "}`,
 		`{"segments":[{"text":"a","label":false}]}`, `{"messages":[{"role":"user","content":"a"}]}`, `{"instruction":"a","output":""}`}
-	docs, stats, err := LoadDocuments(write(t, "a.jsonl", strings.Join(lines, "\n")), chatTokenizer(t, chatML), Options{MaxSeqLen: 50, Evaluation: true, SkipEmpty: true})
+	docs, stats, err := LoadDocuments(write(t, "a.jsonl", strings.Join(lines, "\n")), chatTokenizer(t, chatML), Options{MaxSeqLen: 50, Evaluation: true, Reading: Reading{SkipEmpty: true}})
 	if err != nil || len(docs) != 1 || stats.Empty != 7 || stats.Documents != 8 {
 		t.Errorf("%d documents, %+v, %v", len(docs), stats, err)
 	}

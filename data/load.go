@@ -21,7 +21,7 @@ type Options struct {
 	MaxSeqLen  int    // longest document in tokens, BOS and end id included; 2 or more, or 0 for DefaultMaxSeqLen
 	Evaluation bool   // text ends without the end id, because the text is scored and not learnt
 	Split      string // text files: "" (end markers) or SplitBlankLine
-	SkipEmpty  bool   // count a sample without a token that carries loss in Stats.Empty; otherwise it is an error
+	Reading
 }
 
 // complete fills in the defaults.
@@ -38,7 +38,7 @@ type Stats struct {
 	Tokens    int
 	Targets   int // tokens that carry loss
 	Truncated int // pairs, segments and conversations that were cut to MaxSeqLen
-	Empty     int // samples left out because nothing in them carries loss (Options.SkipEmpty)
+	Empty     int // samples left out because nothing in them carries loss (Reading.SkipEmpty)
 	Bytes     int // of the text that carries loss
 }
 

@@ -75,6 +75,7 @@ type Result struct {
 	BitsPerByte *float64 `json:"bits_per_byte,omitempty"`
 	Tokens      int      `json:"tokens"`              // scored
 	Truncated   int      `json:"truncated,omitempty"` // samples cut to the model's length
+	Notices     []string `json:"notices,omitempty"`   // what reading the file changed or left out
 
 	Correct        *int     `json:"correct,omitempty"`
 	CorrectPerByte *int     `json:"correct_per_byte,omitempty"`
@@ -92,6 +93,7 @@ type Evaluator struct {
 	Tokenizer *tokenizer.Tokenizer
 	Base      *model.Model // to measure drift against; same vocabulary. nil: no drift
 	MaxSeqLen int          // longest sequence, in tokens; 0: the model's number of positions
+	Reading   data.Reading // how the files' rows are understood
 	MaxTokens int          // match: longest answer; 0: 128
 	Idle      *model.Pass  // a pass whose memory may be used during Run; nil: none
 
@@ -142,12 +144,14 @@ func (e *Evaluator) Run(ctx context.Context, s Set) (Result, error) {
 
 // lossOf scores the targets of a file.
 func (e *Evaluator) lossOf(ctx context.Context, path string) (Result, error) {
-	docs, stats, err := data.LoadDocuments(path, e.Tokenizer, data.Options{MaxSeqLen: e.maxSeqLen(), Evaluation: true})
+	docs, stats, err := data.LoadDocuments(path, e.Tokenizer, data.Options{MaxSeqLen: e.maxSeqLen(), Evaluation: true, Reading: e.Reading})
 	if err != nil {
 		return Result{}, err
 	}
 	r, err := e.Documents(ctx, docs)
 	r.Truncated = stats.Truncated
+	stats.Truncated = 0 // it is a number of the result
+	r.Notices = stats.Notices(e.maxSeqLen())
 	return r, err
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"reprise/checkpoint"
+	"reprise/data"
 	"reprise/eval"
 	"reprise/internal/keys"
 	"reprise/internal/yamlfile"
@@ -24,6 +25,8 @@ type Recipe struct {
 	Replay string `yaml:"replay" bound:"any" bits:"contents" grid:"own" holder:"FILE" help:"Record of Stage 0, with the packed sequences to train on."`
 	Data   string `yaml:"data" bound:"any" bits:"contents" grid:"own" holder:"FILE" also:"train_file dataset dataset_path" help:"With loss full: training data instead of a record, in any shape that Stage 0 reads."`
 	Out    string `yaml:"out" bound:"any" bits:"no" grid:"own" holder:"DIR" also:"output_dir output" help:"Run directory; new or empty."`
+
+	data.Reading `yaml:",inline" when:"data|mix|eval.data; a record keeps the sequences that it was made with" grid:"own"`
 
 	Init      string `yaml:"init" bound:"any" bits:"contents" holder:"FILE" help:"Instead of model: config.json of a model to train from fresh weights, which the seed decides."`
 	Tokenizer string `yaml:"tokenizer" bound:"any" bits:"contents" holder:"DIR" help:"With init: directory of the tokenizer.json."`

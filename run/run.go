@@ -50,6 +50,8 @@ type Run struct {
 	Base   *base.Base
 	Steps  int // of the whole run
 
+	Notices []string // for the user, about what reading the data changed or left out
+
 	pool     *tensor.Pool
 	digest   string // of everything that decides the result
 	domain   *source
@@ -121,6 +123,10 @@ func open(r Recipe, b *base.Base, pool *tensor.Pool, resume bool) (*Run, error) 
 			return nil, fmt.Errorf("run: global_batch_size: 1 leaves no room for mix; want 2 or more")
 		}
 	}
+	run.Notices = run.domain.notices
+	if run.mix != nil {
+		run.Notices = append(run.Notices, run.mix.notices...)
+	}
 	run.Steps = run.stepsPerEpoch() * r.Epochs
 	if r.MaxSteps > 0 {
 		run.Steps = min(run.Steps, r.MaxSteps)
@@ -136,7 +142,7 @@ func open(r Recipe, b *base.Base, pool *tensor.Pool, resume bool) (*Run, error) 
 		}
 		run.sets = append(run.sets, set)
 	}
-	run.eval = &eval.Evaluator{Model: b.Model, Pool: pool, Tokenizer: b.Tokenizer, MaxSeqLen: r.MaxSeqLen}
+	run.eval = &eval.Evaluator{Model: b.Model, Pool: pool, Tokenizer: b.Tokenizer, MaxSeqLen: r.MaxSeqLen, Reading: r.Reading}
 	if err := run.newProbe(); err != nil {
 		return nil, err
 	}
@@ -359,6 +365,9 @@ func (r *Run) measure(ctx context.Context, e *Event) error {
 		result, err := r.eval.Run(ctx, s)
 		if err != nil {
 			return err
+		}
+		if r.done > 0 {
+			result.Notices = nil // the first measurement has told them
 		}
 		e.Eval = append(e.Eval, result)
 	}

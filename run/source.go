@@ -19,6 +19,8 @@ type source struct {
 	record *replay.Reader
 	packed []data.Sequence
 
+	notices []string // about reading the text
+
 	order []int // of packs, in the epoch below
 	epoch int
 	ring  []data.Sequence // reused; as many as a batch holds
@@ -40,9 +42,12 @@ func openSource(record, text string, r Recipe, b *base.Base) (*source, error) {
 	if err != nil {
 		return nil, err
 	}
-	docs, _, err := data.LoadDocuments(text, b.Tokenizer, data.Options{MaxSeqLen: limit})
+	docs, stats, err := data.LoadDocuments(text, b.Tokenizer, data.Options{MaxSeqLen: limit, Reading: r.Reading})
 	if err != nil {
 		return nil, err
+	}
+	for _, notice := range stats.Notices(limit) {
+		s.notices = append(s.notices, text+": "+notice)
 	}
 	s.packed = data.Pack(docs, limit, r.Seed)
 	if len(s.packed) == 0 {

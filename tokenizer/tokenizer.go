@@ -214,6 +214,16 @@ func (t *Tokenizer) EncodeParts(parts []string) [][]int32 {
 	return out
 }
 
+// EncodePrompt returns the ids of a text that a model continues: BOS if AddsBOS and the text does not spell it itself, then the
+// text. An id that the post-processor puts after a text is left out: it would tell the model that the text has ended.
+func (t *Tokenizer) EncodePrompt(text string) []int32 {
+	ids := t.Encode(text, false)
+	if t.addsBOS && (len(ids) == 0 || ids[0] != t.bos) {
+		ids = append([]int32{t.bos}, ids...)
+	}
+	return ids
+}
+
 // EncodeCompletion tokenises a prompt and its completion separately, with one space as the seam between them. White space at
 // the prompt's end and at the completion's beginning is removed. Byte-level: the space belongs to the completion.
 // SentencePiece: the seam is the normaliser's prefix space. BOS precedes the prompt if AddsBOS; no other special token is

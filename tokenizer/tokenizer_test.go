@@ -400,6 +400,15 @@ func TestBeginAndEnd(t *testing.T) {
 		if got := parse(t, data, []byte(config)).Encode("a", true); !slices.Equal(got, want) {
 			t.Errorf("%s: %v, want %v", config, got, want)
 		}
+		// A prompt goes on, so it has no end id; and a BOS that the text spells is not doubled.
+		tok := parse(t, data, []byte(config))
+		prompt := slices.DeleteFunc(slices.Clone(want), func(id int32) bool { return id == 2 })
+		if got := tok.EncodePrompt("a"); !slices.Equal(got, prompt) {
+			t.Errorf("%s: prompt %v, want %v", config, got, prompt)
+		}
+		if got := tok.EncodePrompt("<s>a"); len(got) == 0 || got[0] != 1 || slices.Contains(got[1:], 1) {
+			t.Errorf("%s: prompt that spells BOS: %v", config, got)
+		}
 	}
 	tok := parse(t, data, nil)
 	tok.SetEOS(7)

@@ -16,6 +16,8 @@ type evalCmd struct {
 	Data      []string `required:"" sep:"none" help:"NAME=FILE, NAME=FILE:choice or NAME=FILE:match; may be given several times." placeholder:"NAME=FILE"`
 	MaxSeqLen int      `help:"Longest sequence in tokens; 0: the model's number of positions."`
 	JSON      bool     `name:"json" help:"Print one JSON object."`
+
+	Reading readingFlags `embed:""`
 }
 
 func (c *evalCmd) Run(a *app) error {
@@ -42,7 +44,7 @@ func (c *evalCmd) Run(a *app) error {
 	case n > most:
 		a.note("notice: --max-seq-len %d: the model has %d positions, so sequences are at most that long", n, most)
 	}
-	e := &eval.Evaluator{Model: b.Model, Pool: a.pool(), Tokenizer: b.Tokenizer, MaxSeqLen: c.MaxSeqLen}
+	e := &eval.Evaluator{Model: b.Model, Pool: a.pool(), Tokenizer: b.Tokenizer, MaxSeqLen: c.MaxSeqLen, Reading: c.Reading.reading()}
 	if c.Base != "" {
 		from, err := base.Open(c.Base)
 		if err != nil {
@@ -60,6 +62,9 @@ func (c *evalCmd) Run(a *app) error {
 			return err
 		}
 		results = append(results, r)
+		for _, text := range r.Notices {
+			a.note("notice: %s: %s", s.Name, text)
+		}
 		if !c.JSON {
 			a.printf("%s\n", describe(r))
 			if r.Drift != nil {

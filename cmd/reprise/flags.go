@@ -11,6 +11,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"reprise/data"
 	"reprise/internal/keys"
 )
 
@@ -155,6 +156,17 @@ func keysNeeded(k keys.Key) string {
 		}
 		return name + ": " + value
 	})
+}
+
+// readingFlags are the keys of data.Reading as flags, for the commands that read data and have no recipe.
+type readingFlags struct{ keyFlags }
+
+func newReadingFlags() readingFlags { return readingFlags{newKeyFlags(keys.Of(data.Reading{}))} }
+
+// reading is what the flags ask for.
+func (f *readingFlags) reading() (r data.Reading) {
+	f.lay(&r)
+	return r
 }
 
 var unknownFlag = regexp.MustCompile(`^unknown flag (--[^,]*)$`)

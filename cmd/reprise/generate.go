@@ -40,7 +40,7 @@ func (c *generateCmd) Run(a *app) error {
 		return err
 	}
 	m, tok := b.Model, b.Tokenizer
-	prompt := tok.Encode(*c.Prompt, true)
+	prompt := tok.EncodePrompt(*c.Prompt)
 	if c.Chat {
 		text, err := tok.RenderChat(tokenizer.Conversation{Messages: []tokenizer.Message{{Role: "user", Content: *c.Prompt}}}, true)
 		if err != nil {

@@ -22,6 +22,8 @@ type inspectDataCmd struct {
 	Evaluation bool   `help:"Read the data as eval does: a directory's valid part, texts without the end id."`
 	AllowNoEnd bool   `help:"No error if no token that ends a text or a turn is learnt."`
 	JSON       bool   `name:"json" help:"Print one JSON object."`
+
+	Reading readingFlags `embed:""`
 }
 
 // dataReport is what inspect data found. Its JSON is kept stable; fields may be added.
@@ -80,7 +82,9 @@ func (c *inspectDataCmd) Run(a *app) error {
 	if c.MaxSeqLen != 0 {
 		limit = c.MaxSeqLen
 	}
-	docs, stats, err := data.LoadDocuments(c.Data, tok, data.Options{MaxSeqLen: limit, Evaluation: c.Evaluation, SkipEmpty: true})
+	reading := c.Reading.reading()
+	reading.SkipEmpty = true // the report counts them
+	docs, stats, err := data.LoadDocuments(c.Data, tok, data.Options{MaxSeqLen: limit, Evaluation: c.Evaluation, Reading: reading})
 	if err != nil {
 		return err
 	}

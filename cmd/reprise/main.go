@@ -139,7 +139,9 @@ func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
 func newCLI() cli {
 	return cli{
 		Train: trainCmd{recipeFlags: newRecipeFlags()}, Plan: planCmd{recipeFlags: newRecipeFlags()},
-		Record: recordCmd{Run: recordRunCmd{keyFlags: newKeyFlags(keys.Of(replay.DefaultRule()))}},
+		Record:  recordCmd{Run: recordRunCmd{Rule: newKeyFlags(keys.Of(replay.DefaultRule())), Reading: newReadingFlags()}},
+		Eval:    evalCmd{Reading: newReadingFlags()},
+		Inspect: inspectCmd{Data: inspectDataCmd{Reading: newReadingFlags()}},
 	}
 }
 

@@ -180,7 +180,7 @@ func TestRuleFlags(t *testing.T) {
 			t.Fatal(err)
 		}
 		rule := replay.DefaultRule()
-		parsed.Record.Run.lay(&rule)
+		parsed.Record.Run.Rule.lay(&rule)
 		if !reflect.DeepEqual(rule, c.want) {
 			t.Errorf("%v: %+v, want %+v", c.args, rule, c.want)
 		}

@@ -21,7 +21,6 @@ type recordRunCmd struct {
 	Model     string `required:"" help:"Base model directory." placeholder:"DIR"`
 	Data      string `required:"" help:"Training data: .txt, .jsonl or .json (also .gz, .bz2, .zst), or a directory with a train file." placeholder:"FILE"`
 	Out       string `required:"" help:"Record to write; {shard} in it stands for the part's number." placeholder:"FILE"`
-	keyFlags         // of replay.Rule
 	MaxSeqLen int    `help:"Tokens per packed sequence; 0: the model's, at most 512."`
 	Seed      uint64 `default:"1" help:"Seed of the packing."`
 	Compress  string `default:"none" enum:"none,zstd" help:"none, or zstd for the sequences that it makes smaller."`
@@ -30,6 +29,9 @@ type recordRunCmd struct {
 	DryRun    bool   `help:"Record nothing: measure a few batches and predict time, size and memory."`
 	JSON      bool   `name:"json" help:"Print one JSON object."`
 	Quiet     bool   `help:"No progress."`
+
+	Rule    keyFlags     `embed:""` // of replay.Rule
+	Reading readingFlags `embed:""`
 }
 
 func (c *recordRunCmd) Run(a *app) error {
@@ -76,7 +78,7 @@ func (c *recordRunCmd) Run(a *app) error {
 // job opens the model and reads the data.
 func (c *recordRunCmd) job(a *app, part shard) (replay.Job, error) {
 	rule := replay.DefaultRule()
-	c.lay(&rule)
+	c.Rule.lay(&rule)
 	b, err := base.Open(c.Model)
 	if err != nil {
 		return replay.Job{}, err
@@ -88,12 +90,12 @@ func (c *recordRunCmd) job(a *app, part shard) (replay.Job, error) {
 	if err := rule.Validate(b.Model.Config.VocabSize); err != nil { // a 0 that was given is refused; in a Job it means the default
 		return replay.Job{}, err
 	}
-	docs, stats, err := data.LoadDocuments(c.Data, b.Tokenizer, data.Options{MaxSeqLen: limit})
+	docs, stats, err := data.LoadDocuments(c.Data, b.Tokenizer, data.Options{MaxSeqLen: limit, Reading: c.Reading.reading()})
 	if err != nil {
 		return replay.Job{}, err
 	}
-	if stats.Truncated > 0 {
-		a.note("%d of %d samples were cut to %d tokens (--max-seq-len); to see them: reprise inspect data", stats.Truncated, stats.Documents, limit)
+	for _, text := range stats.Notices(limit) {
+		a.note("notice: %s; to see them: reprise inspect data", text)
 	}
 	return replay.Job{
 		Model: b.Model, ModelFingerprint: b.Fingerprint, Tokenizer: b.Tokenizer, Pool: a.pool(), Rule: rule,

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"reprise/checkpoint"
@@ -70,7 +71,7 @@ func (c *trainCmd) Run(a *app) error {
 	case c.Resume:
 		a.note("nothing to resume in %s: starting at step 1", r.Out)
 	}
-	for _, notice := range job.Model().Config.Notices {
+	for _, notice := range slices.Concat(job.Notices, job.Model().Config.Notices) {
 		a.note("notice: %s", notice)
 	}
 	p := newProgress(a.stderr, "training", c.JSON)
@@ -127,6 +128,9 @@ func measured(e run.Event) string {
 	var b strings.Builder
 	for _, r := range e.Eval {
 		fmt.Fprintf(&b, "step %-5d %s\n", e.Step, describe(r))
+		for _, text := range r.Notices {
+			fmt.Fprintf(&b, "notice: %s: %s\n", r.Name, text)
+		}
 	}
 	if e.Rho != nil {
 		fmt.Fprintf(&b, "step %-5d rho %.4f (mass outside the recorded ids, measured on a sample)\n", e.Step, *e.Rho)
