@@ -154,7 +154,7 @@ func TestCheckNamesWhatIsWrong(t *testing.T) {
 		`^  logits +0\.00\S+ +3\.\S+e-06  70$`,
 		`^  full-adamw/losses +- +3\.\S+e-06  1  6\.\S+, want NaN$`,
 		`^  full-adamw/weights/model\.norm\.weight +0\.2\S+ +0\.0001\S+  3$`,
-		`^changed: other bits than were stored by contract 1`,
+		`^changed: other bits than were stored by contract 2`,
 		`^  tensor +error +bound +first bad index$`,
 		`^  full-adamw/gradients/model\.norm\.weight +\S+e-07 +\S+e-06  0$`,
 	} {
@@ -206,7 +206,7 @@ func TestWhatCannotBeCompared(t *testing.T) {
 		}, "inputs.json is not the file that the reference outputs were made with"},
 		{"other contract", func(t *testing.T, dir string) {
 			edit(t, dir, "hashes.json", func(m map[string]any) { m["contract"] = 0 })
-		}, "it was made under contract 0, and this engine computes by contract 1"},
+		}, "it was made under contract 0, and this engine computes by contract 2"},
 		{"ours as a reference", func(t *testing.T, dir string) {
 			edit(t, dir, "hashes.json", func(m map[string]any) { m["oracle"] = true })
 		}, "want format 1 and oracle false"},

@@ -28,10 +28,12 @@ type recipe struct {
 	Schedule  string  `json:"schedule"`
 	Warmup    float64 `json:"warmup_ratio"`
 	FinalLR   float64 `json:"final_lr_ratio"`
+	End       string  `json:"schedule_end"`
 	Optimizer optim.Config
 }
 
-// UnmarshalJSON reads a run strictly. A missing field has the optimizer's default, or the default of scripts/goldens.py.
+// UnmarshalJSON reads a run strictly. A missing field has the optimizer's default, or the default of scripts/goldens.py; but
+// schedule_end is missing only in files of an earlier script, whose schedules ended at the last step.
 func (r *recipe) UnmarshalJSON(text []byte) error {
 	type plain recipe
 	var both struct {
@@ -45,7 +47,7 @@ func (r *recipe) UnmarshalJSON(text []byte) error {
 		return err
 	}
 	both.plain = plain{Outputs: []string{"losses", "gradients", "weights"}, Steps: maxSteps, Loss: "full", Seed: 1, Tail: "none", TailN: 8,
-		Proposal: "frequency", LR: 1e-3, Schedule: "constant"}
+		Proposal: "frequency", LR: 1e-3, Schedule: "constant", End: "last"}
 	both.Config = optim.DefaultConfig(name.Optimizer)
 	if err := strict(text, &both); err != nil {
 		return err
@@ -92,7 +94,7 @@ func (r *recipe) check(sequences int) error {
 }
 
 func (r *recipe) schedule() optim.Schedule {
-	return optim.Schedule{Kind: r.Schedule, Peak: r.LR, Final: r.FinalLR, Warmup: int(r.Warmup * float64(r.Steps)), Steps: r.Steps}
+	return optim.Schedule{Kind: r.Schedule, Peak: r.LR, Final: r.FinalLR, Warmup: int(r.Warmup * float64(r.Steps)), Steps: r.Steps, End: r.End}
 }
 
 // subsets says whether the run reads recorded subsets.

@@ -255,14 +255,43 @@ func TestSchedules(t *testing.T) {
 		s    Schedule
 		want map[int]float64
 	}{
-		{Schedule{Kind: "cosine", Peak: 1, Warmup: 10, Steps: 110}, map[int]float64{1: 0.1, 10: 1, 60: 0.5, 110: 0}},
-		{Schedule{Kind: "cosine", Peak: 1, Final: 0.2, Steps: 100}, map[int]float64{50: 0.6, 100: 0.2}},
-		{Schedule{Kind: "linear", Peak: 2, Warmup: 4, Steps: 24}, map[int]float64{2: 1, 4: 2, 14: 1, 24: 0}},
+		{Schedule{Kind: "cosine", Peak: 1, Warmup: 10, Steps: 110, End: "last"}, map[int]float64{1: 0.1, 10: 1, 60: 0.5, 110: 0}},
+		{Schedule{Kind: "cosine", Peak: 1, Final: 0.2, Steps: 100, End: "last"}, map[int]float64{50: 0.6, 100: 0.2}},
+		{Schedule{Kind: "linear", Peak: 2, Warmup: 4, Steps: 24, End: "last"}, map[int]float64{2: 1, 4: 2, 14: 1, 24: 0}},
+		{Schedule{Kind: "cosine", Peak: 1, Warmup: 10, Steps: 109}, map[int]float64{1: 0.1, 10: 1, 60: 0.5, 109: 0.5 * (1 + math.Cos(0.99*math.Pi))}},
+		{Schedule{Kind: "cosine", Peak: 1, Final: 0.2, Steps: 99, End: "after"}, map[int]float64{50: 0.6, 99: 0.2 + 0.4*(1+math.Cos(0.99*math.Pi)), 100: 0.2}},
+		{Schedule{Kind: "linear", Peak: 2, Warmup: 4, Steps: 23}, map[int]float64{2: 1, 4: 2, 14: 1, 23: 0.1}},
+		{Schedule{Kind: "cosine", Peak: 1, Steps: 1}, map[int]float64{1: 0.5}},
+		{Schedule{Kind: "linear", Peak: 1, Steps: 2}, map[int]float64{1: 2. / 3, 2: 1. / 3}},
+		{Schedule{Kind: "cosine", Peak: 1, Warmup: 3, Steps: 3}, map[int]float64{1: 1. / 3, 3: 1}},
 		{Schedule{Kind: "constant", Peak: 3, Warmup: 2, Steps: 9}, map[int]float64{1: 1.5, 2: 3, 9: 3}},
 	} {
 		for step, want := range c.want {
 			if got := c.s.At(step); math.Abs(got-want) > 1e-12 {
 				t.Errorf("%+v at step %d: %g, want %g", c.s, step, got, want)
+			}
+		}
+	}
+}
+
+// TestNoStepHasRateZero: whatever the kind, the warm-up and the number of steps, every step of a run learns, and the rate falls
+// to the end.
+func TestNoStepHasRateZero(t *testing.T) {
+	for _, kind := range []string{"cosine", "linear", "constant"} {
+		for _, steps := range []int{1, 2, 3, 7, 100, 99_999} {
+			for _, share := range []float64{0, 0.02, 0.1, 0.5, 0.999, 1} {
+				s := Schedule{Kind: kind, Peak: 1e-3, Warmup: int(share * float64(steps)), Steps: steps}
+				before := math.Inf(1)
+				for step := 1; step <= steps; step++ {
+					rate := s.At(step)
+					if !(rate > 0 && rate <= s.Peak) {
+						t.Fatalf("%+v: rate %g at step %d", s, rate, step)
+					}
+					if step > s.Warmup+1 && (rate > before || rate == before && kind != "constant") {
+						t.Fatalf("%+v: rate %g at step %d, %g before it", s, rate, step, before)
+					}
+					before = rate
+				}
 			}
 		}
 	}
@@ -341,6 +370,19 @@ func TestStepWantsAWholeGradient(t *testing.T) {
 	if text := step(); !strings.Contains(text, "ZeroGrads") {
 		t.Errorf("used: panic %q", text)
 	}
+}
+
+func TestScheduleOfAnUnknownEndPanics(t *testing.T) {
+	s := Schedule{Kind: "cosine", Peak: 1, Steps: 3, End: "before"}
+	if err := s.Validate(); err == nil || !strings.Contains(err.Error(), `schedule_end: "before"`) {
+		t.Errorf("Validate: %v", err)
+	}
+	defer func() {
+		if text, _ := recover().(string); !strings.Contains(text, `"before"`) {
+			t.Errorf("panicked with %q", text)
+		}
+	}()
+	s.At(2)
 }
 
 func TestScheduleOfAnUnknownKindPanics(t *testing.T) {

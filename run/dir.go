@@ -64,6 +64,9 @@ type runMeta struct {
 // data, with its recorded subsets where the loss or the anchor reads them.
 func (r *Run) newDigest() string {
 	c := r.Recipe
+	if r.earlier { // its program had no such key
+		c.ScheduleEnd = DefaultRecipe().ScheduleEnd
+	}
 	h := sha256.New()
 	text := digestText(keys.Of(c), Keys(), func(k Key) bool { return k.Bits == "" })
 	fmt.Fprintf(h, "%s\n%s\n%d\n", text, r.Base.Fingerprint, r.Steps)
@@ -256,6 +259,9 @@ func (r *Run) differs() (list []string) {
 	before, err := ReadRecipe(path)
 	if err != nil { // without its recipe nobody can tell
 		return []string{"it belongs to another recipe, base model, data or record"}
+	}
+	if r.earlier {
+		before.ScheduleEnd = r.Recipe.ScheduleEnd
 	}
 	now := keys.Of(r.Recipe)
 	for i, k := range keys.Of(before) {

@@ -15,9 +15,9 @@ import (
 // The SHA-256 of the weights after 20 steps. They are part of the arithmetic contract: changing one means changing
 // docs/NUMERICS.md and its version. They never depend on the processor, the compiler or the number of workers.
 const (
-	defaultIdentity = "88441decc07564463120589d81c7f1d3206cee025c7ec059c70726d1c519cb66"
-	uniformIdentity = "75e47036a7cd8744c0107d1c922be71985da93e1d53cddd10c5409e7becf2bc3"
-	fullIdentity    = "f07372c9ee87a5a31e9d3d4a481bb6cec132213f1ee5ffafd21e7ea4d3a0168c"
+	defaultIdentity = "52529ede8b5fa82e1fbc1a7a9d8a53115a86e03d82073ec0117475e11a036fa5"
+	uniformIdentity = "ba9967cf84b3afc6f77808a573690eddf19f0028dcc19e1aeb3e26156865c973"
+	fullIdentity    = "cd700f96e2ec7ee5055086f350cc629ded4d3e875d61210240020ba300019839"
 )
 
 // identityFlops limits the operations of one run, so that portable and emulated runs stay quick.

@@ -38,7 +38,8 @@ type Recipe struct {
 	LR           float64 `yaml:"lr" bound:"(0,10)" group:"Learning rate" grid:"own" also:"learning_rate max_lr peak_lr" help:"Peak learning rate."`
 	Schedule     string  `yaml:"schedule" bound:"cosine|linear|constant" also:"lr_scheduler_type lr_scheduler lr_schedule" help:"How the rate falls after the warm-up."`
 	WarmupRatio  float64 `yaml:"warmup_ratio" bound:"[0,1]" also:"warmup_steps warmup" help:"Share of the steps in which the rate rises."`
-	FinalLRRatio float64 `yaml:"final_lr_ratio" bound:"[0,1]" also:"min_lr min_lr_ratio" help:"Rate of the last step, as a share of lr."`
+	FinalLRRatio float64 `yaml:"final_lr_ratio" bound:"[0,1]" also:"min_lr min_lr_ratio" help:"Rate that the fall ends at, as a share of lr."`
+	ScheduleEnd  string  `yaml:"schedule_end" bound:"after|last" when:"schedule=cosine|linear" help:"Where the fall ends: one step after the last, so that no step has rate 0, or at the last step."`
 
 	Epochs          int    `yaml:"epochs" bound:"[1,1000000]" group:"Steps" grid:"budget" also:"num_epochs num_train_epochs" help:"Times over the data."`
 	MaxSteps        int    `yaml:"max_steps" bound:"[0,)" zero:"as many as epochs gives" grid:"own" help:"End after this many steps."`
@@ -88,7 +89,7 @@ type SavePlan struct {
 // DefaultRecipe holds the value of every key that neither a file nor a flag sets.
 func DefaultRecipe() Recipe {
 	return Recipe{
-		Loss: "replay", Config: optim.DefaultConfig(optim.MoClip), LR: 1e-3, Schedule: "cosine", WarmupRatio: 0.1,
+		Loss: "replay", Config: optim.DefaultConfig(optim.MoClip), LR: 1e-3, Schedule: "cosine", WarmupRatio: 0.1, ScheduleEnd: "after",
 		Epochs: 2, GlobalBatchSize: 8, MicroBatchSize: 8, Seed: 1,
 		Tail: "sampled", Proposal: "frequency", ReplayMix: 0.25,
 		Record: RecordPlan{Rule: replay.DefaultRule()}, Save: SavePlan{KeepLast: 2},
@@ -201,7 +202,7 @@ func (r Recipe) mixed() int {
 // schedule is the recipe's learning rate over a number of steps.
 func (r Recipe) schedule(steps int) optim.Schedule {
 	warm := int(r.WarmupRatio * float64(steps))
-	return optim.Schedule{Kind: r.Schedule, Peak: r.LR, Final: r.FinalLRRatio, Warmup: warm, Steps: steps}
+	return optim.Schedule{Kind: r.Schedule, Peak: r.LR, Final: r.FinalLRRatio, Warmup: warm, Steps: steps, End: r.ScheduleEnd}
 }
 
 // TailDraws is the number of draws of the sampled tail per sequence; 0 without a tail.

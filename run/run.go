@@ -50,7 +50,8 @@ type Run struct {
 	Base   *base.Base
 	Steps  int // of the whole run
 
-	Notices []string // for the user, about what reading the data changed or left out
+	// Notices are sentences for the user that are known before the first step.
+	Notices []string
 
 	pool     *tensor.Pool
 	digest   string // of everything that decides the result
@@ -69,6 +70,7 @@ type Run struct {
 	recording *onTheFly // nil unless the first epoch is recorded
 	recorded  bool      // the record of the first epoch is finished
 	resumed   bool      // the run continues from what is in its directory
+	earlier   bool      // it was begun by a program without schedule_end
 	from      string    // checkpoint that it continues from
 
 	done       int // steps taken
@@ -131,7 +133,9 @@ func open(r Recipe, b *base.Base, pool *tensor.Pool, resume bool) (*Run, error) 
 	if r.MaxSteps > 0 {
 		run.Steps = min(run.Steps, r.MaxSteps)
 	}
-	run.schedule = r.schedule(run.Steps)
+	run.resumed = resume && run.begun()
+	run.keepSchedule()
+	run.schedule = run.Recipe.schedule(run.Steps)
 	for _, s := range r.Eval.Data {
 		set, err := eval.ParseSet(s)
 		if err != nil {
@@ -150,7 +154,6 @@ func open(r Recipe, b *base.Base, pool *tensor.Pool, resume bool) (*Run, error) 
 		return nil, err
 	}
 	run.eval.Idle = run.stepper.Pass()
-	run.resumed = resume && run.begun()
 	header, err := run.planRecording()
 	if err != nil {
 		return nil, err

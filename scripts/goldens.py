@@ -110,7 +110,7 @@ def resolve(recipe):
     run.update(recipe)
     run["name"] = run["name"] or "%s-%s" % (run["loss"], run["optimizer"])
     allowed = {"loss": ("full", "replay"), "optimizer": steps.OPTIMIZERS, "tail": ("none", "sampled"), "proposal": ("uniform", "frequency"),
-               "schedule": ("constant", "linear", "cosine"), "decay": ("all", "matrices", "none"), "scope": ("tensor", "global"),
+               "schedule": ("constant", "linear", "cosine"), "schedule_end": ("after", "last"), "decay": ("all", "matrices", "none"), "scope": ("tensor", "global"),
                "overshoot": ("rotate", "project"), "v_from": ("clipped", "raw")}
     for key, values in allowed.items():
         if run[key] not in values:

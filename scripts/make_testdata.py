@@ -45,9 +45,11 @@ SCALED = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_fr
 SHORT = [{"optimizer": "adamw", "lr": 1e-3, "steps": 3}]
 MOCLIP = {"optimizer": "moclip", "delta": 8.0, "cap_start": 2, "lr": 1e-3}
 
-# Every optimizer and every loss on one model; the gradients of full cross-entropy are the same for all six.
+# Every optimizer and every loss on one model; the gradients of full cross-entropy are the same for all six. One schedule ends at the
+# last step.
 EVERYTHING = [dict({"name": n, "optimizer": n, "lr": 1e-3, "steps": 5, "schedule": "cosine", "warmup_ratio": 0.4, "final_lr_ratio": 0.1},
-                   **(dict(MOCLIP, delta=50.0, global_batch_size=1) if n == "moclip" else {}), **({} if n == "adamw" else {"outputs": ["losses", "weights"]}))
+                   **(dict(MOCLIP, delta=50.0, global_batch_size=1) if n == "moclip" else {}), **({} if n == "adamw" else {"outputs": ["losses", "weights"]}),
+                   **({"schedule_end": "last"} if n == "cautious" else {}))
               for n in steps.OPTIMIZERS]
 EVERYTHING += [
     dict(MOCLIP, name="replay-bare", loss="replay", steps=3),

@@ -17,7 +17,7 @@ OPTIMIZERS = ("adamw", "adam-atan2", "moclip", "adatam", "mofo", "cautious")
 DEFAULTS = {
     "loss": "full", "steps": 5, "global_batch_size": 0, "micro_batch_size": 0, "seed": 1,
     "tail": "none", "tail_n": 8, "proposal": "frequency", "kl": 0.0,
-    "lr": 1e-3, "schedule": "constant", "warmup_ratio": 0.0, "final_lr_ratio": 0.0,
+    "lr": 1e-3, "schedule": "constant", "warmup_ratio": 0.0, "final_lr_ratio": 0.0, "schedule_end": "after",
     "optimizer": "adamw", "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "a": 1.27, "b": 1.0,
     "weight_decay": 0.1, "decay": "matrices", "max_grad_norm": 1.0,
     "delta": 90.0, "scope": "tensor", "overshoot": "rotate", "v_from": "clipped", "cap_start": 0, "cap_1d": True, "keep_norm": True,
@@ -208,11 +208,13 @@ def objective(model, sequences, run, tails):
 
 
 def learning_rate(run, step):
-    """Linear warm-up over int(warmup_ratio * steps) steps, then constant, linear or a cosine to final_lr_ratio * lr."""
+    """Linear warm-up over int(warmup_ratio * steps) steps, then constant, linear or a cosine to final_lr_ratio * lr, which the rate
+    reaches one step after the last, or with schedule_end "last" at the last step."""
     peak, final, warm = run["lr"], run["final_lr_ratio"], int(run["warmup_ratio"] * run["steps"])
     if step <= warm:
         return peak * step / warm
-    done = min(1.0, (step - warm) / max(1, run["steps"] - warm))
+    fall = run["steps"] - warm + (run["schedule_end"] == "after")
+    done = min(1.0, (step - warm) / max(1, fall))
     left = {"constant": 1 - final, "linear": (1 - final) * (1 - done), "cosine": (1 - final) / 2 * (1 + math.cos(math.pi * done))}
     return peak * (final + left[run["schedule"]])
 

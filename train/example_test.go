@@ -51,9 +51,9 @@ func Example() {
 	check(b.Save(dir + "/tuned")) // a Hugging Face directory again
 	// Output:
 	// step  1: loss_replay 5.716 nats
-	// step 10: loss_replay 2.937 nats
-	// step 20: loss_replay 1.942 nats
-	// step 30: loss_replay 1.879 nats
+	// step 10: loss_replay 2.933 nats
+	// step 20: loss_replay 1.934 nats
+	// step 30: loss_replay 1.841 nats
 }
 
 // prepare makes a very small model with random weights, and data for it to learn.

@@ -71,7 +71,7 @@ func (c *trainCmd) Run(a *app) error {
 	case c.Resume:
 		a.note("nothing to resume in %s: starting at step 1", r.Out)
 	}
-	for _, notice := range slices.Concat(job.Notices, job.Model().Config.Notices) {
+	for _, notice := range slices.Concat(job.Model().Config.Notices, job.Notices) {
 		a.note("notice: %s", notice)
 	}
 	p := newProgress(a.stderr, "training", c.JSON)

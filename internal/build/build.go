@@ -16,7 +16,7 @@ import (
 )
 
 // Contract is the version of the arithmetic contract (docs/NUMERICS.md). It changes with every change of a bit.
-const Contract = 1
+const Contract = 2
 
 // unknown is the text for anything that the build does not say.
 const unknown = "unknown"

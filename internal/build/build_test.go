@@ -85,7 +85,7 @@ func TestJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`"version":"unknown","commit":"unknown","modified":null,"go":"go`, `"tier":"`, `"processor":"`, `"contract":1`} {
+	for _, want := range []string{`"version":"unknown","commit":"unknown","modified":null,"go":"go`, `"tier":"`, `"processor":"`, `"contract":2`} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("%s lacks %s", text, want)
 		}

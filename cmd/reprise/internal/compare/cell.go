@@ -18,6 +18,7 @@ import (
 	"reprise/data"
 	"reprise/eval"
 	"reprise/internal/atomicfile"
+	"reprise/internal/build"
 	"reprise/replay"
 	"reprise/run"
 	"reprise/train"
@@ -39,11 +40,12 @@ type General struct {
 
 // Cell is the contents of a cell's result.json.
 type Cell struct {
-	Method string  `json:"method"`
-	LR     float64 `json:"lr"`
-	Seed   uint64  `json:"seed"`
-	Digest string  `json:"digest"`           // digest of everything that decides the result
-	Failed string  `json:"failed,omitempty"` // the run diverged
+	Method   string  `json:"method"`
+	LR       float64 `json:"lr"`
+	Seed     uint64  `json:"seed"`
+	Digest   string  `json:"digest"`             // digest of everything that decides the result, but for the contract
+	Contract int     `json:"contract,omitempty"` // version of the arithmetic contract; none: an earlier program's, of contract 1
+	Failed   string  `json:"failed,omitempty"`   // the run diverged
 
 	Steps      int         `json:"steps"`
 	Tokens     int         `json:"tokens"`
@@ -76,11 +78,15 @@ func (r *Runner) dir(c id) string {
 	return filepath.Join(r.grid.Out, "cells", c.method.Name, lrName(c.lr), fmt.Sprintf("seed-%d", c.seed))
 }
 
+// withEnd is the first contract whose programs know schedule_end. A digest leaves a key out at its default, so it cannot tell.
+const withEnd = 2
+
 // plan is a cell's recipe and its records.
 type plan struct {
 	recipe      run.Recipe
 	domain, mix *record // mix is nil without mixing
 	digest      string
+	first       string // the digest of the same cell in a program of contract 1; "": its schedule was another
 }
 
 // plan determines a cell's recipe; it makes the records that do not exist yet.
@@ -112,17 +118,26 @@ func (r *Runner) plan(ctx context.Context, c id) (*plan, error) {
 	p.recipe = recipe
 	// Paths are left out of the digest; digests of the contents take their place.
 	recipe.Model, recipe.Replay, recipe.Mix = "", "", ""
+	p.digest = r.digest(p, recipe)
+	if recipe.ScheduleEnd == "last" || recipe.Schedule == "constant" {
+		recipe.ScheduleEnd = run.DefaultRecipe().ScheduleEnd // that program had no such key
+		p.first = r.digest(p, recipe)
+	}
+	return p, nil
+}
+
+// digest is the digest of a cell with a recipe without paths.
+func (r *Runner) digest(p *plan, recipe run.Recipe) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%s\n%s\n%s\n%x\n", recipe.DigestText(), p.domain.digest, r.base.Fingerprint, r.held)
 	if p.mix != nil {
 		fmt.Fprintf(h, "%s\n", p.mix.digest)
 	}
-	p.digest = hex.EncodeToString(h.Sum(nil))
-	return p, nil
+	return hex.EncodeToString(h.Sum(nil))
 }
 
-// finished reads a cell that was run before; nil: it was not run.
-func (r *Runner) finished(c id, digest string) (*Cell, error) {
+// finished reads a cell that was run before; nil: it was not run. A cell of contract 1 counts where its schedule is the plan's.
+func (r *Runner) finished(c id, p *plan) (*Cell, error) {
 	path := filepath.Join(r.dir(c), "result.json")
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -135,7 +150,14 @@ func (r *Runner) finished(c id, digest string) (*Cell, error) {
 	if err := json.Unmarshal(text, &cell); err != nil {
 		return nil, fmt.Errorf("compare: %s: %w; delete the cell's directory to run it again", path, err)
 	}
-	if cell.Digest != digest {
+	want := p.digest
+	if cell.Contract < withEnd {
+		if want = p.first; want == "" {
+			return nil, fmt.Errorf("compare: %s is the result of a program of contract 1, whose schedules ended at the last step; "+
+				"keep to them with schedule_end: last under recipe, choose another out, or delete the cell's directory to run it again", path)
+		}
+	}
+	if cell.Digest != want {
 		return nil, fmt.Errorf("compare: %s is the result of another grid, base model or data; choose another out, or delete the cell's directory to run it again", path)
 	}
 	return &cell, nil
@@ -194,7 +216,7 @@ func (r *Runner) train(ctx context.Context, c id, p *plan, out string) (*Cell, e
 		return nil, err
 	}
 	cell := &Cell{
-		Method: c.method.Name, LR: c.lr, Seed: c.seed, Digest: p.digest, Steps: job.Steps,
+		Method: c.method.Name, LR: c.lr, Seed: c.seed, Digest: p.digest, Contract: build.Contract, Steps: job.Steps,
 		MeanSubset: p.domain.summary.MeanSubset, LossShare: float64(p.domain.summary.Positions) / float64(p.domain.summary.Tokens),
 	}
 	e := &eval.Evaluator{Model: job.Model(), Pool: r.pool, Tokenizer: r.base.Tokenizer}
@@ -217,7 +239,7 @@ func (r *Runner) train(ctx context.Context, c id, p *plan, out string) (*Cell, e
 	}
 	// Of a diverged run only the reason is kept: its measurements may be NaN.
 	diverged := func(why string) *Cell {
-		return &Cell{Method: c.method.Name, LR: c.lr, Seed: c.seed, Digest: p.digest, Failed: why, Steps: job.Steps}
+		return &Cell{Method: c.method.Name, LR: c.lr, Seed: c.seed, Digest: p.digest, Contract: build.Contract, Failed: why, Steps: job.Steps}
 	}
 	if _, ok := errors.AsType[*train.DivergedError](err); ok {
 		return diverged(err.Error()), nil

@@ -14,6 +14,7 @@ import (
 	"reprise/cmd/reprise/internal/report"
 	"reprise/data"
 	"reprise/eval"
+	"reprise/internal/build"
 	"reprise/internal/tiny"
 	"reprise/tensor"
 )
@@ -356,7 +357,7 @@ func TestRateThatFailsAnotherSeed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := json.Marshal(Cell{Method: m.Name, LR: c.lr, Seed: c.seed, Digest: p.digest, Failed: "diverged"})
+	text, err := json.Marshal(Cell{Method: m.Name, LR: c.lr, Seed: c.seed, Digest: p.digest, Contract: build.Contract, Failed: "diverged"})
 	if err != nil {
 		t.Fatal(err)
 	}

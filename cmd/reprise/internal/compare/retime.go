@@ -83,7 +83,7 @@ func (r *Runner) retime(ctx context.Context, m *Method, round, rounds int) error
 	if err != nil {
 		return fmt.Errorf("compare: %s: %w", c, err)
 	}
-	fresh := timing{Method: m.Name, LR: c.lr, Seed: c.seed, Digest: p.digest, Machine: r.machine()}
+	fresh := timing{Method: m.Name, LR: c.lr, Seed: c.seed, Digest: r.cells[r.dir(c)].Digest, Machine: r.machine()}
 	known, err := r.timing(m)
 	if err != nil {
 		return err

@@ -182,7 +182,7 @@ func (r *Runner) runAll(ctx context.Context, todo []id) error {
 		if err != nil {
 			return fmt.Errorf("compare: %s: %w", c, err)
 		}
-		cell, err := r.finished(c, p.digest)
+		cell, err := r.finished(c, p)
 		if err != nil {
 			return err
 		}

@@ -1,7 +1,9 @@
 package demo
 
 import (
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"reprise/checkpoint"
@@ -37,4 +39,23 @@ func TestBaseCopiesRandomWords(t *testing.T) {
 		t.Errorf("%d of %d random words are copied, want 95 %%", s.Right, s.Total)
 	}
 	t.Logf("%d of %d words, %d of %d tokens", s.Right, s.Total, s.RightTokens, s.TotalTokens)
+}
+
+// TestBasesKeepTheirSchedule: the two base models whose SHA-256 is committed were made with schedules that ended at the last step, so
+// their commands have to say that.
+func TestBasesKeepTheirSchedule(t *testing.T) {
+	for _, r := range lessons("dir") {
+		if r.Schedule != "constant" && r.ScheduleEnd != "last" {
+			t.Errorf("%s: schedule %s ends %s the last step", r.Out, r.Schedule, r.ScheduleEnd)
+		}
+	}
+	text, err := os.ReadFile("../../../../examples/compare/larger/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, command, _ := strings.Cut(string(text), "reprise train --init")
+	command, _, _ = strings.Cut(command, "\n    ./reprise")
+	if !strings.Contains(command, " --schedule-end last ") {
+		t.Errorf("the larger base's command has another schedule:%s", command)
+	}
 }

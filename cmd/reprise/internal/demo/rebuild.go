@@ -75,6 +75,7 @@ func lessons(dir string) []run.Recipe {
 
 	general.Model, general.Data, general.Out = filepath.Join(long.Out, "final"), filepath.Join(dir, "general.txt"), filepath.Join(dir, "run-general")
 	general.LR, general.WarmupRatio, general.FinalLRRatio = 4e-3, 0.02, 0.02
+	general.ScheduleEnd = "last" // as it was made, before there was another
 	general.GlobalBatchSize, general.MicroBatchSize = 16, 8
 	general.Eval.Data, general.Eval.Every = []string{"general=" + filepath.Join(dir, "valid.txt")}, 500
 	return []run.Recipe{short, long, general}
