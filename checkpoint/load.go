@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"reprise/asm"
 	"reprise/model"
 	"reprise/tensor"
 )
@@ -276,16 +277,32 @@ func pieces(m *tensor.Matrix) iter.Seq[[]float32] {
 // order of their names.
 func TensorSHA256(m *model.Model) string { return WeightsSHA256(m.Params()) }
 
+// StoredSHA256 is TensorSHA256 of the weights after rounding to d, as they are when they have been written and read again.
+func StoredSHA256(m *model.Model, d DType) string { return weightsSHA256(m.Params(), d) }
+
 // WeightsSHA256 is TensorSHA256 for a list of parameters in any order.
-func WeightsSHA256(params iter.Seq[*tensor.Param]) string {
+func WeightsSHA256(params iter.Seq[*tensor.Param]) string { return weightsSHA256(params, F32) }
+
+func weightsSHA256(params iter.Seq[*tensor.Param], d DType) string {
 	list := slices.SortedFunc(params, func(a, b *tensor.Param) int { return strings.Compare(a.Name, b.Name) })
 	h := sha256.New()
-	buf := make([]byte, 4*chunk)
+	buf, half, wide := make([]byte, 4*chunk), make([]uint16, chunk), make([]float32, chunk)
 	for _, p := range list {
 		for x := range pieces(p.W) {
 			for len(x) > 0 {
 				n := min(chunk, len(x))
-				putFloat32(buf, x[:n])
+				stored := x[:n]
+				switch d {
+				case BF16:
+					asm.BF16FromF32(half[:n], stored)
+					stored = wide[:n]
+					asm.F32FromBF16(stored, half[:n])
+				case F16:
+					asm.F16FromF32(half[:n], stored)
+					stored = wide[:n]
+					asm.F32FromF16(stored, half[:n])
+				}
+				putFloat32(buf, stored)
 				h.Write(buf[:4*n])
 				x = x[n:]
 			}

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -364,6 +365,13 @@ func appendLine(path string, v any) error {
 // saveModel writes the weights as a Hugging Face directory inside the run directory.
 func (r *Run) saveModel(name string) error {
 	opt := checkpoint.SaveOptions{SourceDir: r.Base.Dir, Files: r.Base.Files, Replace: true}
+	if r.generation != nil {
+		opt.Files = maps.Clone(opt.Files)
+		if opt.Files == nil {
+			opt.Files = map[string][]byte{}
+		}
+		opt.Files[generationFile] = r.generation
+	}
 	if r.Recipe.DType != "" {
 		var err error
 		if opt.DType, err = checkpoint.ParseDType(r.Recipe.DType); err != nil {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"reprise/base"
+	"reprise/checkpoint"
 	"reprise/data"
 	"reprise/eval"
 	"reprise/loss"
@@ -71,7 +72,9 @@ type Run struct {
 	recorded  bool      // the record of the first epoch is finished
 	resumed   bool      // the run continues from what is in its directory
 	earlier   bool      // it was begun by a program without schedule_end
-	from      string    // checkpoint that it continues from
+
+	generation []byte // generation_config.json of the trained model; nil: the base model's
+	from       string // checkpoint that it continues from
 
 	done       int // steps taken
 	last       Event
@@ -156,6 +159,9 @@ func open(r Recipe, b *base.Base, pool *tensor.Pool, resume bool) (*Run, error) 
 	run.eval.Idle = run.stepper.Pass()
 	header, err := run.planRecording()
 	if err != nil {
+		return nil, err
+	}
+	if err := run.nameEnds(); err != nil {
 		return nil, err
 	}
 	run.digest = run.newDigest()
@@ -277,11 +283,33 @@ func (r *Run) conclude(ctx context.Context, yield func(Event) bool) error {
 			return err
 		}
 	}
+	if text := r.unchanged(); text != "" {
+		e.warn(text)
+	}
 	if !r.report(e, yield) {
 		_, err := r.save()
 		return errors.Join(errStopped, err)
 	}
 	return nil
+}
+
+// unchanged says after the last step that the model has not learnt anything, if its weights are the base model's, or will be once they
+// are written in final/'s type.
+func (r *Run) unchanged() string {
+	switch {
+	case r.done < r.Steps:
+		return ""
+	case checkpoint.TensorSHA256(r.Base.Model) == r.Base.Fingerprint:
+		return "the weights did not change: after the last step they are the base model's, to the bit; look at lr, schedule_end and the loss of the steps"
+	}
+	stored := r.Base.DType
+	if r.Recipe.DType != "" {
+		stored, _ = checkpoint.ParseDType(r.Recipe.DType) // Validate has read it
+	}
+	if stored != checkpoint.F32 && checkpoint.StoredSHA256(r.Base.Model, stored) == r.Base.Fingerprint {
+		return fmt.Sprintf("the weights that are written did not change: every change is lost when it is rounded to %s; train with a greater lr, or write dtype: f32", stored)
+	}
+	return ""
 }
 
 // interrupted saves the state of a cancelled run and says so.

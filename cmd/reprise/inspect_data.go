@@ -190,7 +190,7 @@ func (r *dataReport) judge() error {
 	for _, e := range r.Ends {
 		trained += e.Trained
 		if e.Trained > 0 && !e.Stops {
-			warn("%s (id %d) ends a turn and is learnt, but generation does not stop at it: make it the eos_token of tokenizer_config.json", e.Token, e.ID)
+			warn("%s (id %d) ends a turn and is learnt, but the model's files do not stop at it: train names it in generation_config.json beside the trained weights", e.Token, e.ID)
 		}
 	}
 	switch {
