@@ -39,8 +39,8 @@ func capAngle(o *Optimizer, i int, own, all products, clip float64) Angle {
 	return seen
 }
 
-// capStart is the first step at which the cap holds; steps count from 1.
-func (c Config) capStart() int {
+// FirstCap is the first step, counted from 1, at which MoClip caps an angle: CapStart, or what its 0 stands for.
+func (c Config) FirstCap() int {
 	if c.CapStart > 0 {
 		return c.CapStart
 	}
@@ -62,7 +62,7 @@ func (o *Optimizer) cap(s products, clip float64, dims int) (grad, mix float32, 
 	cos := min(1, max(-1, s.gm/(g*m)))
 	seen.Phi = degrees(cos)
 	sinD, cosD := exact.Sincos(c.Delta * (math.Pi / 180))
-	if o.Steps < c.capStart() || !c.Cap1D && dims < 2 || cos >= cosD {
+	if o.Steps < c.FirstCap() || !c.Cap1D && dims < 2 || cos >= cosD {
 		return float32(clip), 0, seen
 	}
 	sin := math.Sqrt((1 - cos) * (1 + cos))

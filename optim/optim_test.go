@@ -73,7 +73,7 @@ func TestCapLeavesAlone(t *testing.T) {
 			t.Errorf("%s: grad %g, mix %g, capped %v", name, grad, mix, seen.Capped)
 		}
 	}
-	if s := DefaultConfig(MoClip).capStart(); s != 11 { // ⌈1/(1−0.9)⌉ + 1
+	if s := DefaultConfig(MoClip).FirstCap(); s != 11 { // ⌈1/(1−0.9)⌉ + 1
 		t.Errorf("cap_start is %d by default, want 11", s)
 	}
 }

@@ -164,6 +164,7 @@ func open(r Recipe, b *base.Base, pool *tensor.Pool, resume bool) (*Run, error) 
 	if err := run.nameEnds(); err != nil {
 		return nil, err
 	}
+	run.Notices = append(run.Notices, run.idle()...)
 	run.digest = run.newDigest()
 	if err := run.prepareDir(resume); err != nil {
 		return nil, err
