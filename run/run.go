@@ -128,7 +128,7 @@ func open(r Recipe, b *base.Base, pool *tensor.Pool, resume bool) (*Run, error) 
 			return nil, fmt.Errorf("run: global_batch_size: 1 leaves no room for mix; want 2 or more")
 		}
 	}
-	run.Notices = run.domain.notices
+	run.Notices = append(run.Notices, run.domain.notices...)
 	if run.mix != nil {
 		run.Notices = append(run.Notices, run.mix.notices...)
 	}
