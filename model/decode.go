@@ -201,17 +201,22 @@ func (j *decodeJob) Do(worker, task int) {
 var ErrPromptEmpty = errors.New("model: the prompt holds no tokens, and the tokenizer adds none")
 
 // Generate continues prompt by at most maxTokens ids and yields each as it is chosen. It stops after an id in stop
-// (which it yields), when the model's positions are used up, or when ctx is cancelled (yielding the error).
+// (which it yields), when the model's positions are used up, or when ctx is cancelled (yielding the error). Settings outside their
+// bounds and logits that are not finite are errors too.
 func Generate(ctx context.Context, d *Decoder, prompt []int32, maxTokens int, s Sampling, stop []int32) iter.Seq2[int32, error] {
 	return func(yield func(int32, error) bool) {
 		if len(prompt) == 0 {
 			yield(0, ErrPromptEmpty)
 			return
 		}
+		if err := s.Check(); err != nil {
+			yield(0, err)
+			return
+		}
 		d.Reset()
 		next, one := prompt, make([]int32, 1)
 		logits := tensor.NewMatrix(1, d.Model.Config.VocabSize)
-		sampler := newSampler(s, d.Model.Config.VocabSize)
+		sampler := newSampler(s, d.Model.Config.VocabSize, prompt)
 		for i := range maxTokens {
 			if err := ctx.Err(); err != nil {
 				yield(0, err)
@@ -224,7 +229,12 @@ func Generate(ctx context.Context, d *Decoder, prompt []int32, maxTokens int, s 
 				yield(0, err)
 				return
 			}
-			id := sampler.pick(logits.Data, uint64(i))
+			id, err := sampler.pick(logits.Data, uint64(i))
+			if err != nil {
+				yield(0, err)
+				return
+			}
+			sampler.took(id)
 			if !yield(id, nil) {
 				return
 			}

@@ -16,9 +16,10 @@ func TestDecoderAllocatesNothing(t *testing.T) {
 	for name, cfg := range allFamilies(t) {
 		d := NewDecoder(randomModel(cfg, 1), pool)
 		ids := randomIDs(60, cfg.VocabSize, 1)
-		for _, s := range []Sampling{{}, {Temperature: 0.8}, {Temperature: 0.8, TopP: 0.9}} {
+		for _, s := range []Sampling{{}, {Temperature: 0.8}, {Temperature: 0.8, TopP: 0.9},
+			{RepetitionPenalty: 1.2}, {Temperature: 0.8, TopK: 9, TopP: 0.9, MinP: 0.01, PresencePenalty: 0.5, FrequencyPenalty: 0.1}} {
 			logits := tensor.NewMatrix(1, cfg.VocabSize)
-			sampler := newSampler(s, cfg.VocabSize)
+			sampler := newSampler(s, cfg.VocabSize, ids)
 			i := 0
 			token := func() {
 				if i == len(ids) {
@@ -28,7 +29,11 @@ func TestDecoderAllocatesNothing(t *testing.T) {
 				if err := d.next(ids[i:i+1], logits); err != nil {
 					t.Fatal(err)
 				}
-				sampler.pick(logits.Data, uint64(i))
+				id, err := sampler.pick(logits.Data, uint64(i))
+				if err != nil {
+					t.Fatal(err)
+				}
+				sampler.took(id)
 				i++
 			}
 			for range ids {
@@ -87,9 +92,9 @@ func TestLowTemperatures(t *testing.T) {
 	logits := []float32{-30, 2, 40, 39.5, -3e4, 12}
 	for _, temperature := range []float64{1e-3, 1e-25, 1e-31, 1e-38, 1e-39, 1e-45, math.SmallestNonzeroFloat64} {
 		for _, top := range []float64{1, 0.9} {
-			s := newSampler(Sampling{Temperature: temperature, TopP: top}, len(logits))
-			if id := s.pick(logits, 0); id != 2 {
-				t.Errorf("temperature %g, top-p %g: id %d, want 2", temperature, top, id)
+			s := newSampler(Sampling{Temperature: temperature, TopP: top}, len(logits), nil)
+			if id, err := s.pick(logits, 0); id != 2 || err != nil {
+				t.Errorf("temperature %g, top-p %g: id %d, want 2 (%v)", temperature, top, id, err)
 			}
 		}
 	}
@@ -115,7 +120,7 @@ func TestNucleusIsThatOfSorting(t *testing.T) {
 	for name, draw := range kinds {
 		for _, n := range []int{1, 2, 31, 1000} {
 			for _, topP := range []float64{1e-9, 0.3, 0.9, 0.999999, 1} {
-				s := newSampler(Sampling{}, n)
+				s := newSampler(Sampling{}, n, nil)
 				var all []int32
 				var total float64
 				for i := range s.p {
