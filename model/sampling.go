@@ -33,24 +33,24 @@ type SamplingError struct{ Key, Problem string }
 
 func (e *SamplingError) Error() string { return "model: " + e.Key + " " + e.Problem }
 
-// Check returns a [*SamplingError] for the first setting that is outside its bounds.
+// Check returns a [*SamplingError] for the first setting that is outside its bounds. A setting of 0 is inside.
 func (s Sampling) Check() error {
 	for _, c := range []struct {
 		key    string
 		value  float64
 		lo, hi float64
-		zero   bool // 0 is allowed too
+		want   string
 	}{
-		{"temperature", s.Temperature, 0, 100, true},
-		{"top_k", float64(s.TopK), 0, math.MaxInt32, true},
-		{"top_p", s.TopP, 0, 1, true},
-		{"min_p", s.MinP, 0, 1, true},
-		{"repetition_penalty", s.RepetitionPenalty, 0.01, 100, true},
-		{"presence_penalty", s.PresencePenalty, -2, 2, true},
-		{"frequency_penalty", s.FrequencyPenalty, -2, 2, true},
+		{"temperature", s.Temperature, 0, 100, "0 to 100"},
+		{"top_k", float64(s.TopK), 0, math.MaxInt32, "a whole number, 0 or more"},
+		{"top_p", s.TopP, 0, 1, "more than 0 and at most 1"},
+		{"min_p", s.MinP, 0, 1, "0 to 1"},
+		{"repetition_penalty", s.RepetitionPenalty, 0.01, 100, "0.01 to 100"},
+		{"presence_penalty", s.PresencePenalty, -2, 2, "-2 to 2"},
+		{"frequency_penalty", s.FrequencyPenalty, -2, 2, "-2 to 2"},
 	} {
-		if !(c.value >= c.lo && c.value <= c.hi || c.zero && c.value == 0) {
-			return &SamplingError{c.key, fmt.Sprintf("%g: want %g to %g", c.value, c.lo, c.hi)}
+		if !(c.value >= c.lo && c.value <= c.hi || c.value == 0) {
+			return &SamplingError{c.key, fmt.Sprintf("%g: want %s", c.value, c.want)}
 		}
 	}
 	return nil

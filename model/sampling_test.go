@@ -278,8 +278,8 @@ func TestSamplingCheck(t *testing.T) {
 	}
 	nan := math.NaN()
 	for want, s := range map[string]Sampling{
-		"temperature -1: want 0 to 100": {Temperature: -1}, "temperature NaN: ": {Temperature: nan}, "top_k -1: want 0 to ": {TopK: -1},
-		"top_p 1.5: want 0 to 1": {TopP: 1.5}, "min_p -0.1: want 0 to 1": {MinP: -0.1}, "repetition_penalty -1: want 0.01 to 100": {RepetitionPenalty: -1},
+		"temperature -1: want 0 to 100": {Temperature: -1}, "temperature NaN: ": {Temperature: nan}, "top_k -1: want a whole number, 0 or more": {TopK: -1},
+		"top_p 1.5: want more than 0 and at most 1": {TopP: 1.5}, "min_p -0.1: want 0 to 1": {MinP: -0.1}, "repetition_penalty -1: want 0.01 to 100": {RepetitionPenalty: -1},
 		"repetition_penalty 1e-30: ": {RepetitionPenalty: 1e-30}, "presence_penalty 3: want -2 to 2": {PresencePenalty: 3}, "frequency_penalty NaN": {FrequencyPenalty: nan},
 	} {
 		if err := s.Check(); err == nil || !strings.HasPrefix(err.Error(), "model: "+want) {

@@ -91,7 +91,7 @@ type benchGenerateCmd struct {
 
 func (c *benchGenerateCmd) Run(a *app) error {
 	s := model.Sampling{Temperature: c.Temperature, TopP: c.TopP, Seed: 1}
-	if err := checkSampling("bench", s); err != nil {
+	if err := checkSampling("bench", s, samplingFlag); err != nil {
 		return err
 	}
 	results, err := bench.Generate(a.ctx, a.pool(), bench.GenerateOptions{

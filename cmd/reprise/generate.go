@@ -1,38 +1,50 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
-	"unicode/utf8"
 
 	"reprise/base"
 	"reprise/model"
-	"reprise/tokenizer"
 )
 
 type generateCmd struct {
-	Model       string  `required:"" help:"Model directory." placeholder:"DIR"`
-	Prompt      *string `help:"Text to continue. Empty: start from the begin-of-text token." placeholder:"TEXT"`
-	Chat        bool    `help:"Give the prompt as a user's message, written by the model's chat template."`
-	MaxTokens   int     `help:"Longest continuation." default:"64"`
-	Temperature float64 `help:"0: always the most probable token." default:"0"`
-	TopP        float64 `help:"Draw from the smallest set of tokens with this mass." default:"1"`
-	Seed        uint64  `help:"Seed of the draws: the same seed gives the same text." default:"1"`
+	Model string `required:"" help:"Model directory." placeholder:"DIR"`
+
+	generatePrompt
+	generateSettings
+
+	OnlyNew bool `help:"Print the continuation without the prompt. With --messages this is always so."`
+	JSON    bool `name:"json" help:"Print one JSON object when the text has ended: prompt_ids, ids, text, tokens, and stopped, which says why it ended."`
 }
 
+// generated is what generate --json prints. Its shape is kept stable; fields may be added.
+type generated struct {
+	PromptIDs  []int32 `json:"prompt_ids"`
+	IDs        []int32 `json:"ids"`  // with the end id, and with those of a stop string
+	Text       string  `json:"text"` // the continuation, without both
+	Tokens     int     `json:"tokens"`
+	Stopped    string  `json:"stopped"`               // one of the reasons below
+	EndID      *int32  `json:"end_id,omitempty"`      // for stoppedEnd
+	StopString string  `json:"stop_string,omitempty"` // for stoppedText
+}
+
+// Why a continuation ended.
+const (
+	stoppedEnd       = "end"       // the model chose an id that ends a text or a turn
+	stoppedText      = "stop"      // a stop string came
+	stoppedLength    = "length"    // it has --max-tokens tokens
+	stoppedPositions = "positions" // the model has no more positions
+)
+
 func (c *generateCmd) Run(a *app) error {
-	if c.MaxTokens < 1 {
-		return fmt.Errorf("generate: --max-tokens %d: want 1 or more", c.MaxTokens)
+	if err := c.generatePrompt.check(); err != nil {
+		return err
 	}
-	if c.Prompt == nil {
-		return errors.New("generate: --prompt is missing: the text to continue")
-	}
-	if !utf8.ValidString(*c.Prompt) {
-		return fmt.Errorf("generate: --prompt %q is not UTF-8", *c.Prompt)
-	}
-	s := model.Sampling{Temperature: c.Temperature, TopP: c.TopP, Seed: c.Seed}
-	if err := checkSampling("generate", s); err != nil {
+	if err := c.generateSettings.check(); err != nil {
 		return err
 	}
 	b, err := base.Open(c.Model)
@@ -40,63 +52,80 @@ func (c *generateCmd) Run(a *app) error {
 		return err
 	}
 	m, tok := b.Model, b.Tokenizer
-	prompt := tok.EncodePrompt(*c.Prompt)
-	if c.Chat {
-		text, err := tok.RenderChat(tokenizer.Conversation{Messages: []tokenizer.Message{{Role: "user", Content: *c.Prompt}}}, true)
-		if err != nil {
-			return err
-		}
-		prompt = tok.Encode(text, false) // the template writes the begin-of-text token itself
+	prompt, err := c.read(os.Stdin, tok)
+	if err != nil {
+		return err
 	}
-	if len(prompt) == 0 {
-		if bos, ok := tok.BOS(); ok {
-			prompt = []int32{bos}
-		}
+	if n := m.Config.MaxPositions; len(prompt) > n {
+		return fmt.Errorf("generate: the prompt has %d tokens, and the model has %d positions; give a shorter one", len(prompt), n)
 	}
-	if len(prompt) == 0 {
-		return errors.New("generate: --prompt is empty, and the model has no begin-of-text token to start from; give a text")
+	s, err := c.settle(a, b.Dir, len(prompt))
+	if err != nil {
+		return err
 	}
-	stop := m.Config.EOS
+	ends := m.Config.EOS
 	if id, ok := tok.EOS(); ok {
-		stop = append([]int32{id}, stop...)
+		ends = append([]int32{id}, ends...)
 	}
-	if id, ok := tok.EndOfTurn(); ok && c.Chat {
-		stop = append([]int32{id}, stop...)
+	if id, ok := tok.EndOfTurn(); ok && c.chats() {
+		ends = append([]int32{id}, ends...)
 	}
-	ids := append([]int32(nil), prompt...)
-	shown := len(tok.Decode(ids, true))
-	a.printf("%s", tok.Decode(ids, true))
+
+	text := newContinuation(tok, prompt, s.stops)
+	show := func(part string) {
+		if !c.JSON {
+			a.printf("%s", part)
+		}
+	}
+	if !c.OnlyNew && c.Messages == "" {
+		show(text.before)
+	}
+	r := generated{PromptIDs: prompt, IDs: []int32{}}
 	d := model.NewDecoder(m, a.pool())
-	for id, err := range model.Generate(a.ctx, d, prompt, c.MaxTokens, s, stop) {
+	for id, err := range model.Generate(a.ctx, d, prompt, s.maxTokens, s.Sampling, ends) {
 		if err != nil {
-			a.printf("\n")
+			show(text.finish() + "\n")
 			return err
 		}
-		ids = append(ids, id)
-		// Print only whole characters: the bytes of the last one may be incomplete.
-		text := tok.Decode(ids, true)
-		if len(text) > shown && utf8.ValidString(text[shown:]) && text[len(text)-1] != '\xbd' {
-			a.printf("%s", text[shown:])
-			shown = len(text)
+		r.IDs = append(r.IDs, id)
+		if slices.Contains(ends, id) {
+			r.Stopped, r.EndID = stoppedEnd, &id
+			break
+		}
+		part, stopped := text.add(id)
+		show(part)
+		if stopped {
+			break
 		}
 	}
-	if text := tok.Decode(ids, true); len(text) > shown {
-		a.printf("%s", text[shown:])
+	show(text.finish() + "\n")
+	r.Text, r.Tokens, r.StopString = text.text(), len(r.IDs), text.stopped
+	switch {
+	case text.stopped != "":
+		r.Stopped, r.EndID = stoppedText, nil
+	case r.Stopped == stoppedEnd:
+	case r.Tokens == s.maxTokens:
+		r.Stopped = stoppedLength
+	default:
+		r.Stopped = stoppedPositions
+		a.note("stopped after %d tokens: the model has %d positions", r.Tokens, m.Config.MaxPositions)
 	}
-	a.printf("\n")
-	if made := len(ids) - len(prompt); made < c.MaxTokens && (made == 0 || !slices.Contains(stop, ids[len(ids)-1])) {
-		a.note("stopped after %d tokens: the model has %d positions", made, m.Config.MaxPositions)
+	if c.JSON {
+		out := json.NewEncoder(a.stdout)
+		out.SetEscapeHTML(false)
+		return out.Encode(r)
 	}
 	return nil
 }
 
-// checkSampling checks the sampling flags of a command.
-func checkSampling(command string, s model.Sampling) error {
-	switch {
-	case !(s.Temperature >= 0 && s.Temperature <= 100):
-		return fmt.Errorf("%s: --temperature %g: want 0 to 100", command, s.Temperature)
-	case !(s.TopP > 0 && s.TopP <= 1):
-		return fmt.Errorf("%s: --top-p %g: want more than 0 and at most 1", command, s.TopP)
+// checkSampling checks sampling settings. name gives the flag or the field for a setting's name in a generation_config.json.
+// A top-p of 0, which stands for all in the package, is refused.
+func checkSampling(command string, s model.Sampling, name func(key string) string) error {
+	if s.TopP == 0 {
+		return fmt.Errorf("%s: %s 0: want more than 0 and at most 1", command, name("top_p"))
+	}
+	if wrong, ok := errors.AsType[*model.SamplingError](s.Check()); ok {
+		return fmt.Errorf("%s: %s %s", command, name(wrong.Key), wrong.Problem)
 	}
 	return nil
 }
