@@ -25,9 +25,6 @@ func newContinuation(tok *tokenizer.Tokenizer, prompt []int32, stops []string) *
 	return &continuation{tok: tok, before: tok.Decode(prompt, true), ids: append([]int32(nil), prompt...), from: len(prompt), stops: stops}
 }
 
-// made are the ids of the continuation.
-func (c *continuation) made() []int32 { return c.ids[c.from:] }
-
 // until is the text of the continuation's ids before ids[n].
 func (c *continuation) until(n int) string {
 	if text, ok := strings.CutPrefix(c.tok.Decode(c.ids[:n], true), c.before); ok {
@@ -64,8 +61,9 @@ func (c *continuation) add(id int32) (print string, stopped bool) {
 	return c.upTo(text[:len(text)-heldBack(text, c.stops)]), false
 }
 
-// open says whether what follows an id may change how it is read: a decoder of byte fallback reads a row of bytes as a whole, and
-// special tokens are not part of the text.
+// open says whether what follows an id may change how it is read. A decoder of byte fallback reads a row of bytes as a whole: if
+// its last character is cut off, all of them become U+FFFD, so that a row is handed out when it has ended. Special tokens are not
+// text, and do not end a row.
 func (c *continuation) open(id int32) bool {
 	piece := c.tok.Piece(id)
 	return c.tok.IsSpecial(id) || len(piece) == 6 && strings.HasPrefix(piece, "<0x") && piece[5] == '>'

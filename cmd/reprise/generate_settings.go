@@ -11,8 +11,8 @@ import (
 	"reprise/model"
 )
 
-// generateSettings are the flags that say how a text goes on and when it ends. A flag that is not given is nil; the model's
-// generation_config.json then has the word.
+// generateSettings are the flags that say how a text goes on and when it ends. A flag that is not given is nil, and
+// leaves its setting to the model's generation_config.json.
 type generateSettings struct {
 	MaxTokens         *int     `placeholder:"N" help:"Longest continuation (the model's generation_config.json, else 64)."`
 	Stop              []string `sep:"none" help:"End the text before this one, which is not printed; may be given several times." placeholder:"TEXT"`

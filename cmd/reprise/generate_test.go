@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -77,7 +78,9 @@ func TestGeneratePrintsWhatItReturns(t *testing.T) {
 	} {
 		args = append(args, "--prompt", "the red lamp")
 		r := generates(t, dir, args...)
-		if out, _, _ := runGenerate(t, dir, args...); out != "the red lamp"+r.Text+"\n" {
+		var out pieces
+		execute(t.Context(), append([]string{"generate", "--model", dir}, args...), &out, io.Discard)
+		if strings.Join(out, "") != "the red lamp"+r.Text+"\n" || len(out) < r.Tokens/3 {
 			t.Errorf("%v: printed %q, the text is %q", args, out, r.Text)
 		}
 		if out, _, _ := runGenerate(t, dir, append(args, "--only-new", "--threads", "3")...); out != r.Text+"\n" {
@@ -88,6 +91,14 @@ func TestGeneratePrintsWhatItReturns(t *testing.T) {
 			t.Errorf("%v: %+v, with %q as the text of the ids", args, r, all)
 		}
 	}
+}
+
+// pieces are what was written, write by write.
+type pieces []string
+
+func (p *pieces) Write(b []byte) (int, error) {
+	*p = append(*p, string(b))
+	return len(b), nil
 }
 
 // TestWhyAContinuationEnds: by its length, at the model's last position, at an end id, and before a stop string.
