@@ -127,7 +127,7 @@ func (s *sampler) pick(logits []float32, step uint64) (int32, error) {
 	asm.ExpSum(s.p, s.p, top, 0)
 	if s.TopK > 0 && s.TopK < len(s.p) || s.nuclear() || s.MinP > 0 {
 		ids, mass := s.kept()
-		u := s.draw(step) * mass
+		u := float64(s.draw(step) * mass)
 		for _, id := range ids {
 			if u -= float64(s.p[id]); u < 0 {
 				return id, nil
@@ -135,7 +135,7 @@ func (s *sampler) pick(logits []float32, step uint64) (int32, error) {
 		}
 		return ids[len(ids)-1], nil
 	}
-	u := s.draw(step) * s.total()
+	u := float64(s.draw(step) * s.total())
 	for id, v := range s.p {
 		if u -= float64(v); u < 0 {
 			return int32(id), nil
@@ -156,7 +156,7 @@ func (s *sampler) penalised(logits []float32) []float32 {
 		z := s.p[id]
 		if s.repeats() {
 			if z < 0 {
-				z *= r
+				z = float32(z * r)
 			} else {
 				z /= r
 			}
