@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"reprise/tokenizer"
@@ -119,70 +121,106 @@ func (c *generatePrompt) conversation(stdin io.Reader, tok *tokenizer.Tokenizer)
 		}
 		return tok.RenderChat(tokenizer.Conversation{Messages: messages}, true)
 	}
-	talk, err := c.messages(stdin)
+	messages, tools, name, err := c.messages(stdin)
 	if err != nil {
 		return "", err
 	}
+	talk, err := tokenizer.ParseConversation(messages, tools)
+	if err != nil {
+		return "", fmt.Errorf("generate: --messages: %s: %w", name, err)
+	}
 	last := talk.Messages[len(talk.Messages)-1]
-	if assistant := last.Role == "assistant"; assistant != c.Continue {
-		if assistant {
-			return "", fmt.Errorf("generate: --messages %s: the last message is the assistant's, so that there is nothing to answer; "+
-				"leave it out, or go on with it: --continue", c.Messages)
+	if !c.Continue {
+		if last.Role == "assistant" {
+			return "", fmt.Errorf("generate: --messages: %s: the last message is the assistant's, so that there is nothing to answer; "+
+				"leave it out, or go on with it: --continue", name)
 		}
-		return "", fmt.Errorf("generate: --continue: the last message in %s has the role %q, not assistant; leave the flag out to have it answered", c.Messages, last.Role)
+		return tok.RenderChat(talk, true)
 	}
-	text, err := tok.RenderChat(talk, !c.Continue)
-	if err != nil || !c.Continue {
-		return text, err
+	if last.Role != "assistant" {
+		return "", fmt.Errorf("generate: --continue: the last message in %s has the role %q, not assistant; leave the flag out to have it answered", name, last.Role)
 	}
-	return cutAfter(text, last.Content)
+	// Where the content ends in the text is seen by a mark after it. A template that strips white space strips the mark's too, and
+	// would have stripped that of the content.
+	const mark = "THE-TEXT-GOES-ON-HERE "
+	if messages, err = withLastContent(messages, last.Content+mark); err != nil {
+		return "", fmt.Errorf("generate: --messages: %s: %w", name, err)
+	}
+	if talk, err = tokenizer.ParseConversation(messages, tools); err != nil {
+		return "", fmt.Errorf("generate: --messages: %s: %w", name, err)
+	}
+	text, err := tok.RenderChat(talk, false)
+	if err != nil {
+		return "", err
+	}
+	at := strings.LastIndex(text, strings.TrimSpace(mark))
+	switch {
+	case at < 0:
+		return "", errors.New("generate: --continue: the chat template does not write the last message's content as it is; leave the message out")
+	case strings.HasPrefix(text[at:], mark):
+		return text[:at], nil
+	}
+	return strings.TrimRightFunc(text[:at], unicode.IsSpace), nil
 }
 
-// messages reads the conversation of --messages.
-func (c *generatePrompt) messages(stdin io.Reader) (tokenizer.Conversation, error) {
-	var none tokenizer.Conversation
+// messages reads the conversation of --messages; name is where it comes from.
+func (c *generatePrompt) messages(stdin io.Reader) (messages, tools json.RawMessage, name string, err error) {
 	in, name := stdin, "standard input"
 	if c.Messages != "-" {
 		f, err := os.Open(c.Messages)
 		if err != nil {
-			return none, fmt.Errorf("generate: --messages: %w", err)
+			return nil, nil, "", fmt.Errorf("generate: --messages: %w", err)
 		}
 		defer f.Close()
 		in, name = f, c.Messages
 	}
 	text, err := readInput(in, "--messages", name)
 	if err != nil {
-		return none, err
+		return nil, nil, "", err
 	}
-	fields := map[string]json.RawMessage{"messages": text}
-	if trimmed := strings.TrimSpace(string(text)); strings.HasPrefix(trimmed, "{") {
-		fields = nil
-		if err := json.Unmarshal(text, &fields); err != nil {
-			return none, fmt.Errorf("generate: --messages: %s: %w", name, err)
+	if !bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) {
+		return text, nil, name, nil
+	}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(text, &fields); err != nil {
+		return nil, nil, "", fmt.Errorf("generate: --messages: %s: %w", name, err)
+	}
+	for key, value := range fields {
+		if key != "messages" && key != "tools" && string(value) != "null" {
+			return nil, nil, "", fmt.Errorf("generate: --messages: %s: field %q is not read; an object has messages and tools", name, key)
 		}
-		for key, value := range fields {
-			if key != "messages" && key != "tools" && string(value) != "null" {
-				return none, fmt.Errorf("generate: --messages: %s: field %q is not read; an object has messages and tools", name, key)
-			}
-		}
 	}
-	talk, err := tokenizer.ParseConversation(fields["messages"], fields["tools"])
-	if err != nil {
-		return none, fmt.Errorf("generate: --messages: %s: %w", name, err)
-	}
-	return talk, nil
+	return fields["messages"], fields["tools"], name, nil
 }
 
-// cutAfter cuts a rendered conversation after the content of its last message, so that the model goes on with it. Templates may
-// strip white space from a content; what they keep of it at the end is kept.
-func cutAfter(text, content string) (string, error) {
-	bare := strings.TrimSpace(content)
-	at := strings.LastIndex(text, bare)
-	if bare == "" || at < 0 {
-		return "", errors.New("generate: --continue: the chat template does not write the last message's content as it is; leave the message out")
+// withLastContent replaces the content of the last message. The order of its other fields, which a template may write, stays.
+func withLastContent(messages json.RawMessage, content string) (json.RawMessage, error) {
+	var list []json.RawMessage
+	if err := json.Unmarshal(messages, &list); err != nil {
+		return nil, err
 	}
-	if whole := strings.TrimLeft(content, " \t\r\n"); strings.HasPrefix(text[at:], whole) {
-		return text[:at+len(whole)], nil
+	last := list[len(list)-1]
+	quoted, err := json.Marshal(content)
+	if err != nil {
+		return nil, err
 	}
-	return text[:at+len(bare)], nil
+	dec := json.NewDecoder(bytes.NewReader(last))
+	if _, err := dec.Token(); err != nil { // {
+		return nil, err
+	}
+	for dec.More() {
+		key, err := dec.Token()
+		if err != nil {
+			return nil, err
+		}
+		var value json.RawMessage
+		if err := dec.Decode(&value); err != nil {
+			return nil, err
+		}
+		if end := int(dec.InputOffset()); key == "content" {
+			list[len(list)-1] = slices.Concat(last[:end-len(value)], quoted, last[end:])
+			return json.Marshal(list)
+		}
+	}
+	return nil, errors.New("the last message has no content")
 }

@@ -212,6 +212,9 @@ func TestGenerateConversations(t *testing.T) {
 		{`[{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}, {"role": "user", "content": "c"}]`, nil, "[user]a[assistant]b<|endoftext|>[user]c[assistant]"},
 		{`[{"role": "user", "content": "a"}, {"role": "assistant", "content": "It is a"}]`, []string{"--continue"}, "[user]a[assistant]It is a"},
 		{`[{"role": "user", "content": "a a"}, {"role": "assistant", "content": " a \n"}]`, []string{"--continue"}, "[user]a a[assistant]a"},
+		{`[{"role": "user", "content": "a"}, {"role": "assistant", "x": {"content": "y"}, "content": "e", "z": 1}]`, []string{"--continue"}, "[user]a[assistant]e"},
+		{`[{"role": "user", "content": "a"}, {"role": "assistant", "content": ""}]`, []string{"--continue"}, "[user]a[assistant]"},
+		{`[{"role": "user", "content": "a"}, {"role": "assistant", "content": [{"type": "text", "text": "<b> "}]}]`, []string{"--continue"}, "[user]a[assistant]<b>"},
 	} {
 		args := append([]string{"--max-tokens", "4"}, c.args...)
 		if c.file != "" {
@@ -243,9 +246,14 @@ func TestGenerateConversations(t *testing.T) {
 	if _, notes, _ := runGenerate(t, dir, "--messages", asks, "--continue"); !strings.Contains(notes, `has the role "user", not assistant`) {
 		t.Errorf("--continue after a user's message: %q", notes)
 	}
-	empty := write(t, talk, `[{"role": "user", "content": "a"}, {"role": "assistant", "content": " "}]`)
-	if _, notes, _ := runGenerate(t, dir, "--messages", empty, "--continue"); !strings.Contains(notes, "leave the message out") {
+	nothing := write(t, talk, `[{"role": "user", "content": "a"}, {"role": "assistant", "tool_calls": []}]`)
+	if _, notes, _ := runGenerate(t, dir, "--messages", nothing, "--continue"); !strings.Contains(notes, "the last message has no content") {
 		t.Errorf("--continue of nothing: %q", notes)
+	}
+	write(t, filepath.Join(dir, "chat_template.jinja"), `{% for m in messages %}{{ m.role }}: {{ m.content }}{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}`)
+	asks = write(t, talk, `[{"role": "user", "content": "a"}, {"role": "assistant", "content": "b "}]`)
+	if r := generates(t, dir, "--messages", asks, "--continue", "--max-tokens", "1"); tok.Decode(r.PromptIDs, false) != "user: aassistant: b " {
+		t.Errorf("a template without trim: prompt %q", tok.Decode(r.PromptIDs, false))
 	}
 }
 
