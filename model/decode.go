@@ -13,20 +13,31 @@ import (
 // Decoder continues one sequence token by token. It keeps the keys and values of every position seen, so that a new token
 // costs one row of work. It also holds a second copy of the weights, in the order in which products read them. Its hidden
 // states have the same bits as a Pass over the whole sequence gives.
+//
+// Several sequences are continued faster together: Fork makes decoders that share the weights, and StepAll reads the weights
+// once for all of them. Decoders that are forks of each other must not run at the same time.
 type Decoder struct {
 	Model *Model
+	*decoding
+	keys []tensor.Matrix // per block [capacity, KVHeads·HeadDim]
+	vals []tensor.Matrix
+	n    int // positions held
+}
+
+// decoding is what a decoder and its forks share.
+type decoding struct {
 	pass  *Pass    // of several tokens
 	row   *rowPass // of one
 	head  *linear
-	keys  []tensor.Matrix // per block [capacity, KVHeads·HeadDim]
-	vals  []tensor.Matrix
-	n     int // positions held
 	cache decodeJob
+	one   [1]*Decoder   // of Step
+	ids   Batch         // of StepAll
+	last  tensor.Matrix // of next
 }
 
 // NewDecoder returns an empty decoder with a copy of the model's current weights: it does not see later changes of them.
 func NewDecoder(m *Model, pool *tensor.Pool) *Decoder {
-	d := &Decoder{Model: m, pass: NewPass(m, pool, false), head: &linear{w: m.head}}
+	d := &Decoder{Model: m, decoding: &decoding{pass: NewPass(m, pool, false), head: &linear{w: m.head}}}
 	layers := []*linear{d.head}
 	for i := range m.blocks {
 		b := &m.blocks[i]
@@ -41,6 +52,30 @@ func NewDecoder(m *Model, pool *tensor.Pool) *Decoder {
 	d.keys = make([]tensor.Matrix, m.Config.Layers)
 	d.vals = make([]tensor.Matrix, m.Config.Layers)
 	return d
+}
+
+// Fork returns a decoder that holds the same sequence and shares the weights.
+func (d *Decoder) Fork() *Decoder {
+	f := &Decoder{Model: d.Model, decoding: d.decoding}
+	f.keys = make([]tensor.Matrix, len(d.keys))
+	f.vals = make([]tensor.Matrix, len(d.vals))
+	f.Copy(d)
+	return f
+}
+
+// Copy replaces the decoder's sequence by that of another, which must be of the same model.
+func (d *Decoder) Copy(from *Decoder) {
+	if d.Model != from.Model {
+		panic("model: Copy: the decoders are of two models")
+	}
+	d.n = 0
+	d.grow(from.n)
+	for i := range d.keys {
+		used := from.n * d.keys[i].Stride
+		copy(d.keys[i].Data[:used], from.keys[i].Data[:used])
+		copy(d.vals[i].Data[:used], from.vals[i].Data[:used])
+	}
+	d.n = from.n
 }
 
 // packWeights puts the weights of layers into panels. As in [New], they share one allocation.
@@ -130,9 +165,54 @@ func (d *Decoder) Step(ids []int32) (*tensor.Matrix, error) {
 		return h, nil
 	}
 	p.start(b, d.n)
-	h := p.run(d)
+	d.one[0] = d
+	h := p.run(d.one[:])
 	d.n += len(ids)
 	return h, nil
+}
+
+// StepAll appends one token to each of several sequences and returns their normalised final hidden states [len(ds), d], valid
+// until the next call. All must be forks of one decoder. Every row has the bits that Step gives for its sequence alone. It
+// fails, and changes nothing, when a sequence would grow beyond the model's positions.
+func StepAll(ds []*Decoder, ids []int32) (*tensor.Matrix, error) {
+	if len(ds) == 0 || len(ds) != len(ids) {
+		panic(fmt.Sprintf("model: StepAll: %d decoders and %d tokens", len(ds), len(ids)))
+	}
+	if len(ds) == 1 {
+		return ds[0].Step(ids)
+	}
+	p := ds[0].pass
+	shared := ds[0].decoding
+	shared.ids.Reset()
+	for i, d := range ds {
+		if d.decoding != shared || slices.Contains(ds[:i], d) {
+			panic("model: StepAll: want different decoders, forks of one")
+		}
+		if d.n == d.Model.Config.MaxPositions {
+			return nil, fmt.Errorf("model: sequence %d: one more token exceeds the model's %d positions", i, d.n)
+		}
+		shared.ids.Append(ids[i:i+1], oneDocument)
+	}
+	shared.ids.check(p.Model.Config)
+	p.start(shared.ids, 0)
+	for i, d := range ds {
+		d.grow(d.n + 1)
+		p.positions[i] = int32(d.n)
+	}
+	h := p.run(ds)
+	for _, d := range ds {
+		d.n++
+	}
+	return h, nil
+}
+
+// Logits computes the logits [h.Rows, V] of the tokens after the given hidden states, which Step or StepAll returned.
+func (d *Decoder) Logits(h, logits *tensor.Matrix) {
+	if h.Rows == 1 {
+		d.row.linear(h, d.row.part(d.head, *logits))
+		return
+	}
+	d.pass.linear(d.head, logits, h)
 }
 
 // next appends tokens and computes the logits [1, V] of the token after them.
@@ -141,22 +221,26 @@ func (d *Decoder) next(ids []int32, logits *tensor.Matrix) error {
 	if err != nil {
 		return err
 	}
-	last := h.RowRange(h.Rows-1, h.Rows)
-	d.row.linear(&last, d.row.part(d.head, *logits))
+	d.last = h.RowRange(h.Rows-1, h.Rows)
+	d.Logits(&d.last, logits)
 	return nil
 }
 
-// attend keeps the new keys and values of block i and computes its attention over the cache.
-func (d *Decoder) attend(i int, a *activations) {
+// attend keeps the new keys and values of block i and computes its attention over the caches: all tokens are those of one
+// decoder, or every decoder has one.
+func (s *decoding) attend(ds []*Decoder, i int, a *activations) {
+	each := a.k.Rows / len(ds)
 	for r := range a.k.Rows {
-		copy(d.keys[i].Row(d.n+r), a.k.Row(r))
-		copy(d.vals[i].Row(d.n+r), a.v.Row(r))
+		d := ds[r/each]
+		copy(d.keys[i].Row(d.n+r%each), a.k.Row(r))
+		copy(d.vals[i].Row(d.n+r%each), a.v.Row(r))
 	}
-	d.cache = decodeJob{d: d, a: a, k: &d.keys[i], v: &d.vals[i], window: d.Model.blocks[i].window}
-	if d.cache.few = a.q.Rows <= fewQueries; d.cache.few {
-		d.pass.Pool.Run(d.Model.Config.Heads, &d.cache)
+	cfg := &s.pass.Model.Config
+	s.cache = decodeJob{ds: ds, block: i, a: a, each: each, window: s.pass.Model.blocks[i].window}
+	if s.cache.few = each <= fewQueries; s.cache.few {
+		s.pass.Pool.Run(len(ds)*cfg.Heads, &s.cache)
 	} else {
-		d.pass.Pool.Run(tasks(a.q.Rows, prefillPart)*d.Model.Config.KVHeads, &d.cache)
+		s.pass.Pool.Run(tasks(each, prefillPart)*cfg.KVHeads, &s.cache)
 	}
 }
 
@@ -166,34 +250,37 @@ const fewQueries = 8
 // prefillPart is the number of queries of a prompt that share packed keys and values.
 const prefillPart = 128
 
-// decodeJob is attention over the cache. For a few tokens a task is one head; for more, it is one key/value head for a part
-// of the tokens.
+// decodeJob is attention over the caches. For a few tokens a task is one head of one sequence; for more, which are then of one
+// sequence, it is one key/value head for a part of the tokens.
 type decodeJob struct {
-	d      *Decoder
+	ds     []*Decoder
+	block  int
 	a      *activations
-	k, v   *tensor.Matrix
+	each   int // new tokens of a sequence
 	few    bool
 	window int
 }
 
 func (j *decodeJob) Do(worker, task int) {
-	att, rows := j.d.pass.att, j.a.q.Rows
+	att := j.ds[0].pass.att
 	group := att.cfg.Heads / att.cfg.KVHeads
 	if j.few {
-		q, o := att.head(&j.a.q, 0, rows, task), att.head(&j.a.o, 0, rows, task)
-		base := firstKey(j.d.n, j.window)
-		k, v := att.head(j.k, base, j.d.n+rows, task/group), att.head(j.v, base, j.d.n+rows, task/group)
-		att.few(j.d.pass.Pool.Scratch(worker), &att.workers[worker], &o, &q, &k, &v, base, j.d.n-base, j.window, j.a.headStats(task, 0, rows))
+		seq, head := task/att.cfg.Heads, task%att.cfg.Heads
+		d, r0, r1 := j.ds[seq], seq*j.each, (seq+1)*j.each
+		q, o := att.head(&j.a.q, r0, r1, head), att.head(&j.a.o, r0, r1, head)
+		base := firstKey(d.n, j.window)
+		k, v := att.head(&d.keys[j.block], base, d.n+j.each, head/group), att.head(&d.vals[j.block], base, d.n+j.each, head/group)
+		att.few(d.pass.Pool.Scratch(worker), &att.workers[worker], &o, &q, &k, &v, base, d.n-base, j.window, j.a.headStats(head, r0, r1))
 		return
 	}
-	r0, kv := task/att.cfg.KVHeads*prefillPart, task%att.cfg.KVHeads
-	r1 := min(r0+prefillPart, rows)
-	base := firstKey(j.d.n+r0, j.window)
-	k, v := att.head(j.k, base, j.d.n+r1, kv), att.head(j.v, base, j.d.n+r1, kv)
+	d, r0, kv := j.ds[0], task/att.cfg.KVHeads*prefillPart, task%att.cfg.KVHeads
+	r1 := min(r0+prefillPart, j.each)
+	base := firstKey(d.n+r0, j.window)
+	k, v := att.head(&d.keys[j.block], base, d.n+r1, kv), att.head(&d.vals[j.block], base, d.n+r1, kv)
 	b := att.pack(worker, &k, &v)
 	for head := kv * group; head < (kv+1)*group; head++ {
 		q, o := att.head(&j.a.q, r0, r1, head), att.head(&j.a.o, r0, r1, head)
-		att.forward(b, &o, &q, base, j.d.n+r0-base, j.window, j.a.headStats(head, r0, r1))
+		att.forward(b, &o, &q, base, d.n+r0-base, j.window, j.a.headStats(head, r0, r1))
 	}
 }
 

@@ -138,14 +138,14 @@ func (p *Pass) Forward(b Batch) *tensor.Matrix {
 	return p.run(nil)
 }
 
-// run is the forward pass over the tokens that start took. With a decoder, attention reads its cache.
-func (p *Pass) run(d *Decoder) *tensor.Matrix {
+// run is the forward pass over the tokens that start took. With decoders, attention reads their caches.
+func (p *Pass) run(ds []*Decoder) *tensor.Matrix {
 	m := p.Model
 	p.embed(p.input(0))
 	p.normalize(&p.normed, p.layer(0).attnStats, p.input(0), &m.blocks[0].attnNorm)
 	for i := range m.blocks {
 		blk, a := &m.blocks[i], p.layer(i)
-		p.attentionHalf(i, d)
+		p.attentionHalf(i, ds)
 		p.widen(blk, a)
 		p.activate(blk, a)
 		p.linear(blk.down, &p.delta, &p.activated)
@@ -160,14 +160,14 @@ func (p *Pass) run(d *Decoder) *tensor.Matrix {
 
 // attentionHalf computes the first half of block i: from the normalised input of its attention to the normalised input of
 // its MLP.
-func (p *Pass) attentionHalf(i int, d *Decoder) {
+func (p *Pass) attentionHalf(i int, ds []*Decoder) {
 	blk, a := &p.Model.blocks[i], p.layer(i)
 	p.project(blk, a)
 	start := time.Now()
-	if d == nil {
+	if ds == nil {
 		p.attend(a, blk.window)
 	} else {
-		d.attend(i, a)
+		ds[0].attend(ds, i, a)
 	}
 	p.Attention += time.Since(start)
 	p.linear(blk.o, &p.delta, &a.o)

@@ -45,7 +45,8 @@ func (r *rowPass) step(d *Decoder, id int32) *tensor.Matrix {
 		blk := &m.blocks[i]
 		blk.attnNorm.row(r.h.Data, x, eps)
 		r.project(d, blk, eps)
-		d.attend(i, &r.acts)
+		d.one[0] = d
+		d.attend(d.one[:], i, &r.acts)
 		r.linear(&r.acts.o, r.part(blk.o, r.delta))
 		asm.Add(x, x, r.delta.Data)
 
