@@ -54,30 +54,6 @@ func NewDecoder(m *Model, pool *tensor.Pool) *Decoder {
 	return d
 }
 
-// Fork returns a decoder that holds the same sequence and shares the weights.
-func (d *Decoder) Fork() *Decoder {
-	f := &Decoder{Model: d.Model, decoding: d.decoding}
-	f.keys = make([]tensor.Matrix, len(d.keys))
-	f.vals = make([]tensor.Matrix, len(d.vals))
-	f.Copy(d)
-	return f
-}
-
-// Copy replaces the decoder's sequence by that of another, which must be of the same model.
-func (d *Decoder) Copy(from *Decoder) {
-	if d.Model != from.Model {
-		panic("model: Copy: the decoders are of two models")
-	}
-	d.n = 0
-	d.grow(from.n)
-	for i := range d.keys {
-		used := from.n * d.keys[i].Stride
-		copy(d.keys[i].Data[:used], from.keys[i].Data[:used])
-		copy(d.vals[i].Data[:used], from.vals[i].Data[:used])
-	}
-	d.n = from.n
-}
-
 // packWeights puts the weights of layers into panels. As in [New], they share one allocation.
 func packWeights(layers []*linear, pool *tensor.Pool) map[*linear]*tensor.Panels {
 	all := 0
@@ -168,41 +144,6 @@ func (d *Decoder) Step(ids []int32) (*tensor.Matrix, error) {
 	d.one[0] = d
 	h := p.run(d.one[:])
 	d.n += len(ids)
-	return h, nil
-}
-
-// StepAll appends one token to each of several sequences and returns their normalised final hidden states [len(ds), d], valid
-// until the next call. All must be forks of one decoder. Every row has the bits that Step gives for its sequence alone. It
-// fails, and changes nothing, when a sequence would grow beyond the model's positions.
-func StepAll(ds []*Decoder, ids []int32) (*tensor.Matrix, error) {
-	if len(ds) == 0 || len(ds) != len(ids) {
-		panic(fmt.Sprintf("model: StepAll: %d decoders and %d tokens", len(ds), len(ids)))
-	}
-	if len(ds) == 1 {
-		return ds[0].Step(ids)
-	}
-	p := ds[0].pass
-	shared := ds[0].decoding
-	shared.ids.Reset()
-	for i, d := range ds {
-		if d.decoding != shared || slices.Contains(ds[:i], d) {
-			panic("model: StepAll: want different decoders, forks of one")
-		}
-		if d.n == d.Model.Config.MaxPositions {
-			return nil, fmt.Errorf("model: sequence %d: one more token exceeds the model's %d positions", i, d.n)
-		}
-		shared.ids.Append(ids[i:i+1], oneDocument)
-	}
-	shared.ids.check(p.Model.Config)
-	p.start(shared.ids, 0)
-	for i, d := range ds {
-		d.grow(d.n + 1)
-		p.positions[i] = int32(d.n)
-	}
-	h := p.run(ds)
-	for _, d := range ds {
-		d.n++
-	}
 	return h, nil
 }
 

@@ -74,11 +74,24 @@ func newSampler(s Sampling, vocab int, prompt []int32) *sampler {
 	r := &sampler{Sampling: s, p: make([]float32, vocab), ids: make([]int32, 0, vocab)}
 	if r.repeats() || s.PresencePenalty != 0 || s.FrequencyPenalty != 0 {
 		r.seen, r.in, r.count = make([]int32, 0, vocab), make([]bool, vocab), make([]int32, vocab)
-		for _, id := range prompt {
-			r.see(id)
-		}
 	}
+	r.begin(s.Sequence, prompt)
 	return r
+}
+
+// begin starts a continuation of its own number, with a history that holds the prompt alone.
+func (s *sampler) begin(sequence uint32, prompt []int32) {
+	s.Sequence = sequence
+	if s.in == nil {
+		return
+	}
+	for _, id := range s.seen {
+		s.in[id], s.count[id] = false, 0
+	}
+	s.seen = s.seen[:0]
+	for _, id := range prompt {
+		s.see(id)
+	}
 }
 
 // repeats says whether there is a repetition penalty.

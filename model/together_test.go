@@ -1,6 +1,10 @@
 package model
 
 import (
+	"context"
+	"errors"
+	"math"
+	"slices"
 	"testing"
 
 	"reprise/tensor"
@@ -91,5 +95,86 @@ func TestTogetherRefuses(t *testing.T) {
 		if _, err := StepAll([]*Decoder{b, a}, []int32{1, 1}); err == nil || b.Len() != 0 || a.Len() != cfg.MaxPositions {
 			t.Errorf("%s: error %v, lengths %d and %d", name, err, b.Len(), a.Len())
 		}
+	}
+}
+
+// TestSamplesAreThoseOfGenerate: every continuation is what Generate gives with its number, whatever the width, in any family and
+// with penalties, stop ids and the end of the model's positions.
+func TestSamplesAreThoseOfGenerate(t *testing.T) {
+	pool := tensor.NewPool(2)
+	defer pool.Close()
+	for name, cfg := range allFamilies(t) {
+		m := randomModel(cfg, 1)
+		alone, d := NewDecoder(m, pool), NewDecoder(m, pool)
+		for _, c := range []struct {
+			s                   Sampling
+			prompt, most, width int
+		}{
+			{Sampling{Temperature: 1, Seed: 3}, 5, 20, 4},
+			{Sampling{Temperature: 1, Seed: 3}, 5, 20, 16},
+			{Sampling{Temperature: 1, Seed: 3}, 5, 20, 1},
+			{Sampling{Temperature: 0.9, TopP: 0.9, RepetitionPenalty: 1.3, FrequencyPenalty: 0.2, Seed: 4, Sequence: 7}, 1, 30, 3},
+			{Sampling{}, 4, 6, 3},
+			{Sampling{Temperature: 1}, cfg.MaxPositions - 2, 9, 3},
+			{Sampling{Temperature: 1}, cfg.MaxPositions, 9, 3},
+			{Sampling{Temperature: 1}, 3, 0, 3},
+		} {
+			prompt, stop := randomIDs(c.prompt, cfg.VocabSize, 9), randomIDs(cfg.VocabSize/20+1, cfg.VocabSize, 8)
+			const n = 11
+			next := 0
+			for got, err := range Samples(context.Background(), d, prompt, n, c.width, c.most, c.s, stop) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				s := c.s
+				s.Sequence += uint32(next)
+				var want []int32
+				for id, err := range Generate(context.Background(), alone, prompt, c.most, s, stop) {
+					if err != nil {
+						t.Fatal(err)
+					}
+					want = append(want, id)
+				}
+				if got.Number != next || !slices.Equal(got.IDs, want) {
+					t.Errorf("%s, %+v: continuation %d is %v, want %v", name, c, got.Number, got.IDs, want)
+				}
+				next++
+			}
+			if next != n {
+				t.Errorf("%s, %+v: %d continuations, want %d", name, c, next, n)
+			}
+		}
+	}
+}
+
+// TestSamplesReportErrors: an empty prompt, a bad setting, a cancelled context and logits that are not numbers are errors.
+func TestSamplesReportErrors(t *testing.T) {
+	pool := tensor.NewPool(1)
+	defer pool.Close()
+	cfg := allFamilies(t)["llama"]
+	m := randomModel(cfg, 1)
+	d := NewDecoder(m, pool)
+	cancelled, cancel := context.WithCancel(context.Background())
+	cancel()
+	first := func(ctx context.Context, d *Decoder, prompt []int32, s Sampling) error {
+		for _, err := range Samples(ctx, d, prompt, 3, 2, 5, s, nil) {
+			return err
+		}
+		return nil
+	}
+	if err := first(context.Background(), d, nil, Sampling{}); !errors.Is(err, ErrPromptEmpty) {
+		t.Errorf("empty prompt: %v", err)
+	}
+	if err := first(context.Background(), d, []int32{1}, Sampling{MinP: 2}); err == nil {
+		t.Error("min_p 2 is accepted")
+	}
+	if err := first(cancelled, d, []int32{1}, Sampling{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+	for i := range m.head.W.Data {
+		m.head.W.Data[i] = float32(math.NaN())
+	}
+	if err := first(context.Background(), NewDecoder(m, pool), []int32{1}, Sampling{}); !errors.Is(err, ErrLogits) {
+		t.Errorf("logits that are not numbers: %v", err)
 	}
 }
