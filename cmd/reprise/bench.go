@@ -86,6 +86,7 @@ type benchGenerateCmd struct {
 	Temperature  float64  `help:"As in generate; 0: the most probable token." default:"0"`
 	TopP         float64  `help:"As in generate." default:"1"`
 	Repetitions  int      `default:"7" help:"Measured continuations, after one to warm up."`
+	Samples      int      `help:"Also measure this many continuations together, which share every pass over the weights." placeholder:"N"`
 	JSON         bool     `name:"json" help:"Print one JSON object."`
 }
 
@@ -95,7 +96,7 @@ func (c *benchGenerateCmd) Run(a *app) error {
 		return err
 	}
 	results, err := bench.Generate(a.ctx, a.pool(), bench.GenerateOptions{
-		Models: c.Model, PromptTokens: c.PromptTokens, MaxTokens: c.MaxTokens, Repetitions: c.Repetitions, Sampling: s,
+		Models: c.Model, PromptTokens: c.PromptTokens, MaxTokens: c.MaxTokens, Repetitions: c.Repetitions, Samples: c.Samples, Sampling: s,
 	})
 	if err != nil {
 		return err
@@ -112,6 +113,9 @@ func (c *benchGenerateCmd) Run(a *app) error {
 	for _, r := range results {
 		a.printf("%s: %.1f MB of weights and %.1f MB of keys and values are read for a token; measured in the same run: fma %.1f GFLOP/s, read %.1f GB/s\n",
 			r.Model, float64(r.WeightBytes)/1e6, float64(r.CacheBytes)/1e6, r.Peak, r.ReadGBs)
+		if r.Samples > 0 {
+			a.printf("%s: %d continuations together make %.0f tokens/s, %.2f times the rate of one\n", r.Model, r.Samples, r.SamplesPerSecond, r.SamplesRatio)
+		}
 	}
 	return nil
 }

@@ -16,6 +16,7 @@ type GenerateOptions struct {
 	PromptTokens int
 	MaxTokens    int // new tokens; the pass over the prompt gives the first
 	Repetitions  int // measured continuations, after one to warm up
+	Samples      int // continuations to measure together; 0 or 1: none
 	Sampling     model.Sampling
 }
 
@@ -42,6 +43,10 @@ type GenerateResult struct {
 	DecodeGBs       float64 `json:"decode_gb_per_s"`
 	DecodeShare     float64 `json:"decode_share_of_read"`
 	ReadGBs         float64 `json:"read_gb_per_s"` // memory bandwidth: the same weights, on the same threads, each read once and summed
+
+	Samples          int     `json:"samples,omitempty"`              // continuations that share every pass over the weights
+	SamplesPerSecond float64 `json:"samples_tokens_per_s,omitempty"` // new tokens of all of them
+	SamplesRatio     float64 `json:"samples_ratio,omitempty"`        // to the rate of one, in the same repetition
 }
 
 // Generate measures generation on models of random weights: the prompt's pass and the tokens after it.
@@ -76,6 +81,8 @@ func (o *GenerateOptions) validate(cfg model.Config) error {
 		return fmt.Errorf("bench: --max-tokens %d: want 2 or more; the first is the prompt's", o.MaxTokens)
 	case o.PromptTokens+o.MaxTokens-1 > cfg.MaxPositions:
 		return fmt.Errorf("bench: --prompt-tokens %d and --max-tokens %d: the model has %d positions; ask for fewer", o.PromptTokens, o.MaxTokens, cfg.MaxPositions)
+	case o.Samples < 0:
+		return fmt.Errorf("bench: --samples %d: want 0 or more", o.Samples)
 	case o.Repetitions < 1:
 		return fmt.Errorf("bench: --repetitions %d: want 1 or more", o.Repetitions)
 	}
@@ -95,7 +102,7 @@ func (o *GenerateOptions) measure(ctx context.Context, d *model.Decoder, pool *t
 	bytes := weightBytes + cacheBytes
 	weights := newWeightsJob(d.Model, pool)
 	reading := func() float64 { return float64(weights.bytes) / yard.time(len(weights.pieces), weights) }
-	var prefill, decode, peaks, reads, shares, readShares []float64
+	var prefill, decode, peaks, reads, shares, readShares, together, ratios []float64
 	flops, read := yard.GFLOPS(), reading()
 	for i := range 1 + o.Repetitions {
 		start := yard.watch.now()
@@ -110,8 +117,20 @@ func (o *GenerateOptions) measure(ctx context.Context, d *model.Decoder, pool *t
 			}
 		}
 		flopsAfter, readAfter := yard.GFLOPS(), reading()
+		a, b := first-start, (last-first)/float64(n-1)
+		if o.Samples > 1 {
+			start := yard.watch.now()
+			for _, err := range model.Samples(ctx, d, prompt, o.Samples, o.Samples, o.MaxTokens, o.Sampling, nil) {
+				if err != nil {
+					return r, err
+				}
+			}
+			all := (yard.watch.now() - start - a) / float64(o.Samples*(n-1)) // of a token
+			if i > 0 {
+				together, ratios = append(together, all), append(ratios, b/all)
+			}
+		}
 		if i > 0 {
-			a, b := first-start, (last-first)/float64(n-1)
 			prefill, decode = append(prefill, a), append(decode, b)
 			peaks, reads = append(peaks, (flops+flopsAfter)/2), append(reads, (read+readAfter)/2)
 			if flops > 0 {
@@ -126,6 +145,9 @@ func (o *GenerateOptions) measure(ctx context.Context, d *model.Decoder, pool *t
 		PromptTokens: o.PromptTokens, NewTokens: o.MaxTokens, Repetitions: o.Repetitions,
 		PrefillMS: median(prefill) / 1e6, PrefillShare: median(shares), Peak: median(peaks),
 		DecodeMS: median(decode) / 1e6, DecodeShare: median(readShares), ReadGBs: median(reads), WeightBytes: weightBytes, CacheBytes: cacheBytes,
+	}
+	if o.Samples > 1 {
+		r.Samples, r.SamplesPerSecond, r.SamplesRatio = o.Samples, 1e9/median(together), median(ratios)
 	}
 	r.PrefillPerSecond = 1e3 * float64(o.PromptTokens) / r.PrefillMS
 	r.DecodePerSecond = 1e3 / r.DecodeMS
