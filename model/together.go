@@ -74,20 +74,29 @@ type Sample struct {
 	IDs    []int32 // the last one is in stop if that ended the continuation
 }
 
-// Samples continues a prompt n times and yields the continuations in the order of their numbers. Number i has the ids that
-// Generate gives with s.Sequence + i: it depends neither on n nor on width, the number of continuations that share a pass over the
-// weights. When one ends, the next begins in its place. d holds the prompt afterwards. Errors are those of Generate.
-func Samples(ctx context.Context, d *Decoder, prompt []int32, n, width, maxTokens int, s Sampling, stop []int32) iter.Seq2[Sample, error] {
+// SamplesOptions say which continuations Samples makes.
+type SamplesOptions struct {
+	N         int // continuations
+	Width     int // that share a pass over the weights; 0 means 16. The results do not depend on it
+	MaxTokens int // of each
+	Sampling
+	Stop  []int32           // ids that end a continuation
+	Ended func(Sample) bool // says after each new id whether the continuation ends there too; nil: never
+}
+
+// Samples continues a prompt several times and yields the continuations in the order of their numbers. Number i has the ids that
+// Generate gives with Sampling.Sequence + i. When one ends, the next begins in its place. Errors are those of Generate.
+func Samples(ctx context.Context, d *Decoder, prompt []int32, o SamplesOptions) iter.Seq2[Sample, error] {
 	return func(yield func(Sample, error) bool) {
-		g := &together{prompt: prompt, maxTokens: maxTokens, stop: stop, sampling: s, pool: d.pass.Pool}
+		g := &together{SamplesOptions: o, prompt: prompt, pool: d.pass.Pool}
 		if err := g.begin(d); err != nil {
 			yield(Sample{}, err)
 			return
 		}
 		begun, told := 0, 0
 		finished := map[int]Sample{} // that wait for one with a lower number
-		for told < n {
-			for begun < n && len(g.running) < max(width, 1) {
+		for told < o.N {
+			for begun < o.N && len(g.running) < g.Width {
 				g.start(d, begun)
 				begun++
 			}
@@ -118,11 +127,9 @@ func Samples(ctx context.Context, d *Decoder, prompt []int32, n, width, maxToken
 
 // together is the state of Samples.
 type together struct {
-	prompt    []int32
-	maxTokens int
-	stop      []int32
-	sampling  Sampling
-	pool      *tensor.Pool
+	SamplesOptions
+	prompt []int32
+	pool   *tensor.Pool
 
 	first         *tensor.Matrix // [1, V]: logits after the prompt
 	logits        *tensor.Matrix // [running, V]
@@ -145,8 +152,11 @@ func (g *together) begin(d *Decoder) error {
 	if len(g.prompt) == 0 {
 		return ErrPromptEmpty
 	}
-	if err := g.sampling.Check(); err != nil {
+	if err := g.Check(); err != nil {
 		return err
+	}
+	if g.Width < 1 {
+		g.Width = 16
 	}
 	d.Reset()
 	g.first = tensor.NewMatrix(1, d.Model.Config.VocabSize)
@@ -161,9 +171,9 @@ func (g *together) start(d *Decoder, i int) {
 		s, g.free = g.free[last], g.free[:last]
 		s.d.Copy(d)
 	} else {
-		s = &slot{d: d.Fork(), sampler: newSampler(g.sampling, d.Model.Config.VocabSize, nil)}
+		s = &slot{d: d.Fork(), sampler: newSampler(g.Sampling, d.Model.Config.VocabSize, nil)}
 	}
-	s.sampler.begin(g.sampling.Sequence+uint32(i), g.prompt)
+	s.sampler.begin(g.Sequence+uint32(i), g.prompt)
 	s.Sample = Sample{Number: i}
 	s.logits = g.first.Data
 	g.running = append(g.running, s)
@@ -171,7 +181,7 @@ func (g *together) start(d *Decoder, i int) {
 
 // step gives every running continuation one more id.
 func (g *together) step() error {
-	if g.maxTokens < 1 {
+	if g.MaxTokens < 1 {
 		return nil
 	}
 	g.ds, g.ids = g.ds[:0], g.ids[:0]
@@ -221,7 +231,10 @@ func (g *together) Do(_, task int) {
 func (g *together) retire() (done []Sample) {
 	g.running = slices.DeleteFunc(g.running, func(s *slot) bool {
 		n := len(s.IDs)
-		ended := n >= g.maxTokens || slices.Contains(g.stop, s.IDs[n-1]) || s.d.n == s.d.Model.Config.MaxPositions
+		ended := n >= g.MaxTokens || slices.Contains(g.Stop, s.IDs[n-1]) || s.d.n == s.d.Model.Config.MaxPositions
+		if g.Ended != nil && n > 0 && g.Ended(s.Sample) {
+			ended = true
+		}
 		if ended {
 			done = append(done, s.Sample)
 			g.free = append(g.free, s)

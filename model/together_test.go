@@ -122,7 +122,7 @@ func TestSamplesAreThoseOfGenerate(t *testing.T) {
 			prompt, stop := randomIDs(c.prompt, cfg.VocabSize, 9), randomIDs(cfg.VocabSize/20+1, cfg.VocabSize, 8)
 			const n = 11
 			next := 0
-			for got, err := range Samples(context.Background(), d, prompt, n, c.width, c.most, c.s, stop) {
+			for got, err := range Samples(context.Background(), d, prompt, SamplesOptions{N: n, Width: c.width, MaxTokens: c.most, Sampling: c.s, Stop: stop}) {
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -157,7 +157,7 @@ func TestSamplesReportErrors(t *testing.T) {
 	cancelled, cancel := context.WithCancel(context.Background())
 	cancel()
 	first := func(ctx context.Context, d *Decoder, prompt []int32, s Sampling) error {
-		for _, err := range Samples(ctx, d, prompt, 3, 2, 5, s, nil) {
+		for _, err := range Samples(ctx, d, prompt, SamplesOptions{N: 3, Width: 2, MaxTokens: 5, Sampling: s}) {
 			return err
 		}
 		return nil

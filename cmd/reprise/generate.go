@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 
@@ -17,12 +18,15 @@ type generateCmd struct {
 	generatePrompt
 	generateSettings
 
-	OnlyNew bool `help:"Print the continuation without the prompt. With --messages this is always so."`
+	Samples int  `default:"1" help:"Continue the prompt this many times, with draws of their own. They share the passes over the weights, which makes many of them several times faster." placeholder:"N"`
+	OnlyNew bool `help:"Print the continuation without the prompt. With --messages, and with several samples, this is always so."`
 	JSON    bool `name:"json" help:"Print one JSON object when the text has ended: prompt_ids, ids, text, tokens, and stopped, which says why it ended."`
+	JSONL   bool `name:"jsonl" help:"Print such an object for every sample, one a line, with sample, its number from 0."`
 }
 
-// generated is what generate --json prints. Its shape is kept stable; fields may be added.
+// generated is what generate --json and --jsonl print. Its shape is kept stable; fields may be added.
 type generated struct {
+	Sample     *int    `json:"sample,omitempty"` // with --jsonl
 	PromptIDs  []int32 `json:"prompt_ids"`
 	IDs        []int32 `json:"ids"`  // with the end id, and with those of a stop string
 	Text       string  `json:"text"` // the continuation, without both
@@ -45,6 +49,9 @@ func (c *generateCmd) Run(a *app) error {
 		return err
 	}
 	if err := c.generateSettings.check(); err != nil {
+		return err
+	}
+	if err := c.checkSamples(); err != nil {
 		return err
 	}
 	b, err := base.Open(c.Model)
@@ -71,6 +78,10 @@ func (c *generateCmd) Run(a *app) error {
 		ends = append([]int32{id}, ends...)
 	}
 
+	d := model.NewDecoder(m, a.pool())
+	if c.Samples > 1 || c.JSONL {
+		return c.samples(a, tok, d, prompt, s, ends)
+	}
 	text := newContinuation(tok, prompt, s.stops)
 	show := func(part string) {
 		if !c.JSON {
@@ -81,7 +92,6 @@ func (c *generateCmd) Run(a *app) error {
 		show(text.before)
 	}
 	r := generated{PromptIDs: prompt, IDs: []int32{}}
-	d := model.NewDecoder(m, a.pool())
 	for id, err := range model.Generate(a.ctx, d, prompt, s.maxTokens, s.Sampling, ends) {
 		if err != nil {
 			show(text.finish() + "\n")
@@ -89,7 +99,6 @@ func (c *generateCmd) Run(a *app) error {
 		}
 		r.IDs = append(r.IDs, id)
 		if slices.Contains(ends, id) {
-			r.Stopped, r.EndID = stoppedEnd, &id
 			break
 		}
 		part, stopped := text.add(id)
@@ -99,23 +108,35 @@ func (c *generateCmd) Run(a *app) error {
 		}
 	}
 	show(text.finish() + "\n")
-	r.Text, r.Tokens, r.StopString = text.text(), len(r.IDs), text.stopped
-	switch {
-	case text.stopped != "":
-		r.Stopped, r.EndID = stoppedText, nil
-	case r.Stopped == stoppedEnd:
-	case r.Tokens == s.maxTokens:
-		r.Stopped = stoppedLength
-	default:
-		r.Stopped = stoppedPositions
+	r.conclude(text, ends, s.maxTokens)
+	if r.Stopped == stoppedPositions {
 		a.note("stopped after %d tokens: the model has %d positions", r.Tokens, m.Config.MaxPositions)
 	}
 	if c.JSON {
-		out := json.NewEncoder(a.stdout)
-		out.SetEscapeHTML(false)
-		return out.Encode(r)
+		return r.print(a.stdout)
 	}
 	return nil
+}
+
+// conclude fills in the text and why it ended, after text.finish.
+func (r *generated) conclude(text *continuation, ends []int32, maxTokens int) {
+	r.Text, r.Tokens, r.StopString = text.text(), len(r.IDs), text.stopped
+	switch n := len(r.IDs); {
+	case text.stopped != "":
+		r.Stopped = stoppedText
+	case n > 0 && slices.Contains(ends, r.IDs[n-1]):
+		r.Stopped, r.EndID = stoppedEnd, &r.IDs[n-1]
+	case n == maxTokens:
+		r.Stopped = stoppedLength
+	default:
+		r.Stopped = stoppedPositions
+	}
+}
+
+func (r *generated) print(w io.Writer) error {
+	out := json.NewEncoder(w)
+	out.SetEscapeHTML(false)
+	return out.Encode(r)
 }
 
 // checkSampling checks sampling settings. name gives the flag or the field for a setting's name in a generation_config.json.

@@ -336,3 +336,38 @@ func TestGenerateFromDamagedWeights(t *testing.T) {
 		}
 	}
 }
+
+// TestFirstSampleIsThatOfOne: sample 0 of many is what generate --json gives, with a stop string and an end id among the reasons.
+func TestFirstSampleIsThatOfOne(t *testing.T) {
+	dir := generateModel(t, "")
+	for seed := range 6 {
+		args := []string{"--prompt", "the red", "--max-tokens", "25", "--temperature", "2", "--seed", fmt.Sprint(seed), "--stop", "e"}
+		want := generates(t, dir, args...)
+		out, notes, code := runGenerate(t, dir, append(args, "--jsonl", "--samples", "20")...)
+		if code != exitDone {
+			t.Fatal(notes)
+		}
+		lines := strings.Split(strings.TrimSpace(out), "\n")
+		if len(lines) != 20 {
+			t.Fatalf("seed %d: %d samples, want 20", seed, len(lines))
+		}
+		different := false
+		for i, line := range lines {
+			var got generated
+			if err := json.Unmarshal([]byte(line), &got); err != nil {
+				t.Fatal(err)
+			}
+			if got.Sample == nil || *got.Sample != i {
+				t.Errorf("seed %d: line %d is %s", seed, i, line)
+			}
+			same := got.Text == want.Text && slices.Equal(got.IDs, want.IDs) && got.Stopped == want.Stopped && got.StopString == want.StopString
+			if i == 0 && !same {
+				t.Errorf("seed %d: sample 0 is %+v, want %+v", seed, got, want)
+			}
+			different = different || !same
+		}
+		if !different {
+			t.Errorf("seed %d: all samples are the same", seed)
+		}
+	}
+}

@@ -120,7 +120,7 @@ func (o *GenerateOptions) measure(ctx context.Context, d *model.Decoder, pool *t
 		a, b := first-start, (last-first)/float64(n-1)
 		if o.Samples > 1 {
 			start := yard.watch.now()
-			for _, err := range model.Samples(ctx, d, prompt, o.Samples, o.Samples, o.MaxTokens, o.Sampling, nil) {
+			for _, err := range model.Samples(ctx, d, prompt, model.SamplesOptions{N: o.Samples, Width: o.Samples, MaxTokens: o.MaxTokens, Sampling: o.Sampling}) {
 				if err != nil {
 					return r, err
 				}
