@@ -1,6 +1,7 @@
 package data
 
 import (
+	"fmt"
 	"testing"
 
 	"reprise/internal/testfiles"
@@ -79,6 +80,41 @@ func TestHostileRows(t *testing.T) {
 		}
 		if row.Text == "" && row.Completion == "" && row.Chat.Messages == nil && (row.Answer < 0 || row.Answer >= len(row.Choices)) {
 			t.Fatalf("%s: accepted as %+v", b, row)
+		}
+	}
+}
+
+// The packs that records of three public sets were made from. Text without white space at the joint of prompt and completion, and
+// without special tokens in it, becomes the same ids as before there was a choice of seam.
+func TestSharedDigests(t *testing.T) {
+	for _, c := range []struct {
+		name, sentence, bytes string
+		files                 []string
+	}{
+		{"teleqna", "e02a88d43679764b", "e5afad4454c2c720", []string{"train.jsonl.bz2", "valid.jsonl.bz2", "test.jsonl.bz2"}},
+		{"spider", "5e0644bc73572421", "fd98e2cd9b772e11", []string{"train.jsonl", "valid.jsonl"}},
+		{"systemsapproach", "35a48b869adcf068", "0cc70941ebe2bc63", []string{"train.txt", "valid.txt"}},
+	} {
+		for _, m := range []struct{ dir, want string }{
+			{testfiles.Path(t, "models", "stories260K"), c.sentence}, {testfiles.Path(t, "tokenizers", "gpt2"), c.bytes},
+		} {
+			tok, err := tokenizer.Load(m.dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			digests := NewDigester()
+			for _, file := range c.files {
+				docs, _, err := LoadDocuments(testfiles.Path(t, "data", c.name, file), tok, Options{MaxSeqLen: 256})
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, p := range Pack(docs, 256, 1) {
+					digests.Add(&p)
+				}
+			}
+			if sum := digests.Sum(); fmt.Sprintf("%x", sum[:8]) != m.want {
+				t.Errorf("%s with %s: digest %x, want %s", c.name, m.dir, sum[:8], m.want)
+			}
 		}
 	}
 }
