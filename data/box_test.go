@@ -16,6 +16,7 @@ type boxRun struct {
 	File, Tokenizer, Split string
 	Max                    int
 	Evaluation             bool
+	Seam                   tokenizer.Seam
 	Stats                  struct {
 		Documents, Tokens, Targets, Truncated int
 		Bytes                                 *int // absent if samples were cut
@@ -59,12 +60,12 @@ func TestBoxDocuments(t *testing.T) {
 	files, documents, ids := map[string]bool{}, 0, 0
 	for _, run := range runs {
 		files[run.File] = true
-		name := fmt.Sprintf("%s, %s, %d ids, evaluation %v", run.File, run.Tokenizer, run.Max, run.Evaluation)
+		name := fmt.Sprintf("%s, %s, %d ids, evaluation %v, seam %s", run.File, run.Tokenizer, run.Max, run.Evaluation, run.Seam)
 		tok, err := tokenizer.Load(testfiles.Box(t, "tokenizers", run.Tokenizer))
 		if err != nil {
 			t.Fatal(err)
 		}
-		docs, stats, err := LoadDocuments(testfiles.Box(t, "data", run.File), tok, Options{MaxSeqLen: run.Max, Evaluation: run.Evaluation, Split: run.Split})
+		docs, stats, err := LoadDocuments(testfiles.Box(t, "data", run.File), tok, Options{MaxSeqLen: run.Max, Evaluation: run.Evaluation, Split: run.Split, Reading: Reading{Seam: run.Seam}})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -97,7 +98,7 @@ func TestBoxDocuments(t *testing.T) {
 		}
 	}
 	t.Logf("%d runs over %d files: %d documents, %d ids", len(runs), len(files), documents, ids)
-	if len(files) < 10 || len(runs) < 22 {
-		t.Errorf("%d runs over %d files, want 22 over 10 or more", len(runs), len(files))
+	if len(files) < 12 || len(runs) < 38 {
+		t.Errorf("%d runs over %d files, want 38 over 12 or more", len(runs), len(files))
 	}
 }

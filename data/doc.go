@@ -18,13 +18,17 @@
 //	messages, tools                       of a list of {"role", "content"}, the assistant's messages
 //	conversations, system                 (sharegpt) of a list of {"from", "value"}, the assistant's messages
 //
+// [Reading.Seam] says how a prompt and a completion meet. By default all white space between them is kept, and where there is none
+// one space is put ([tokenizer.Tokenizer.Join]); white space at a completion's end is kept. Of the special tokens that a text
+// itself spells, those of a document's beginning and end are not doubled, and [Stats.Special] counts the others that are learnt.
+//
 // Only messages and conversations go through the tokenizer's chat template; [Chat] says which of their tokens carry loss.
 //
-// A text longer than MaxSeqLen is cut into windows that do not overlap. Each is a [Document] of its own and begins with the
-// BOS id if the tokenizer adds one. BOS, prompts and the first token of a document carry no loss. A document for training
-// ends with the end-of-text id, which carries loss; in evaluation only pairs and segments end with it. If a pair is too long,
-// the beginning of the prompt is dropped; if the completion still does not fit, its end is dropped, and the end id with it. A
-// conversation first loses its last turns. All this is counted in [Stats].
+// A text longer than MaxSeqLen is cut into windows that do not overlap. Each is a [Document] of its own and begins with the ids
+// that the tokenizer puts before every text (in most models BOS, or none). These ids, prompts and the first token of a document
+// carry no loss. A document for training ends with the end-of-text id, which carries loss; in evaluation only pairs and segments
+// end with it. If a pair is too long, the beginning of the prompt is dropped; if the completion still does not fit, its end is
+// dropped, and the end id with it. A conversation first loses its last turns. All this is counted in [Stats].
 //
 // [Pack] puts documents into sequences of at most MaxSeqLen tokens, once per data seed; [Order] permutes the packs for an
 // epoch. A [Sequence] lists where its documents start; attention never crosses these places, and positions restart there.

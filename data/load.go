@@ -3,8 +3,8 @@ package data
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"reprise/tokenizer"
@@ -40,6 +40,10 @@ type Stats struct {
 	Truncated int // pairs, segments and conversations that were cut to MaxSeqLen
 	Empty     int // samples left out because nothing in them carries loss (Reading.SkipEmpty)
 	Bytes     int // of the text that carries loss
+	Spaced    int // pairs between whose texts Reading.Seam put a space
+	Pairs     int // prompts with a completion
+
+	Special map[string]int // special tokens that the texts themselves spell, except at a document's beginning and end: how many times each is learnt
 }
 
 func (s *Stats) add(docs ...Document) {
@@ -48,6 +52,32 @@ func (s *Stats) add(docs ...Document) {
 		s.Tokens += len(docs[i].IDs)
 		s.Targets += docs[i].Targets()
 		s.Bytes += docs[i].Bytes
+	}
+}
+
+// spelled counts the special tokens that a text itself spells and that are learnt.
+func (s *Stats) spelled(tok *tokenizer.Tokenizer, docs []Document) {
+	for i := range docs {
+		d := &docs[i]
+		for t := range d.IDs {
+			if d.Target[t] && !(d.EndID && t == len(d.IDs)-1) {
+				s.countSpecial(tok, d.IDs[t:t+1])
+			}
+		}
+	}
+}
+
+// countSpecial counts special tokens, but not the one for characters that are unknown, which no text spells.
+func (s *Stats) countSpecial(tok *tokenizer.Tokenizer, ids []int32) {
+	unknown, hasUnknown := tok.Unknown()
+	for _, id := range ids {
+		if !tok.IsSpecial(id) || hasUnknown && id == unknown {
+			continue
+		}
+		if s.Special == nil {
+			s.Special = map[string]int{}
+		}
+		s.Special[tok.Piece(id)]++
 	}
 }
 
@@ -62,6 +92,9 @@ func LoadDocuments(path string, tok *tokenizer.Tokenizer, opt Options) ([]Docume
 	opt = opt.complete()
 	if opt.MaxSeqLen < 2 {
 		return fail(path, fmt.Errorf("max_seq_len: %d, want 2 or more", opt.MaxSeqLen))
+	}
+	if err := opt.Reading.Validate(); err != nil {
+		return fail(path, err)
 	}
 	if opt.Split != "" && opt.Split != SplitBlankLine {
 		return fail(path, fmt.Errorf("split: %q, want \"\" or %q", opt.Split, SplitBlankLine))
@@ -92,6 +125,9 @@ func load(path string, tok *tokenizer.Tokenizer, opt Options, docs []Document, s
 		return nil, err
 	}
 	defer s.Close()
+	if n := len(tok.Prefix()); opt.MaxSeqLen <= n {
+		return nil, fmt.Errorf("max_seq_len: %d, want more than the %d ids that the tokenizer puts before every text", opt.MaxSeqLen, n)
+	}
 	// enter adds a sample's documents and counts them, or handles the error that it has none.
 	enter := func(line int, made []Document, err error) error {
 		if empty := noTargets(""); opt.SkipEmpty && errors.As(err, &empty) {
@@ -121,6 +157,7 @@ func load(path string, tok *tokenizer.Tokenizer, opt Options, docs []Document, s
 			if len(windows) == 0 {
 				err = errNoTargets
 			}
+			stats.spelled(tok, windows)
 			if err := enter(line, windows, err); err != nil {
 				return nil, s.at(line, err)
 			}
@@ -135,17 +172,25 @@ func load(path string, tok *tokenizer.Tokenizer, opt Options, docs []Document, s
 		if err != nil {
 			return enter(line, nil, err)
 		}
-		made, cut, err := row.documents(tok, opt)
+		made, cut, err := row.documents(tok, opt, stats)
 		if cut {
 			stats.Truncated++
+		}
+		if row.Chat.Messages == nil {
+			stats.spelled(tok, made)
+		}
+		for _, m := range row.Chat.Messages { // the template's own special tokens are not the text's
+			if m.Role == "assistant" && err == nil {
+				stats.countSpecial(tok, tok.Encode(m.Content, false))
+			}
 		}
 		return enter(line, made, err)
 	})
 	return docs, err
 }
 
-// documents tokenises a row.
-func (row *Row) documents(tok *tokenizer.Tokenizer, opt Options) (made []Document, cut bool, err error) {
+// documents tokenises a row, and counts in stats how prompt and completion meet.
+func (row *Row) documents(tok *tokenizer.Tokenizer, opt Options, stats *Stats) (made []Document, cut bool, err error) {
 	switch {
 	case row.Text != "":
 		if made = Text(tok, row.Text, opt); len(made) == 0 {
@@ -165,7 +210,14 @@ func (row *Row) documents(tok *tokenizer.Tokenizer, opt Options) (made []Documen
 	if completion == "" {
 		completion = row.Choices[row.Answer]
 	}
-	d, cut, err := Pair(tok, row.Prompt, completion, opt.MaxSeqLen, true)
+	j := tok.Join(row.Prompt, completion, opt.Seam)
+	d, cut, err := joined(tok, j, opt.MaxSeqLen, true)
+	if err == nil {
+		stats.Pairs++
+	}
+	if err == nil && j.Space {
+		stats.Spaced++
+	}
 	return []Document{d}, cut, err
 }
 
@@ -211,39 +263,38 @@ func splitText(text string, tok *tokenizer.Tokenizer, split string) func(func(in
 }
 
 // Text tokenises a text into windows of at most opt.MaxSeqLen ids that do not overlap. Every id carries loss except the
-// first of a window, which is BOS if the tokenizer adds it. Without opt.Evaluation the last window ends with the end id
-// (if the tokenizer has one). A last window that has a single id and no BOS is left out, and so is an end id that would
-// need a window of its own; the result is empty if nothing remains. opt.MaxSeqLen must be 2 or more, or 0 for
-// DefaultMaxSeqLen.
+// first of a window. A window begins with the ids that the tokenizer puts before every text, in most models BOS or none, which
+// carry no loss. Without opt.Evaluation the last window ends with the end id (if the tokenizer has one). Ids of the beginning and
+// the end that the text itself spells are not doubled; white space after such an end is left out. A last window that has a single
+// id and nothing before it is left out, and so is an end id that would need a window of its own; the result is empty if nothing
+// remains. opt.MaxSeqLen must be 2 or more and exceed the number of ids before every text, or be 0 for DefaultMaxSeqLen.
 func Text(tok *tokenizer.Tokenizer, text string, opt Options) []Document {
 	opt = opt.complete()
-	if opt.MaxSeqLen < 2 {
-		panic(fmt.Sprintf("data: Text: MaxSeqLen %d, want 2 or more", opt.MaxSeqLen))
+	prefix := tok.Prefix()
+	if opt.MaxSeqLen < 2 || opt.MaxSeqLen <= len(prefix) {
+		panic(fmt.Sprintf("data: Text: MaxSeqLen %d, want 2 or more, and more than %d", opt.MaxSeqLen, len(prefix)))
 	}
-	ids := tok.Encode(text, false)
-	var bos []int32
-	if id, ok := tok.BOS(); ok && tok.AddsBOS() {
-		bos = []int32{id}
-	}
+	text, _ = tok.CutEnd(text)
+	ids, spelled := encodeFirst(tok, text)
 	end, hasEnd := tok.EOS()
 	hasEnd = hasEnd && !opt.Evaluation
 	var docs []Document
-	rest := len(text) // bytes not yet accounted for
+	rest := len(text) - spelled // bytes not yet accounted for
 	for len(ids) > 0 {
-		n := min(len(ids), opt.MaxSeqLen-len(bos))
-		d := Document{IDs: append(append(make([]int32, 0, len(bos)+n+1), bos...), ids[:n]...)}
+		n := min(len(ids), opt.MaxSeqLen-len(prefix))
+		d := Document{IDs: append(append(make([]int32, 0, len(prefix)+n+1), prefix...), ids[:n]...)}
 		ids = ids[n:]
 		if len(ids) == 0 && hasEnd && len(d.IDs) < opt.MaxSeqLen {
 			d.IDs, d.EndID = append(d.IDs, end), true
 		}
 		d.Target = make([]bool, len(d.IDs))
-		for i := 1; i < len(d.IDs); i++ {
+		for i := max(1, len(prefix)); i < len(d.IDs); i++ {
 			d.Target[i] = true
 		}
-		for i, id := range d.IDs[len(bos) : len(bos)+n] {
+		for i, id := range d.IDs[len(prefix) : len(prefix)+n] {
 			size := min(pieceBytes(tok, id), rest)
 			rest -= size
-			if i > 0 || len(bos) > 0 {
+			if i > 0 || len(prefix) > 0 {
 				d.Bytes += size
 			}
 		}
@@ -256,6 +307,17 @@ func Text(tok *tokenizer.Tokenizer, text string, opt Options) []Document {
 		}
 	}
 	return docs
+}
+
+// encodeFirst tokenises the text that begins a document. Ids that begin every document are left out if the text spells them
+// itself; spelled is the number of bytes that they have there.
+func encodeFirst(tok *tokenizer.Tokenizer, text string) (ids []int32, spelled int) {
+	all := tok.Encode(text, false)
+	ids = tok.CutPrefix(all)
+	for _, id := range all[:len(all)-len(ids)] {
+		spelled += pieceBytes(tok, id)
+	}
+	return ids, min(spelled, len(text))
 }
 
 // pieceBytes is how many bytes of text an id stands for.
@@ -272,34 +334,40 @@ func pieceBytes(tok *tokenizer.Tokenizer, id int32) int {
 	return len(strings.ReplaceAll(piece, "▁", " "))
 }
 
-// Pair tokenises a prompt and its completion separately, with one space between them. Only the completion carries loss, and
-// the end id after it if withEnd is set and the tokenizer has one. BOS comes first if the tokenizer adds it.
+// Pair tokenises a prompt and its completion apart; seam says how they meet ([tokenizer.Tokenizer.Join]). Only the completion
+// carries loss, and the end id after it if withEnd is set and the tokenizer has one. The ids that the tokenizer puts before every
+// text come first. An end id that the completion spells at its end is not doubled.
 //
-// Beyond maxSeqLen ids the prompt loses its beginning, if necessary all of it (without BOS one id is kept, so that the
+// Beyond maxSeqLen ids the prompt loses its beginning, if necessary all of it (if nothing precedes it, one id is kept, so that the
 // completion's first id has something before it); then the completion loses its end, and the end id with it. cut reports
-// either. Bytes is the length of the completion without leading white space: the space between is not counted.
+// either. Bytes is the length of the completion as it was joined: a space that is put between is not counted.
 //
 // It is an error if nothing carries loss: an empty completion, or a single id with nothing before it.
-func Pair(tok *tokenizer.Tokenizer, prompt, completion string, maxSeqLen int, withEnd bool) (d Document, cut bool, err error) {
+func Pair(tok *tokenizer.Tokenizer, prompt, completion string, seam tokenizer.Seam, maxSeqLen int, withEnd bool) (d Document, cut bool, err error) {
+	return joined(tok, tok.Join(prompt, completion, seam), maxSeqLen, withEnd)
+}
+
+// joined is Pair for texts that were joined.
+func joined(tok *tokenizer.Tokenizer, j tokenizer.Joined, maxSeqLen int, withEnd bool) (d Document, cut bool, err error) {
 	if maxSeqLen < 2 {
 		return d, false, fmt.Errorf("max_seq_len: %d, want 2 or more", maxSeqLen)
 	}
-	before, after := tok.EncodeCompletion(prompt, completion)
+	before, after := tok.EncodeJoined(j)
 	if len(after) == 0 {
 		return d, false, errNoTargets
 	}
-	bos, hasBOS := tok.BOS()
-	hasBOS = hasBOS && tok.AddsBOS()
-	if hasBOS && len(before) > 0 && before[0] == bos {
-		before = before[1:] // added again below: BOS is never cut
+	prefix := tok.Prefix()
+	before = before[len(prefix):] // added again below: it is never cut
+	if maxSeqLen <= len(prefix) {
+		return d, false, fmt.Errorf("max_seq_len: %d, want more than the %d ids that the tokenizer puts before every text", maxSeqLen, len(prefix))
 	}
 	end, hasEnd := tok.EOS()
 	d.EndID = hasEnd && withEnd
-	d.Bytes = len(strings.TrimLeftFunc(completion, unicode.IsSpace)) // as in EncodeCompletion
+	d.Bytes = len(j.Completion)
 
-	fixed, least := 0, min(1, len(before)) // fixed: ids that are never cut; least: ids of the prompt that are kept
-	if hasBOS {
-		fixed, least = 1, 0
+	fixed, least := len(prefix), 0 // fixed: ids that are never cut; least: ids of the prompt that are kept
+	if fixed == 0 {
+		least = min(1, len(before))
 	}
 	tail := len(after)
 	if d.EndID {
@@ -320,10 +388,7 @@ func Pair(tok *tokenizer.Tokenizer, prompt, completion string, maxSeqLen int, wi
 			after = after[:len(after)-over]
 		}
 	}
-	if hasBOS {
-		d.IDs = append(d.IDs, bos)
-	}
-	d.IDs = append(append(d.IDs, before...), after...)
+	d.IDs = append(append(append(d.IDs, prefix...), before...), after...)
 	if d.EndID {
 		d.IDs = append(d.IDs, end)
 	}
@@ -332,7 +397,11 @@ func Pair(tok *tokenizer.Tokenizer, prompt, completion string, maxSeqLen int, wi
 		d.Target[i] = true
 	}
 	if fixed+len(before) == 0 {
-		d.Bytes -= pieceBytes(tok, after[0])
+		first := pieceBytes(tok, after[0])
+		if j.Space {
+			first-- // the space was not counted
+		}
+		d.Bytes -= first
 	}
 	d.Bytes = max(d.Bytes, 0)
 	if d.Targets() == 0 {
@@ -342,18 +411,37 @@ func Pair(tok *tokenizer.Tokenizer, prompt, completion string, maxSeqLen int, wi
 }
 
 // Segments tokenises each piece of a sample separately and appends the end id, which carries loss if the last piece
-// does. BOS comes first if the tokenizer adds it. Beyond maxSeqLen ids the sample loses its end (cut reports it).
+// does. The ids that the tokenizer puts before every text come first. Ids of the beginning and the end that the pieces spell
+// themselves are not doubled; white space after such an end is left out. Beyond maxSeqLen ids the sample loses its end (cut
+// reports it).
 func Segments(tok *tokenizer.Tokenizer, segments []Segment, maxSeqLen int) (d Document, cut bool) {
+	segments = slices.Clone(segments)
+	for last := len(segments) - 1; last >= 0; last-- {
+		rest, spelled := tok.CutEnd(segments[last].Text)
+		if spelled {
+			segments = segments[:last+1]
+			segments[last].Text = rest
+		}
+		if spelled || strings.TrimSpace(segments[last].Text) != "" {
+			break
+		}
+	}
 	add := func(id int32, target bool) {
 		d.IDs = append(d.IDs, id)
 		d.Target = append(d.Target, target && len(d.IDs) > 1)
 	}
-	if bos, ok := tok.BOS(); ok && tok.AddsBOS() {
-		add(bos, false)
+	for _, id := range tok.Prefix()[:min(len(tok.Prefix()), maxSeqLen)] {
+		add(id, false)
 	}
-	for _, s := range segments {
+	for i, s := range segments {
 		rest := len(s.Text) // bytes not yet accounted for
-		for _, id := range tok.Encode(s.Text, false) {
+		ids := tok.Encode(s.Text, false)
+		if i == 0 {
+			var spelled int
+			ids, spelled = encodeFirst(tok, s.Text)
+			rest -= spelled
+		}
+		for _, id := range ids {
 			if len(d.IDs) == maxSeqLen {
 				return d, true
 			}
@@ -376,12 +464,4 @@ func Segments(tok *tokenizer.Tokenizer, segments []Segment, maxSeqLen int) (d Do
 		d.EndID = true
 	}
 	return d, false
-}
-
-// Seam says, in the words of a record's header, where the space between prompt and completion comes from.
-func Seam(tok *tokenizer.Tokenizer) string {
-	if tok.ByteLevel() {
-		return "space in the completion"
-	}
-	return "space from the normalizer"
 }

@@ -8,6 +8,8 @@
 //	r, err := e.Run(ctx, eval.Set{Name: "domain", Path: "valid.jsonl"})
 //	fmt.Println(*r.Loss, *r.Perplexity)
 //
+// Reading must be the one that the model was trained with: its Seam says how prompts and completions meet, in all tasks.
+//
 // A loss here is always full cross-entropy over the whole vocabulary, whatever loss the model was trained with: the mean over
 // the tokens that carry loss, in nats per token. Perplexity is its exponential. Bits per byte is the summed loss of a text in
 // bits divided by the number of its bytes; it can be compared between models with different tokenizers.

@@ -125,10 +125,10 @@ func TestLossAndDrift(t *testing.T) {
 	}
 	var docs []scored
 	for _, p := range pairs {
-		before, after := b.tok.EncodeCompletion(p.prompt, p.completion)
+		before, after := b.tok.EncodeCompletion(p.prompt, p.completion, tokenizer.SeamAuto)
 		docs = append(docs, scored{append(append(slices.Clone(before), after...), end), max(1, len(before)), len(p.completion)})
 	}
-	docs[2].bytes -= len(b.tok.Decode(docs[2].ids[:1], true)) // its first id has nothing before it
+	docs[2].bytes -= len(strings.TrimPrefix(b.tok.Decode(docs[2].ids[:1], true), " ")) // its first id has nothing before it; the space was not counted
 	for _, set := range []struct {
 		name, path string
 		docs       []scored
@@ -220,8 +220,14 @@ func TestLossAndDrift(t *testing.T) {
 }
 
 // TestChoice: options follow the prompt without an end id and are ranked by summed log-likelihood, and per byte; ties go to the
-// lowest index; a row that is too long counts as truncated once.
+// lowest index; a row that is too long counts as truncated once. So with every seam.
 func TestChoice(t *testing.T) {
+	for _, seam := range []tokenizer.Seam{"", tokenizer.SeamAuto, tokenizer.SeamExact, tokenizer.SeamSpace} {
+		t.Run(string(seam), func(t *testing.T) { testChoice(t, seam) })
+	}
+}
+
+func testChoice(t *testing.T, seam tokenizer.Seam) {
 	b := newBench(t)
 	rows := []struct {
 		prompt  string
@@ -233,16 +239,18 @@ func TestChoice(t *testing.T) {
 		{"seven", []string{"blue blue", "blue blue"}, 1},
 		{"seven", []string{"blue blue", "blue blue"}, 0},
 		{strings.Repeat("the river ", 30), []string{"sings", "runs"}, 0},
+		{"a stone\n", []string{"\topens", " closes", "runs "}, 2},
 	}
 	var lines []any
 	correct, perByte, tokens := 0, 0, 0
 	var choiceLoss, chance float64
+	size := func(c string, prompt string) float64 { return float64(len(b.tok.Join(prompt, c, seam).Completion)) }
 	for _, r := range rows {
 		lines = append(lines, row{"question": r.prompt, "choices": r.choices, "answer": r.answer})
 		best, bestByte, sum := 0, 0, 0.0
 		var s []float64
 		for i, c := range r.choices {
-			before, after := b.tok.EncodeCompletion(r.prompt, c)
+			before, after := b.tok.EncodeCompletion(r.prompt, c, seam)
 			if over := len(before) + len(after) - 48; over > 0 {
 				before = before[over:]
 			}
@@ -257,7 +265,7 @@ func TestChoice(t *testing.T) {
 			if x > s[best]+1e-6 {
 				best = i
 			}
-			if x/float64(len(c)) > s[bestByte]/float64(len(r.choices[bestByte]))+1e-6 {
+			if x/size(c, r.prompt) > s[bestByte]/size(r.choices[bestByte], r.prompt)+1e-6 {
 				bestByte = i
 			}
 			sum += math.Exp(x)
@@ -271,7 +279,7 @@ func TestChoice(t *testing.T) {
 		choiceLoss += (math.Log(sum) - s[r.answer]) / float64(len(rows))
 		chance += 1 / float64(len(r.choices)) / float64(len(rows))
 	}
-	e := &Evaluator{Model: b.now, Pool: b.pool, Tokenizer: b.tok, MaxSeqLen: 48}
+	e := &Evaluator{Model: b.now, Pool: b.pool, Tokenizer: b.tok, MaxSeqLen: 48, Reading: data.Reading{Seam: seam}}
 	r, err := e.Run(t.Context(), Set{Name: "c", Path: b.write(t, "c.jsonl", lines...), Task: Choice})
 	if err != nil {
 		t.Fatal(err)
@@ -292,23 +300,26 @@ func TestMatch(t *testing.T) {
 			clear(b.now.Head().W.Row(id))
 		}
 	}
-	ids := b.tok.Encode("the red", false)
 	end, _ := b.tok.EOS()
-	for len(ids) < 48 { // the greedy completion, token by token
-		lp := logProbs(b.nowP, ids)[len(ids)-1]
-		best := 0
-		for v := range lp {
-			if lp[v] > lp[best] {
-				best = v
+	greedy := func(prompt string, limit int) string { // the greedy completion, token by token
+		ids := b.tok.EncodePrompt(prompt)
+		for from := len(ids); len(ids) < from+limit; {
+			lp := logProbs(b.nowP, ids)[len(ids)-1]
+			best := 0
+			for v := range lp {
+				if lp[v] > lp[best] {
+					best = v
+				}
 			}
+			if int32(best) == end {
+				break
+			}
+			ids = append(ids, int32(best))
 		}
-		if int32(best) == end {
-			break
-		}
-		ids = append(ids, int32(best))
+		return b.tok.Decode(ids[len(b.tok.EncodePrompt(prompt)):], true)
 	}
 	limit := 6
-	answer := b.tok.Decode(ids[len(b.tok.Encode("the red", false)):][:limit], true)
+	answer := greedy("the red", limit)
 	if strings.TrimSpace(answer) == "" || strings.ToUpper(answer) == answer {
 		t.Fatalf("the model writes %q: this tests nothing", answer)
 	}
@@ -321,6 +332,20 @@ func TestMatch(t *testing.T) {
 		}
 		if *r.Correct != want || r.Total != 1 || r.Truncated != 0 {
 			t.Errorf("completion %q: %d of %d right (%d truncated), want %d", completion, *r.Correct, r.Total, r.Truncated, want)
+		}
+	}
+	// The prompt is what generation is given: with its white space, unless the seam takes that away.
+	asked := "the red\n"
+	if greedy(asked, limit) == answer {
+		t.Fatalf("both prompts give %q: this tests nothing", answer)
+	}
+	for seam, want := range map[tokenizer.Seam]string{"": greedy(asked, limit), "auto": greedy(asked, limit), "exact": greedy(asked, limit), "space": answer} {
+		e.Reading.Seam = seam
+		for completion, right := range map[string]int{want: 1, want + "<|endoftext|>\n": 1, want + "x": 0} {
+			r, err := e.Run(t.Context(), Set{Name: "m", Path: b.write(t, "m.jsonl", row{"prompt": asked, "completion": completion}), Task: Match})
+			if err != nil || *r.Correct != right {
+				t.Errorf("seam %q, completion %q: %d right, want %d (%v)", seam, completion, *r.Correct, right, err)
+			}
 		}
 	}
 	long := strings.Repeat("the river ", 40)

@@ -28,7 +28,7 @@ func (e *Evaluator) choice(ctx context.Context, path string) (Result, error) {
 		}
 		cutRow := false
 		for _, option := range row.Choices {
-			d, cut, err := data.Pair(e.Tokenizer, row.Prompt, option, e.maxSeqLen(), false)
+			d, cut, err := data.Pair(e.Tokenizer, row.Prompt, option, e.Reading.Seam, e.maxSeqLen(), false)
 			if err != nil {
 				return Result{}, rowError(row, "choices", "%w", err)
 			}
@@ -99,7 +99,7 @@ func (e *Evaluator) match(ctx context.Context, path string) (Result, error) {
 		if row.Prompt == "" || row.Completion == "" {
 			return Result{}, rowError(row, "", "task match wants \"prompt\" and \"completion\"")
 		}
-		prompt, want := e.Tokenizer.EncodeCompletion(row.Prompt, row.Completion)
+		prompt, want := e.Tokenizer.EncodeCompletion(row.Prompt, row.Completion, e.Reading.Seam)
 		limit := e.MaxTokens
 		if limit == 0 {
 			limit = max(128, 2*len(want))
@@ -110,7 +110,7 @@ func (e *Evaluator) match(ctx context.Context, path string) (Result, error) {
 			if room < 1 {
 				return Result{}, rowError(row, "", "an answer of %d tokens leaves no room for a prompt in %d", limit, e.maxSeqLen())
 			}
-			prompt = cutLeft(prompt, room, e.Tokenizer.AddsBOS())
+			prompt = cutLeft(prompt, room, len(e.Tokenizer.Prefix()))
 			truncated++
 		}
 		got, err := Greedy(ctx, e, decoder, prompt, limit)
@@ -118,7 +118,7 @@ func (e *Evaluator) match(ctx context.Context, path string) (Result, error) {
 			return Result{}, err
 		}
 		tokens += len(got)
-		if Same(e.Tokenizer.Decode(got, true), row.Completion) {
+		if wanted, _ := e.Tokenizer.CutEnd(row.Completion); Same(e.Tokenizer.Decode(got, true), wanted) {
 			correct++
 		}
 	}
@@ -130,10 +130,10 @@ func rowError(row data.Row, field, format string, args ...any) error {
 	return &data.RowError{File: row.File, Line: row.Line, Field: field, Err: fmt.Errorf(format, args...)}
 }
 
-// cutLeft keeps the last n ids of a prompt, and its begin-of-text id if it has one.
-func cutLeft(prompt []int32, n int, bos bool) []int32 {
-	if bos && n > 1 {
-		return append(prompt[:1:1], prompt[len(prompt)-n+1:]...)
+// cutLeft keeps the last n ids of a prompt, and in their place its first ones, which begin every document, if there is room.
+func cutLeft(prompt []int32, n, first int) []int32 {
+	if n > first {
+		return append(prompt[:first:first], prompt[len(prompt)-n+first:]...)
 	}
 	return prompt[len(prompt)-n:]
 }

@@ -421,6 +421,27 @@ func TestAddedTokensThatStripAreNoted(t *testing.T) {
 	}
 }
 
+// llama.cpp can only put the begin-of-text id before a prompt; training puts all ids of the post-processor there.
+func TestPrefixIsNoted(t *testing.T) {
+	for ids, want := range map[string]int{"0": 0, "0, 0": 1} {
+		post := `{"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<|endoftext|>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
+			"pair": [], "special_tokens": {"<|endoftext|>": {"id": "<|endoftext|>", "ids": [` + ids + `], "tokens": []}}}`
+		var file map[string]json.RawMessage
+		if err := json.Unmarshal(trained(t), &file); err != nil {
+			t.Fatal(err)
+		}
+		file["post_processor"] = json.RawMessage(post)
+		tok, err := json.Marshal(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _, notes := exportedWith(t, llamaConfig, tok, Options{})
+		if len(notes) != want || want > 0 && !strings.Contains(notes[0], "puts the ids [0 0] before every text") {
+			t.Errorf("%s: notes %q", ids, notes)
+		}
+	}
+}
+
 // Hermes and others have several templates; llama.cpp's converter names them as here.
 func TestChatTemplates(t *testing.T) {
 	for _, c := range []struct {

@@ -216,6 +216,9 @@ func (e *exporter) special(tok *tokenizer.Tokenizer) {
 		e.set("tokenizer.ggml.eot_token_id", uint32(ends[i]))
 	}
 	e.set("tokenizer.ggml.add_bos_token", tok.AddsBOS())
+	if p := tok.Prefix(); len(p) > 1 || len(p) == 1 && !tok.AddsBOS() {
+		e.notes = append(e.notes, fmt.Sprintf("the tokenizer puts the ids %v before every text, and a GGUF file can name only the begin-of-text id; write the others at the beginning of prompts", p))
+	}
 	e.set("tokenizer.ggml.add_eos_token", false)
 }
 

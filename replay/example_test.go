@@ -29,7 +29,7 @@ func Example() {
 	b := smallModel()
 	var docs []data.Document
 	for i := range 20 {
-		d, _, err := data.Pair(b.Tokenizer, fmt.Sprint("number ", i, " comes before"), fmt.Sprint("number ", i+1), 64, true)
+		d, _, err := data.Pair(b.Tokenizer, fmt.Sprint("number ", i, " comes before"), fmt.Sprint("number ", i+1), tokenizer.SeamAuto, 64, true)
 		check(err)
 		docs = append(docs, d)
 	}

@@ -48,7 +48,7 @@ type Header struct {
 	BaseModel     string   // fingerprint of the base model's weights
 	MovedTo       string   // "" if the model was frozen; if it was trained meanwhile, the fingerprint of its weights at the end
 	Tokenizer     string   // fingerprint of tokenizer.json
-	Seam          string   // how prompt and completion meet, see data.Seam
+	Seam          string   // how prompt and completion meet, see data.SeamWords
 	Rule                   // which ids were recorded
 	VocabSize     int      // of the model: every id is below it
 	MaxSeqLen     int      // longest sequence in tokens

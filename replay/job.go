@@ -33,8 +33,9 @@ type Job struct {
 	Rule             Rule // zero fields: those of DefaultRule
 
 	Documents []data.Document
-	MaxSeqLen int    // tokens per packed sequence; 0: the model's longest, at most data.DefaultMaxSeqLen
-	Seed      uint64 // of the packing
+	Seam      tokenizer.Seam // how prompts and completions meet in Documents: Seam of the data.Reading that they were read with; "": auto
+	MaxSeqLen int            // tokens per packed sequence; 0: the model's longest, at most data.DefaultMaxSeqLen
+	Seed      uint64         // of the packing
 
 	Out           string // record to write; Predict does not need it
 	Shard, Shards int    // the part of the sequences to record; Shards 0 or 1: all
@@ -64,13 +65,16 @@ func Record(ctx context.Context, j Job) (Summary, error) {
 
 // Again records the sequences of a record again, with the model as it is now: the packs, their order and the rule stay. Of j
 // it needs Model, Tokenizer, Pool and Out. Like Record it continues an unfinished record of an earlier attempt.
-func Again(ctx context.Context, j Job, from *Reader) (Summary, error) {
+func Again(ctx context.Context, j Job, from *Reader) (s Summary, err error) {
 	if err := j.complete(true); err != nil {
 		return Summary{}, err
 	}
 	h := from.Header()
 	if h.Shards > 1 {
 		return Summary{}, fmt.Errorf("replay: %w", &ShardError{from.path, h.Shard, h.Shards})
+	}
+	if j.Seam, err = from.Seam(); err != nil {
+		return Summary{}, err
 	}
 	j.Rule = h.Rule
 	j.MaxSeqLen, j.Seed, j.Shard, j.Shards, j.Compress = h.MaxSeqLen, h.Seed, 0, 1, h.Compress
@@ -164,7 +168,7 @@ func (j *Job) note(format string, args ...any) {
 func (j *Job) header(seqs []data.Sequence) Header {
 	return Header{
 		BaseModel: j.ModelFingerprint, Tokenizer: j.Tokenizer.Fingerprint(), Rule: j.Rule,
-		VocabSize: j.Model.Config.VocabSize, MaxSeqLen: j.MaxSeqLen, Seed: j.Seed, Seam: data.Seam(j.Tokenizer),
+		VocabSize: j.Model.Config.VocabSize, MaxSeqLen: j.MaxSeqLen, Seed: j.Seed, Seam: data.SeamWords(j.Tokenizer, j.Seam),
 		DataDigest: data.Digest(seqs), Shard: j.Shard, Shards: j.Shards, Sequences: len(seqs),
 		Compress: j.Compress,
 	}

@@ -14,6 +14,7 @@ import (
 
 	"reprise/base"
 	"reprise/data"
+	"reprise/tokenizer"
 )
 
 // trailer is the end of a finished record: where statistics and index begin, and how long the file is.
@@ -285,6 +286,15 @@ func (r *Reader) Fits(b *base.Base) error {
 		return fmt.Errorf("replay: %w", &ShardError{Path: r.path, Shard: h.Shard, Shards: h.Shards})
 	}
 	return nil
+}
+
+// Seam is how prompts and completions meet in the record's sequences. It is an error if the header says it in unknown words.
+func (r *Reader) Seam() (tokenizer.Seam, error) {
+	seam, err := data.ParseSeam(r.h.Seam)
+	if err != nil {
+		return "", fmt.Errorf("replay: %s: header: %w; use the program that wrote it, or %w", r.path, err, ErrRecordAgain)
+	}
+	return seam, nil
 }
 
 // Sequence reads the file's sequence i, from 0, into into, and reuses its memory if that is large enough. It panics if i

@@ -13,6 +13,7 @@ import (
 
 	"reprise/internal/keys"
 	"reprise/optim"
+	"reprise/tokenizer"
 )
 
 // later is the recipe of a later program, with two more keys.
@@ -70,6 +71,8 @@ func TestEveryKeyDecidesOrNot(t *testing.T) {
 		case bool:
 			k.Set(&r, !v)
 		case string:
+			k.Set(&r, v+"x")
+		case tokenizer.Seam:
 			k.Set(&r, v+"x")
 		case []string:
 			k.Set(&r, []string{"x"})

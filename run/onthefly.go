@@ -54,7 +54,7 @@ func (r *Run) planRecording() (h replay.Header, err error) {
 		return h, fmt.Errorf("run: record.out: %d steps do not reach the end of the first epoch (%d); leave max_steps out", r.Steps, per)
 	}
 	h = replay.Header{
-		BaseModel: r.Base.Fingerprint, Tokenizer: r.Base.Tokenizer.Fingerprint(), Seam: data.Seam(r.Base.Tokenizer),
+		BaseModel: r.Base.Fingerprint, Tokenizer: r.Base.Tokenizer.Fingerprint(), Seam: data.SeamWords(r.Base.Tokenizer, r.Recipe.Seam),
 		Rule: rule, VocabSize: cfg.VocabSize,
 		MaxSeqLen: r.Recipe.seqLen(cfg), Seed: r.Recipe.Seed, DataDigest: data.Digest(r.domain.packed), Sequences: len(r.domain.packed),
 	}

@@ -114,6 +114,9 @@ func open(r Recipe, b *base.Base, pool *tensor.Pool, resume bool) (*Run, error) 
 	if run.domain, err = openSource(r.Replay, r.Data, r, b); err != nil {
 		return nil, err
 	}
+	if r, err = run.follow(r); err != nil {
+		return nil, err
+	}
 	run.perBatch = r.GlobalBatchSize
 	if r.Mix != "" {
 		record, text := r.Mix, ""
@@ -131,6 +134,7 @@ func open(r Recipe, b *base.Base, pool *tensor.Pool, resume bool) (*Run, error) 
 	run.Notices = append(run.Notices, run.domain.notices...)
 	if run.mix != nil {
 		run.Notices = append(run.Notices, run.mix.notices...)
+		run.Notices = append(run.Notices, run.otherSeam(r)...)
 	}
 	run.Steps = run.stepsPerEpoch() * r.Epochs
 	if r.MaxSteps > 0 {

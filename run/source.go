@@ -61,6 +61,9 @@ func (s *source) checkRecord(path string, kl float64, b *base.Base) error {
 	if err := s.record.Fits(b); err != nil {
 		return err
 	}
+	if _, err := s.record.Seam(); err != nil {
+		return err
+	}
 	if h := s.record.Header(); h.Moving() && kl > 0 {
 		return fmt.Errorf("run: %s: kl: the record was made while a model was trained, and its probabilities are not the base model's; leave kl out, or %w", path, replay.ErrRecordAgain)
 	}
@@ -68,6 +71,34 @@ func (s *source) checkRecord(path string, kl float64, b *base.Base) error {
 		return fmt.Errorf("run: %s holds no sequence to train on", path)
 	}
 	return nil
+}
+
+// follow returns the recipe with the seam of the record that is trained on, so that evaluations ask as training teaches.
+func (run *Run) follow(r Recipe) (Recipe, error) {
+	if run.domain.record == nil {
+		return r, nil
+	}
+	seam, err := run.domain.record.Seam()
+	if err != nil || seam == r.Seam {
+		return r, err
+	}
+	if r.Seam != data.DefaultReading().Seam {
+		return r, fmt.Errorf("run: seam: %s, but %s was recorded with seam %s: leave seam out, or record the data with seam %s", r.Seam, r.Replay, seam, r.Seam)
+	}
+	r.Seam = seam
+	run.Notices = append(run.Notices, fmt.Sprintf("%s was recorded with seam %s, and evaluations follow it; evaluate the trained model with that seam too", r.Replay, seam))
+	return r, nil
+}
+
+// otherSeam is a notice if the sequences to mix in were recorded with another seam than the recipe's.
+func (run *Run) otherSeam(r Recipe) (notices []string) {
+	if run.mix.record == nil {
+		return nil
+	}
+	if seam, err := run.mix.record.Seam(); err == nil && seam != r.Seam {
+		notices = append(notices, fmt.Sprintf("%s was recorded with seam %s, and everything else is read with seam %s", r.Mix, seam, r.Seam))
+	}
+	return notices
 }
 
 func (s *source) len() int {

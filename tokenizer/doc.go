@@ -33,7 +33,9 @@
 //
 // The ids that begin and end a document come from tokenizer_config.json (bos_token, eos_token; null means none). If the file
 // or the field is absent, they are the special tokens with the usual names. Its add_bos_token and add_eos_token take
-// precedence over the post-processor. clean_up_tokenization_spaces is not read: Decode gives the text that the ids stand
+// precedence over the post-processor. What the post-processor puts before a text begins every document and every prompt
+// ([Tokenizer.Prefix]); what it puts after one is left to the caller. [Tokenizer.Join] says how a prompt and its completion meet.
+// clean_up_tokenization_spaces is not read: Decode gives the text that the ids stand
 // for.
 //
 // # Conversations

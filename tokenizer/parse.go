@@ -34,7 +34,7 @@ func parseWith(tokenizerJSON, configJSON []byte, configName string) (*Tokenizer,
 	if err := t.parseChat(configJSON, nil); err != nil {
 		return nil, fmt.Errorf("%s: %w", configName, err)
 	}
-	t.seam = " "
+	t.space = " "
 	if !t.model.byteLevel {
 		word := ""
 		t.pre.each(t.normalizer.apply("x"), true, func(w string) {
@@ -43,7 +43,7 @@ func parseWith(tokenizerJSON, configJSON []byte, configName string) (*Tokenizer,
 			}
 		})
 		if strings.HasPrefix(word, sentenceSpace) || strings.HasPrefix(word, " ") {
-			t.seam = ""
+			t.space = ""
 		}
 	}
 	return t, nil

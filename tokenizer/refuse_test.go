@@ -174,7 +174,9 @@ func FuzzParse(f *testing.F) {
 				}
 			}
 			tok.Decode(ids, true)
-			tok.EncodeCompletion(text, text)
+			for _, seam := range []Seam{SeamAuto, SeamExact, SeamSpace} {
+				tok.EncodeCompletion(text, text, seam)
+			}
 		}
 	})
 }

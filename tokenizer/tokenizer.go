@@ -8,9 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
-	"unicode"
 )
 
 // Tokenizer holds a vocabulary and the steps around it. After loading only SetEOS changes it.
@@ -34,7 +32,7 @@ type Tokenizer struct {
 	bos, eos    int32 // -1: none
 	addsBOS     bool
 	prefixSpace bool   // byte-level: a space is added before a text
-	seam        string // the text between prompt and completion
+	space       string // what a completion begins with to stand one space after its prompt; "" where the normalizer puts it there
 	chat        chat
 	chatOnce    sync.Once
 	fingerprint string
@@ -119,6 +117,9 @@ func (t *Tokenizer) SetEOS(id int32) {
 	}
 	t.eos = id
 }
+
+// Unknown is the id that stands for characters without one of their own, if there is one.
+func (t *Tokenizer) Unknown() (id int32, ok bool) { return max(t.model.unk, 0), t.model.unk >= 0 }
 
 // AddsBOS reports whether a text begins with BOS when special tokens are added.
 func (t *Tokenizer) AddsBOS() bool { return t.addsBOS }
@@ -212,31 +213,4 @@ func (t *Tokenizer) EncodeParts(parts []string) [][]int32 {
 	e.out = nil
 	t.encoders.Put(e)
 	return out
-}
-
-// EncodePrompt returns the ids of a text that a model continues: BOS if AddsBOS and the text does not spell it itself, then the
-// text. An id that the post-processor puts after a text is left out: it would tell the model that the text has ended.
-func (t *Tokenizer) EncodePrompt(text string) []int32 {
-	ids := t.Encode(text, false)
-	if t.addsBOS && (len(ids) == 0 || ids[0] != t.bos) {
-		ids = append([]int32{t.bos}, ids...)
-	}
-	return ids
-}
-
-// EncodeCompletion tokenises a prompt and its completion separately, with one space as the seam between them. White space at
-// the prompt's end and at the completion's beginning is removed. Byte-level: the space belongs to the completion.
-// SentencePiece: the seam is the normaliser's prefix space. BOS precedes the prompt if AddsBOS; no other special token is
-// added, and no end id. An empty completion gives no ids.
-func (t *Tokenizer) EncodeCompletion(prompt, completion string) (promptIDs, completionIDs []int32) {
-	prompt = strings.TrimRightFunc(prompt, unicode.IsSpace)
-	completion = strings.TrimLeftFunc(completion, unicode.IsSpace)
-	if t.addsBOS {
-		promptIDs = append(promptIDs, t.bos)
-	}
-	promptIDs = append(promptIDs, t.Encode(prompt, false)...)
-	if completion != "" {
-		completionIDs = t.Encode(t.seam+completion, false)
-	}
-	return promptIDs, completionIDs
 }

@@ -345,33 +345,6 @@ func TestTokensNamedByTheConfig(t *testing.T) {
 	}
 }
 
-func TestEncodeCompletion(t *testing.T) {
-	bytes, sentence := byteLevel(t), sentencePiece(t, nil)
-	p, c := bytes.EncodeCompletion("the cat \n", "\n sat ")
-	if !slices.Equal(p, bytes.Encode("the cat", false)) || !slices.Equal(c, bytes.Encode(" sat ", false)) {
-		t.Errorf("byte-level: %v %v", p, c)
-	}
-	if got := bytes.Decode(slices.Concat(p, c), false); got != "the cat sat " {
-		t.Errorf("byte-level: %q", got)
-	}
-	p, c = sentence.EncodeCompletion("ab  ", " abc")
-	if !slices.Equal(p, []int32{1, 265}) || !slices.Equal(c, []int32{265, 262}) {
-		t.Errorf("SentencePiece: %v %v", p, c)
-	}
-	if got := sentence.Decode(slices.Concat(p, c), true); got != "ab abc" {
-		t.Errorf("SentencePiece: %q", got)
-	}
-	bare := sentencePiece(t, func(s object) {
-		s["normalizer"] = object{"type": "Replace", "pattern": object{"String": " "}, "content": "▁"}
-	})
-	if _, c = bare.EncodeCompletion("ab", "ab"); !slices.Equal(c, []int32{265}) {
-		t.Errorf("without a prefix space: %v", c)
-	}
-	if p, c = sentence.EncodeCompletion("", " \n"); !slices.Equal(p, []int32{1}) || len(c) != 0 {
-		t.Errorf("nothing: %v %v", p, c)
-	}
-}
-
 func TestBeginAndEnd(t *testing.T) {
 	data := marshal(t, sentencePieceSpec())
 	for config, want := range map[string][3]int32{ // BOS, EOS (-1: none), 1 if BOS is added

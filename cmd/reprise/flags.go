@@ -161,10 +161,11 @@ func keysNeeded(k keys.Key) string {
 // readingFlags are the keys of data.Reading as flags, for the commands that read data and have no recipe.
 type readingFlags struct{ keyFlags }
 
-func newReadingFlags() readingFlags { return readingFlags{newKeyFlags(keys.Of(data.Reading{}))} }
+func newReadingFlags() readingFlags { return readingFlags{newKeyFlags(keys.Of(data.DefaultReading()))} }
 
 // reading is what the flags ask for.
-func (f *readingFlags) reading() (r data.Reading) {
+func (f *readingFlags) reading() data.Reading {
+	r := data.DefaultReading()
 	f.lay(&r)
 	return r
 }

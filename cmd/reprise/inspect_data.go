@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode"
 
 	"reprise/data"
 	"reprise/tokenizer"
@@ -37,7 +38,12 @@ type dataReport struct {
 	Share     float64 `json:"trained_share"`
 	Empty     int     `json:"empty"`     // samples without a token that carries loss: training refuses them
 	Truncated int     `json:"truncated"` // samples cut to max_seq_len
-	Lengths   struct {
+
+	Seam   tokenizer.Seam `json:"seam"`         // how prompts and completions meet
+	Pairs  int            `json:"pairs"`        // prompts with a completion
+	Spaced int            `json:"spaced_pairs"` // those between which the seam puts a space
+
+	Lengths struct {
 		Min    int `json:"min"`
 		Median int `json:"p50"`
 		P95    int `json:"p95"`
@@ -89,7 +95,8 @@ func (c *inspectDataCmd) Run(a *app) error {
 		return err
 	}
 	r := dataReport{Data: c.Data, MaxSeqLen: limit, Samples: stats.Documents, Documents: len(docs), Tokens: stats.Tokens, Trained: stats.Targets,
-		Empty: stats.Empty, Truncated: stats.Truncated, Warnings: []string{}, Ends: []dataEnd{}, Shown: []shownDocument{}}
+		Empty: stats.Empty, Truncated: stats.Truncated, Seam: reading.Seam, Pairs: stats.Pairs, Spaced: stats.Spaced,
+		Warnings: []string{}, Ends: []dataEnd{}, Shown: []shownDocument{}}
 	if stats.Tokens > 0 {
 		r.Share = float64(stats.Targets) / float64(stats.Tokens)
 	}
@@ -97,6 +104,9 @@ func (c *inspectDataCmd) Run(a *app) error {
 	r.findEnds(docs, tok, stops)
 	for i := range docs[:min(len(docs), max(0, c.Show))] {
 		r.Shown = append(r.Shown, show(tok, &docs[i]))
+	}
+	if list := stats.Spelled(); list != "" {
+		r.Warnings = append(r.Warnings, "special tokens that the texts themselves spell are learnt as a part of them: "+list)
 	}
 	noEnd := r.judge()
 	if c.JSON {
@@ -252,6 +262,9 @@ func (r *dataReport) print(w io.Writer, colours bool) error {
 	fmt.Fprintf(&b, "samples    %d, %d without anything to learn, %d cut to %d tokens\n", r.Samples, r.Empty, r.Truncated, r.MaxSeqLen)
 	fmt.Fprintf(&b, "documents  %d of %d to %d tokens, median %d, 95 %% within %d\n", r.Documents, r.Lengths.Min, r.Lengths.Max, r.Lengths.Median, r.Lengths.P95)
 	fmt.Fprintf(&b, "tokens     %d, of which %d (%.1f %%) carry loss\n", r.Tokens, r.Trained, 100*r.Share)
+	if r.Pairs > 0 {
+		fmt.Fprintf(&b, "seam       %s: %d of %d completions stand one space after their prompt, %d as they are written\n", r.Seam, r.Spaced, r.Pairs, r.Pairs-r.Spaced)
+	}
 	for _, e := range r.Ends {
 		fmt.Fprintf(&b, "end        of a %s: %s (id %d), learnt %d times\n", e.Kind, e.Token, e.ID, e.Trained)
 	}
@@ -262,7 +275,7 @@ func (r *dataReport) print(w io.Writer, colours bool) error {
 	return err
 }
 
-// visible writes control characters as escapes; a line break also breaks the line.
+// visible writes control characters, and white space other than the space, as escapes; a line break also breaks the line.
 func visible(s string) string {
 	var b strings.Builder
 	for _, r := range s {
@@ -271,6 +284,8 @@ func visible(s string) string {
 			b.WriteString("\\n\n")
 		case r < ' ' || r == 0x7f:
 			fmt.Fprintf(&b, "\\x%02x", r)
+		case r != ' ' && unicode.IsSpace(r) || r == '\u200b':
+			fmt.Fprintf(&b, "\\u%04x", r)
 		default:
 			b.WriteRune(r)
 		}

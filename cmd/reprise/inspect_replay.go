@@ -40,6 +40,7 @@ func (c *inspectReplayCmd) Run(a *app) error {
 	}
 	a.printf("base model   %.16s…\nsource       %s\ntokenizer    %.16s…\n", h.BaseModel, source, h.Tokenizer)
 	a.printf("rule         tau %g, k_min %d, k_max %d, always %v\n", h.Tau, h.KMin, h.KMax, h.Always)
+	a.printf("seam         %s\n", h.Seam)
 	lo, hi := h.Range()
 	if h.Shards > 1 {
 		a.printf("shard        %d of %d: sequences %d to %d of %d\n", h.Shard, h.Shards, lo, hi-1, h.Sequences)

@@ -90,7 +90,8 @@ func (c *recordRunCmd) job(a *app, part shard) (replay.Job, error) {
 	if err := rule.Validate(b.Model.Config.VocabSize); err != nil { // a 0 that was given is refused; in a Job it means the default
 		return replay.Job{}, err
 	}
-	docs, stats, err := data.LoadDocuments(c.Data, b.Tokenizer, data.Options{MaxSeqLen: limit, Reading: c.Reading.reading()})
+	reading := c.Reading.reading()
+	docs, stats, err := data.LoadDocuments(c.Data, b.Tokenizer, data.Options{MaxSeqLen: limit, Reading: reading})
 	if err != nil {
 		return replay.Job{}, err
 	}
@@ -99,7 +100,7 @@ func (c *recordRunCmd) job(a *app, part shard) (replay.Job, error) {
 	}
 	return replay.Job{
 		Model: b.Model, ModelFingerprint: b.Fingerprint, Tokenizer: b.Tokenizer, Pool: a.pool(), Rule: rule,
-		Documents: docs, MaxSeqLen: limit, Seed: c.Seed, Out: part.path(c.Out), Shard: part.i, Shards: part.n,
+		Documents: docs, Seam: reading.Seam, MaxSeqLen: limit, Seed: c.Seed, Out: part.path(c.Out), Shard: part.i, Shards: part.n,
 		Compress: c.Compress == "zstd",
 	}, nil
 }

@@ -32,6 +32,8 @@ const tokenizers = {
 for (const [name, t] of Object.entries(tokenizers)) {
   t.oracle = hf.Tokenizer.fromFile(path.join(here, "..", "tokenizers", name, "tokenizer.json"));
   t.encode = async (text) => (await t.oracle.encode(text, null, { addSpecialTokens: false })).getIds();
+  // The ids of a text that continues another: with llama2 those after a byte that no merge takes in.
+  t.encodeOn = async (text) => (t.space === " " ? t.encode(text) : (await t.encode("\u0001" + text)).slice(2));
   t.id = (token) => (token === null ? null : t.oracle.tokenToId(token));
 }
 
@@ -41,13 +43,25 @@ const read = (name) => {
   return fs.readFileSync(path.join(here, name), "utf8");
 };
 
+// The ids that begin and end a document are not doubled where a text spells them; what is white after such an end is left out.
+const white = /\p{White_Space}/u;
+const withoutEnd = (t, s) => {
+  const body = s.replace(/\p{White_Space}+$/u, "");
+  return body.endsWith(t.eos) ? body.slice(0, -t.eos.length) : s;
+};
+const encodeFirst = async (t, s) => {
+  const ids = await t.encode(s);
+  return t.bos !== null && ids[0] === t.id(t.bos) ? { ids: ids.slice(1), spelled: bytesOf(t.bos) } : { ids, spelled: 0 };
+};
+
 // text cuts the ids of a text into windows. All but the first id of a window carries loss; the last one ends with EOS.
 async function text(t, s, { max, evaluation }) {
   const bos = t.id(t.bos), eos = t.id(t.eos);
   const first = bos === null ? [] : [bos];
-  let ids = await t.encode(s);
+  s = withoutEnd(t, s);
+  let { ids, spelled } = await encodeFirst(t, s);
   const docs = [];
-  let bytes = bytesOf(s);
+  let bytes = bytesOf(s) - spelled;
   while (ids.length > 0) {
     const n = max - first.length;
     const row = [...first, ...ids.slice(0, n)];
@@ -59,12 +73,30 @@ async function text(t, s, { max, evaluation }) {
   return { docs, bytes, cut: false };
 }
 
+// Scripts that write no spaces between words, with their punctuation, and characters that belong to their neighbours.
+const spaceless = new RegExp("[" + ["Han", "Hiragana", "Katakana", "Thai", "Lao", "Khmer", "Myanmar", "Tibetan"].map((n) => `\\p{Script=${n}}`).join("") +
+  "\u3001-\u303f\u30fc\uff01-\uff9f]", "u");
+const neighbour = /[\p{Script=Inherited}·—―‘-‟‥…]/u;
+const meets = (chars) => spaceless.test([...chars].find((c) => !neighbour.test(c)) ?? "");
+
+// join is how a prompt and a completion meet: what is kept of them, and whether a space is put between.
+function join(prompt, completion, seam = "auto") {
+  if (seam === "exact") return { prompt, completion, space: false };
+  if (seam === "space") return { prompt: prompt.replace(/\p{White_Space}+$/u, ""), completion: completion.replace(/^\p{White_Space}+/u, ""), space: true };
+  const written = white.test([...prompt].at(-1) ?? "") || white.test([...completion][0]);
+  return { prompt, completion, space: !written && !(meets([...prompt].reverse()) && meets(completion)) };
+}
+
 // pair joins a prompt and a completion, which carries loss, and so does the end. What is too long loses the beginning of the
 // prompt, then the end of the completion.
-async function pair(t, prompt, completion, { max }) {
+async function pair(t, prompt, completion, { max, seam }) {
   const bos = t.id(t.bos);
-  let before = await t.encode(prompt.trimEnd());
-  let after = [...(await t.encode(t.space + completion.trimStart())), t.id(t.eos)];
+  completion = withoutEnd(t, completion);
+  if (prompt === "" && t.bos !== null && completion.startsWith(t.bos)) completion = completion.slice(t.bos.length);
+  const j = join(prompt, completion, seam);
+  let before = (await encodeFirst(t, j.prompt)).ids;
+  const answer = j.space ? t.encode(t.space + j.completion) : j.prompt === "" ? t.encode(j.completion) : t.encodeOn(j.completion);
+  let after = [...(await answer), t.id(t.eos)];
   const first = bos === null ? [] : [bos];
   const least = bos === null ? Math.min(1, before.length) : 0;
   const over = first.length + before.length + after.length - max;
@@ -75,8 +107,8 @@ async function pair(t, prompt, completion, { max }) {
   }
   const from = first.length + before.length;
   const ids = [...first, ...before, ...after];
-  let bytes = bytesOf(completion.trimStart());
-  if (from === 0) bytes -= Array.from(t.oracle.idToToken(after[0])).length;
+  let bytes = bytesOf(j.completion); // a space between is not counted
+  if (from === 0) bytes -= Array.from(t.oracle.idToToken(after[0])).length - (j.space ? 1 : 0);
   return { docs: [{ ids, loss: [[Math.max(from, 1), ids.length]] }], bytes: over > 0 ? null : bytes, cut: over > 0 };
 }
 
@@ -84,12 +116,20 @@ async function segments(t, parts) {
   const ids = t.bos === null ? [] : [t.id(t.bos)];
   const loss = [];
   let bytes = 0;
-  for (const p of parts) {
+  const last = parts.findLastIndex((p) => /\P{White_Space}/u.test(p.text));
+  if (withoutEnd(t, parts[last].text) !== parts[last].text) {
+    parts = parts.slice(0, last + 1);
+    parts[last] = { ...parts[last], text: withoutEnd(t, parts[last].text) };
+  }
+  for (const [i, p] of parts.entries()) {
     const from = ids.length;
-    ids.push(...(await t.encode(p.text)));
+    const { ids: own, spelled } = i === 0 ? await encodeFirst(t, p.text) : { ids: await t.encode(p.text), spelled: 0 };
+    ids.push(...own);
     if (p.label) {
-      loss.push([from, ids.length]);
-      bytes += bytesOf(p.text);
+      const at = Math.max(from, 1);
+      loss.push([at, ids.length]);
+      bytes += bytesOf(p.text) - spelled;
+      if (at > from) bytes -= Array.from(t.oracle.idToToken(own[0])).length; // nothing stands before the first id
     }
   }
   if (parts.at(-1).label) loss.at(-1)[1]++;
@@ -147,7 +187,11 @@ for (const tokenizer of ["gpt2", "llama2"]) {
     { file: "prose.txt", tokenizer, max: 64 }, { file: "texts.jsonl", tokenizer, max: 30, evaluation: true },
     { file: "languages.txt", tokenizer, max: 100, split: "blank-line" }, { file: "code.txt", tokenizer, max: 128 },
     { file: "texts.jsonl", tokenizer, max: 40 }, { file: "pairs.jsonl", tokenizer, max: 512 }, { file: "pairs.jsonl", tokenizer, max: 20 },
-    { file: "choices.jsonl.bz2", tokenizer, max: 512 }, { file: "segments.jsonl", tokenizer, max: 512 }, { file: "alpaca.json", tokenizer, max: 512 });
+    { file: "choices.jsonl.bz2", tokenizer, max: 512 }, { file: "segments.jsonl", tokenizer, max: 512 }, { file: "alpaca.json", tokenizer, max: 512 },
+    { file: "marks.jsonl", tokenizer, max: 512 }, { file: "marks.jsonl", tokenizer, max: 512, evaluation: true });
+  for (const seam of ["auto", "exact", "space"]) {
+    plan.push({ file: "seams.jsonl", tokenizer, max: 512, seam }, { file: "pairs.jsonl", tokenizer, max: 512, seam });
+  }
 }
 plan.push({ file: "messages.jsonl", tokenizer: "qwen2", max: 512 }, { file: "sharegpt.jsonl", tokenizer: "qwen2", max: 512 });
 

@@ -170,6 +170,24 @@ def pairs():
     return rows
 
 
+def seams():
+    """Every kind of end of a prompt meets every kind of beginning of a completion."""
+    ends = ["a word", "a blank ", "a line\n", "code:\r\n", "a tab\t", "two lines\n\n", "no-break\u00a0", "問い\u3000", "数を書く：", "他说“", "ลืมกุญแจ", "한국어", "\n", ""]
+    starts = ["Word", " blank", "\nline", "\r\nline", "    return x  \n", "\u00a0no-break", "\u3000全角", "四十二", "“四”", "ร่ม", "단어"]
+    return [{"prompt": p, "completion": c} for p in ends for c in starts]
+
+
+def marks():
+    """Texts and pairs that spell the tokens of a document's beginning and end themselves."""
+    texts = ["<s>[INST] Count to three. [/INST] One, two, three. </s>", "<s>One.</s>\n<s>Two.</s>\n", "A bell rang.<|endoftext|>\n\n", "<|endoftext|>It rained.",
+             "It ended</s> in the middle<|endoftext|> of a text."]
+    return [{"text": t} for t in texts] + [
+        {"prompt": "<s>Count to three.", "completion": "One, two, three.</s>"}, {"prompt": "Count to two.\n", "completion": "One, two.<|endoftext|>\n"},
+        {"prompt": "", "completion": "<s>Alone</s>"}, {"prompt": "<s>A</s><s>B", "completion": "C</s></s>"},
+        {"segments": [{"text": "<s>Count.", "label": False}, {"text": " One.</s>", "label": True}, {"text": "\n", "label": False}]},
+        {"segments": [{"text": "<s>Said first", "label": True}, {"text": " and unsaid.<|endoftext|>", "label": False}]}]
+
+
 def choices():
     r = Random("choices")
     rows = []
@@ -255,6 +273,8 @@ write("prose.txt", prose())
 write("languages.txt", languages())
 write("code.txt", code())
 write("pairs.jsonl", jsonl(pairs()))
+write("seams.jsonl", jsonl(seams()))
+write("marks.jsonl", jsonl(marks()))
 write("choices.jsonl.bz2", bz2.compress(jsonl(choices()).encode()))
 write("segments.jsonl", jsonl(segments()))
 write("alpaca.json", json.dumps(alpaca(), ensure_ascii=False, indent=1) + "\n")

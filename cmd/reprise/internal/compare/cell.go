@@ -314,7 +314,7 @@ func (r *Runner) record(ctx context.Context, kind string, how RecordPlan, seed u
 	source := fmt.Sprintf("%s, %d tokens", text.File, how.MaxSeqLen)
 	all, ok := r.learnt[source]
 	if !ok {
-		docs, _, err := data.LoadDocuments(text.File, r.base.Tokenizer, text.options(how.MaxSeqLen, false))
+		docs, _, err := data.LoadDocuments(text.File, r.base.Tokenizer, r.grid.options(text, how.MaxSeqLen, false))
 		if err != nil {
 			return nil, err
 		}
@@ -347,7 +347,7 @@ func (r *Runner) record(ctx context.Context, kind string, how RecordPlan, seed u
 	rec.job = replay.Job{
 		Model: r.base.Model, ModelFingerprint: r.base.Fingerprint, Tokenizer: r.base.Tokenizer, Pool: r.pool,
 		Rule:      how.Rule,
-		Documents: flat(drawn), MaxSeqLen: how.MaxSeqLen, Seed: seed, Out: rec.path,
+		Documents: flat(drawn), Seam: r.grid.Seam, MaxSeqLen: how.MaxSeqLen, Seed: seed, Out: rec.path,
 	}
 	start := time.Now()
 	rec.summary, err = replay.Record(ctx, rec.job)

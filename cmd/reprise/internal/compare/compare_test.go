@@ -16,6 +16,7 @@ import (
 	"reprise/eval"
 	"reprise/internal/build"
 	"reprise/internal/tiny"
+	"reprise/replay"
 	"reprise/tensor"
 )
 
@@ -150,6 +151,40 @@ func runner(t *testing.T, dir string, change func(*Grid)) *Runner {
 		t.Fatal(err)
 	}
 	return r
+}
+
+// TestSeamOfAGrid: one key of the grid reaches what is recorded, trained on and measured.
+func TestSeamOfAGrid(t *testing.T) {
+	dir := t.TempDir()
+	grid := filepath.Join(dir, "grid.yaml")
+	if err := os.WriteFile(grid, []byte("seam: exact\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	read, err := ReadGrid(grid)
+	if err != nil || read.Seam != "exact" {
+		t.Fatalf("%+v, %v", read, err)
+	}
+	r := runner(t, dir, func(g *Grid) { g.Seam = read.Seam })
+	plain := runner(t, dir, func(g *Grid) { g.Out = filepath.Join(dir, "runs/plain") })
+	if r.held == plain.held {
+		t.Error("held-out texts are the same as with seam auto")
+	}
+	p, err := r.plan(t.Context(), id{&r.grid.Methods[0], 1e-3, 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	record, err := replay.Open(p.domain.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer record.Close()
+	if seam, err := record.Seam(); err != nil || seam != "exact" || p.recipe.Seam != "exact" {
+		t.Errorf("recorded with %q, trained with %q, %v", seam, p.recipe.Seam, err)
+	}
+	r.grid.Recipe = map[string]any{"seam": "space"}
+	if err := r.grid.Validate(); err == nil || !strings.Contains(err.Error(), "recipe: seam holds for all texts of a comparison; write it outside recipe") {
+		t.Errorf("a seam under recipe: %v", err)
+	}
 }
 
 // TestEveryMethodSeesTheSame: budgets, packs and documents are those of the reference, and every method is charged only for

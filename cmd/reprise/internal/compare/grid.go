@@ -28,6 +28,9 @@ type Grid struct {
 	General []Text `yaml:"general" bound:"any" holder:"texts" help:"Held-out texts on which forgetting is measured, one or more; each has the keys of mix."`
 	Mix     Text   `yaml:"mix" help:"General text to train on, for methods with replay_mix."`
 
+	// Reading holds for all texts: what is recorded and trained on, and what is measured.
+	data.Reading `yaml:",inline" group:"How all texts are read"`
+
 	Record  RecordPlan     `yaml:"record" group:"Record"`
 	Recipe  map[string]any `yaml:"recipe" group:"Methods, rates and seeds" bound:"any" holder:"recipe keys" help:"Keys of a recipe for all methods; docs/RECIPE.md lists them."`
 	Methods []Method       `yaml:"methods" bound:"any" holder:"methods" help:"What is compared, one or more; see below."`
@@ -83,6 +86,7 @@ type Method struct {
 // DefaultGrid holds the value of every key that a file does not set.
 func DefaultGrid() Grid {
 	return Grid{
+		Reading:   data.DefaultReading(),
 		Record:    RecordPlan{Rule: replay.DefaultRule(), MaxSeqLen: 256},
 		Subsample: 0.8, Evaluations: 8, EqualGain: 0.9,
 	}
@@ -238,6 +242,8 @@ func mayHold(recipe map[string]any, method bool) error {
 	for _, k := range run.Keys() {
 		name, _, _ := strings.Cut(k.Name, ".")
 		switch _, there := recipe[name]; {
+		case there && readingKey(name):
+			return fmt.Errorf("%s holds for all texts of a comparison; write it outside recipe, beside domain", name)
 		case there && k.Grid == "own":
 			return fmt.Errorf("%s is set by the comparison itself; leave it out", name)
 		case there && k.Grid == "budget" && method:
@@ -245,6 +251,12 @@ func mayHold(recipe map[string]any, method bool) error {
 		}
 	}
 	return nil
+}
+
+// readingKey says whether a key of a recipe is one of data.Reading.
+func readingKey(name string) bool {
+	_, ok := keys.Find(keys.Of(data.Reading{}), name)
+	return ok
 }
 
 // recipe is the recipe of a method: the defaults, the grid's keys, then the method's.
@@ -263,6 +275,7 @@ func (g *Grid) recipe(m *Method) (run.Recipe, error) {
 			return r, fmt.Errorf("compare: %s: %w", name, err)
 		}
 	}
+	r.Reading = g.Reading
 	check := r
 	check.Model, check.Replay, check.Out = g.Base, "record", g.Out
 	if err := check.Validate(); err != nil {
@@ -305,6 +318,7 @@ func (g *Grid) mixes(m *Method) bool {
 	return false
 }
 
-func (t Text) options(maxSeqLen int, evaluation bool) data.Options {
-	return data.Options{MaxSeqLen: maxSeqLen, Evaluation: evaluation, Split: t.Split}
+// options says how a text is read.
+func (g *Grid) options(t Text, maxSeqLen int, evaluation bool) data.Options {
+	return data.Options{MaxSeqLen: maxSeqLen, Evaluation: evaluation, Split: t.Split, Reading: g.Reading}
 }

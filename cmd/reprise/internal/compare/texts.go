@@ -65,8 +65,8 @@ func (u unit) tokens() (n int) {
 
 // load reads a text for measurements as documents: at most limit tokens of them, in a random order that depends only on the
 // file.
-func load(t Text, tok *tokenizer.Tokenizer, maxSeqLen, limit int) ([]unit, error) {
-	docs, _, err := data.LoadDocuments(t.File, tok, t.options(maxSeqLen, true))
+func (g *Grid) load(t Text, tok *tokenizer.Tokenizer, maxSeqLen, limit int) ([]unit, error) {
+	docs, _, err := data.LoadDocuments(t.File, tok, g.options(t, maxSeqLen, true))
 	if err != nil {
 		return nil, err
 	}
@@ -123,13 +123,13 @@ func (g *Grid) findTexts() error {
 
 func (g *Grid) hold(tok *tokenizer.Tokenizer) (*held, error) {
 	h := &held{}
-	domain, err := load(Text{File: g.Domain.Valid, Split: g.Domain.Split}, tok, g.Record.MaxSeqLen, g.EvalTokens)
+	domain, err := g.load(Text{File: g.Domain.Valid, Split: g.Domain.Split}, tok, g.Record.MaxSeqLen, g.EvalTokens)
 	if err != nil {
 		return nil, err
 	}
 	h.choose, h.report = halves(domain)
 	for _, t := range g.General {
-		list, err := load(t, tok, g.Record.MaxSeqLen, g.EvalTokens)
+		list, err := g.load(t, tok, g.Record.MaxSeqLen, g.EvalTokens)
 		if err != nil {
 			return nil, err
 		}
