@@ -275,11 +275,11 @@ func Text(tok *tokenizer.Tokenizer, text string, opt Options) []Document {
 		panic(fmt.Sprintf("data: Text: MaxSeqLen %d, want 2 or more, and more than %d", opt.MaxSeqLen, len(prefix)))
 	}
 	text, _ = tok.CutEnd(text)
-	ids, spelled := encodeFirst(tok, text)
+	ids, spelled := cutFirst(tok, tok.Encode(text, false))
 	end, hasEnd := tok.EOS()
 	hasEnd = hasEnd && !opt.Evaluation
 	var docs []Document
-	rest := len(text) - spelled // bytes not yet accounted for
+	rest := max(0, len(text)-spelled) // bytes not yet accounted for
 	for len(ids) > 0 {
 		n := min(len(ids), opt.MaxSeqLen-len(prefix))
 		d := Document{IDs: append(append(make([]int32, 0, len(prefix)+n+1), prefix...), ids[:n]...)}
@@ -309,15 +309,14 @@ func Text(tok *tokenizer.Tokenizer, text string, opt Options) []Document {
 	return docs
 }
 
-// encodeFirst tokenises the text that begins a document. Ids that begin every document are left out if the text spells them
+// cutFirst returns the ids of the text that begins a document without those that begin every document, if the text spells them
 // itself; spelled is the number of bytes that they have there.
-func encodeFirst(tok *tokenizer.Tokenizer, text string) (ids []int32, spelled int) {
-	all := tok.Encode(text, false)
+func cutFirst(tok *tokenizer.Tokenizer, all []int32) (ids []int32, spelled int) {
 	ids = tok.CutPrefix(all)
 	for _, id := range all[:len(all)-len(ids)] {
 		spelled += pieceBytes(tok, id)
 	}
-	return ids, min(spelled, len(text))
+	return ids, spelled
 }
 
 // pieceBytes is how many bytes of text an id stands for.
@@ -410,8 +409,8 @@ func joined(tok *tokenizer.Tokenizer, j tokenizer.Joined, maxSeqLen int, withEnd
 	return d, cut, nil
 }
 
-// Segments tokenises each piece of a sample separately and appends the end id, which carries loss if the last piece
-// does. The ids that the tokenizer puts before every text come first. Ids of the beginning and the end that the pieces spell
+// Segments tokenises each piece of a sample as the continuation of the one before, so that no id crosses their joint and nothing is
+// added there, and appends the end id, which carries loss if the last piece does. The ids that the tokenizer puts before every text come first. Ids of the beginning and the end that the pieces spell
 // themselves are not doubled; white space after such an end is left out. Beyond maxSeqLen ids the sample loses its end (cut
 // reports it).
 func Segments(tok *tokenizer.Tokenizer, segments []Segment, maxSeqLen int) (d Document, cut bool) {
@@ -433,13 +432,17 @@ func Segments(tok *tokenizer.Tokenizer, segments []Segment, maxSeqLen int) (d Do
 	for _, id := range tok.Prefix()[:min(len(tok.Prefix()), maxSeqLen)] {
 		add(id, false)
 	}
+	texts := make([]string, len(segments))
 	for i, s := range segments {
-		rest := len(s.Text) // bytes not yet accounted for
-		ids := tok.Encode(s.Text, false)
+		texts[i] = s.Text
+	}
+	parts := tok.EncodeParts(texts)
+	for i, s := range segments {
+		rest, ids := len(s.Text), parts[i] // rest: bytes not yet accounted for
 		if i == 0 {
 			var spelled int
-			ids, spelled = encodeFirst(tok, s.Text)
-			rest -= spelled
+			ids, spelled = cutFirst(tok, ids)
+			rest = max(0, rest-spelled)
 		}
 		for _, id := range ids {
 			if len(d.IDs) == maxSeqLen {

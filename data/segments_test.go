@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"reprise/internal/testfiles"
 	"reprise/tokenizer"
 )
 
@@ -62,5 +63,19 @@ func TestSegments(t *testing.T) {
 	// Bytes counts the text of the ids with loss: neither the first id, which has nothing before it, nor the part that was cut.
 	if scored := tok.Decode(docs[0].IDs[1:], false); docs[0].Bytes != len(scored) {
 		t.Errorf("a long sample: %d bytes, want the %d of %q", docs[0].Bytes, len(scored), scored)
+	}
+}
+
+// Segments spell their texts end to end, also where the tokenizer puts a space before every text.
+func TestSegmentsSpellTheirTexts(t *testing.T) {
+	for _, name := range []string{"gpt2", "llama2", "gemma", "metaspace-first", "gpt2-prefix-space"} {
+		tok, err := tokenizer.Load(testfiles.Box(t, "tokenizers", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, cut := Segments(tok, []Segment{{"The re", false}, {"d lamp\n", true}, {"  sings", false}, {"", true}, {" é", true}}, 64)
+		if got := strings.TrimPrefix(tok.Decode(d.IDs, true), " "); cut || got != "The red lamp\n  sings é" {
+			t.Errorf("%s: %q", name, got)
+		}
 	}
 }

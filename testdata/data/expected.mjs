@@ -121,9 +121,12 @@ async function segments(t, parts) {
     parts = parts.slice(0, last + 1);
     parts[last] = { ...parts[last], text: withoutEnd(t, parts[last].text) };
   }
+  let before = "";
   for (const [i, p] of parts.entries()) {
     const from = ids.length;
-    const { ids: own, spelled } = i === 0 ? await encodeFirst(t, p.text) : { ids: await t.encode(p.text), spelled: 0 };
+    const on = before !== "" && ![t.bos, t.eos].some((mark) => mark && before.endsWith(mark)); // after a mark a text begins
+    const { ids: own, spelled } = i === 0 ? await encodeFirst(t, p.text) : { ids: await (on ? t.encodeOn : t.encode)(p.text), spelled: 0 };
+    before += p.text;
     ids.push(...own);
     if (p.label) {
       const at = Math.max(from, 1);
