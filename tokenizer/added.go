@@ -90,6 +90,7 @@ func (s *addedSet) find(text string, from int) (start, end int, tok *addedToken)
 func (s *addedSet) split(text string, emit func(part string, id int32, first bool)) {
 	done := 0 // bytes emitted
 	if s != nil && len(s.tokens) > 0 {
+		blank := 0 // up to here white space has been looked through
 		for from := 0; ; {
 			start, end, tok := s.find(text, from)
 			if tok == nil {
@@ -100,14 +101,19 @@ func (s *addedSet) split(text string, emit func(part string, id int32, first boo
 				continue
 			}
 			if tok.LStrip {
-				start = max(done, len(strings.TrimRightFunc(text[:start], unicode.IsSpace)))
+				low := min(done, start)
+				start = max(done, low+len(strings.TrimRightFunc(text[low:start], unicode.IsSpace)))
 			}
 			if tok.RStrip {
-				end = len(text) - len(strings.TrimLeftFunc(text[end:], unicode.IsSpace))
+				if end > blank {
+					blank = len(text) - len(strings.TrimLeftFunc(text[end:], unicode.IsSpace))
+				}
+				end = blank
 			}
 			if done < start {
 				emit(text[done:start], -1, done == 0)
 			}
+			start = min(start, end) // a token within white space that another one has stripped
 			emit(text[start:end], tok.ID, start == 0)
 			done = end
 		}

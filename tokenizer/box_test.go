@@ -3,6 +3,7 @@ package tokenizer
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"slices"
 	"testing"
 
@@ -68,8 +69,8 @@ func TestAgainstHuggingFace(t *testing.T) {
 		Cases map[string]struct{ Encode, Decode int }
 	}
 	testfiles.ReadBoxJSON(t, &manifest, "tokenizers", "manifest.json")
-	if len(manifest.Cases) < 27 {
-		t.Errorf("%d kinds of tokenizers, want 27 or more", len(manifest.Cases))
+	if len(manifest.Cases) < 38 {
+		t.Errorf("%d kinds of tokenizers, want 38 or more", len(manifest.Cases))
 	}
 	encoded, decoded := 0, 0
 	for name, count := range manifest.Cases {
@@ -106,6 +107,16 @@ func TestAgainstHuggingFace(t *testing.T) {
 		})
 	}
 	t.Logf("%d kinds of tokenizers: %d texts, each encoded with and without special tokens and decoded, and %d rows of ids", len(manifest.Cases), encoded, decoded)
+}
+
+// boxFile is a file of testdata/tokenizers.
+func boxFile(t testing.TB, path ...string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(testfiles.Box(t, append([]string{"tokenizers"}, path...)...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
 }
 
 // pieces returns the pieces of ids.

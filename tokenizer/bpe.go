@@ -10,13 +10,21 @@ import (
 type bpe struct {
 	byteLevel    bool
 	vocab        map[string]int32 // word → id, only the model's own pieces; keys are bytes if byteLevel
-	bytes        [256]int32       // byte → id of its character (byteLevel) or of <0xNN> (fallback), -1: none
-	fallback     bool             // all 256 bytes have an id, for characters without a piece
+	bytes        [256]int32       // byte → id of its character (byteLevel) or of <0xNN>, -1: none
+	fallback     bool             // a character without a piece is spelt as bytes, if all its bytes have an id
 	ignoreMerges bool             // a word that is a piece is not merged: it becomes that piece
 	unk          int32            // -1: none
 	fuseUnk      bool
 	cutSpaces    bool // no merge joins a character with a "▁" after it, so a text can be cut there
 	merges       mergeTable
+
+	other wordModel // a model that is not BPE and has none of the above but byteLevel; nil for BPE
+}
+
+// wordModel is a model that is not BPE.
+type wordModel interface {
+	// encode appends the ids of a word.
+	encode(e *encoder, word string)
 }
 
 const sentenceSpace = "▁"
@@ -79,7 +87,8 @@ type encoder struct {
 	cache map[string][2]int32 // word → its ids in store[from:to]
 	store []int32
 
-	ranks []uint32 // rank of the pair that begins at each symbol
+	ranks []uint32  // rank of the pair that begins at each symbol
+	ways  []bestWay // Unigram: the best way to each place in a word
 }
 
 func newEncoder(m *bpe) *encoder {
@@ -122,9 +131,12 @@ func (e *encoder) encodeWord(w string) {
 	if e.model.ignoreMerges {
 		id, whole = e.model.vocab[w]
 	}
-	if whole {
+	switch {
+	case whole:
 		e.out = append(e.out, id)
-	} else {
+	case e.model.other != nil:
+		e.model.other.encode(e, w)
+	default:
 		e.symbols(w)
 		e.out = e.out[:start+e.merge(e.out[start:])]
 	}
@@ -140,41 +152,58 @@ func (e *encoder) encodeWord(w string) {
 	e.cache[strings.Clone(w)] = [2]int32{int32(from), int32(len(e.store))}
 }
 
-// symbols appends the ids with which the merging of a word begins.
+// symbols appends the ids with which the merging of a word begins. A character that is unknown gives unk, or nothing if there
+// is none: then its neighbours are adjacent and may merge.
 func (e *encoder) symbols(w string) {
 	m := e.model
-	unkLast := false
+	pending := false // an unk waits for the next piece; as in the reference, bytes of <0xNN> go before it
+	known := func(id int32) {
+		if pending {
+			e.out = append(e.out, m.unk)
+			pending = false
+		}
+		e.out = append(e.out, id)
+	}
 	unknown := func() {
-		if m.unk >= 0 && !(m.fuseUnk && unkLast) {
+		if pending && !m.fuseUnk {
 			e.out = append(e.out, m.unk)
 		}
-		unkLast = true
+		pending = m.unk >= 0
 	}
 	if m.byteLevel {
 		for i := range len(w) {
 			if id := m.bytes[w[i]]; id >= 0 {
-				e.out = append(e.out, id)
-				unkLast = false
+				known(id)
 			} else {
 				unknown()
 			}
 		}
-		return
-	}
-	for i, n := 0, 0; i < len(w); i += n {
-		_, n = utf8.DecodeRuneInString(w[i:])
-		if id, ok := m.vocab[w[i:i+n]]; ok {
-			e.out = append(e.out, id)
-			unkLast = false
-		} else if m.fallback {
-			for j := i; j < i+n; j++ {
-				e.out = append(e.out, m.bytes[w[j]])
+	} else {
+		for i, n := 0, 0; i < len(w); i += n {
+			_, n = utf8.DecodeRuneInString(w[i:])
+			if id, ok := m.vocab[w[i:i+n]]; ok {
+				known(id)
+			} else if !m.fallback || !e.spell(w[i:i+n], &m.bytes) {
+				unknown()
 			}
-			unkLast = false
-		} else {
-			unknown()
 		}
 	}
+	if pending {
+		e.out = append(e.out, m.unk)
+	}
+}
+
+// spell appends the ids of all bytes, or nothing if one of them has none. ids is -1 for a byte without an id.
+func (e *encoder) spell(s string, ids *[256]int32) bool {
+	for i := range len(s) {
+		if ids[s[i]] < 0 {
+			return false
+		}
+	}
+	for i := range len(s) {
+		e.out = append(e.out, ids[s[i]])
+	}
+	return true
 }
 
 // shortWord is the number of symbols up to which a scan of all pairs is faster than a heap.

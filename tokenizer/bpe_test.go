@@ -94,6 +94,13 @@ func TestCutSpaces(t *testing.T) {
 	if crossing.model.cutSpaces {
 		t.Error("a merge crosses a space, yet texts are cut there")
 	}
+	dropping := sentencePiece(t, func(spec object) {
+		m := spec["model"].(object)
+		m["byte_fallback"], m["unk_token"] = false, nil
+	})
+	if dropping.model.cutSpaces {
+		t.Error("a dropped character may make two spaces adjacent, yet texts are cut there")
+	}
 }
 
 func TestCacheChangesNothing(t *testing.T) {

@@ -45,17 +45,9 @@ func (t *Tokenizer) parseDecoder(raw json.RawMessage) error {
 	}
 	if typ == "ByteLevel" { // by itself: a table
 		t.byteText = make([][]byte, len(t.pieces))
-		added := map[int32]bool{}
-		for _, set := range []*addedSet{t.raw, t.normalized} {
-			if set != nil {
-				for i := range set.tokens {
-					added[set.tokens[i].ID] = true
-				}
-			}
-		}
 		for id, piece := range t.pieces {
 			b, ok := bytesOf(piece)
-			if !ok || added[int32(id)] { // added tokens stand for themselves
+			if !ok {
 				b = []byte(piece)
 			}
 			t.byteText[id] = b
@@ -101,11 +93,11 @@ func parseDecoderSteps(raw json.RawMessage, growth *float64) ([]decodeStep, erro
 	case "Fuse":
 		return one(fuse, fill(raw, typ, &struct{ Type string }{}))
 	case "Replace":
-		f, longer, err := parseReplace(raw)
+		m, content, longer, err := parseReplace(raw)
 		if *growth *= longer; err == nil && *growth > maxGrowth {
 			return nil, errGrowth(typ)
 		}
-		return one(eachPiece(f), err)
+		return one(eachPiece(replaceAll(m, content)), err)
 	case "Strip":
 		var c struct {
 			Type, Content string

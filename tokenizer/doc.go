@@ -3,22 +3,26 @@
 //
 // # What is read
 //
-// The model is BPE (Sennrich, Haddow, Birch 2016, arXiv 1508.07909) in its two usual forms. Byte-level (GPT-2): text is cut
+// The usual model is BPE (Sennrich, Haddow, Birch 2016, arXiv 1508.07909) in two forms. Byte-level (GPT-2): text is cut
 // into words by a pattern, each word is a sequence of bytes, and every byte is written as one printable character.
 // SentencePiece-style (Llama 2): a space is written "▁", a word is a sequence of characters, and a character without a piece
 // is spelt as bytes <0x00> to <0xFF>. In both, the adjacent pair that comes first in the list of merges is joined, the
-// leftmost if there are several, until no pair is in the list.
+// leftmost if there are several, until no pair is in the list. Unigram (Kudo 2018, arXiv 1804.10959) takes the pieces whose
+// scores have the largest sum; with WordLevel every word is one piece.
 //
-//	normalizer      Sequence, Prepend, Replace, NFC, NFD, NFKC, NFKD, Lowercase, Strip
-//	pre_tokenizer   Sequence, ByteLevel (the last one), Split, Digits, Punctuation, Metaspace
-//	model           BPE: merges as "a b" or ["a", "b"], byte_fallback, ignore_merges, unk_token, fuse_unk
+//	normalizer      Sequence, Prepend, Replace, NFC, NFD, NFKC, NFKD, Lowercase, Strip, StripAccents, Nmt, BertNormalizer,
+//	                Precompiled
+//	pre_tokenizer   Sequence, ByteLevel, Split, Digits, Punctuation, Metaspace, Whitespace, WhitespaceSplit,
+//	                BertPreTokenizer, CharDelimiterSplit; after ByteLevel all but it and Metaspace
+//	model           BPE: merges as "a b" or ["a", "b"], byte_fallback, ignore_merges, unk_token, fuse_unk;
+//	                Unigram: unk_id, byte_fallback; WordLevel: unk_token
 //	post_processor  Sequence, ByteLevel, TemplateProcessing (single texts)
 //	decoder         Sequence, ByteLevel, Replace, ByteFallback, Fuse, Strip, Metaspace
 //	added_tokens    single_word, lstrip, rstrip, normalized, special
 //
 // Anything else is refused with its name: a wrong id is worse than no id. truncation and padding are properties of a call
-// and not read. In a vocabulary with neither bytes nor an unk_token, a character without a piece gives no id, as in the
-// reference implementation.
+// and not read. In a BPE vocabulary with neither bytes nor an unk_token, a character without a piece gives no id and its
+// neighbours may merge, as in the reference implementation.
 //
 // A file's size bounds the memory that parsing it takes (64 MB for a file below 1 MB): steps, nesting, patterns and growth are
 // limited, far above what real files need.

@@ -11,13 +11,25 @@ import (
 )
 
 // normalizer rewrites a text before it is cut into words: the steps in order.
-type normalizer []func(string) string
+type normalizer []normStep
 
-func (n normalizer) apply(text string) string {
+// normStep is a step of a normalizer.
+type normStep struct {
+	rewrite func(string) string
+	// cuts says whether the text's beginning is taken away, so that what follows does not begin the text; nil: never.
+	cuts func(text string) bool
+}
+
+// apply rewrites a text. whole is false if a step has taken the text's beginning away.
+func (n normalizer) apply(text string) (out string, whole bool) {
+	whole = true
 	for _, step := range n {
-		text = step(text)
+		if whole && step.cuts != nil && step.cuts(text) {
+			whole = false
+		}
+		text = step.rewrite(text)
 	}
-	return text
+	return text, whole
 }
 
 // prepend puts a string before every text that is not empty.
@@ -48,9 +60,119 @@ func replaceAll(p matcher, content string) func(string) string {
 	}
 }
 
+// replaceCuts is normStep.cuts for replaceAll: a first match of several characters, or one that nothing replaces, takes the
+// beginning away.
+func replaceCuts(p matcher, content string) func(string) bool {
+	return func(s string) bool {
+		cuts, first := false, true
+		p.segments(s, func(part string, match bool) {
+			if first && match {
+				cuts = content == "" || utf8.RuneCountInString(part) > 1
+			}
+			first = false
+		})
+		return cuts
+	}
+}
+
 // lower is the full lower case of every character on its own; only that of U+0130 has two characters.
 func lower(s string) string {
 	return strings.ToLower(strings.ReplaceAll(s, "İ", "i\u0307"))
+}
+
+// keep returns the step that leaves out the characters that drop names.
+func keep(drop func(rune) bool) normStep {
+	return normStep{
+		func(s string) string {
+			return strings.Map(func(r rune) rune {
+				if drop(r) {
+					return -1
+				}
+				return r
+			}, s)
+		},
+		func(s string) bool { return s != "" && drop(firstRune(s)) },
+	}
+}
+
+// isMark is for StripAccents, which takes every kind of combining mark away; BertNormalizer takes only those without a width.
+func isMark(r rune) bool { return unlike(r, unicode.Is(unicode.M, r), notOldMarks) }
+
+// nmt is the step Nmt: controls are left out, and more characters than usual are spaces.
+func nmt() []normStep {
+	steps := []normStep{keep(func(r rune) bool {
+		return 0x01 <= r && r <= 0x08 || r == 0x0B || 0x0E <= r && r <= 0x1F || r == 0x7F || r == 0x8F || r == 0x9F
+	})}
+	space := func(r rune) rune {
+		switch r {
+		case '\t', '\n', '\f', '\r', 0x1680, 0x2028, 0x2029, 0x2581, 0xFEFF, 0xFFFD:
+			return ' '
+		}
+		if 0x200B <= r && r <= 0x200F {
+			return ' '
+		}
+		return r
+	}
+	return append(steps, normStep{rewrite: func(s string) string { return strings.Map(space, s) }})
+}
+
+// bertFields are the fields of BertNormalizer.
+type bertFields struct {
+	Type         string
+	CleanText    bool  `json:"clean_text"`
+	Chinese      bool  `json:"handle_chinese_chars"`
+	StripAccents *bool `json:"strip_accents"` // null: as lowercase
+	Lowercase    bool
+}
+
+// bert is the steps of BertNormalizer.
+func bert(c bertFields) (steps []normStep) {
+	if c.CleanText {
+		blank := func(r rune) bool { return r == '\t' || r == '\n' || r == '\r' }
+		steps = append(steps, keep(func(r rune) bool {
+			return r == 0 || r == utf8.RuneError || !blank(r) && unlike(r, unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co), notOldControls)
+		}), normStep{rewrite: func(s string) string {
+			return strings.Map(func(r rune) rune {
+				if blank(r) || unicode.IsSpace(r) {
+					return ' '
+				}
+				return r
+			}, s)
+		}})
+	}
+	if c.Chinese {
+		steps = append(steps, normStep{rewrite: func(s string) string {
+			var out strings.Builder
+			for _, r := range s {
+				if isChinese(r) {
+					out.WriteString(" " + string(r) + " ")
+				} else {
+					out.WriteRune(r)
+				}
+			}
+			return out.String()
+		}})
+	}
+	if c.StripAccents != nil && *c.StripAccents || c.StripAccents == nil && c.Lowercase {
+		steps = append(steps, normStep{rewrite: normalForm(norm.NFD)}, keep(func(r rune) bool {
+			return unlike(r, unicode.Is(unicode.Mn, r), notOldNonspacing)
+		}))
+	}
+	if c.Lowercase {
+		steps = append(steps, normStep{rewrite: lower})
+	}
+	return steps
+}
+
+// isChinese is BERT's definition of a Chinese character: the blocks of unified and compatible ideographs.
+func isChinese(r rune) bool {
+	for _, block := range [][2]rune{{0x4E00, 0x9FFF}, {0x3400, 0x4DBF}, {0x20000, 0x2A6DF}, {0x2A700, 0x2B73F}, {0x2B740, 0x2B81F},
+		{0x2B920, 0x2CEAF}, {0xF900, 0xFAFF}, {0x2F800, 0x2FA1F}} {
+		if block[0] <= r && r <= block[1] {
+			return true
+		}
+	}
+	return false
 }
 
 func stripSpace(left, right bool) func(string) string {
@@ -77,6 +199,25 @@ const manyMarks = 7
 
 // normalForm is a Unicode normal form (UAX #15).
 func normalForm(form norm.Form) func(string) string {
+	plain := plainForm(form)
+	return func(s string) string {
+		kept := func(r rune) bool { return r >= utf8.RuneSelf && unicode.In(r, notOldForms, notOldMarks) }
+		i := strings.IndexFunc(s, kept)
+		if i < 0 {
+			return plain(s)
+		}
+		var out strings.Builder
+		for ; i >= 0; i = strings.IndexFunc(s, kept) {
+			n := i + utf8.RuneLen(firstRune(s[i:]))
+			out.WriteString(plain(s[:i]) + s[i:n])
+			s = s[n:]
+		}
+		return out.String() + plain(s)
+	}
+}
+
+// plainForm is a normal form of Go's Unicode.
+func plainForm(form norm.Form) func(string) string {
 	return func(s string) string {
 		row := 0
 		for i := 0; i < len(s); {

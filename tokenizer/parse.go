@@ -37,7 +37,8 @@ func parseWith(tokenizerJSON, configJSON []byte, configName string) (*Tokenizer,
 	t.space = " "
 	if !t.model.byteLevel {
 		word := ""
-		t.pre.each(t.normalizer.apply("x"), true, func(w string) {
+		x, whole := t.normalizer.apply("x")
+		t.pre.each(x, whole, func(w string) {
 			if word == "" {
 				word = w
 			}
@@ -133,8 +134,11 @@ func (t *Tokenizer) parse(data []byte, config tokenizerConfig) error {
 	if err := pre.parse(file.PreTokenizer); err != nil {
 		return fmt.Errorf("pre_tokenizer: %w", err)
 	}
-	if pre.spelt {
+	// BPE of bytes works on the bytes themselves, the other models on the characters that stand for them.
+	if typ, _ := modelType(file.Model); pre.spelt && typ == "BPE" {
 		pre.add(unspell)
+	} else if pre.byteLevel && !pre.spelt && typ != "BPE" {
+		pre.add(spell)
 	}
 	t.pre, t.inside.pre, t.prefixSpace = pre.steps, pre.inside, pre.prefixed
 	if err := t.parseModel(file.Model, pre.byteLevel, file.AddedTokens); err != nil {
@@ -199,16 +203,17 @@ func (p *normParser) parse(raw json.RawMessage) error {
 	if typ == "" || err != nil {
 		return err
 	}
-	add := func(step func(string) string, growth float64, err error) error {
-		p.steps = append(p.steps, step)
+	add := func(growth float64, err error, steps ...normStep) error {
+		p.steps = append(p.steps, steps...)
 		if typ != "Prepend" {
-			p.inside = append(p.inside, step)
+			p.inside = append(p.inside, steps...)
 		}
 		if p.growth *= growth; err == nil && p.growth > maxGrowth {
 			return errGrowth(typ)
 		}
 		return err
 	}
+	none := func() error { return fill(raw, typ, &struct{ Type string }{}) } // there are no fields
 	switch typ {
 	case "Sequence":
 		var c struct {
@@ -230,13 +235,39 @@ func (p *normParser) parse(raw json.RawMessage) error {
 	case "Prepend":
 		var c struct{ Type, Prepend string }
 		err := fill(raw, typ, &c)
-		return add(prepend(c.Prepend), float64(1+len(c.Prepend)), err)
+		return add(float64(1+len(c.Prepend)), err, normStep{rewrite: prepend(c.Prepend)})
 	case "Replace":
-		return add(parseReplace(raw))
+		m, content, growth, err := parseReplace(raw)
+		if err != nil {
+			return err
+		}
+		return add(growth, nil, normStep{replaceAll(m, content), replaceCuts(m, content)})
 	case "NFC", "NFD", "NFKC", "NFKD":
-		return add(normalForm(unicodeForms[typ]), formGrowth[typ], fill(raw, typ, &struct{ Type string }{}))
+		return add(formGrowth[typ], none(), normStep{rewrite: normalForm(unicodeForms[typ])})
 	case "Lowercase":
-		return add(lower, 1.5, fill(raw, typ, &struct{ Type string }{}))
+		return add(1.5, none(), normStep{rewrite: lower})
+	case "StripAccents":
+		return add(1, none(), keep(isMark))
+	case "Nmt":
+		return add(1, none(), nmt()...)
+	case "BertNormalizer":
+		c := bertFields{CleanText: true, Chinese: true, Lowercase: true}
+		err := fill(raw, typ, &c)
+		return add(1.7*3*1.5, err, bert(c)...)
+	case "Precompiled":
+		var c struct {
+			Type string
+			Map  []byte `json:"precompiled_charsmap"` // base64 in the file
+		}
+		if err := fill(raw, typ, &c); err != nil {
+			return err
+		}
+		m, err := newCharsMap(c.Map)
+		if err != nil {
+			//lint:ignore ST1005 the part's name as the file has it
+			return fmt.Errorf("Precompiled: precompiled_charsmap: %w", err)
+		}
+		return add(m.growth(), nil, normStep{rewrite: m.normalize})
 	case "Strip":
 		var c struct {
 			Type  string
@@ -244,28 +275,28 @@ func (p *normParser) parse(raw json.RawMessage) error {
 			Right bool `json:"strip_right"`
 		}
 		err := fill(raw, typ, &c)
-		return add(stripSpace(c.Left, c.Right), 1, err)
+		cuts := func(s string) bool { return c.Left && s != "" && unicode.IsSpace(firstRune(s)) }
+		return add(1, err, normStep{stripSpace(c.Left, c.Right), cuts})
 	}
-	return unsupported(typ, "Sequence, Prepend, Replace, NFC, NFD, NFKC, NFKD, Lowercase, Strip")
+	return unsupported(typ, "Sequence, Prepend, Replace, NFC, NFD, NFKC, NFKD, Lowercase, Strip, StripAccents, Nmt, BertNormalizer, Precompiled")
 }
 
 // parseReplace reads a Replace, which may be a normalizer or a decoder. growth is the factor by which it can lengthen a
 // text.
-func parseReplace(raw json.RawMessage) (replace func(string) string, growth float64, err error) {
+func parseReplace(raw json.RawMessage) (m matcher, content string, growth float64, err error) {
 	var c struct {
 		Type    string
 		Pattern *pattern
 		Content string
 	}
 	if err := fill(raw, "Replace", &c); err != nil {
-		return nil, 1, err
+		return m, "", 1, err
 	}
-	m, err := c.Pattern.matcher()
-	if err != nil {
+	if m, err = c.Pattern.matcher(); err != nil {
 		//lint:ignore ST1005 the part's name as the file has it
-		return nil, 1, fmt.Errorf("Replace: %w", err)
+		return m, "", 1, fmt.Errorf("Replace: %w", err)
 	}
-	return replaceAll(m, c.Content), max(1, float64(len(c.Content))/float64(max(1, len(m.literal)))), nil
+	return m, c.Content, max(1, float64(len(c.Content))/float64(max(1, len(m.literal)))), nil
 }
 
 // maxPreSteps bounds the steps of a pre-tokenizer: a step may put a piece in front of every word and so double the number of
@@ -291,14 +322,15 @@ func (p *preParser) parse(raw json.RawMessage) error {
 		return err
 	}
 	if p.byteLevel && typ != "Sequence" {
-		if typ != "Split" && typ != "Digits" && typ != "Punctuation" {
-			return fmt.Errorf("%s after ByteLevel is not supported: only Split, Digits and Punctuation are", typ)
+		if typ == "ByteLevel" || typ == "Metaspace" {
+			return fmt.Errorf("%s after ByteLevel is not supported", typ)
 		}
 		if !p.spelt { // the following steps see the characters that stand for bytes
 			p.spelt = true
 			p.add(spell)
 		}
 	}
+	none := func() error { return fill(raw, typ, &struct{ Type string }{}) } // there are no fields
 	switch typ {
 	case "Sequence":
 		var c struct {
@@ -327,10 +359,8 @@ func (p *preParser) parse(raw json.RawMessage) error {
 			c.AddPrefixSpace = *p.prefixSpace
 		}
 		p.prefixed = c.AddPrefixSpace
-		if first := len(p.steps) == 0; c.AddPrefixSpace && first {
-			p.steps = append(p.steps, prefixSpace)
-		} else if c.AddPrefixSpace {
-			p.add(prefixSpace)
+		if c.AddPrefixSpace {
+			p.steps, p.inside = append(p.steps, prefixSpace), append(p.inside, unlessFirst(prefixSpace))
 		}
 		if c.UseRegex {
 			p.add(scanStep(scanGPT2))
@@ -384,14 +414,42 @@ func (p *preParser) parse(raw json.RawMessage) error {
 		if err != nil {
 			return err
 		}
-		inside := metaspace(c.Replacement, c.Scheme, *c.Split)
-		if len(p.steps) == 0 {
-			inside = metaspace(c.Replacement, "never", *c.Split)
+		inside := "never"
+		if c.Scheme == "always" {
+			inside = "unless first"
 		}
-		p.steps, p.inside = append(p.steps, metaspace(c.Replacement, c.Scheme, *c.Split)), append(p.inside, inside)
+		p.steps, p.inside = append(p.steps, metaspace(c.Replacement, c.Scheme, *c.Split)), append(p.inside, metaspace(c.Replacement, inside, *c.Split))
 		return nil
+	case "Whitespace":
+		if err := none(); err != nil {
+			return err
+		}
+		p.add(wordsAndSymbols)
+		return nil
+	case "WhitespaceSplit":
+		if err := none(); err != nil {
+			return err
+		}
+		return p.split(typ, matcher{class: unicode.IsSpace}, "Removed", false)
+	case "BertPreTokenizer":
+		if err := none(); err != nil {
+			return err
+		}
+		if err := p.split(typ, matcher{class: unicode.IsSpace}, "Removed", false); err != nil {
+			return err
+		}
+		return p.split(typ, matcher{class: isPunctuation}, "Isolated", false)
+	case "CharDelimiterSplit":
+		var c struct{ Type, Delimiter string }
+		if err := fill(raw, typ, &c); err != nil {
+			return err
+		}
+		if utf8.RuneCountInString(c.Delimiter) != 1 {
+			return fmt.Errorf("CharDelimiterSplit: delimiter %q: want one character", c.Delimiter)
+		}
+		return p.split(typ, matcher{literal: c.Delimiter}, "Removed", false)
 	}
-	return unsupported(typ, "Sequence, ByteLevel, Split, Digits, Punctuation, Metaspace")
+	return unsupported(typ, "Sequence, ByteLevel, Split, Digits, Punctuation, Metaspace, Whitespace, WhitespaceSplit, BertPreTokenizer, CharDelimiterSplit")
 }
 
 func (p *preParser) split(typ string, m matcher, behavior string, invert bool) error {

@@ -10,7 +10,7 @@ import (
 )
 
 // preStep cuts a part of a text into smaller ones, in order, none of them empty. first is true for the part that begins the
-// text.
+// text, or, in a text that continues another one, for the part that continues it.
 type preStep func(text string, first bool, emit func(part string, first bool))
 
 // preTokenizer cuts a text into words: every step cuts the parts that the step before it emitted.
@@ -112,13 +112,14 @@ func splitStep(m matcher, behavior string, invert bool) (preStep, error) {
 			m.segments(s, func(part string, _ bool) { emit(part) })
 		}
 	case "Removed":
-		cut = func(s string, emit func(string)) {
-			m.segments(s, func(part string, match bool) {
+		return func(text string, first bool, emit func(string, bool)) {
+			m.segments(text, func(part string, match bool) {
 				if match == invert {
-					emit(part)
+					emit(part, first)
 				}
+				first = false // also if what is removed begins the text
 			})
-		}
+		}, nil
 	case "Contiguous", "MergedWithPrevious", "MergedWithNext":
 		cut = func(s string, emit func(string)) { mergeSegments(m, behavior, invert, s, emit) }
 	default:
@@ -179,6 +180,45 @@ func prefixSpace(text string, first bool, emit func(string, bool)) {
 	emit(text, first)
 }
 
+// unlessFirst is a step that leaves the part alone that continues another text.
+func unlessFirst(step preStep) preStep {
+	return func(text string, first bool, emit func(string, bool)) {
+		if first {
+			emit(text, first)
+		} else {
+			step(text, first, emit)
+		}
+	}
+}
+
+// wordsAndSymbols cuts as the pattern \w+|[^\w\s]+ does: runs of word characters and runs of symbols, without white space.
+func wordsAndSymbols(text string, first bool, emit func(string, bool)) {
+	const blank, word, symbol = 0, 1, 2
+	kind := func(r rune) int {
+		switch {
+		case isWord(r):
+			return word
+		case unicode.IsSpace(r):
+			return blank
+		}
+		return symbol
+	}
+	start, was := 0, blank
+	for i, r := range text {
+		k := kind(r)
+		if k == was {
+			continue
+		}
+		if was != blank {
+			emit(text[start:i], first && start == 0)
+		}
+		start, was = i, k
+	}
+	if was != blank {
+		emit(text[start:], first && start == 0)
+	}
+}
+
 // spell writes every byte of a part as the character that stands for it, and unspell undoes it: the steps between ByteLevel
 // and the model work on this spelling.
 func spell(text string, first bool, emit func(part string, first bool)) {
@@ -194,11 +234,12 @@ func unspell(text string, first bool, emit func(part string, first bool)) {
 	emit(string(b), first)
 }
 
-// metaspace writes spaces as the replacement, puts one in front (scheme: always, first, never) and cuts before each.
+// metaspace writes spaces as the replacement, puts one in front (scheme: always, first, unless first, never) and cuts before
+// each.
 func metaspace(replacement, scheme string, split bool) preStep {
 	return func(text string, first bool, emit func(string, bool)) {
 		text = strings.ReplaceAll(text, " ", replacement)
-		if !strings.HasPrefix(text, replacement) && (scheme == "always" || scheme == "first" && first) {
+		if !strings.HasPrefix(text, replacement) && (scheme == "always" || scheme == "first" && first || scheme == "unless first" && !first) {
 			text = replacement + text
 		}
 		if !split {
@@ -221,5 +262,8 @@ func metaspace(replacement, scheme string, split bool) preStep {
 }
 
 func isPunctuation(r rune) bool {
-	return r < utf8.RuneSelf && r > ' ' && r != 0x7F && !unicode.IsLetter(r) && !unicode.IsDigit(r) || unicode.IsPunct(r)
+	if r < utf8.RuneSelf {
+		return r > ' ' && r != 0x7F && !unicode.IsLetter(r) && !unicode.IsDigit(r)
+	}
+	return unlike(r, unicode.IsPunct(r), notOldPunctuation)
 }

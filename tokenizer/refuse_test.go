@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"runtime/metrics"
@@ -19,14 +20,18 @@ func TestRefuses(t *testing.T) {
 		return func(s object) { s["model"].(object)[field] = value }
 	}
 	for want, change := range map[string]func(object){
-		`normalizer: type "BertNormalizer"`:          one("normalizer", object{"type": "BertNormalizer"}),
-		`normalizer: normalizers[1]: type "Nmt"`:     one("normalizer", object{"type": "Sequence", "normalizers": []object{{"type": "NFC"}, {"type": "Nmt"}}}),
-		`normalizer: type is missing`:                one("normalizer", object{}),
-		`normalizer: Replace: pattern`:               one("normalizer", object{"type": "Replace", "content": ""}),
-		`normalizer: NFC: json: unknown field "odd"`: one("normalizer", object{"type": "NFC", "odd": 1}),
-		`pre_tokenizer: type "Whitespace"`:           one("pre_tokenizer", object{"type": "Whitespace"}),
-		`pre_tokenizer: Split: behavior "Odd"`:       one("pre_tokenizer", object{"type": "Split", "pattern": object{"String": " "}, "behavior": "Odd"}),
-		`pre_tokenizer: Split: regex "(a"`:           one("pre_tokenizer", object{"type": "Split", "pattern": object{"Regex": "(a"}, "behavior": "Isolated"}),
+		`normalizer: type "ByteLevel"`:                              one("normalizer", object{"type": "ByteLevel"}),
+		`normalizer: normalizers[1]: type "Odd"`:                    one("normalizer", object{"type": "Sequence", "normalizers": []object{{"type": "NFC"}, {"type": "Odd"}}}),
+		`normalizer: Precompiled: precompiled_charsmap: is missing`: one("normalizer", object{"type": "Precompiled", "precompiled_charsmap": ""}),
+		`normalizer: Precompiled: precompiled_charsmap: the trie`:   one("normalizer", object{"type": "Precompiled", "precompiled_charsmap": "//8AAAA="}),
+		`normalizer: type is missing`:                               one("normalizer", object{}),
+		`normalizer: Replace: pattern`:                              one("normalizer", object{"type": "Replace", "content": ""}),
+		`normalizer: NFC: json: unknown field "odd"`:                one("normalizer", object{"type": "NFC", "odd": 1}),
+		`pre_tokenizer: type "UnicodeScripts"`:                      one("pre_tokenizer", object{"type": "UnicodeScripts"}),
+		`pre_tokenizer: Whitespace: json: unknown`:                  one("pre_tokenizer", object{"type": "Whitespace", "odd": 1}),
+		`pre_tokenizer: CharDelimiterSplit: delim`:                  one("pre_tokenizer", object{"type": "CharDelimiterSplit", "delimiter": "ab"}),
+		`pre_tokenizer: Split: behavior "Odd"`:                      one("pre_tokenizer", object{"type": "Split", "pattern": object{"String": " "}, "behavior": "Odd"}),
+		`pre_tokenizer: Split: regex "(a"`:                          one("pre_tokenizer", object{"type": "Split", "pattern": object{"Regex": "(a"}, "behavior": "Isolated"}),
 		`pre_tokenizer: pretokenizers[1]: Metaspace after ByteLevel`: one("pre_tokenizer", object{"type": "Sequence", "pretokenizers": []object{
 			{"type": "ByteLevel"}, {"type": "Metaspace", "replacement": "▁"}}}),
 		`pre_tokenizer: Metaspace: prepend_scheme "odd"`:  one("pre_tokenizer", object{"type": "Metaspace", "replacement": "▁", "prepend_scheme": "odd"}),
@@ -34,22 +39,29 @@ func TestRefuses(t *testing.T) {
 		`post_processor: TemplateProcessing: single: the`: one("post_processor", object{"type": "TemplateProcessing", "single": []object{}}),
 		`post_processor: TemplateProcessing: single[0]: "<x>"`: one("post_processor", object{"type": "TemplateProcessing", "single": []object{
 			{"SpecialToken": object{"id": "<x>", "type_id": 0}}}}),
-		`decoder: type "WordPiece"`:             one("decoder", object{"type": "WordPiece"}),
-		`decoder: decoders[0]: type "CTC"`:      one("decoder", object{"type": "Sequence", "decoders": []object{{"type": "CTC"}}}),
-		`decoder: Strip: want a content`:        one("decoder", object{"type": "Strip", "content": "", "start": 1, "stop": 0}),
-		`model: type "Unigram"`:                 model("type", "Unigram"),
-		`model: dropout 0.1`:                    model("dropout", 0.1),
-		`model: continuing_subword_prefix "##"`: model("continuing_subword_prefix", "##"),
-		`model: end_of_word_suffix "</w>"`:      model("end_of_word_suffix", "</w>"),
+		`decoder: type "WordPiece"`:                   one("decoder", object{"type": "WordPiece"}),
+		`decoder: decoders[0]: type "CTC"`:            one("decoder", object{"type": "Sequence", "decoders": []object{{"type": "CTC"}}}),
+		`decoder: Strip: want a content`:              one("decoder", object{"type": "Strip", "content": "", "start": 1, "stop": 0}),
+		`model: type "WordPiece"`:                     model("type", "WordPiece"),
+		`model: Unigram: vocab: [0]: want ["piece"`:   one("model", object{"type": "Unigram", "unk_id": 0, "vocab": [][]any{{"a"}}}),
+		`model: Unigram: vocab: [0]: want ["pi`:       one("model", object{"type": "Unigram", "unk_id": 0, "vocab": [][]any{{"a", "1"}}}),
+		`model: Unigram: vocab: [0]: the score 1e999`: one("model", object{"type": "Unigram", "unk_id": 0, "vocab": []any{[]any{"b", json.RawMessage("1e999")}}}),
+		`model: unk_id is missing`:                    one("model", object{"type": "Unigram", "unk_id": nil, "vocab": [][]any{{"a", 1}}}),
+		`model: unk_id 1 is not in vocab`:             one("model", object{"type": "Unigram", "unk_id": 1, "vocab": [][]any{{"a", 1}}}),
+		`model: vocab: "a" has two ids`:               one("model", object{"type": "Unigram", "unk_id": 0, "vocab": [][]any{{"a", 1}, {"a", 2}}}),
+		`model: vocab: [1]: a piece has 5000`:         one("model", object{"type": "Unigram", "unk_id": 0, "vocab": [][]any{{"a", 1}, {strings.Repeat("a", 5000), 2}}}),
+		`model: unk_token "<odd>" is not in`:          one("model", object{"type": "WordLevel", "unk_token": "<odd>", "vocab": object{"a": 0}}),
+		`model: dropout 0.1`:                          model("dropout", 0.1),
+		`model: continuing_subword_prefix "##"`:       model("continuing_subword_prefix", "##"),
+		`model: end_of_word_suffix "</w>"`:            model("end_of_word_suffix", "</w>"),
 		`model: unk_token "<odd>"`: func(s object) {
 			s["model"].(object)["unk_token"], s["model"].(object)["byte_fallback"] = "<odd>", false
 		},
-		`model: merges[0]: the piece "ac"`:         model("merges", []string{"a c"}),
-		`merges[0]: "a b c"`:                       model("merges", []string{"a b c"}),
-		`merges[0]: 1 pieces, want 2`:              model("merges", [][]string{{"a"}}),
-		`model: byte_fallback: the piece "<0x00>"`: model("vocab", object{"<unk>": 0}),
-		`"a" and "b" both have id 3`:               model("vocab", object{"a": 3, "b": 3}),
-		`"far": id 1000000000`:                     model("vocab", object{"far": 1000000000}),
+		`model: merges[0]: the piece "ac"`: model("merges", []string{"a c"}),
+		`merges[0]: "a b c"`:               model("merges", []string{"a b c"}),
+		`merges[0]: 1 pieces, want 2`:      model("merges", [][]string{{"a"}}),
+		`"a" and "b" both have id 3`:       model("vocab", object{"a": 3, "b": 3}),
+		`"far": id 1000000000`:             model("vocab", object{"far": 1000000000}),
 		`normalizer: normalizers[2]: Replace: texts may become more than 1024 times as long`: one("normalizer", object{"type": "Sequence", "normalizers": []object{
 			growing, growing, growing}}),
 		`decoder: decoders[2]: Replace: texts may become`: one("decoder", object{"type": "Sequence", "decoders": []object{growing, growing, growing}}),
@@ -124,6 +136,9 @@ func TestParseMemory(t *testing.T) {
 		"one regex":            file(ab, "", "", `, "pre_tokenizer": {"type": "Split", "behavior": "Isolated", "pattern": {"Regex": "`+strings.Repeat(`(?i:[^\\p{L}k])`, 1000)+`"}}`),
 		"rewritten regex":      file(ab, "", "", `, "pre_tokenizer": {"type": "Split", "behavior": "Isolated", "pattern": {"Regex": "`+strings.Repeat(`\\b`, 45)+`"}}`),
 		"template":             file(ab, "", "", `, "post_processor": {"type": "TemplateProcessing", "special_tokens": {"a": {"id": "a", "ids": [`+entry("0", n/2)+`]}}, "single": [`+entry(`{"SpecialToken":{"id":"a"}}`, n/2)+`]}`),
+		"scored pieces":        `{"model": {"type": "Unigram", "unk_id": 0, "vocab": [["<unk>", 0],` + entry(`["%[1]x",-1]`, n) + `]}}`,
+		"words":                `{"model": {"type": "WordLevel", "unk_token": "a", "vocab": {` + ab + "," + entry(`"%[1]x%[1]x":%[1]d`, n) + `}}}`,
+		"replacements":         file(ab, "", "", `, "normalizer": {"type": "Precompiled", "precompiled_charsmap": "`+base64.StdEncoding.EncodeToString(append([]byte{4, 0, 0, 0, 0, 0, 0, 0}, make([]byte, n*3/4)...))+`"}`),
 		"decoders":             file(ab, "", "", `, "decoder": {"type": "Sequence", "decoders": [`+entry(`{"type":"Fuse"}`, n)+`]}`),
 	} {
 		if len(data) > fuzzInput+1<<16 {
@@ -151,6 +166,12 @@ func FuzzParse(f *testing.F) {
 	small(`{"type": "NFKC"}`, `{"type": "ByteLevel"}`, `{"type": "ByteLevel"}`)
 	small(`{"type": "Replace", "pattern": {"Regex": "a?"}, "content": "b"}`, `{"type": "Split", "pattern": {"Regex": "b*"}, "behavior": "MergedWithNext"}`, `{"type": "Strip", "content": "a", "start": 1, "stop": 1}`)
 	small(`{"type": "Strip", "strip_left": true}`, `{"type": "Metaspace", "replacement": "▁"}`, `{"type": "Metaspace", "replacement": "▁"}`)
+	small(`{"type": "BertNormalizer"}`, `{"type": "BertPreTokenizer"}`, `null`)
+	small(`{"type": "Sequence", "normalizers": [{"type": "Nmt"}, {"type": "StripAccents"}]}`, `{"type": "CharDelimiterSplit", "delimiter": "b"}`, `null`)
+	f.Add([]byte(`{"pre_tokenizer": {"type": "WhitespaceSplit"}, "model": {"type": "Unigram", "unk_id": 0, "byte_fallback": true, "vocab": [["<unk>", 0], ["a", -1.5], ["ab", -2e-3], ["<0xC3>", 0]]}}`), []byte(`{}`))
+	f.Add([]byte(`{"pre_tokenizer": {"type": "Whitespace"}, "model": {"type": "WordLevel", "unk_token": "a", "vocab": {"a": 0, "ab": 7}}}`), []byte(`{}`))
+	f.Add([]byte(`{"pre_tokenizer": {"type": "ByteLevel"}, "model": {"type": "Unigram", "unk_id": 1, "vocab": [["Ġ", 0], ["a", -1.5]]}}`), []byte(`{}`))
+	f.Add(boxFile(f, "unigram", "tokenizer.json"), []byte(`{}`))
 	f.Fuzz(func(t *testing.T, data, config []byte) {
 		if strings.Contains(string(data), "Regex") && len(data) > 600 {
 			t.Skip() // matching a pattern may take very long; only small ones are tried

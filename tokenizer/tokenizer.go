@@ -182,17 +182,18 @@ func (t *Tokenizer) encode(e *encoder, text string, inside bool) bool {
 		if inside {
 			norm = t.inside.normalizer
 		}
-		t.normalized.split(norm.apply(part), func(part string, id int32, head bool) {
+		part, whole := norm.apply(part)
+		t.normalized.split(part, func(part string, id int32, head bool) {
 			if id >= 0 {
 				e.out = append(e.out, id)
 				inside = false
 				return
 			}
-			pre := t.pre
+			pre, start := t.pre, begins && first && head && whole
 			if inside {
-				pre = t.inside.pre
+				pre, start = t.inside.pre, whole
 			}
-			pre.each(part, begins && first && head, e.word)
+			pre.each(part, start, e.word)
 			inside = true
 		})
 	})

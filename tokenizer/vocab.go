@@ -42,11 +42,46 @@ func (l *mergeList) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// parseModel reads the vocabulary and the merges. The ids of the added tokens may be above the vocabulary's.
+// parseModel reads the vocabulary and what the model does with it. The ids of the added tokens may be above the vocabulary's.
 func (t *Tokenizer) parseModel(raw json.RawMessage, byteLevel bool, added []addedToken) error {
 	if isNull(raw) {
 		return fmt.Errorf("is missing")
 	}
+	typ, err := modelType(raw)
+	if err != nil {
+		return err
+	}
+	switch typ {
+	case "BPE":
+		return t.parseBPE(raw, byteLevel, added)
+	case "Unigram":
+		return t.parseUnigram(raw, byteLevel, added)
+	case "WordLevel":
+		return t.parseWordLevel(raw, byteLevel, added)
+	}
+	return unsupported(typ, "BPE, Unigram, WordLevel")
+}
+
+// modelType is the type of a model, "" if there is none. Old files do not name it: what has merges is BPE.
+func modelType(raw json.RawMessage) (string, error) {
+	var head struct {
+		Type   *string
+		Merges json.RawMessage
+	}
+	if isNull(raw) {
+		return "", nil
+	}
+	if err := json.Unmarshal(raw, &head); err != nil {
+		return "", err
+	}
+	if head.Type == nil && head.Merges != nil {
+		return "BPE", nil
+	}
+	return open(raw)
+}
+
+// parseBPE reads the vocabulary and the merges.
+func (t *Tokenizer) parseBPE(raw json.RawMessage, byteLevel bool, added []addedToken) error {
 	var c struct {
 		Type                    string
 		Dropout                 *float64
@@ -58,9 +93,6 @@ func (t *Tokenizer) parseModel(raw json.RawMessage, byteLevel bool, added []adde
 		IgnoreMerges            bool    `json:"ignore_merges"`
 		Vocab                   map[string]int64
 		Merges                  mergeList
-	}
-	if typ, err := open(raw); err == nil && typ != "BPE" {
-		return unsupported(typ, "BPE")
 	}
 	if err := fill(raw, "BPE", &c); err != nil {
 		return err
@@ -89,17 +121,15 @@ func (t *Tokenizer) parseModel(raw json.RawMessage, byteLevel bool, added []adde
 		id, ok := t.ids[piece]
 		if !ok {
 			id = -1
-			if c.ByteFallback {
-				return fmt.Errorf("byte_fallback: the piece %q is not in vocab", piece)
-			}
 		}
 		m.bytes[b] = id
 	}
+	complete := (byteLevel || m.fallback) && !slices.Contains(m.bytes[:], -1)
 	if c.UnkToken != nil {
 		id, ok := t.ids[*c.UnkToken]
 		if ok {
 			m.unk = id
-		} else if !byteLevel && !m.fallback || slices.Contains(m.bytes[:], -1) { // otherwise no character is unknown
+		} else if !complete { // otherwise no character is unknown
 			return fmt.Errorf("unk_token %q is not in vocab", *c.UnkToken)
 		}
 	}
@@ -116,7 +146,8 @@ func (t *Tokenizer) parseModel(raw json.RawMessage, byteLevel bool, added []adde
 	}
 	m.merges = newMergeTable(pairs, result)
 
-	if _, ok := t.ids[sentenceSpace]; ok && !byteLevel && !m.ignoreMerges {
+	// A dropped character between two "▁" would make them adjacent.
+	if _, ok := t.ids[sentenceSpace]; ok && !byteLevel && !m.ignoreMerges && (complete || m.unk >= 0) {
 		m.cutSpaces = true
 		for _, merge := range c.Merges {
 			if strings.HasPrefix(merge[1], sentenceSpace) && !strings.HasSuffix(merge[0], sentenceSpace) {
@@ -205,7 +236,7 @@ func (t *Tokenizer) parseAdded(added []addedToken) error {
 		if a.Normalized {
 			set = &t.normalized
 			for _, step := range t.normalizer {
-				content = step(content)
+				content = step.rewrite(content)
 				if budget -= len(content); budget < 0 && len(content) > len(a.Content) {
 					return fmt.Errorf("[%d]: the normalizer makes the tokens too long", i)
 				}

@@ -1,6 +1,6 @@
 // Writes a folder for every kind of tokenizer.json that package tokenizer reads: tokenizer.json, and cases.json with the ids and
 // the decoded texts that Hugging Face's tokenizers (the Rust library, through npm) give. The vocabularies were learnt from
-// ../data: byte-level ones by `reprise tokenize train`, the others by Hugging Face's trainer, cut to a number of merges.
+// ../data: byte-level ones by `reprise tokenize train`, the others by Hugging Face's trainers, cut to a number of merges or pieces.
 //
 //   npm i --ignore-scripts @anush008/tokenizers@0.6.0            # holds tokenizers 0.22.2
 //   node testdata/tokenizers/make.mjs --modules node_modules     # from the root of the repository; needs Go
@@ -10,8 +10,7 @@
 //   "decode": [[ids, text, skipped], …]}   rows of ids at random; skipped (special tokens left out) where it differs.
 //
 // Left out, because the two libraries are known to differ there: characters that are newer than Go's Unicode (texts.mjs);
-// where a kind says `without`; added tokens of characters that spell bytes, like É, for which the decoder of the oracle gives
-// bytes and ours the token.
+// where a kind says `without`.
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
@@ -72,6 +71,58 @@ function pieces(merges, special, bytes, pre) {
     return cuts.filter(([a, b]) => a in vocab && b in vocab).sort((x, y) => vocab[x[0]] - vocab[y[0]] || vocab[x[1]] - vocab[y[1]]);
   };
   return { vocab, merges: [...new Set(kept.map(([a, b]) => a + b))].flatMap(pairs).map(([a, b]) => `${a} ${b}`) };
+}
+
+// unigram learns pieces with scores with Hugging Face's trainer: ids for special tokens first, then bytes if wanted, then the
+// pieces with the largest scores and every character.
+function unigram(size, special, bytes, pre) {
+  const t = new hf.Tokenizer(hf.Unigram.empty());
+  t.setPreTokenizer(pre);
+  t.train(sources.slice(0, 2));
+  const file = path.join(tmp, "unigram.json");
+  t.save(file, false);
+  const learnt = JSON.parse(fs.readFileSync(file, "utf8")).model.vocab.filter(([piece]) => !special.includes(piece));
+  const kept = learnt.filter(([piece], i) => i < size || Array.from(piece).length === 1);
+  const list = special.map((piece) => [piece, 0]);
+  if (bytes) for (let b = 0; b < 256; b++) list.push([`<0x${b.toString(16).toUpperCase().padStart(2, "0")}>`, 0]);
+  return { type: "Unigram", unk_id: 0, vocab: [...list, ...kept], byte_fallback: bytes };
+}
+
+// charsMap builds a Precompiled normalizer's table from pairs: a double-array trie with the places of the replacements, then
+// the replacements.
+function charsMap(pairs) {
+  const root = { next: new Map() };
+  const blob = [];
+  let size = 0;
+  for (const [from, to] of pairs) {
+    let node = root;
+    for (const b of Buffer.from(from)) {
+      if (!node.next.has(b)) node.next.set(b, { next: new Map() });
+      node = node.next.get(b);
+    }
+    node.place = size;
+    blob.push(Buffer.from(to + "\0"));
+    size += blob.at(-1).length;
+  }
+  const units = [0], used = new Set([0]);
+  const lay = (node, at) => { // the unit at `at` is the node's; choose places for its children
+    const labels = [...(node.place === undefined ? [] : [0]), ...node.next.keys()];
+    let from = 1;
+    while (labels.some((l) => used.has(from ^ l))) from++;
+    for (const l of labels) used.add(from ^ l);
+    units[at] = ((units[at] ?? 0) | ((at ^ from) << 10) | (node.place === undefined ? 0 : 1 << 8)) >>> 0;
+    if (node.place !== undefined) units[from] = (node.place | (1 << 31)) >>> 0;
+    for (const [l, child] of node.next) {
+      units[from ^ l] = l;
+      if (child.next.size > 0 || child.place !== undefined) lay(child, from ^ l);
+    }
+  };
+  lay(root, 0);
+  const trie = Buffer.alloc(4 * 256 * Math.ceil(units.length / 256));
+  for (let i = 0; i < units.length; i++) trie.writeUInt32LE(units[i] ?? 0, 4 * i);
+  const head = Buffer.alloc(4);
+  head.writeUInt32LE(trie.length);
+  return { type: "Precompiled", precompiled_charsmap: Buffer.concat([head, trie, ...blob]).toString("base64") };
 }
 
 const added = (id, content, flags = {}) => ({ id, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special: true, ...flags });
@@ -164,6 +215,48 @@ const kinds = {
   "characters": { spec: sentence({ unk_token: null, fuse_unk: false, ...unknown }, { decoder: null }) },
 };
 
+// ---- kinds of models without bytes, and of the steps that come with them
+
+const bpe = (vocab, merges, fields) => ({ spec: sentence({ vocab: Object.fromEntries(vocab.map((p, i) => [p, i])), merges, unk_token: null, fuse_unk: false, ...fields },
+  { added_tokens: [], decoder: null, normalizer: toMetaspace }) });
+const row = (letters, n) => (draw) => Array.from({ length: n }, () => draw.times(1, 9, () => draw.pick(letters)).join(""));
+const narrow = row(Array.from("▁▁aabbcé xyü😀"), 130);
+const few = { merges: unknown.merges.slice(0, 90), vocab: {} }; // a part of the vocabulary, without letters of other scripts
+for (const piece of [...Object.keys(unknown.vocab).filter((p) => Array.from(p).length === 1 && (p < "\u0250" || p === "▁")), "の", "語"]) few.vocab[piece] = 0;
+for (const merge of few.merges) few.vocab[merge.replace(" ", "")] = 0;
+few.merges = few.merges.filter((merge) => merge.split(" ").every((p) => p in few.vocab));
+few.vocab = Object.fromEntries(["<unk>", "<s>", "</s>", ...Object.keys(few.vocab)].map((p, i) => [p, i]));
+const byHand = (fields, spec) => sentence({ ...few, fuse_unk: false, ...fields }, { decoder: null, ...spec });
+const small = unigram(120, ["<unk>", "<s>", "</s>"], true, words), rough = unigram(160, ["<unk>", "<s>", "</s>"], false, words);
+const map = charsMap([["A", "a"], ["ﬁ", "fi"], ["①", "1"], ["e\u0301", "é"], ["e\u0301\u0302", "x"], ["a\u0308", "ä"], ["\r", " "], ["\n", " "], ["\t", " "], ["\u200b", ""],
+  ["\u0007", ""], ["ﷺ", "صلى"], ["…", "..."], ["▁", " "], ["\u3000", " "], ["1\u20e3", "AB"], ["\u00a0", " "], ["\u0301", "-"], ["😀", ":)"], ["Ａ", "A"], ["\u0600a", "b"], ["_\u200d", "-"]]);
+const clusters = row(["A", "e", "\u0301", "\u0302", "a", "\u0308", "\r", "\n", "\u200b", "\u200d", "\u0600", "क", "\u094d", "\u093e", "\ufe0f", "1", "\u20e3", "_", "\u00ad", "ب", "\u0651", "©", "™", "🇨", "가", "ᄀ",
+  "\u0000", "ก", "\u0e33", "\u0d4e", "é", " ", "ｶ", "ﾞ", "½", "か", "\u{e0061}", "🏻", "\ufeff", "\u0007", "…", "ﷺ"], 70);
+// Characters that the reference's older tables do not have as marks, punctuation or controls, or have otherwise.
+const aged = ["a\u2e43b\u2e52c", "x\u166dy \u1b7d\u09fdz", "e\u07fde\u0898 \u1df6n\u1ac0", "o\u1885\u1734o", "a\u1cf2b\u0d00", "\u08e2w\u0890w\u0600", "㋿ \ua7f2\u{1fbf3}ﬁ", "U\u0323\u1df7\u0300"];
+const tied = [["<unk>", 0], ["▁", -2], ["a", -1], ["b", -1], ["ab", -2], ["ba", -2], ["aa", -2], ["aba", -3], ["▁a", -3], ["é", -7.5], ["bb", -1.2345678901234567], ["cab", -12.4411704676633]];
+
+Object.assign(kinds, {
+  "dropped": { special: ["▁"], cases: 60, more: narrow, ...bpe(["▁", "a", "b", "c", "▁▁", "ab", "▁a", "▁▁▁", "c▁"], ["▁ ▁", "a b", "▁ a", "▁▁ ▁", "c ▁"], {}) },
+  "bytes-in-part": { special: ["▁"], cases: 60, more: narrow, ...bpe(["<unk>", "▁", "a", "b", "c", "ab", "<0xC3>", "<0xA9>", "<0x78>", "a<unk>"], ["a b", "a <unk>"], { unk_token: "<unk>", byte_fallback: true }) },
+  "whitespace": { cases: 135, spec: byHand({}, { pre_tokenizer: { type: "Whitespace" } }) },
+  "whitespace-split": { cases: 125, extra: aged, spec: byHand({}, { normalizer: normalizers({ type: "NFD" }, { type: "StripAccents" }, { type: "Lowercase" }),
+    pre_tokenizer: sequence({ type: "WhitespaceSplit" }, metaspace("first")), decoder: metaspace("first") }) },
+  "bert": { cases: 125, extra: aged, spec: byHand({}, { normalizer: { type: "BertNormalizer", clean_text: true, handle_chinese_chars: true, strip_accents: null, lowercase: true }, pre_tokenizer: { type: "BertPreTokenizer" } }) },
+  "delimiter": { cases: 125, extra: aged, spec: byHand({}, { normalizer: normalizers({ type: "Nmt" }, { type: "NFKC" }, { type: "Strip", strip_left: true, strip_right: false }),
+    pre_tokenizer: sequence({ type: "CharDelimiterSplit", delimiter: "e" }, { type: "Punctuation", behavior: "MergedWithPrevious" }, metaspace("first", { split: false })) }) },
+  "word-level": { cases: 135, spec: sentence({}, { pre_tokenizer: sequence({ type: "Whitespace" }, { type: "Digits", individual_digits: true }), decoder: null }) },
+  "unigram": { cases: 75, more: clusters, spec: sentence({}, { normalizer: normalizers(map, { type: "Replace", pattern: { Regex: " {2,}" }, content: " " }), pre_tokenizer: metaspace("always"), decoder: llamaDecoder, post_processor: template(["A", "</s>"], { "</s>": 2 }) }) },
+  "unigram-unknown": { cases: 140, spec: sentence({}, { pre_tokenizer: sequence({ type: "WhitespaceSplit" }, metaspace("always")), decoder: metaspace("always") }) },
+  "unigram-ties": { special: ["<unk>"], cases: 60, more: row(Array.from("▁aaabbbcé xy"), 130), spec: sentence({}, { added_tokens: [], pre_tokenizer: metaspace("first", { split: false }), decoder: metaspace("never") }) },
+  "spelt-added": { cases: 60, special: ["ÉA", "éa", "Ġx", "a b", "<é>"], more: row(["ÉA", "éa", "Ġx", "a b", "<é>", "a", " ", "x", "É"], 130), spec: ofGPT2({
+    added_tokens: [...gpt2.added_tokens, added(480, "ÉA"), added(481, "éa", { special: false }), added(482, "Ġx"), added(483, "a b", { special: false }), added(484, "<é>")] }) },
+});
+kinds["word-level"].spec.model = { type: "WordLevel", unk_token: "<unk>", vocab: Object.fromEntries(["<unk>", "<s>", "</s>", ..."the of and to in is you that it he was for on are as with his they at be this have from or one had by word but not what all were we when your can said 0 1 2 3 4 5 6 7 8 9 . , ! ? ' ( ) { } = é の".split(" ")].map((p, i) => [p, i])) };
+kinds["unigram"].spec.model = small;
+kinds["unigram-unknown"].spec.model = rough;
+kinds["unigram-ties"].spec.model = { type: "Unigram", unk_id: 0, vocab: tied, byte_fallback: false };
+
 // ---- the cases
 
 const equal = (a, b) => a.length === b.length && a.every((x, i) => x === b[i]);
@@ -178,7 +271,7 @@ async function cases(name, kind) {
     const line = Array.from(draw.pick(lines));
     list.push(line.slice(0, 20 + draw.below(60)).join(""));
   }
-  list.push(...(kind.extra ?? []));
+  list.push(...(kind.extra ?? []), ...(kind.more?.(draw) ?? []));
   list = [...new Set(list.map((text) => (kind.without ? kind.without(text) : text)))];
 
   const around = (await t.encode("a", null, { addSpecialTokens: true })).getIds();
@@ -199,7 +292,7 @@ async function cases(name, kind) {
     if (i % 2) { // a part of a text's ids, which may cut characters, and perhaps a special token
       const row = draw.pick(encode)[1];
       const start = draw.below(row.length + 1);
-      ids = [...row.slice(start, start + 1 + draw.below(10)), ...draw.times(0, 1, () => draw.pick(kind.spec.added_tokens).id)];
+      ids = [...row.slice(start, start + 1 + draw.below(10)), ...draw.times(0, kind.spec.added_tokens.length ? 1 : 0, () => draw.pick(kind.spec.added_tokens).id)];
     }
     if (i === 38) ids = [size + 7, ...ids]; // an id that no piece has
     if (i === 39) ids = [];
