@@ -383,6 +383,16 @@ func TestNotesOfSentencePiece(t *testing.T) {
 	}
 }
 
+// A tokenizer that is not BPE is refused by name.
+func TestRefusesOtherModels(t *testing.T) {
+	for name, want := range map[string]string{"unigram": `model: type "Unigram"`, "word-level": `model: type "WordLevel"`} {
+		var e exporter
+		if err := e.vocabulary(&base.Base{Loaded: &checkpoint.Loaded{Dir: testfiles.Box(t, "tokenizers", name)}}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", name, err, want)
+		}
+	}
+}
+
 // llama.cpp (node-llama-cpp 3.22.1) gives such words other ids only in these two cases.
 func TestIgnoredMerges(t *testing.T) {
 	for _, c := range []struct {

@@ -96,6 +96,13 @@ func (e *exporter) vocabulary(b *base.Base) error {
 	if err != nil {
 		return err
 	}
+	var kind struct{ Model struct{ Type string } }
+	if err := json.Unmarshal(text, &kind); err != nil {
+		return fmt.Errorf("tokenizer.json: %w", err)
+	}
+	if kind.Model.Type != "" && kind.Model.Type != "BPE" {
+		return fmt.Errorf("tokenizer.json: model: type %q cannot be exported; only BPE can", kind.Model.Type)
+	}
 	var file tokenizerFile
 	if err := json.Unmarshal(text, &file); err != nil {
 		return fmt.Errorf("tokenizer.json: %w", err)
