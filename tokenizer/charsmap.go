@@ -106,7 +106,8 @@ func (m *charsMap) normalize(s string) string {
 }
 
 // clusterLen is the length in bytes of the grapheme cluster with which s begins (UAX #29), as far as clusters below maxCluster
-// bytes need it: syllables of Hangul, flags and sequences of emoji, all of which are longer, are not joined.
+// bytes need it: syllables of Hangul, flags and sequences of emoji are not joined, because they are longer. (So is © with a
+// joiner and an emoji after it; here the emoji is left out, which matters only to a table that replaces ©.)
 func clusterLen(s string) int {
 	r, n := utf8.DecodeRuneInString(s)
 	if r == '\r' && strings.HasPrefix(s[n:], "\n") {

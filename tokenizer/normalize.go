@@ -64,14 +64,8 @@ func replaceAll(p matcher, content string) func(string) string {
 // beginning away.
 func replaceCuts(p matcher, content string) func(string) bool {
 	return func(s string) bool {
-		cuts, first := false, true
-		p.segments(s, func(part string, match bool) {
-			if first && match {
-				cuts = content == "" || utf8.RuneCountInString(part) > 1
-			}
-			first = false
-		})
-		return cuts
+		n := p.begins(s)
+		return n > 0 && (content == "" || n > 1)
 	}
 }
 
@@ -201,13 +195,12 @@ const manyMarks = 7
 func normalForm(form norm.Form) func(string) string {
 	plain := plainForm(form)
 	return func(s string) string {
-		kept := func(r rune) bool { return r >= utf8.RuneSelf && unicode.In(r, notOldForms, notOldMarks) }
-		i := strings.IndexFunc(s, kept)
+		i := strings.IndexFunc(s, keptByForms)
 		if i < 0 {
 			return plain(s)
 		}
 		var out strings.Builder
-		for ; i >= 0; i = strings.IndexFunc(s, kept) {
+		for ; i >= 0; i = strings.IndexFunc(s, keptByForms) {
 			n := i + utf8.RuneLen(firstRune(s[i:]))
 			out.WriteString(plain(s[:i]) + s[i:n])
 			s = s[n:]

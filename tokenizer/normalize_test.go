@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -46,6 +47,33 @@ func TestNormalFormEveryCharacter(t *testing.T) {
 			if got, want := definedForm(form, "a"+string(r)+"\u0301"), form.String("a"+string(r)+"\u0301"); got != want {
 				t.Fatalf("%s of a U+%04X U+0301: %+q, want %+q", name, r, got, want)
 			}
+		}
+	}
+}
+
+// What begins a text is decided by where its first character was before the normalizer. The ids are those of tokenizers 0.22.2.
+func TestNormalizerMayTakeTheBeginning(t *testing.T) {
+	replace := func(kind, pattern, content string) object {
+		return object{"type": "Replace", "pattern": object{kind: pattern}, "content": content}
+	}
+	for _, c := range []struct {
+		normalizer object
+		text       string
+		want       []int32
+	}{
+		{object{"type": "Strip", "strip_left": true, "strip_right": true}, "a", []int32{5}},
+		{object{"type": "Strip", "strip_left": true, "strip_right": true}, "  a", []int32{1}},
+		{replace("Regex", " {2,}", "▁"), "  a", []int32{5}},
+		{replace("Regex", " {2,}", "▁"), "   b", []int32{0, 2}},
+		{replace("Regex", " {2,}", "b"), "  a", []int32{2, 1}},
+		{replace("String", "x", ""), "a", []int32{5}},
+		{replace("String", "x", ""), "xa", []int32{1}},
+		{replace("String", "x", ""), "xxb", []int32{2}},
+	} {
+		tok := parse(t, marshal(t, object{"normalizer": c.normalizer, "pre_tokenizer": object{"type": "Metaspace", "replacement": "▁", "prepend_scheme": "first"},
+			"model": object{"type": "BPE", "vocab": object{"▁": 0, "a": 1, "b": 2, "ab": 3, "▁▁": 4, "▁a": 5}, "merges": []string{"▁ ▁", "a b", "▁ a"}}}), nil)
+		if got := tok.Encode(c.text, false); !slices.Equal(got, c.want) {
+			t.Errorf("%v: %q: %v, want %v", c.normalizer, c.text, got, c.want)
 		}
 	}
 }

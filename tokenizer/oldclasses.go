@@ -46,6 +46,11 @@ var notOldControls = ranges(`
 var notOldForms = ranges(`
 	32FF A7F2-A7F4 AB69 10781-10785 10787-107B0 107B2-107BA 11938 1E030-1E06D 1F16C 1FBF0-1FBF9`)
 
+// keptByForms reports whether normal forms leave r as it is. Most characters are outside the tables' ends.
+func keptByForms(r rune) bool {
+	return r >= 0x7FD && (r < 0x3300 || r >= 0xA7F2) && unicode.In(r, notOldForms, notOldMarks)
+}
+
 // ranges reads hexadecimal characters and ranges of them, in ascending order.
 func ranges(list string) *unicode.RangeTable {
 	t := &unicode.RangeTable{}

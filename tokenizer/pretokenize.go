@@ -73,6 +73,32 @@ func (m matcher) segments(text string, emit func(part string, match bool)) {
 	}
 }
 
+// begins is the number of characters of the match with which a text begins, 0 if it begins with none.
+func (m matcher) begins(text string) (n int) {
+	switch {
+	case text == "":
+	case m.literal != "":
+		if strings.HasPrefix(text, m.literal) {
+			n = utf8.RuneCountInString(m.literal)
+		}
+	case m.class != nil:
+		if r, _ := utf8.DecodeRuneInString(text); m.class(r) {
+			n = 1
+		}
+	default:
+		err := m.re.FindRunesMatches([]rune(text), 0, func(v regexp2.MatchView) bool {
+			if index, length, _ := v.GroupRange(0); index == 0 {
+				n = length
+			}
+			return false
+		})
+		if err != nil { // neither a time limit nor a stack limit is set
+			panic(fmt.Sprintf("tokenizer: matching %q: %v", m.re, err))
+		}
+	}
+	return n
+}
+
 func (m matcher) regexpSegments(text string, emit func(part string, match bool)) {
 	done, at, runes := 0, 0, 0 // bytes emitted; a byte offset and the same place counted in characters
 	seek := func(to int) int {
