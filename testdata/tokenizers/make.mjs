@@ -1,6 +1,6 @@
 // Writes a folder for every kind of tokenizer.json that package tokenizer reads: tokenizer.json, and cases.json with the ids and
 // the decoded texts that Hugging Face's tokenizers (the Rust library, through npm) give. The vocabularies were learnt from
-// ../data: byte-level ones by `reprise tokenize train`, the others by Hugging Face's trainers, cut to a number of merges or pieces.
+// ../data: byte-level ones by `reprise tokenize train`, the others by Hugging Face's trainer, cut to a number of merges.
 //
 //   npm i --ignore-scripts @anush008/tokenizers@0.6.0            # holds tokenizers 0.22.2
 //   node testdata/tokenizers/make.mjs --modules node_modules     # from the root of the repository; needs Go
@@ -73,19 +73,16 @@ function pieces(merges, special, bytes, pre) {
   return { vocab, merges: [...new Set(kept.map(([a, b]) => a + b))].flatMap(pairs).map(([a, b]) => `${a} ${b}`) };
 }
 
-// unigram learns pieces with scores with Hugging Face's trainer: ids for special tokens first, then bytes if wanted, then the
-// pieces with the largest scores and every character.
-function unigram(size, special, bytes, pre) {
-  const t = new hf.Tokenizer(hf.Unigram.empty());
-  t.setPreTokenizer(pre);
-  t.train(sources.slice(0, 2));
-  const file = path.join(tmp, "unigram.json");
-  t.save(file, false);
-  const learnt = JSON.parse(fs.readFileSync(file, "utf8")).model.vocab.filter(([piece]) => !special.includes(piece));
-  const kept = learnt.filter(([piece], i) => i < size || Array.from(piece).length === 1);
+// unigram gives the pieces of a vocabulary, less the last ones, scores, the logarithms of how often they occur: ids for special tokens first, then
+// bytes if wanted. (Hugging Face's trainer for such models gives other scores every time.) The product makes scores of all digits.
+function unigram({ vocab }, less, special, bytes) {
+  const text = sources.slice(0, 2).map((file) => fs.readFileSync(file, "utf8").replaceAll(" ", "▁")).join("\n");
+  const pieces = Object.keys(vocab).filter((p) => !special.includes(p));
+  const kept = pieces.filter((p, i) => Array.from(p).length === 1 || i < pieces.length - less);
   const list = special.map((piece) => [piece, 0]);
   if (bytes) for (let b = 0; b < 256; b++) list.push([`<0x${b.toString(16).toUpperCase().padStart(2, "0")}>`, 0]);
-  return { type: "Unigram", unk_id: 0, vocab: [...list, ...kept], byte_fallback: bytes };
+  const score = (p) => (Math.round(1e6 * Math.log(Math.max(1, text.split(p).length - 1) / text.length)) / 1e6) * 1.000000001;
+  return { type: "Unigram", unk_id: 0, vocab: [...list, ...kept.map((p) => [p, score(p)])], byte_fallback: bytes };
 }
 
 // charsMap builds a Precompiled normalizer's table from pairs: a double-array trie with the places of the replacements, then
@@ -227,7 +224,7 @@ for (const merge of few.merges) few.vocab[merge.replace(" ", "")] = 0;
 few.merges = few.merges.filter((merge) => merge.split(" ").every((p) => p in few.vocab));
 few.vocab = Object.fromEntries(["<unk>", "<s>", "</s>", ...Object.keys(few.vocab)].map((p, i) => [p, i]));
 const byHand = (fields, spec) => sentence({ ...few, fuse_unk: false, ...fields }, { decoder: null, ...spec });
-const small = unigram(120, ["<unk>", "<s>", "</s>"], true, words), rough = unigram(160, ["<unk>", "<s>", "</s>"], false, words);
+const small = unigram(unknown, 150, ["<unk>", "<s>", "</s>"], true), rough = unigram(unknown, 100, ["<unk>", "<s>", "</s>"], false);
 const map = charsMap([["A", "a"], ["ﬁ", "fi"], ["①", "1"], ["e\u0301", "é"], ["e\u0301\u0302", "x"], ["a\u0308", "ä"], ["\r", " "], ["\n", " "], ["\t", " "], ["\u200b", ""],
   ["\u0007", ""], ["ﷺ", "صلى"], ["…", "..."], ["▁", " "], ["\u3000", " "], ["1\u20e3", "AB"], ["\u00a0", " "], ["\u0301", "-"], ["😀", ":)"], ["Ａ", "A"], ["\u0600a", "b"], ["_\u200d", "-"]]);
 const clusters = row(["A", "e", "\u0301", "\u0302", "a", "\u0308", "\r", "\n", "\u200b", "\u200d", "\u0600", "क", "\u094d", "\u093e", "\ufe0f", "1", "\u20e3", "_", "\u00ad", "ب", "\u0651", "©", "™", "🇨", "가", "ᄀ",
