@@ -13,14 +13,15 @@ type Base struct {
 	Tokenizer *tokenizer.Tokenizer
 }
 
-// Open reads a model directory: config.json, the weights and the tokenizer. It is an error if the tokenizer has more ids than
+// Open reads a model directory: config.json, the weights and the tokenizer. A folder of the Hugging Face cache
+// (models--ORG--NAME) stands for its snapshot: the commit in refs/main, or the only one. It is an error if the tokenizer has more ids than
 // the embedding has rows.
 func Open(dir string) (*Base, error) {
 	loaded, err := checkpoint.Load(dir)
 	if err != nil {
 		return nil, err
 	}
-	return withTokenizer(loaded, dir)
+	return withTokenizer(loaded, loaded.Dir)
 }
 
 // Fresh makes a model with random weights from a seed. configPath is a config.json with its architecture, tokenizerDir a

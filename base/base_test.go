@@ -127,3 +127,67 @@ func TestNewRefuses(t *testing.T) {
 		}
 	}
 }
+
+// A folder of the Hugging Face cache as it lies on disk: files that are links into blobs/, and the commit in refs/main.
+func TestOpenCache(t *testing.T) {
+	dir := t.TempDir()
+	if err := tiny.Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	plain, err := Open(filepath.Join(dir, "base"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cache := filepath.Join(dir, "models--me--small")
+	commit := strings.Repeat("0a", 20)
+	snapshot := filepath.Join(cache, "snapshots", commit)
+	for _, d := range []string{"blobs", "refs", "snapshots/" + commit, "snapshots/" + strings.Repeat("1b", 20)} {
+		if err := os.MkdirAll(filepath.Join(cache, d), 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	entries, err := os.ReadDir(filepath.Join(dir, "base"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		blob := "blob-of-" + e.Name()
+		if err := os.Rename(filepath.Join(dir, "base", e.Name()), filepath.Join(cache, "blobs", blob)); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(filepath.Join("..", "..", "blobs", blob), filepath.Join(snapshot, e.Name())); err != nil {
+			t.Skip("this system makes no links:", err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(cache, "refs", "main"), []byte(commit), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	b, err := Open(cache)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.Dir != snapshot || b.Fingerprint != plain.Fingerprint || b.Tokenizer.Fingerprint() != plain.Tokenizer.Fingerprint() {
+		t.Errorf("directory %s, fingerprints %s and %s", b.Dir, b.Fingerprint, b.Tokenizer.Fingerprint())
+	}
+	fresh, err := Fresh(filepath.Join(snapshot, "config.json"), cache, 1)
+	if err != nil || fresh.Fingerprint != b.Fingerprint {
+		t.Errorf("fresh model with the cache's tokenizer: %v", err)
+	}
+	saved := filepath.Join(dir, "saved")
+	if err := b.Save(saved); err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries { // the files themselves, not the links
+		info, err := os.Lstat(filepath.Join(saved, e.Name()))
+		if err != nil || !info.Mode().IsRegular() {
+			t.Errorf("%s: %v %v", e.Name(), info, err)
+		}
+	}
+	// Without refs/main the two snapshots are candidates.
+	if err := os.Remove(filepath.Join(cache, "refs", "main")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(cache); err == nil || !strings.Contains(err.Error(), "2 snapshots and no refs/main") || !strings.Contains(err.Error(), snapshot) {
+		t.Errorf("two snapshots without refs/main: %v", err)
+	}
+}

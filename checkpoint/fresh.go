@@ -23,6 +23,9 @@ func Fresh(configPath, tokenizerDir string, seed uint64) (*Loaded, error) {
 	if err != nil {
 		return nil, err
 	}
+	if tokenizerDir, err = snapshot(tokenizerDir); err != nil {
+		return nil, err
+	}
 	files := map[string][]byte{"config.json": config}
 	entries, err := os.ReadDir(tokenizerDir)
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"reprise/asm"
+	"reprise/internal/hub"
 	"reprise/model"
 	"reprise/tensor"
 )
@@ -24,7 +25,7 @@ const maxConfig = 16 << 20
 // Loaded is a model and where it came from.
 type Loaded struct {
 	Model       *model.Model
-	Dir         string            // the Hugging Face directory; "" for a fresh model
+	Dir         string            // the Hugging Face directory, of the cache the snapshot; "" for a fresh model
 	Files       map[string][]byte // only for a fresh model: config.json and the tokenizer's files, for SaveOptions
 	DType       DType             // the type of most of its stored weights
 	Fingerprint string            // TensorSHA256 of the weights
@@ -37,7 +38,13 @@ type Loaded struct {
 // versions of transformers stored, and a tied lm_head.weight that equals the embedding, are ignored. A tied lm_head.weight
 // may also be stored instead of the embedding. A weight that is not finite is an error. Names may lack the prefix "model."
 // or "transformer.", as in files of a bare decoder.
+//
+// A folder of the Hugging Face cache (models--ORG--NAME) stands for its snapshot: the commit in refs/main, or the only one.
 func Load(dir string) (*Loaded, error) {
+	dir, err := snapshot(dir)
+	if err != nil {
+		return nil, err
+	}
 	src, outline, config, err := openDir(dir)
 	if err != nil {
 		return nil, err
@@ -60,6 +67,10 @@ type Inspected struct {
 
 // Inspect is Load without the weights: it checks names, shapes and types.
 func Inspect(dir string) (*Inspected, error) {
+	dir, err := snapshot(dir)
+	if err != nil {
+		return nil, err
+	}
 	src, outline, _, err := openDir(dir)
 	if err != nil {
 		return nil, err
@@ -75,6 +86,15 @@ func Inspect(dir string) (*Inspected, error) {
 		x.Tensors = append(x.Tensors, t)
 	}
 	return x, nil
+}
+
+// snapshot is hub.Snapshot with this package's name in errors.
+func snapshot(dir string) (string, error) {
+	dir, err := hub.Snapshot(dir)
+	if err != nil {
+		return "", fmt.Errorf("checkpoint: %w", err)
+	}
+	return dir, nil
 }
 
 // openDir reads a directory's configs and the headers of its weights, which must belong together.

@@ -89,11 +89,14 @@ func planSave(dir string, m *model.Model, opt SaveOptions) (*save, error) {
 		if same(dir, opt.SourceDir) {
 			return fail("this is the directory that the model came from; choose another")
 		}
-		if err := s.copyFrom(opt.SourceDir); err != nil {
+		source, err := snapshot(opt.SourceDir)
+		if err != nil {
+			return nil, err
+		}
+		if err := s.copyFrom(source); err != nil {
 			return fail("%w", err)
 		}
-		var err error
-		if src, err = OpenSource(opt.SourceDir); err != nil {
+		if src, err = OpenSource(source); err != nil {
 			return fail("%w", err)
 		}
 		defer src.Close()

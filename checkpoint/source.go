@@ -28,8 +28,12 @@ type Source struct {
 
 // OpenSource opens the weights in a Hugging Face directory: model.safetensors, or else the shards that
 // model.safetensors.index.json names, all of which must be in the directory and hold exactly the tensors that the index
-// says.
+// says. A folder of the Hugging Face cache stands for its snapshot.
 func OpenSource(dir string) (*Source, error) {
+	dir, err := snapshot(dir)
+	if err != nil {
+		return nil, err
+	}
 	path := filepath.Join(dir, weightsFile)
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		index := filepath.Join(dir, indexFile)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"reprise/data"
+	"reprise/internal/hub"
 	"reprise/model"
 	"reprise/replay"
 	"reprise/tensor"
@@ -70,7 +71,11 @@ func NewPlan(ctx context.Context, r Recipe, pool *tensor.Pool) (*Plan, error) {
 func (p *Plan) plan(r Recipe) error {
 	path := r.Init
 	if path == "" {
-		path = filepath.Join(r.Model, "config.json")
+		dir, err := hub.Snapshot(r.Model)
+		if err != nil {
+			return fmt.Errorf("run: %w", err)
+		}
+		path = filepath.Join(dir, "config.json")
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+
+	"reprise/internal/hub"
 )
 
 // Tokenizer holds a vocabulary and the steps around it. After loading only SetEOS changes it.
@@ -39,10 +41,14 @@ type Tokenizer struct {
 	encoders    sync.Pool // *encoder
 }
 
-// Load reads a tokenizer from the path of a tokenizer.json, or of a model directory that holds one. A tokenizer_config.json,
-// a special_tokens_map.json, an added_tokens.json and a chat_template.jinja beside it are read too if present. Errors name
-// the file and the field.
+// Load reads a tokenizer from the path of a tokenizer.json, of a model directory that holds one, or of a folder of the Hugging
+// Face cache (models--ORG--NAME). A tokenizer_config.json, a special_tokens_map.json, an added_tokens.json and a
+// chat_template.jinja beside it are read too if present. Errors name the file and the field.
 func Load(path string) (*Tokenizer, error) {
+	path, err := hub.Snapshot(path)
+	if err != nil {
+		return nil, fmt.Errorf("tokenizer: %w", err)
+	}
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		path = filepath.Join(path, "tokenizer.json")
 	}

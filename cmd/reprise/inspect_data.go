@@ -12,6 +12,7 @@ import (
 	"unicode"
 
 	"reprise/data"
+	"reprise/internal/hub"
 	"reprise/tokenizer"
 )
 
@@ -125,6 +126,9 @@ func (c *inspectDataCmd) Run(a *app) error {
 // readLimits reads how long a sequence may be, and which ids stop generation, from a model directory's config.json and
 // generation_config.json.
 func readLimits(dir string) (maxSeqLen int, stops []int32, err error) {
+	if dir, err = hub.Snapshot(dir); err != nil {
+		return 0, nil, err
+	}
 	var c struct {
 		MaxPositions int             `json:"max_position_embeddings"`
 		Positions    int             `json:"n_positions"`
