@@ -64,9 +64,13 @@ func NewFile(path string, r io.ReaderAt, size int64) (*File, error) {
 		return fail("%w", err)
 	}
 	n := binary.LittleEndian.Uint64(first[:])
+	why := ""
+	if n > maxHeader { // a text or another format
+		why = foreign(first[:])
+	}
 	switch {
-	case string(first[:]) == "version ":
-		return fail("this is a Git LFS pointer, not the weights themselves; fetch them with: git lfs pull")
+	case why != "":
+		return fail("%s", why)
 	case n > maxHeader:
 		return fail("the header claims %d bytes, at most %d are allowed; is this a safetensors file?", n, maxHeader)
 	case int64(n) > size-8:

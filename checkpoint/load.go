@@ -2,13 +2,13 @@ package checkpoint
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"iter"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -99,9 +99,9 @@ func snapshot(dir string) (string, error) {
 
 // openDir reads a directory's configs and the headers of its weights, which must belong together.
 func openDir(dir string) (_ *Source, outline *model.Model, config []byte, err error) {
-	config, err = readLimited(filepath.Join(dir, "config.json"), maxConfig)
+	config, err = readConfig(dir)
 	if err != nil {
-		return nil, nil, nil, noModel(dir, err)
+		return nil, nil, nil, err
 	}
 	cfg, err := model.ParseConfig(config)
 	if err != nil {
@@ -131,18 +131,6 @@ func openDir(dir string) (_ *Source, outline *model.Model, config []byte, err er
 	return src, outline, config, nil
 }
 
-// noModel adds to the error for a directory without config.json a guess at what the user meant.
-func noModel(dir string, err error) error {
-	trained := filepath.Join(dir, "final")
-	if _, e := os.Stat(filepath.Join(trained, "config.json")); e == nil {
-		return fmt.Errorf("%w: %s is the directory of a run; its model is %s", err, dir, trained)
-	}
-	if info, e := os.Stat(dir); e == nil && !info.IsDir() {
-		return fmt.Errorf("%w: %s is a file; give the directory of a model", err, dir)
-	}
-	return fmt.Errorf("%w: give the directory of a model, with config.json, safetensors and tokenizer.json", err)
-}
-
 // match compares the stored tensors with the parameters of m.
 func (s *Source) match(m *model.Model) error {
 	wanted := map[string]*tensor.Param{}
@@ -155,7 +143,7 @@ func (s *Source) match(m *model.Model) error {
 	}
 	if len(missing) > 0 {
 		p := wanted[missing[0]]
-		return fmt.Errorf("checkpoint: %s: tensor %q of shape %v is missing%s%s", s.path, p.Name, p.Shape, more(missing), s.hint(p))
+		return fmt.Errorf("checkpoint: %s: tensor %q of shape %v is missing%s%s", s.path, p.Name, p.Shape, more(missing), cmp.Or(s.recognised(), s.hint(p)))
 	}
 	var extra []string
 	for _, name := range s.names {
@@ -165,8 +153,8 @@ func (s *Source) match(m *model.Model) error {
 	}
 	if len(extra) > 0 {
 		t, _ := s.Info(extra[0])
-		return fmt.Errorf("checkpoint: %s: tensor %s of shape %v has no place in a %s model as config.json describes it%s",
-			s.path, quote(extra[0]), t.Shape, m.Config.ModelType, more(extra))
+		return fmt.Errorf("checkpoint: %s: tensor %s of shape %v has no place in a %s model as config.json describes it%s%s",
+			s.path, quote(extra[0]), t.Shape, m.Config.ModelType, more(extra), s.recognised())
 	}
 	for p := range m.Params() {
 		if _, err := s.weights(s.storedName(m, p), p.Shape); err != nil {
@@ -184,7 +172,7 @@ func (s *Source) weights(name string, shape []int) (Info, error) {
 	case err != nil:
 		return t, err
 	case !t.DType.IsWeight():
-		return t, f.wrong(t, "dtype %s is not supported for weights; supported: F32, BF16, F16", t.DType)
+		return t, f.wrong(t, "dtype %s is not supported for weights; supported: F32, BF16, F16%s", t.DType, notAWeight(t.DType))
 	}
 	return t, f.checkShape(t, shape)
 }

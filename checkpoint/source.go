@@ -53,19 +53,6 @@ func OpenSource(dir string) (*Source, error) {
 	return s, nil
 }
 
-func noWeights(dir string) error {
-	if _, err := os.Stat(dir); err != nil {
-		return fmt.Errorf("checkpoint: %w", err)
-	}
-	for _, pattern := range []string{"pytorch_model*.bin", "*.gguf", "*.safetensors"} {
-		if found, _ := filepath.Glob(filepath.Join(dir, pattern)); len(found) > 0 {
-			return fmt.Errorf("checkpoint: %s: no %s or %s, only %s; save the model with transformers' save_pretrained(safe_serialization=True)",
-				dir, weightsFile, indexFile, filepath.Base(found[0]))
-		}
-	}
-	return fmt.Errorf("checkpoint: %s: no %s or %s; is this a Hugging Face model directory?", dir, weightsFile, indexFile)
-}
-
 func openShards(dir, path string) (_ *Source, err error) {
 	text, err := readLimited(path, maxHeader)
 	if err != nil {
@@ -88,8 +75,7 @@ func openShards(dir, path string) (_ *Source, err error) {
 	for _, shard := range sortedKeys(held) {
 		f, err := Open(filepath.Join(dir, filepath.FromSlash(shard)))
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("checkpoint: %s: shard %s is missing; it holds %s and %d more tensors",
-				path, shard, quote(slices.Min(held[shard])), len(held[shard])-1)
+			return nil, noShard(path, dir, shard, held[shard])
 		}
 		if err != nil {
 			return nil, err

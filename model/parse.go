@@ -59,6 +59,7 @@ func parseConfig(text []byte) (Config, error) {
 	case !known:
 		return c, bad("model_type", "%s is not supported; supported: %s", shown(c.ModelType), supportedTypes)
 	}
+	f.checkArchitectures()
 	if c.ModelType == "gpt2" {
 		c.readGPT2(f, fam)
 	} else {
@@ -135,12 +136,32 @@ func (c *Config) readGPT2(f fields, fam family) {
 	f.only("sliding_window")
 }
 
+// checkArchitectures refuses a model with another head than that of a language model. Other names are bookkeeping.
+func (f fields) checkArchitectures() {
+	if f.null("architectures") || f.raw["architectures"][0] != '[' {
+		return
+	}
+	names := f.texts("architectures")
+	head := func(name string) bool { return strings.Contains(name, "For") && !strings.Contains(name, "ForCausalLM") }
+	if i := slices.IndexFunc(names, head); i >= 0 && !slices.ContainsFunc(names, func(n string) bool { return !head(n) }) {
+		f.fail("architectures", "%s is not a language model: its head gives something else than the next token; use the model that it was "+
+			"made from", shown(names[i]))
+	}
+}
+
 // refuse reports fields of any model type that would change the arithmetic and are not supported.
 func (f fields) refuse() {
-	for _, name := range []string{"quantization_config", "compression_config"} {
-		if !f.null(name) {
-			f.fail(name, "quantised weights are not supported; use the model in float32, bfloat16 or float16")
+	for _, name := range []string{"quantization_config", "compression_config", "quantization"} {
+		if f.null(name) {
+			continue
 		}
+		method := ""
+		if f.raw[name][0] == '{' {
+			if method = f.object(name).text("quant_method", ""); method != "" {
+				method = shown(method) + ": "
+			}
+		}
+		f.fail(name, "%squantised weights are not supported; use the model that they were made from, in float32, bfloat16 or float16", method)
 	}
 	for _, name := range []string{"num_local_experts", "num_experts", "n_routed_experts"} {
 		if n := f.int(name, 1, 0, maxWidth); n > 1 {
@@ -223,23 +244,26 @@ func (c *Config) readScaling(f fields) RopeScaling {
 // readWindows finds how far each block's attention reaches back. In mistral sliding_window holds for all blocks, in qwen2
 // and qwen3 for those from max_window_layers on, if use_sliding_window says so; layer_types, where given, decides.
 func (c *Config) readWindows(f fields, fam family) {
-	if fam.window == 0 {
-		f.only("sliding_window")
-	}
-	window := 0
-	if !f.null("sliding_window") {
+	qwen := strings.HasPrefix(c.ModelType, "qwen")
+	use := f.bool("use_sliding_window", !qwen)
+	window, first := 0, 0
+	switch {
+	case !use && (qwen || fam.window == 0): // whatever sliding_window says has no effect
+	case fam.window == 0:
+		if !f.null("sliding_window") {
+			f.fail("sliding_window", "%s is not supported for model_type %s, where transformers ignores it and other programs do not; "+
+				"say null, or \"use_sliding_window\": false, if attention reaches over the whole sequence", cut(string(f.raw["sliding_window"])), c.ModelType)
+		}
+	case !f.null("sliding_window"):
 		window = f.int("sliding_window", 0, 1, maxPositions)
-	} else if !f.has("sliding_window") {
+	case !f.has("sliding_window"):
 		window = fam.window
 	}
-	first := 0
-	if strings.HasPrefix(c.ModelType, "qwen") {
+	if qwen {
 		first = f.int("max_window_layers", 28, 0, maxWidth)
-		if !f.bool("use_sliding_window", false) {
-			window = 0
-		}
-	} else if !f.bool("use_sliding_window", true) {
-		f.fail("use_sliding_window", "false is not supported for model_type %s; say \"sliding_window\": null", c.ModelType)
+	} else if !use && window > 0 && window < c.MaxPositions {
+		f.fail("use_sliding_window", "false, but sliding_window is %d, which transformers applies to model_type %s in spite of that; "+
+			"say \"sliding_window\": null for none, or leave use_sliding_window out for %[1]d", window, c.ModelType)
 	}
 	if *f.err != nil {
 		return
@@ -259,7 +283,12 @@ func (c *Config) readWindows(f fields, fam family) {
 			}
 		}
 		if sliding && window == 0 {
-			f.fail("layer_types", "layer %d slides, but sliding_window is not given or switched off", i)
+			if use {
+				f.fail("layer_types", "layer %d slides, but sliding_window does not say how far it sees", i)
+			} else {
+				f.fail("layer_types", "layer %d slides, but use_sliding_window is false; make them agree: full_attention for every layer, or "+
+					"\"use_sliding_window\": true", i)
+			}
 		}
 		if sliding && window < c.MaxPositions {
 			windows[i] = window

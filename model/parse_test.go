@@ -78,11 +78,26 @@ func TestParseConfigFamilies(t *testing.T) {
 	if c := with(t, "llama", window); !slices.Equal(c.Windows, []int{7, 0}) {
 		t.Errorf("qwen2 with layer_types: windows %v", c.Windows)
 	}
+	// Where use_sliding_window says no, sliding_window has no effect, whatever it is.
+	for _, c := range []obj{
+		{"model_type": "qwen2", "use_sliding_window": false, "sliding_window": 0, "max_window_layers": 0},
+		{"model_type": "qwen3", "use_sliding_window": false, "sliding_window": 7, "max_window_layers": 1},
+		{"model_type": "llama", "use_sliding_window": false, "sliding_window": 7, "max_window_layers": 1},
+		{"model_type": "mistral", "use_sliding_window": false, "sliding_window": nil},
+		{"model_type": "mistral", "use_sliding_window": false, "sliding_window": 128},
+	} {
+		if got := with(t, "llama", c); got.Windows != nil {
+			t.Errorf("%v: windows %v", c, got.Windows)
+		}
+	}
 	if c := with(t, "llama", obj{"model_type": "qwen3"}); !c.QKNorm || c.HeadDim != 128 {
 		t.Errorf("qwen3: %+v", c)
 	}
 	if c := with(t, "llama", obj{"model_type": "qwen3", "head_dim": 16}); c.HeadDim != 16 {
 		t.Errorf("qwen3: head_dim %d", c.HeadDim)
+	}
+	for _, names := range []any{[]string{"LlamaForCausalLM"}, []string{"LlamaModel"}, []string{}, nil, "LlamaForCausalLM"} {
+		with(t, "llama", obj{"architectures": names})
 	}
 	gpt2 := with(t, "gpt2", obj{"resid_pdrop": 0.1, "embd_pdrop": 0.0})
 	if !gpt2.LayerNorm || !gpt2.LearnedPositions || !gpt2.GELU || !gpt2.Conv1D || !gpt2.TieEmbeddings || gpt2.IntermediateSize != 96 {
@@ -176,11 +191,15 @@ func TestParseConfigRefuses(t *testing.T) {
 		{"llama", obj{"mlp_bias": true}, "mlp_bias: true is not supported"},
 		{"llama", obj{"mlp_bias": "no"}, `mlp_bias: "no" is not supported`},
 		{"llama", obj{"tie_word_embeddings": 1}, `tie_word_embeddings: 1, want true or false`},
-		{"llama", obj{"quantization_config": obj{"bits": 4}}, "quantization_config: quantised weights are not supported"},
+		{"llama", obj{"quantization_config": obj{"bits": 4}}, "quantization_config: quantised weights are not supported; use the model that they were made from"},
+		{"llama", obj{"quantization_config": obj{"quant_method": "gptq", "bits": 4}}, `quantization_config: "gptq": quantised weights are not supported`},
+		{"llama", obj{"quantization": obj{"group_size": 64, "bits": 4}}, "quantization: quantised weights are not supported"},
+		{"llama", obj{"architectures": []string{"LlamaForSequenceClassification"}}, `architectures: "LlamaForSequenceClassification" is not a language model`},
 		{"llama", obj{"num_local_experts": 8}, "num_local_experts: 8: mixtures of experts"},
 		{"llama", obj{"num_experts": 8}, "num_experts: 8: mixtures of experts"},
 		{"llama", obj{"partial_rotary_factor": 0.5}, "partial_rotary_factor: 0.5"},
-		{"llama", obj{"sliding_window": 7}, "sliding_window: 7 is not supported"},
+		{"llama", obj{"sliding_window": 7}, "sliding_window: 7 is not supported for model_type llama"},
+		{"llama", obj{"model_type": "mistral", "use_sliding_window": false, "sliding_window": 7}, "use_sliding_window: false, but sliding_window is 7"},
 		{"llama", obj{"attn_logit_softcapping": 50.0}, "attn_logit_softcapping: 50 is not supported"},
 		{"llama", obj{"attention_dropout": 2}, "attention_dropout: 2, want 0 to 1"},
 		{"llama", obj{"bos_token_id": 50}, "bos_token_id: 50 is outside the vocabulary of 50"},
@@ -200,7 +219,8 @@ func TestParseConfigRefuses(t *testing.T) {
 		{"llama", obj{"rope_scaling": 2}, `rope_scaling: 2: want a JSON object`},
 		{"llama", obj{"model_type": "qwen2", "use_sliding_window": true, "layer_types": []string{"full_attention"}}, "layer_types: 1 entries for 2 layers"},
 		{"llama", obj{"model_type": "qwen2", "use_sliding_window": true, "layer_types": []string{"full_attention", "chunked"}}, `layer_types: "chunked"`},
-		{"llama", obj{"model_type": "qwen2", "sliding_window": 4, "layer_types": []string{"full_attention", "sliding_attention"}}, "layer_types: layer 1 slides"},
+		{"llama", obj{"model_type": "qwen2", "sliding_window": 4, "layer_types": []string{"full_attention", "sliding_attention"}}, "layer_types: layer 1 slides, but use_sliding_window is false"},
+		{"llama", obj{"model_type": "mistral", "sliding_window": nil, "layer_types": []string{"full_attention", "sliding_attention"}}, "layer_types: layer 1 slides, but sliding_window does not say"},
 		{"llama", obj{"model_type": "mistral", "sliding_window": 0}, "sliding_window: 0"},
 		{"gpt2", obj{"n_embd": 25}, "n_head: 3 does not divide n_embd 25"},
 		{"gpt2", obj{"n_inner": 0}, "n_inner: 0"},

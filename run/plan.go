@@ -5,12 +5,11 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
+	"reprise/checkpoint"
 	"reprise/data"
-	"reprise/internal/hub"
 	"reprise/model"
 	"reprise/replay"
 	"reprise/tensor"
@@ -69,15 +68,13 @@ func NewPlan(ctx context.Context, r Recipe, pool *tensor.Pool) (*Plan, error) {
 
 // plan fills in the memory; it reads only config.json and the headers of records.
 func (p *Plan) plan(r Recipe) error {
-	path := r.Init
-	if path == "" {
-		dir, err := hub.Snapshot(r.Model)
-		if err != nil {
-			return fmt.Errorf("run: %w", err)
-		}
-		path = filepath.Join(dir, "config.json")
+	path, text, err := r.Init, []byte(nil), error(nil)
+	if path != "" {
+		text, err = os.ReadFile(path)
+	} else {
+		path = r.Model
+		text, err = checkpoint.ReadConfig(r.Model)
 	}
-	text, err := os.ReadFile(path)
 	if err != nil {
 		return fmt.Errorf("run: %w", err)
 	}

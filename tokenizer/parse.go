@@ -119,6 +119,12 @@ func (t *Tokenizer) parse(data []byte, config tokenizerConfig) error {
 	if bytes.HasPrefix(data, []byte("version https://git-lfs")) {
 		return errors.New("this is a Git LFS pointer, not the tokenizer itself; fetch it with: git lfs pull")
 	}
+	if bytes.HasPrefix(data, []byte("GGUF")) {
+		return errors.New("this is a GGUF file; give the Hugging Face directory that it was made from")
+	}
+	if bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("<")) {
+		return errors.New("this is a web page, not the tokenizer itself: the download went wrong; download it again, logged in if the model asks for it")
+	}
 	if err := checkDepth(data); err != nil {
 		return err
 	}

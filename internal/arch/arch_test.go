@@ -29,7 +29,7 @@ var mayImport = map[string][]string{
 	"eval":                         {"asm", "data", "internal/exact", "loss", "model", "tensor", "tokenizer"},
 	"train":                        {"tensor", "model", "loss", "optim", "data", "replay"},
 	"golden":                       {"asm", "checkpoint", "data", "internal/atomicfile", "loss", "model", "optim", "replay", "tensor", "train", "internal/build"},
-	"run":                          {"asm", "base", "checkpoint", "data", "eval", "internal/atomicfile", "internal/hub", "internal/keys", "internal/yamlfile", "loss", "model", "optim", "replay", "tensor", "train", "internal/build"},
+	"run":                          {"asm", "base", "checkpoint", "data", "eval", "internal/atomicfile", "internal/keys", "internal/yamlfile", "loss", "model", "optim", "replay", "tensor", "train", "internal/build"},
 	"export":                       {"asm", "base", "internal/atomicfile", "model", "tensor", "tokenizer"},
 	"cmd/reprise/internal/report":  {"internal/exact", "internal/build"},
 	"cmd/reprise/internal/compare": {"asm", "base", "checkpoint", "cmd/reprise/internal/report", "data", "eval", "internal/atomicfile", "internal/keys", "internal/yamlfile", "replay", "run", "tensor", "tokenizer", "train", "internal/build"},
