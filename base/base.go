@@ -2,8 +2,11 @@ package base
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 
 	"reprise/checkpoint"
+	"reprise/model"
 	"reprise/tokenizer"
 )
 
@@ -14,8 +17,7 @@ type Base struct {
 }
 
 // Open reads a model directory: config.json, the weights and the tokenizer. A folder of the Hugging Face cache
-// (models--ORG--NAME) stands for its snapshot: the commit in refs/main, or the only one. It is an error if the tokenizer has more ids than
-// the embedding has rows.
+// (models--ORG--NAME) stands for its snapshot: the commit in refs/main, or the only one. [Fit] says what is an error.
 func Open(dir string) (*Base, error) {
 	loaded, err := checkpoint.Load(dir)
 	if err != nil {
@@ -73,9 +75,50 @@ func withTokenizer(loaded *checkpoint.Loaded, dir string) (*Base, error) {
 
 // join checks that a tokenizer belongs to a model and puts both into a Base.
 func join(loaded *checkpoint.Loaded, tok *tokenizer.Tokenizer) (*Base, error) {
-	if ids, rows := tok.VocabSize(), loaded.Model.Config.VocabSize; ids > rows {
-		return nil, fmt.Errorf("tokenizer.json has %d ids, but config.json says vocab_size %d; they do not belong together: "+
-			"take both from the same model", ids, rows)
+	if err := Fit(&loaded.Model.Config, tok); err != nil {
+		return nil, err
 	}
 	return &Base{Loaded: loaded, Tokenizer: tok}, nil
+}
+
+// Fit checks that a tokenizer belongs to a configuration, adds notices about what differs, and tells the tokenizer how many rows
+// there are. The tokenizer may have fewer ids than there are rows, and added tokens beyond them that no text needs. It is an error
+// if other ids lie beyond, or if every end id of the configuration lies outside the vocabulary and the tokenizer names none.
+func Fit(cfg *model.Config, tok *tokenizer.Tokenizer) error {
+	ids, rows := tok.VocabSize(), cfg.VocabSize
+	beyond, err := tok.SetRows(rows)
+	if err != nil {
+		return fmt.Errorf("tokenizer.json has %d ids, but config.json says vocab_size %d, and %w; they do not belong together: "+
+			"take both from the same model", ids, rows, err)
+	}
+	if len(beyond) > 0 {
+		cfg.Notices = append(cfg.Notices, fmt.Sprintf("tokenizer.json has tokens beyond the %d rows of the embedding: %s; a text that holds "+
+			"one is refused", rows, some(beyond)))
+	}
+	if missing := rows - ids; missing > rows/10 && missing > mostPadding {
+		cfg.Notices = append(cfg.Notices, fmt.Sprintf("tokenizer.json has %d ids for %d rows of the embedding; if the others are not "+
+			"reserved, the tokenizer belongs to another model", ids, rows))
+	}
+	if _, ends := tok.EOS(); !ends && len(cfg.EOS) == 0 && len(cfg.EOSOutside) > 0 {
+		return fmt.Errorf("eos_token_id %d of config.json is outside the vocabulary of %d, and the tokenizer names no end token: "+
+			"give eos_token in tokenizer_config.json, or an eos_token_id below %[2]d, or null if texts have no end", cfg.EOSOutside[0], rows)
+	}
+	return nil
+}
+
+// mostPadding is how many rows without a token go unmentioned: embeddings are often padded to a multiple of a power of two.
+const mostPadding = 256
+
+// some lists the first names of a list.
+func some(names []string) string {
+	const most = 5
+	shown := make([]string, min(most, len(names)))
+	for i := range shown {
+		shown[i] = strconv.Quote(names[i])
+	}
+	text := strings.Join(shown, ", ")
+	if n := len(names) - most; n > 0 {
+		text += fmt.Sprintf(" and %d more", n)
+	}
+	return text
 }

@@ -1,12 +1,15 @@
 package base
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"reprise/data"
 	"reprise/internal/tiny"
 	"reprise/tokenizer"
 )
@@ -189,5 +192,87 @@ func TestOpenCache(t *testing.T) {
 	}
 	if _, err := Open(cache); err == nil || !strings.Contains(err.Error(), "2 snapshots and no refs/main") || !strings.Contains(err.Error(), snapshot) {
 		t.Errorf("two snapshots without refs/main: %v", err)
+	}
+}
+
+// fitting makes a model with a number of rows, and a tokenizer of the pieces a to e, an end token (or the piece f instead) and added
+// tokens.
+func fitting(rows int, config, end string, added ...string) (*Base, error) {
+	var list []string
+	for i, a := range append([]string{end}, added...) {
+		if a != "f" {
+			list = append(list, fmt.Sprintf(`{"id": %d, "content": %q, "special": true, "normalized": false}`, 5+i, a))
+		}
+	}
+	tok := fmt.Sprintf(`{"added_tokens": [%s], "normalizer": null, "pre_tokenizer": null, "post_processor": null, "decoder": null, "model":
+		{"type": "BPE", "unk_token": "a", "vocab": {"a": 0, "b": 1, "c": 2, "d": 3, "e": 4, %q: 5}, "merges": []}}`, strings.Join(list, ","), end)
+	cfg := strings.Replace(tiny.Config, `"vocab_size":300`, fmt.Sprintf(`"vocab_size":%d%s`, rows, config), 1)
+	return New([]byte(cfg), []byte(tok), 1)
+}
+
+// A [PAD] that was added to the tokenizer and not to the model harms nothing as long as no text holds it.
+func TestTokensBeyondTheRows(t *testing.T) {
+	b, err := fitting(6, "", "</s>", "[PAD]", "[CLS]")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := b.Model.Config.Notices; len(n) != 1 || n[0] != `tokenizer.json has tokens beyond the 6 rows of the embedding: "[PAD]", "[CLS]"; a text that holds one is refused` {
+		t.Errorf("notices %q", n)
+	}
+	if err := b.Tokenizer.CheckRows(b.Tokenizer.Encode("abcde</s>", true)); err != nil {
+		t.Error(err)
+	}
+	err = b.Tokenizer.CheckRows(b.Tokenizer.Encode("ab[CLS]c[PAD]", true))
+	if err == nil || !strings.Contains(err.Error(), `the token "[CLS]" (id 7)`) || !strings.Contains(err.Error(), "resize_token_embeddings(8)") {
+		t.Errorf("a text with the token: %v", err)
+	}
+	file := filepath.Join(t.TempDir(), "x.jsonl")
+	if err := os.WriteFile(file, []byte("{\"prompt\": \"a\", \"completion\": \"b\"}\n{\"prompt\": \"a\", \"completion\": \"b[PAD]\"}\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = data.LoadDocuments(file, b.Tokenizer, data.Options{MaxSeqLen: 8})
+	if row, ok := errors.AsType[*data.RowError](err); !ok || row.Line != 2 || !strings.Contains(err.Error(), `the token "[PAD]" (id 6)`) {
+		t.Errorf("data with the token: %v", err)
+	}
+	// As many rows as ids: nothing is refused.
+	if b, err = fitting(8, "", "</s>", "[PAD]", "[CLS]"); err != nil || b.Model.Config.Notices != nil || b.Tokenizer.CheckRows(b.Tokenizer.Encode("[PAD]", false)) != nil {
+		t.Errorf("%v, notices %q", err, b.Model.Config.Notices)
+	}
+	// The tokenizer's own pieces, or a token that ends every text.
+	for _, c := range []struct {
+		rows int
+		end  string
+		want string
+	}{{4, "f", `and "e" (id 4) is beyond it`}, {5, "</s>", `and "</s>" (id 5), which begins, ends`}} {
+		if _, err := fitting(c.rows, "", c.end, "[PAD]"); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%d rows: %v", c.rows, err)
+		}
+	}
+}
+
+// An end id of the configuration that lies outside the vocabulary only matters if there is no other.
+func TestEndOutsideTheVocabulary(t *testing.T) {
+	const left = `, "eos_token_id": 50256`
+	if b, err := fitting(6, left, "</s>"); err != nil || len(b.Model.Config.Notices) != 1 {
+		t.Errorf("the tokenizer names an end: %v", err)
+	}
+	_, err := fitting(6, left, "f")
+	if err == nil || !strings.Contains(err.Error(), "eos_token_id 50256 of config.json is outside the vocabulary of 6, and the tokenizer names no end token") {
+		t.Errorf("no other end: %v", err)
+	}
+	for _, remedy := range []string{`, "eos_token_id": 5`, `, "eos_token_id": null`} { // what the error proposes
+		if _, err := fitting(6, remedy, "f"); err != nil {
+			t.Errorf("%s: %v", remedy, err)
+		}
+	}
+}
+
+// Far fewer ids than rows are a sign that the tokenizer belongs to another model; some rows for padding are not.
+func TestFewerIDsThanRows(t *testing.T) {
+	for rows, want := range map[int]int{6: 0, 262: 0, 263: 1, 5000: 1} {
+		b, err := fitting(rows, "", "</s>")
+		if err != nil || len(b.Model.Config.Notices) != want {
+			t.Errorf("%d rows: %v, notices %q", rows, err, b.Model.Config.Notices)
+		}
 	}
 }

@@ -338,7 +338,13 @@ func TestLoadReadsEndIDsOfTheGenerationConfig(t *testing.T) {
 	if err := os.WriteFile(path, []byte(`{"eos_token_id": [2, 7]}`), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Load(dir); err == nil || !strings.Contains(err.Error(), dir+": model: generation_config.json: eos_token_id: 7 is outside") {
+	if got := mustLoad(t, dir).Model.Config; !cmp.Equal(got.EOS, []int32{2}) || !cmp.Equal(got.EOSOutside, []int32{7}) || len(got.Notices) != 1 {
+		t.Errorf("end ids %v, outside %v, notices %q", got.EOS, got.EOSOutside, got.Notices)
+	}
+	if err := os.WriteFile(path, []byte(`{"eos_token_id": "x"}`), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(dir); err == nil || !strings.Contains(err.Error(), dir+": model: generation_config.json: eos_token_id: \"x\", want an id") {
 		t.Error(err)
 	}
 }

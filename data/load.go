@@ -139,6 +139,9 @@ func load(path string, tok *tokenizer.Tokenizer, opt Options, docs []Document, s
 			return err
 		}
 		for i := range made {
+			if err := tok.CheckRows(made[i].IDs); err != nil {
+				return err
+			}
 			made[i].Line = line
 		}
 		stats.add(made...)

@@ -32,6 +32,9 @@ func (e *Evaluator) choice(ctx context.Context, path string) (Result, error) {
 			if err != nil {
 				return Result{}, rowError(row, "choices", "%w", err)
 			}
+			if err := e.Tokenizer.CheckRows(d.IDs); err != nil {
+				return Result{}, rowError(row, "", "%w", err)
+			}
 			cutRow = cutRow || cut
 			docs = append(docs, d)
 		}
@@ -100,6 +103,9 @@ func (e *Evaluator) match(ctx context.Context, path string) (Result, error) {
 			return Result{}, rowError(row, "", "task match wants \"prompt\" and \"completion\"")
 		}
 		prompt, want := e.Tokenizer.EncodeCompletion(row.Prompt, row.Completion, e.Reading.Seam)
+		if err := e.Tokenizer.CheckRows(prompt); err != nil {
+			return Result{}, rowError(row, "", "%w", err)
+		}
 		limit := e.MaxTokens
 		if limit == 0 {
 			limit = max(128, 2*len(want))

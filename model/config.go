@@ -22,6 +22,7 @@ type Config struct {
 	InitRange        float64 // standard deviation of fresh weights
 	BOS              []int32 // begin-of-text ids; may be empty
 	EOS              []int32 // end-of-text ids, those of generation_config.json too; may be empty
+	EOSOutside       []int32 // end-of-text ids in the files that lie outside the vocabulary and are passed over
 
 	// Parts.
 	LayerNorm        bool        // LayerNorm with gain and bias; otherwise RMSNorm

@@ -179,8 +179,8 @@ func (f fields) object(name string) fields {
 	return o
 }
 
-// ids reads one id or a list of ids, all inside the vocabulary.
-func (f fields) ids(name string, vocab int) []int32 {
+// ids reads one id or a list of ids. Those outside the vocabulary, which other programs leave in files, are returned apart.
+func (f fields) ids(name string, vocab int) (inside, outside []int32) {
 	var list []int32
 	if !f.null(name) && f.raw[name][0] == '[' {
 		f.read(name, "ids", &list)
@@ -192,10 +192,12 @@ func (f fields) ids(name string, vocab int) []int32 {
 	}
 	for _, id := range list {
 		if id < 0 || int(id) >= vocab {
-			f.fail(name, "%d is outside the vocabulary of %d", id, vocab)
+			outside = append(outside, id)
+		} else {
+			inside = append(inside, id)
 		}
 	}
-	return list
+	return inside, outside
 }
 
 // only refuses every value of a member except those given, in JSON.

@@ -68,7 +68,9 @@ func parseConfig(text []byte) (Config, error) {
 	c.VocabSize = f.int("vocab_size", required, 1, maxVocab)
 	c.TieEmbeddings = f.bool("tie_word_embeddings", fam.tied)
 	c.InitRange = f.float("initializer_range", 0.02, 1e-6, 10)
-	c.BOS, c.EOS = f.ids("bos_token_id", c.VocabSize), f.ids("eos_token_id", c.VocabSize)
+	c.BOS = c.readIDs(f, "bos_token_id")
+	c.EOS = c.readIDs(f, "eos_token_id")
+	c.readIDs(f, "pad_token_id")
 	f.refuse()
 	c.noteDropout(f)
 	if *f.err != nil {
@@ -84,7 +86,7 @@ func (c *Config) ReadGeneration(generationJSON []byte) error {
 	if err != nil {
 		return fmt.Errorf("model: generation_config.json: %w", err)
 	}
-	for _, id := range f.ids("eos_token_id", c.VocabSize) {
+	for _, id := range c.readIDs(f, "eos_token_id") {
 		if !slices.Contains(c.EOS, id) {
 			c.EOS = append(c.EOS, id)
 		}
@@ -93,6 +95,22 @@ func (c *Config) ReadGeneration(generationJSON []byte) error {
 		return fmt.Errorf("model: generation_config.json: %w", *f.err)
 	}
 	return nil
+}
+
+// readIDs reads ids, without those outside the vocabulary: configurations that were made by changing another model's still hold
+// its ids. Padding with -1 means none.
+func (c *Config) readIDs(f fields, name string) []int32 {
+	inside, outside := f.ids(name, c.VocabSize)
+	if name == "eos_token_id" {
+		c.EOSOutside = append(c.EOSOutside, outside...)
+	}
+	for _, id := range outside {
+		notice := fmt.Sprintf("%s %d is outside the vocabulary of %d and is passed over", name, id, c.VocabSize)
+		if !slices.Contains(c.Notices, notice) && !(name == "pad_token_id" && id == -1) {
+			c.Notices = append(c.Notices, notice)
+		}
+	}
+	return inside
 }
 
 // readLlama reads the fields that llama, mistral, qwen2 and qwen3 share.

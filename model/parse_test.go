@@ -147,12 +147,38 @@ func TestReadGeneration(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		`{"eos_token_id": [7, 50]}`: "eos_token_id: 50 is outside the vocabulary of 50", `{"eos_token_id": "x"}`: `eos_token_id: "x", want an id`, `[`: "want a JSON object",
+		`{"eos_token_id": "x"}`: `eos_token_id: "x", want an id`, `[`: "want a JSON object",
 	} {
 		c := with(t, "llama", nil)
 		if err := c.ReadGeneration([]byte(text)); err == nil || !strings.HasPrefix(err.Error(), "model: generation_config.json: "+want) {
 			t.Errorf("%s: %v, want %s", text, err, want)
 		}
+	}
+}
+
+// Ids that the configuration of another model left behind are passed over with a notice.
+func TestIDsOutsideTheVocabulary(t *testing.T) {
+	c := with(t, "gpt2", obj{"bos_token_id": 50256, "eos_token_id": []int{50, 7, -1}, "pad_token_id": 50})
+	if len(c.BOS) != 0 || !slices.Equal(c.EOS, []int32{7}) || !slices.Equal(c.EOSOutside, []int32{50, -1}) {
+		t.Errorf("begin %v, end %v, outside %v", c.BOS, c.EOS, c.EOSOutside)
+	}
+	want := []string{
+		"bos_token_id 50256 is outside the vocabulary of 50 and is passed over",
+		"eos_token_id 50 is outside the vocabulary of 50 and is passed over",
+		"eos_token_id -1 is outside the vocabulary of 50 and is passed over",
+		"pad_token_id 50 is outside the vocabulary of 50 and is passed over",
+	}
+	if !slices.Equal(c.Notices, want) {
+		t.Errorf("notices %q", c.Notices)
+	}
+	if err := c.ReadGeneration([]byte(`{"eos_token_id": [50, 8, 99]}`)); err != nil || !slices.Equal(c.EOS, []int32{7, 8}) {
+		t.Errorf("%v, end %v", err, c.EOS)
+	}
+	if want = append(want, "eos_token_id 99 is outside the vocabulary of 50 and is passed over"); !slices.Equal(c.Notices, want) {
+		t.Errorf("notices %q", c.Notices)
+	}
+	if c := with(t, "llama", obj{"pad_token_id": -1, "bos_token_id": 0, "eos_token_id": 49}); c.Notices != nil {
+		t.Errorf("notices %q", c.Notices)
 	}
 }
 
@@ -202,8 +228,7 @@ func TestParseConfigRefuses(t *testing.T) {
 		{"llama", obj{"model_type": "mistral", "use_sliding_window": false, "sliding_window": 7}, "use_sliding_window: false, but sliding_window is 7"},
 		{"llama", obj{"attn_logit_softcapping": 50.0}, "attn_logit_softcapping: 50 is not supported"},
 		{"llama", obj{"attention_dropout": 2}, "attention_dropout: 2, want 0 to 1"},
-		{"llama", obj{"bos_token_id": 50}, "bos_token_id: 50 is outside the vocabulary of 50"},
-		{"llama", obj{"eos_token_id": []int{1, 99}}, "eos_token_id: 99 is outside the vocabulary of 50"},
+		{"llama", obj{"bos_token_id": 1.5}, "bos_token_id: 1.5, want an id"},
 		{"llama", obj{"eos_token_id": "x"}, "eos_token_id:"},
 		{"llama", obj{"rope_scaling": obj{"type": "yarn", "factor": 4}}, `rope_scaling.rope_type: "yarn" is not supported`},
 		{"llama", obj{"rope_scaling": obj{"type": "linear"}}, "rope_scaling.factor: missing"},

@@ -32,6 +32,7 @@ type Tokenizer struct {
 	byteText       [][]byte // with a ByteLevel decoder: id → the bytes that it stands for
 
 	bos, eos    int32 // -1: none
+	rows        int   // of the model's embedding; 0: not known
 	addsBOS     bool
 	prefixSpace bool   // byte-level: a space is added before a text
 	space       string // what a completion begins with to stand one space after its prompt; "" where the normalizer puts it there

@@ -63,6 +63,9 @@ func (c *generateCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	if err := tok.CheckRows(prompt); err != nil {
+		return fmt.Errorf("generate: %w", err)
+	}
 	if n := m.Config.MaxPositions; len(prompt) > n {
 		return fmt.Errorf("generate: the prompt has %d tokens, and the model has %d positions; give a shorter one", len(prompt), n)
 	}

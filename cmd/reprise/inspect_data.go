@@ -11,8 +11,10 @@ import (
 	"strings"
 	"unicode"
 
+	"reprise/checkpoint"
 	"reprise/data"
 	"reprise/internal/hub"
+	"reprise/model"
 	"reprise/tokenizer"
 )
 
@@ -81,6 +83,13 @@ func (c *inspectDataCmd) Run(a *app) error {
 	tok, err := tokenizer.Load(c.Model)
 	if err != nil {
 		return err
+	}
+	if text, err := checkpoint.ReadConfig(c.Model); err == nil { // the tokenizer alone is enough
+		if cfg, err := model.ParseConfig(text); err == nil {
+			if _, err := tok.SetRows(cfg.VocabSize); err != nil {
+				return fmt.Errorf("inspect: %s: %w", c.Model, err)
+			}
+		}
 	}
 	limit, stops, err := readLimits(c.Model)
 	if err != nil {

@@ -2,12 +2,16 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"regexp"
 	"slices"
 
+	"reprise/base"
 	"reprise/checkpoint"
 	"reprise/model"
+	"reprise/tokenizer"
 )
 
 type inspectModelCmd struct {
@@ -50,6 +54,13 @@ func (c *inspectModelCmd) Run(a *app) error {
 		return err
 	}
 	cfg := x.Config
+	if tok, err := tokenizer.Load(c.Dir); err == nil { // weights without a tokenizer can be looked at, too
+		if err := base.Fit(&cfg, tok); err != nil {
+			cfg.Notices = append(cfg.Notices, err.Error())
+		}
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		cfg.Notices = append(cfg.Notices, err.Error())
+	}
 	r := modelReport{
 		ModelType: cfg.ModelType, Architecture: cfg.String(), Layers: cfg.Layers, HiddenSize: cfg.HiddenSize, Vocabulary: cfg.VocabSize,
 		MaxPositions: cfg.MaxPositions, Matmul: cfg.MatmulParams(), DType: x.DType, Files: x.Files,

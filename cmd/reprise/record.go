@@ -83,6 +83,9 @@ func (c *recordRunCmd) job(a *app, part shard) (replay.Job, error) {
 	if err != nil {
 		return replay.Job{}, err
 	}
+	for _, notice := range b.Model.Config.Notices {
+		a.note("notice: %s", notice)
+	}
 	limit := c.MaxSeqLen
 	if limit == 0 {
 		limit = min(512, b.Model.Config.MaxPositions)

@@ -24,7 +24,7 @@ var mayImport = map[string][]string{
 	"tokenizer":                    {"internal/hub", "internal/jinja"},
 	"data":                         {"internal/hub", "loss", "tensor", "tokenizer"},
 	"checkpoint":                   {"asm", "tensor", "model", "internal/atomicfile", "internal/hub"},
-	"base":                         {"checkpoint", "tokenizer"},
+	"base":                         {"checkpoint", "model", "tokenizer"},
 	"replay":                       {"asm", "base", "checkpoint", "data", "internal/atomicfile", "internal/exact", "internal/keys", "loss", "model", "tensor", "tokenizer"},
 	"eval":                         {"asm", "data", "internal/exact", "loss", "model", "tensor", "tokenizer"},
 	"train":                        {"tensor", "model", "loss", "optim", "data", "replay"},
