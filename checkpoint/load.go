@@ -154,7 +154,7 @@ func (s *Source) match(m *model.Model) error {
 	if len(extra) > 0 {
 		t, _ := s.Info(extra[0])
 		return fmt.Errorf("checkpoint: %s: tensor %s of shape %v has no place in a %s model as config.json describes it%s%s",
-			s.path, quote(extra[0]), t.Shape, m.Config.ModelType, more(extra), s.recognised())
+			s.path, quote(extra[0]), t.Shape, m.Config.ModelType, more(extra), cmp.Or(s.recognised(), ofBias(m.Config.ModelType, extra[0])))
 	}
 	for p := range m.Params() {
 		if _, err := s.weights(s.storedName(m, p), p.Shape); err != nil {

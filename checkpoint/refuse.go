@@ -226,6 +226,18 @@ func (s *Source) recognised() string {
 	return ""
 }
 
+// ofBias is the remedy for a bias that config.json does not announce, where the type of model can have it.
+func ofBias(modelType, name string) string {
+	switch {
+	case !strings.HasSuffix(name, "_proj.bias"):
+	case strings.Contains(name, ".self_attn.") && (modelType == "llama" || modelType == "qwen3"):
+		return "; if the attention's four projections have biases, config.json should say \"attention_bias\": true"
+	case strings.Contains(name, ".mlp.") && modelType == "llama":
+		return "; if the MLP's three projections have biases, config.json should say \"mlp_bias\": true"
+	}
+	return ""
+}
+
 // notAWeight is the remedy for a weight that is stored in a type that is not read.
 func notAWeight(d DType) string {
 	switch {

@@ -211,6 +211,8 @@ func TestStrangeTensors(t *testing.T) {
 		{tensors(t, same, raw(q+"lora_A.weight", F32)), "the weights of an adapter (LoRA) beside its base model"},
 		{tensors(t, func(n string) string { return strings.Replace(n, q+"weight", "", 1) }, raw(q+"qweight", I32), raw(q+"scales", F16)), "the weights are quantised (GPTQ"},
 		{tensors(t, same, raw(q+"weight_scale", F32)), "the weights are quantised"},
+		{tensors(t, same, raw(q+"bias", F32)), `config.json should say "attention_bias": true`},
+		{tensors(t, same, raw("model.layers.0.mlp.up_proj.bias", F32)), `config.json should say "mlp_bias": true`},
 		{tensors(t, func(n string) string { return "_orig_mod." + n }), "while torch.compile wrapped it"},
 		{tensors(t, func(n string) string { return "module." + n }), "a wrapper for several devices"},
 	} {

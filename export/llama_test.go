@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"reprise/base"
@@ -61,6 +62,7 @@ func TestAgainstLlamaCpp(t *testing.T) {
 		{"qwen2", export.F32, 1e-3},
 		{"qwen3", export.F32, 1e-3},
 		{"mistral-swa", export.F32, 1e-3},
+		{"llama-biases", export.F32, 1e-3},
 		{"gpt2", export.F32, 1e-3},
 		{"gpt2", export.Q8_0, 0.05},
 	} {
@@ -115,13 +117,16 @@ func withTokenizer(t *testing.T, name string) string {
 	if name == "stories260K" {
 		return testfiles.Path(t, "models", name)
 	}
-	source := name
-	if name == "linear-rope" {
-		source = "llama-gqa"
-	}
-	base, err := checkpoint.Load(testfiles.Path(t, "goldens", "tiny-configs", source))
-	if err != nil {
-		t.Fatal(err)
+	base := fresh(t, made[name])
+	if base == nil {
+		source := name
+		if name == "linear-rope" {
+			source = "llama-gqa"
+		}
+		var err error
+		if base, err = checkpoint.Load(testfiles.Path(t, "goldens", "tiny-configs", source)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	config := base.Config
 	if name == "linear-rope" {
@@ -139,6 +144,34 @@ func withTokenizer(t *testing.T, name string) string {
 		t.Fatal(err)
 	}
 	return dir
+}
+
+// made are configurations of models with random weights.
+var made = map[string]string{
+	"llama-biases": `{"model_type": "llama", "attention_bias": true, "mlp_bias": true, ` + common,
+}
+
+const common = `"vocab_size": 280, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4,
+	"num_key_value_heads": 2, "head_dim": 8, "max_position_embeddings": 128, "rms_norm_eps": 1e-5, "initializer_range": 0.3}`
+
+// fresh makes a model whose biases are not 0; nil for an empty configuration.
+func fresh(t *testing.T, config string) *checkpoint.Loaded {
+	t.Helper()
+	if config == "" {
+		return nil
+	}
+	loaded, err := checkpoint.FreshFrom(map[string][]byte{"config.json": []byte(config)}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for p := range loaded.Model.Params() {
+		if rng := tensor.NewRNG(1, "bias/"+p.Name, 0); strings.HasSuffix(p.Name, ".bias") {
+			for i := range p.W.Data {
+				p.W.Data[i] = float32(0.4 * rng.NormFloat64())
+			}
+		}
+	}
+	return loaded
 }
 
 func ask(t *testing.T, oracle, script string, q asked) answered {

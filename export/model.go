@@ -31,6 +31,10 @@ func GGUF(path string, b *base.Base, opt Options) (notes []string, err error) {
 	}
 	opt.Name = cmp.Or(opt.Name, "model")
 	e := &exporter{cfg: b.Model.Config, opt: opt}
+	if e.cfg.QKVBias && e.architecture() == "qwen3" {
+		return nil, fmt.Errorf("export: %s: attention_bias: llama.cpp reads no biases for qwen3, and such a file would not load; "+
+			"use the Hugging Face directory", cmp.Or(b.Dir, "the fresh model"))
+	}
 	e.describe()
 	if err := e.vocabulary(b); err != nil {
 		return nil, fmt.Errorf("export: %s: %w", cmp.Or(b.Dir, "the fresh model"), err)
@@ -155,6 +159,11 @@ func (e *exporter) rename(name string) string {
 // add appends a parameter to the tensors, with llama.cpp's name, layout and type.
 func (e *exporter) add(p *tensor.Param) {
 	t := tensorData{name: e.rename(p.Name), typ: F32, cols: p.W.Cols, values: rows(p.W)}
+	turned := e.architecture() == "llama" && (strings.Contains(t.name, ".attn_q.") || strings.Contains(t.name, ".attn_k."))
+	if len(p.Shape) == 1 && turned { // the bias of rows that change places
+		column := &tensor.Matrix{Rows: p.W.Cols, Cols: 1, Stride: 1, Data: p.W.Data}
+		t.values = interleaved(column, e.cfg.HeadDim)
+	}
 	if len(p.Shape) == 2 {
 		t.rows, t.typ = p.W.Rows, e.opt.Type
 		switch {
@@ -162,7 +171,7 @@ func (e *exporter) add(p *tensor.Param) {
 			t.rows, t.cols, t.values = p.W.Cols, p.W.Rows, columns(p.W)
 		case strings.HasPrefix(t.name, "position_embd."):
 			t.typ = F32
-		case e.architecture() == "llama" && (strings.Contains(t.name, ".attn_q.") || strings.Contains(t.name, ".attn_k.")):
+		case turned:
 			t.values = interleaved(p.W, e.cfg.HeadDim)
 		}
 		if t.typ == Q8_0 && t.cols%block != 0 {

@@ -31,7 +31,8 @@ type Config struct {
 	RopeScaling      RopeScaling // how they are stretched
 	GELU             bool        // MLP down·gelu(up·x); otherwise SwiGLU, down·(silu(gate·x) ⊙ up·x)
 	QKVBias          bool        // query, key and value projections have biases
-	Bias             bool        // attention output and MLP projections have biases
+	OBias            bool        // the projection of attention's output has a bias
+	MLPBias          bool        // the projections of the MLP have biases
 	QKNorm           bool        // RMSNorm of every query and key head before RoPE
 	Windows          []int       // per block: keys that a query sees, itself included; 0: all before it. nil: all 0
 

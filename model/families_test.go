@@ -23,8 +23,10 @@ func allFamilies(t testing.TB) map[string]Config {
 		"mistral, wider": with(t, "llama", obj{"model_type": "mistral", "sliding_window": 45}),
 		"qwen2": with(t, "llama", obj{"model_type": "qwen2", "tie_word_embeddings": true, "sliding_window": 20,
 			"use_sliding_window": true, "max_window_layers": 1}),
-		"qwen3": with(t, "llama", obj{"model_type": "qwen3", "head_dim": 8}),
-		"gpt2":  with(t, "gpt2", nil),
+		"qwen3":         with(t, "llama", obj{"model_type": "qwen3", "head_dim": 8}),
+		"llama, biases": with(t, "llama", obj{"attention_bias": true, "mlp_bias": true}),
+		"qwen3, biases": with(t, "llama", obj{"model_type": "qwen3", "head_dim": 8, "attention_bias": true}),
+		"gpt2":          with(t, "gpt2", nil),
 	}
 }
 

@@ -107,14 +107,14 @@ func (m *Model) outlineLlama() {
 		b.q = m.linear(pre+"self_attn.q_proj", q, d, cfg.QKVBias)
 		b.k = m.linear(pre+"self_attn.k_proj", kv, d, cfg.QKVBias)
 		b.v = m.linear(pre+"self_attn.v_proj", kv, d, cfg.QKVBias)
-		b.o = m.linear(pre+"self_attn.o_proj", d, q, cfg.Bias)
+		b.o = m.linear(pre+"self_attn.o_proj", d, q, cfg.OBias)
 		if cfg.QKNorm {
 			qn, kn := m.newNorm(pre+"self_attn.q_norm", cfg.HeadDim), m.newNorm(pre+"self_attn.k_norm", cfg.HeadDim)
 			b.qNorm, b.kNorm = &qn, &kn
 		}
-		b.gate = m.linear(pre+"mlp.gate_proj", inner, d, cfg.Bias)
-		b.up = m.linear(pre+"mlp.up_proj", inner, d, cfg.Bias)
-		b.down = m.linear(pre+"mlp.down_proj", d, inner, cfg.Bias)
+		b.gate = m.linear(pre+"mlp.gate_proj", inner, d, cfg.MLPBias)
+		b.up = m.linear(pre+"mlp.up_proj", inner, d, cfg.MLPBias)
+		b.down = m.linear(pre+"mlp.down_proj", d, inner, cfg.MLPBias)
 	}
 	m.norm = m.newNorm(cfg.Prefix+"norm", d)
 }
@@ -131,9 +131,9 @@ func (m *Model) outlineGPT2() {
 		b.attnNorm = m.newNorm(pre+"ln_1", d)
 		b.mlpNorm = m.newNorm(pre+"ln_2", d)
 		b.qkv = m.linear(pre+"attn.c_attn", cfg.qkvWidth(), d, cfg.QKVBias)
-		b.o = m.linear(pre+"attn.c_proj", d, cfg.Heads*cfg.HeadDim, cfg.Bias)
-		b.up = m.linear(pre+"mlp.c_fc", inner, d, cfg.Bias)
-		b.down = m.linear(pre+"mlp.c_proj", d, inner, cfg.Bias)
+		b.o = m.linear(pre+"attn.c_proj", d, cfg.Heads*cfg.HeadDim, cfg.OBias)
+		b.up = m.linear(pre+"mlp.c_fc", inner, d, cfg.MLPBias)
+		b.down = m.linear(pre+"mlp.c_proj", d, inner, cfg.MLPBias)
 	}
 	m.norm = m.newNorm(cfg.Prefix+"ln_f", d)
 }

@@ -127,7 +127,7 @@ func (c *Config) readLlama(f fields, fam family) {
 	c.HeadDim = f.int("head_dim", fam.headDim, 2, maxWidth)
 	c.MaxPositions = f.int("max_position_embeddings", fam.positions, 1, maxPositions)
 	c.NormEps = f.float("rms_norm_eps", 1e-6, 0, 1)
-	c.QKVBias = c.ModelType == "qwen2"
+	c.readBiases(f)
 	c.QKNorm = c.ModelType == "qwen3"
 	c.Prefix = "model."
 	f.oneOf("hidden_act", "silu", "swish")
@@ -144,7 +144,7 @@ func (c *Config) readGPT2(f fields, fam family) {
 	c.IntermediateSize = f.int("n_inner", 4*c.HiddenSize, 1, maxWidth)
 	c.MaxPositions = f.int("n_positions", fam.positions, 1, maxPositions)
 	c.NormEps = f.float("layer_norm_epsilon", 1e-5, 0, 1)
-	c.LayerNorm, c.LearnedPositions, c.GELU, c.QKVBias, c.Bias, c.Conv1D = true, true, true, true, true, true
+	c.LayerNorm, c.LearnedPositions, c.GELU, c.QKVBias, c.OBias, c.MLPBias, c.Conv1D = true, true, true, true, true, true, true
 	c.Prefix = "transformer."
 	f.oneOf("activation_function", "gelu_new", "gelu_pytorch_tanh")
 	f.only("scale_attn_weights", "true")
@@ -191,11 +191,28 @@ func (f fields) refuse() {
 			f.fail(name, "%g: rotation of a part of a head is not supported; supported: 1", x)
 		}
 	}
-	for _, name := range []string{"attention_bias", "qkv_bias", "mlp_bias", "is_encoder_decoder", "use_mrope"} {
+	for _, name := range []string{"qkv_bias", "is_encoder_decoder", "use_mrope"} {
 		f.only(name, "false")
 	}
 	for _, name := range []string{"attn_logit_softcapping", "final_logit_softcapping", "clip_qkv"} {
 		f.only(name)
+	}
+}
+
+// readBiases finds which projections have biases: in qwen2 those of query, key and value; in llama and qwen3 what attention_bias
+// says, for the projection of the output too; in llama what mlp_bias says. The other types have none, whatever the fields say.
+func (c *Config) readBiases(f fields) {
+	c.QKVBias = c.ModelType == "qwen2"
+	if c.ModelType == "llama" || c.ModelType == "qwen3" {
+		c.QKVBias = f.bool("attention_bias", false)
+		c.OBias = c.QKVBias
+	} else {
+		f.only("attention_bias", "false")
+	}
+	if c.ModelType == "llama" {
+		c.MLPBias = f.bool("mlp_bias", false)
+	} else {
+		f.only("mlp_bias", "false")
 	}
 }
 

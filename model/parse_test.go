@@ -67,7 +67,7 @@ func TestParseConfigFamilies(t *testing.T) {
 	if c := with(t, "llama", obj{"model_type": "mistral", "sliding_window": 128}); c.Windows != nil {
 		t.Errorf("a window as long as the sequences: %v", c.Windows)
 	}
-	if c := with(t, "llama", obj{"model_type": "qwen2", "sliding_window": 7}); !c.QKVBias || c.Bias || c.Windows != nil {
+	if c := with(t, "llama", obj{"model_type": "qwen2", "sliding_window": 7}); !c.QKVBias || c.OBias || c.MLPBias || c.Windows != nil {
 		t.Errorf("qwen2: %+v", c)
 	}
 	window := obj{"model_type": "qwen2", "sliding_window": 7, "use_sliding_window": true, "max_window_layers": 1}
@@ -90,7 +90,16 @@ func TestParseConfigFamilies(t *testing.T) {
 			t.Errorf("%v: windows %v", c, got.Windows)
 		}
 	}
-	if c := with(t, "llama", obj{"model_type": "qwen3"}); !c.QKNorm || c.HeadDim != 128 {
+	if c := with(t, "llama", obj{"attention_bias": true}); !c.QKVBias || !c.OBias || c.MLPBias {
+		t.Errorf("llama with attention_bias: %+v", c)
+	}
+	if c := with(t, "llama", obj{"mlp_bias": true}); c.QKVBias || c.OBias || !c.MLPBias {
+		t.Errorf("llama with mlp_bias: %+v", c)
+	}
+	if c := with(t, "llama", obj{"model_type": "qwen3", "attention_bias": true}); !c.QKVBias || !c.OBias || !c.QKNorm {
+		t.Errorf("qwen3 with attention_bias: %+v", c)
+	}
+	if c := with(t, "llama", obj{"model_type": "qwen3"}); !c.QKNorm || c.QKVBias || c.HeadDim != 128 {
 		t.Errorf("qwen3: %+v", c)
 	}
 	if c := with(t, "llama", obj{"model_type": "qwen3", "head_dim": 16}); c.HeadDim != 16 {
@@ -100,7 +109,7 @@ func TestParseConfigFamilies(t *testing.T) {
 		with(t, "llama", obj{"architectures": names})
 	}
 	gpt2 := with(t, "gpt2", obj{"resid_pdrop": 0.1, "embd_pdrop": 0.0})
-	if !gpt2.LayerNorm || !gpt2.LearnedPositions || !gpt2.GELU || !gpt2.Conv1D || !gpt2.TieEmbeddings || gpt2.IntermediateSize != 96 {
+	if !gpt2.OBias || !gpt2.MLPBias || !gpt2.LayerNorm || !gpt2.LearnedPositions || !gpt2.GELU || !gpt2.Conv1D || !gpt2.TieEmbeddings || gpt2.IntermediateSize != 96 {
 		t.Errorf("gpt2: %+v", gpt2)
 	}
 	if len(gpt2.Notices) != 1 || !strings.HasPrefix(gpt2.Notices[0], "resid_pdrop 0.1: dropout is kept") {
@@ -212,10 +221,11 @@ func TestParseConfigRefuses(t *testing.T) {
 		{"llama", obj{"initializer_range": 0}, "initializer_range: 0"},
 		{"llama", obj{"rope_theta": 0}, "rope_theta: 0"},
 		{"llama", obj{"hidden_act": "relu"}, `hidden_act: "relu" is not supported; supported: silu`},
-		{"llama", obj{"attention_bias": true}, "attention_bias: true is not supported; supported: false"},
-		{"llama", obj{"model_type": "qwen3", "attention_bias": true}, "attention_bias: true is not supported"},
-		{"llama", obj{"mlp_bias": true}, "mlp_bias: true is not supported"},
-		{"llama", obj{"mlp_bias": "no"}, `mlp_bias: "no" is not supported`},
+		{"llama", obj{"model_type": "mistral", "attention_bias": true}, "attention_bias: true is not supported; supported: false"},
+		{"llama", obj{"model_type": "qwen2", "attention_bias": true}, "attention_bias: true is not supported"},
+		{"llama", obj{"model_type": "qwen3", "mlp_bias": true}, "mlp_bias: true is not supported"},
+		{"llama", obj{"mlp_bias": "no"}, `mlp_bias: "no", want true or false`},
+		{"llama", obj{"qkv_bias": true}, "qkv_bias: true is not supported"},
 		{"llama", obj{"tie_word_embeddings": 1}, `tie_word_embeddings: 1, want true or false`},
 		{"llama", obj{"quantization_config": obj{"bits": 4}}, "quantization_config: quantised weights are not supported; use the model that they were made from"},
 		{"llama", obj{"quantization_config": obj{"quant_method": "gptq", "bits": 4}}, `quantization_config: "gptq": quantised weights are not supported`},

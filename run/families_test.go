@@ -17,6 +17,9 @@ import (
 var families = map[string]string{
 	"gpt2": `{"model_type":"gpt2","vocab_size":300,"n_embd":30,"n_layer":2,"n_head":3,"n_positions":64,"initializer_range":0.1,
 "resid_pdrop":0.1,"torch_dtype":"float32"}`,
+	"llama with biases": `{"model_type":"llama","vocab_size":300,"hidden_size":30,"intermediate_size":44,"num_hidden_layers":2,
+"num_attention_heads":3,"num_key_value_heads":1,"max_position_embeddings":64,"tie_word_embeddings":true,"attention_bias":true,
+"mlp_bias":true,"initializer_range":0.1,"torch_dtype":"float32"}`,
 	"qwen3": `{"model_type":"qwen3","vocab_size":300,"hidden_size":32,"intermediate_size":48,"num_hidden_layers":2,
 "num_attention_heads":4,"num_key_value_heads":2,"head_dim":10,"max_position_embeddings":64,"tie_word_embeddings":true,
 "use_sliding_window":true,"sliding_window":9,"max_window_layers":1,"initializer_range":0.1,"torch_dtype":"float32"}`,

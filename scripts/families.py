@@ -17,7 +17,8 @@ numpy.
     gelu_new    x/2 * (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))
     Conv1D      gpt2 stores projections as [in, out], query, key and value side by side
 
-Biases: qwen2 on query, key and value, gpt2 everywhere. qwen3 has an RMSNorm on every query and key head before RoPE.
+Biases: qwen2 on query, key and value, gpt2 everywhere, llama and qwen3 where attention_bias says so (output too), llama's MLP where
+mlp_bias does; whatever the weights have is added. qwen3 has an RMSNorm on every query and key head before RoPE.
 """
 
 import json

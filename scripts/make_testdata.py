@@ -87,6 +87,11 @@ MODELS = {
                                max_window_layers=1), runs=SHORT, note="norms of query and key heads; a window in the second layer only; tied"),
     "gpt2": dict(config=gpt2(), runs=[dict(SHORT[0], eps=1e-5)], note="LayerNorm, learned positions, GELU, Conv1D, biases. eps is 1e-5 "
                  "because the biases of the keys have no gradient but rounding, which a smaller one would blow up"),
+    "llama-biases": dict(config=llama("llama", "LlamaForCausalLM", attention_bias=True, mlp_bias=True, num_hidden_layers=1, tie_word_embeddings=True),
+                         runs=SHORT, sample=100, note="biases on every projection of attention and MLP"),
+    "qwen3-biases": dict(config=llama("qwen3", "Qwen3ForCausalLM", attention_bias=True, num_hidden_layers=1, head_dim=8, tie_word_embeddings=True,
+                                      use_sliding_window=False), runs=SHORT, sample=100,
+                         note="biases on the projections of attention, before the norms of query and key heads"),
 }
 
 
@@ -116,7 +121,8 @@ def weights_of(config, generator):
         for name, out, fan in (("self_attn.q_proj", q, d), ("self_attn.k_proj", kv, d), ("self_attn.v_proj", kv, d), ("self_attn.o_proj", d, q),
                                ("mlp.gate_proj", inner, d), ("mlp.up_proj", inner, d), ("mlp.down_proj", d, inner)):
             w[block + name + ".weight"] = normal(out, fan, std=fan**-0.5)
-            if config["model_type"] == "qwen2" and name[10:] in ("q_proj", "k_proj", "v_proj"):
+            if (config["model_type"] == "qwen2" and name[10:] in ("q_proj", "k_proj", "v_proj") or config.get("attention_bias") and name[:4] == "self"
+                    or config.get("mlp_bias") and name[:3] == "mlp"):
                 w[block + name + ".bias"] = normal(out, std=0.3)
         for name, n in [("input_layernorm", d), ("post_attention_layernorm", d)] + [
                 ("self_attn." + n, dim) for n in ("q_norm", "k_norm") if config["model_type"] == "qwen3"]:
