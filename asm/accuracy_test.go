@@ -42,6 +42,16 @@ func TestAccuracy32(t *testing.T) {
 	gelu := func(x float64) float64 {
 		return x * sigmoid(2*math.Sqrt(2/math.Pi)*(x+0.044715*x*x*x))
 	}
+	phi := func(x float64) float64 { return math.Erfc(-x/math.Sqrt2) / 2 }
+	erf := func(x float64) float64 { return x * phi(x) }
+	slope := func(x float64) float64 { return phi(x) + x*math.Exp(-x*x/2)/math.Sqrt(2*math.Pi) }
+	derivative := func(dst, x []float32) {
+		ones := make([]float32, len(x))
+		for i := range ones {
+			ones[i] = 1
+		}
+		GELUErfBackward(dst, ones, x)
+	}
 	const n = 300_000
 	for _, c := range []struct {
 		name  string
@@ -62,6 +72,13 @@ func TestAccuracy32(t *testing.T) {
 		// relative error is multiplied by |2u| in the result: within |x| < 1 that
 		// is below 4 ulp.
 		{"gelu", GELU, gelu, spread(-1, 1, n), 6},
+		// An error of the argument t of the polynomial is multiplied by up to 2.7 in the result.
+		{"gelu, exact", GELUErf, erf, spread(-12.9, 13.2, 4*n), 7},
+		{"gelu, exact, near 0", GELUErf, erf, magnitudes(1e-40, 1, n), 7},
+		{"gelu, exact, far", GELUErf, erf, spread(13, 1e30, n), 0.5},
+		{"gelu', exact, left", derivative, slope, spread(-13.2, -1.5, n), 8},
+		{"gelu', exact, right", derivative, slope, spread(-0.25, 20, n), 8},
+		{"gelu', exact, near 0", derivative, slope, magnitudes(1e-40, 0.1, n), 8},
 	} {
 		dst := make([]float32, len(c.x))
 		c.f(dst, c.x)
@@ -75,6 +92,45 @@ func TestAccuracy32(t *testing.T) {
 		if worst > c.bound {
 			t.Errorf("%s: %.3f ulp at %g, want at most %g", c.name, worst, at, c.bound)
 		}
+	}
+}
+
+// TestGELUErfTails: where the result is subnormal or the derivative passes 0, the absolute error counts.
+func TestGELUErfTails(t *testing.T) {
+	x := append(spread(-20, -12.9, 100_000), float32(math.Inf(-1)), -1e30, -math.MaxFloat32)
+	y, dx, ones := make([]float32, len(x)), make([]float32, len(x)), make([]float32, len(x))
+	for i := range ones {
+		ones[i] = 1
+	}
+	GELUErf(y, x)
+	GELUErfBackward(dx, ones, x)
+	for i, v := range x {
+		want := float64(v) * math.Erfc(-float64(v)/math.Sqrt2) / 2
+		if math.IsInf(float64(v), -1) { // -Inf times 0
+			if y[i] == y[i] || dx[i] != 0 {
+				t.Errorf("at %g: %g, derivative %g, want NaN and 0", v, y[i], dx[i])
+			}
+			continue
+		}
+		slope := math.Erfc(-float64(v)/math.Sqrt2)/2 + float64(v)*math.Exp(-float64(v)*float64(v)/2)/math.Sqrt(2*math.Pi)
+		if math.Abs(float64(y[i])-want) > 0x1p-126 || math.Abs(float64(dx[i])-slope) > 0x1p-123-0x1p-20*slope {
+			t.Fatalf("at %g: %g, want %g; derivative %g, want %g", v, y[i], want, dx[i], slope)
+		}
+	}
+	x = spread(-1.5, -0.25, 300_000)
+	dx, ones = make([]float32, len(x)), make([]float32, len(x))
+	for i := range ones {
+		ones[i] = 1
+	}
+	GELUErfBackward(dx, ones, x)
+	worst := 0.0
+	for i, v := range x {
+		z := float64(v)
+		worst = max(worst, math.Abs(float64(dx[i])-(math.Erfc(-z/math.Sqrt2)/2+z*math.Exp(-z*z/2)/math.Sqrt(2*math.Pi))))
+	}
+	t.Logf("derivative where it passes 0: off by %.3g", worst)
+	if worst > 0x1p-22 {
+		t.Errorf("derivative where it passes 0: off by %.3g, want at most %.3g", worst, 0x1p-22)
 	}
 }
 
@@ -115,6 +171,7 @@ func TestSpecialValues(t *testing.T) {
 		}
 	}
 	negZero := math.Copysign(0, -1)
+	slope := func(dst, x []float32) { GELUErfBackward(dst, []float32{1}, x) }
 	for _, c := range []struct {
 		name    string
 		f       func(float64) float64
@@ -125,6 +182,11 @@ func TestSpecialValues(t *testing.T) {
 		{"exp", one(Exp), 88.73, inf}, {"exp", one(Exp), -87.34, 0}, {"exp", one(Exp), 3e38, inf},
 		{"sigmoid", one(Sigmoid), 0, 0.5}, {"sigmoid", one(Sigmoid), inf, 1}, {"sigmoid", one(Sigmoid), -inf, 0},
 		{"sigmoid", one(Sigmoid), nan, nan},
+		{"gelu, exact", one(GELUErf), 0, 0}, {"gelu, exact", one(GELUErf), negZero, negZero}, {"gelu, exact", one(GELUErf), inf, inf},
+		{"gelu, exact", one(GELUErf), -inf, nan}, {"gelu, exact", one(GELUErf), nan, nan}, {"gelu, exact", one(GELUErf), -30, negZero},
+		{"gelu, exact", one(GELUErf), 3e38, float64(float32(3e38))}, {"gelu, exact", one(GELUErf), -3e38, negZero},
+		{"gelu', exact", one(slope), 0, 0.5}, {"gelu', exact", one(slope), inf, 1}, {"gelu', exact", one(slope), -inf, 0},
+		{"gelu', exact", one(slope), nan, nan}, {"gelu', exact", one(slope), 3e38, 1}, {"gelu', exact", one(slope), -3e38, 0},
 		{"tanh", one(Tanh), 0, 0}, {"tanh", one(Tanh), negZero, negZero}, {"tanh", one(Tanh), inf, 1},
 		{"tanh", one(Tanh), -inf, -1}, {"tanh", one(Tanh), nan, nan}, {"tanh", one(Tanh), 30, 1},
 		{"atan2(0, x)", atan2(0), 0, 0}, {"atan2(0, x)", atan2(0), 3, 0}, {"atan2(0, x)", atan2(0), inf, 0},

@@ -68,3 +68,26 @@ func GELUBackward(dx, dy, x []float32) {
 	}
 	geluBackwardTier(dx, dy, x)
 }
+
+// GELUErf computes the exact form of GELU,
+//
+//	dst = x Phi(x),  Phi(x) = (1 + erf(x/sqrt 2)) / 2,
+//
+// with a small relative error also where Phi is small.
+func GELUErf(dst, x []float32) {
+	sameLen("GELUErf", len(dst), len(x))
+	for ; len(dst) > chunk; dst, x = dst[chunk:], x[chunk:] {
+		geluErfTier(dst[:chunk], x[:chunk])
+	}
+	geluErfTier(dst, x)
+}
+
+// GELUErfBackward computes dx[i] = dy[i] * (Phi(x[i]) + x[i] phi(x[i])), phi the density of the normal distribution.
+func GELUErfBackward(dx, dy, x []float32) {
+	sameLen("GELUErfBackward", len(dx), len(x))
+	sameLen("GELUErfBackward", len(dy), len(x))
+	for ; len(dx) > chunk; dx, dy, x = dx[chunk:], dy[chunk:], x[chunk:] {
+		geluErfBackwardTier(dx[:chunk], dy[:chunk], x[:chunk])
+	}
+	geluErfBackwardTier(dx, dy, x)
+}

@@ -10,6 +10,25 @@ var activationTable = [9]float32{
 	tanhC0, tanhC1, tanhC2, tanhC3, tanhC4, tanhSwitch,
 }
 
+var (
+	// phiTable holds the constants of Phi for AVX-512, phiRows the same for AVX2, each eight times.
+	//
+	//lint:ignore U1000 the assembly reads it
+	phiTable = [15]float32{
+		phiLimit, 0.5, phiScale, phiCentre, phiDensity,
+		phiC0, phiC1, phiC2, phiC3, phiC4, phiC5, phiC6, phiC7, phiC8, phiC9,
+	}
+	//lint:ignore U1000 the assembly reads it
+	phiRows = func() (rows [15][8]float32) {
+		for i, c := range phiTable {
+			for j := range rows[i] {
+				rows[i][j] = c
+			}
+		}
+		return rows
+	}()
+)
+
 //go:noescape
 func sigmoidAVX512(dst, x []float32)
 
@@ -45,6 +64,18 @@ func geluBackwardAVX512(dx, dy, x []float32)
 
 //go:noescape
 func geluBackwardAVX2(dx, dy, x []float32)
+
+//go:noescape
+func geluErfAVX512(dst, x []float32)
+
+//go:noescape
+func geluErfAVX2(dst, x []float32)
+
+//go:noescape
+func geluErfBackwardAVX512(dx, dy, x []float32)
+
+//go:noescape
+func geluErfBackwardAVX2(dx, dy, x []float32)
 
 func sigmoidTier(dst, x []float32) {
 	switch {
@@ -109,5 +140,27 @@ func geluBackwardTier(dx, dy, x []float32) {
 		geluBackwardAVX2(dx, dy, x)
 	default:
 		geluBackwardGeneric(dx, dy, x)
+	}
+}
+
+func geluErfTier(dst, x []float32) {
+	switch {
+	case useAVX512:
+		geluErfAVX512(dst, x)
+	case useAVX2:
+		geluErfAVX2(dst, x)
+	default:
+		geluErfGeneric(dst, x)
+	}
+}
+
+func geluErfBackwardTier(dx, dy, x []float32) {
+	switch {
+	case useAVX512:
+		geluErfBackwardAVX512(dx, dy, x)
+	case useAVX2:
+		geluErfBackwardAVX2(dx, dy, x)
+	default:
+		geluErfBackwardGeneric(dx, dy, x)
 	}
 }

@@ -10,6 +10,20 @@ var activationTable = [9]float32{
 	tanhC0, tanhC1, tanhC2, tanhC3, tanhC4, tanhSwitch,
 }
 
+// phiRows holds the constants of Phi, each four times: first those that stay in registers, then the density's.
+//
+//lint:ignore U1000 the assembly reads it
+var phiRows = func() (rows [15][4]float32) {
+	for i, c := range [15]float32{
+		phiC0, phiC1, phiC2, phiC3, phiC4, phiC5, phiC6, phiC7, phiC8, phiC9,
+		phiScale, phiCentre, phiLimit, 0.5,
+		phiDensity,
+	} {
+		rows[i] = [4]float32{c, c, c, c}
+	}
+	return rows
+}()
+
 //go:noescape
 func sigmoidNEON(dst, x []float32)
 
@@ -27,6 +41,12 @@ func geluNEON(dst, x []float32)
 
 //go:noescape
 func geluBackwardNEON(dx, dy, x []float32)
+
+//go:noescape
+func geluErfNEON(dst, x []float32)
+
+//go:noescape
+func geluErfBackwardNEON(dx, dy, x []float32)
 
 func sigmoidTier(dst, x []float32) {
 	if useNEON {
@@ -74,4 +94,20 @@ func geluBackwardTier(dx, dy, x []float32) {
 		return
 	}
 	geluBackwardGeneric(dx, dy, x)
+}
+
+func geluErfTier(dst, x []float32) {
+	if useNEON {
+		geluErfNEON(dst, x)
+		return
+	}
+	geluErfGeneric(dst, x)
+}
+
+func geluErfBackwardTier(dx, dy, x []float32) {
+	if useNEON {
+		geluErfBackwardNEON(dx, dy, x)
+		return
+	}
+	geluErfBackwardGeneric(dx, dy, x)
 }

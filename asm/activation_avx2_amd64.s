@@ -208,3 +208,98 @@ TEXT ·tanhAVX2(SB), NOSPLIT, $0-48
 	EACH8(TANHBODY)
 	VZEROUPPER
 	RET
+
+// PHI sets f = Phi(x), e = exp(-a*a/2) and a = min(|x|, phiLimit), the sequence of phiOne, and keeps x; t, r, u and m are scratch.
+// R11 points to the rows of constants.
+#define PHILIMIT 0(R11)
+#define HALF 32(R11)
+#define PHISCALE 64(R11)
+#define PHICENTRE 96(R11)
+#define PHIDENSITY 128(R11)
+#define PHIC(i) (160+32*i)(R11)
+#define PHI(x, a, e, f, t, r, u, m) \
+	VMOVUPS SIGN, t; \
+	VANDNPS x, t, a; \
+	VMOVUPS PHILIMIT, t; \
+	VMINPS a, t, a;              /* limit < a ? limit : a, which keeps a NaN */ \
+	VMULPS HALF, a, f;           /* h */ \
+	VMULPS a, f, m;              /* z = h*a */ \
+	VFMSUB213PS m, a, f;         /* d = fma(h, a, -z) */ \
+	VXORPS SIGN, m, m; \
+	EXP(m, t, r, u, e); \
+	VMOVAPS e, t; \
+	VFNMADD213PS e, f, t;        /* fma(-e, d, e) */ \
+	VMOVAPS t, e; \
+	VMOVUPS PHISCALE, t; \
+	VFMADD213PS ONE, a, t; \
+	VMOVUPS ONE, r; \
+	VDIVPS t, r, t;              /* t = 1/fma(a, scale, 1) */ \
+	VSUBPS PHICENTRE, t, r;      /* w */ \
+	VMOVUPS PHIC(9), f; \
+	VFMADD213PS PHIC(8), r, f; \
+	VFMADD213PS PHIC(7), r, f; \
+	VFMADD213PS PHIC(6), r, f; \
+	VFMADD213PS PHIC(5), r, f; \
+	VFMADD213PS PHIC(4), r, f; \
+	VFMADD213PS PHIC(3), r, f; \
+	VFMADD213PS PHIC(2), r, f; \
+	VFMADD213PS PHIC(1), r, f; \
+	VFMADD213PS PHIC(0), r, f; \
+	VMULPS t, f, f; \
+	VMULPS e, f, f;              /* q = (t*P)*e */ \
+	VMOVUPS ONE, t; \
+	VSUBPS f, t, t;              /* 1-q */ \
+	VXORPS u, u, u; \
+	VCMPPS $17, u, x, u;         /* x < 0 */ \
+	VBLENDVPS u, f, t, f
+
+// func geluErfAVX2(dst, x []float32)
+//
+//	for i, v := range x { dst[i] = v * p }, p from phiOne(v)
+//
+// DI dst, SI x. Requires len(dst) = len(x).
+#define GELUERFBODY(LD, ST) \
+	LD(SI, Y0); \
+	PHI(Y0, Y5, Y4, Y6, Y1, Y2, Y3, Y7); \
+	VMULPS Y6, Y0, Y6; \
+	ST(Y6, DI)
+
+TEXT ·geluErfAVX2(SB), NOSPLIT, $0-48
+	MOVQ dst_base+0(FP), DI
+	MOVQ x_base+24(FP), SI
+	MOVQ x_len+32(FP), CX
+	EXPCONST
+	LEAQ ·phiRows(SB), R11
+	EACH8(GELUERFBODY)
+	VZEROUPPER
+	RET
+
+// func geluErfBackwardAVX2(dx, dy, x []float32)
+//
+//	for i, v := range x {
+//		s := copysign(a, v), p, e and a from phiOne(v)
+//		dx[i] = dy[i] * FMA(s*phiDensity, e, p)
+//	}
+//
+// DI dx, BX dy, SI x. Requires equal lengths.
+#define GELUERFBACKBODY(LD, ST) \
+	LD(SI, Y0); \
+	LD(BX, Y8); \
+	PHI(Y0, Y5, Y4, Y6, Y1, Y2, Y3, Y7); \
+	VANDPS SIGN, Y0, Y0; \
+	VORPS Y0, Y5, Y5;            /* a with the sign of x */ \
+	VMULPS PHIDENSITY, Y5, Y5; \
+	VFMADD213PS Y6, Y4, Y5; \
+	VMULPS Y5, Y8, Y5; \
+	ST(Y5, DI)
+
+TEXT ·geluErfBackwardAVX2(SB), NOSPLIT, $0-72
+	MOVQ dx_base+0(FP), DI
+	MOVQ dy_base+24(FP), BX
+	MOVQ x_base+48(FP), SI
+	MOVQ x_len+56(FP), CX
+	EXPCONST
+	LEAQ ·phiRows(SB), R11
+	EACH8(GELUERFBACKBODY)
+	VZEROUPPER
+	RET

@@ -215,3 +215,105 @@ TEXT ·tanhAVX512(SB), NOSPLIT, $0-48
 	EACH16(TANHBODY)
 	VZEROUPPER
 	RET
+
+// PHI sets f = Phi(x), e = exp(-a*a/2) and a = min(|x|, phiLimit), the sequence of phiOne, and keeps x; t, r and m are scratch.
+// R11 points to the constants; the polynomial's are in Z8 to Z17. Clobbers K1 to K3.
+#define PHI(x, a, e, f, t, r, m) \
+	VPANDND x, SIGN, a; \
+	VBROADCASTSS 0(R11), t; \
+	VMINPS a, t, a;              /* limit < a ? limit : a, which keeps a NaN */ \
+	VMULPS.BCST 4(R11), a, f;    /* h */ \
+	VMULPS a, f, m;              /* z = h*a */ \
+	VFMSUB213PS m, a, f;         /* d = fma(h, a, -z) */ \
+	VPXORD SIGN, m, m; \
+	EXP(m, t, r, e); \
+	VMOVAPS e, t; \
+	VFNMADD213PS e, f, t;        /* fma(-e, d, e) */ \
+	VMOVAPS t, e; \
+	VBROADCASTSS 8(R11), t; \
+	VFMADD213PS ONE, a, t; \
+	VDIVPS t, ONE, t;            /* t = 1/fma(a, scale, 1) */ \
+	VSUBPS.BCST 12(R11), t, r;   /* w */ \
+	VMOVAPS Z17, f; \
+	VFMADD213PS Z16, r, f; \
+	VFMADD213PS Z15, r, f; \
+	VFMADD213PS Z14, r, f; \
+	VFMADD213PS Z13, r, f; \
+	VFMADD213PS Z12, r, f; \
+	VFMADD213PS Z11, r, f; \
+	VFMADD213PS Z10, r, f; \
+	VFMADD213PS Z9, r, f; \
+	VFMADD213PS Z8, r, f; \
+	VMULPS t, f, f; \
+	VMULPS e, f, f;              /* q = (t*P)*e */ \
+	VSUBPS f, ONE, t;            /* 1-q */ \
+	VPXORD m, m, m; \
+	VCMPPS $17, m, x, K1;        /* x < 0 */ \
+	VMOVAPS f, K1, t; \
+	VMOVAPS t, f
+
+#define PHICONST \
+	LEAQ ·phiTable(SB), R11; \
+	VBROADCASTSS 20(R11), Z8; \
+	VBROADCASTSS 24(R11), Z9; \
+	VBROADCASTSS 28(R11), Z10; \
+	VBROADCASTSS 32(R11), Z11; \
+	VBROADCASTSS 36(R11), Z12; \
+	VBROADCASTSS 40(R11), Z13; \
+	VBROADCASTSS 44(R11), Z14; \
+	VBROADCASTSS 48(R11), Z15; \
+	VBROADCASTSS 52(R11), Z16; \
+	VBROADCASTSS 56(R11), Z17
+
+// func geluErfAVX512(dst, x []float32)
+//
+//	for i, v := range x { dst[i] = v * p }, p from phiOne(v)
+//
+// DI dst, SI x. Requires len(dst) = len(x).
+#define GELUERFBODY(LD, ST) \
+	LD(SI, Z0); \
+	PHI(Z0, Z1, Z2, Z3, Z4, Z5, Z6); \
+	VMULPS Z3, Z0, Z3; \
+	ST(Z3, DI)
+
+TEXT ·geluErfAVX512(SB), NOSPLIT, $0-48
+	MOVQ dst_base+0(FP), DI
+	MOVQ x_base+24(FP), SI
+	MOVQ x_len+32(FP), CX
+	EXPCONST
+	SIGNCONST
+	PHICONST
+	EACH16(GELUERFBODY)
+	VZEROUPPER
+	RET
+
+// func geluErfBackwardAVX512(dx, dy, x []float32)
+//
+//	for i, v := range x {
+//		s := copysign(a, v), p, e and a from phiOne(v)
+//		dx[i] = dy[i] * FMA(s*phiDensity, e, p)
+//	}
+//
+// DI dx, BX dy, SI x. Requires equal lengths.
+#define GELUERFBACKBODY(LD, ST) \
+	LD(SI, Z0); \
+	LD(BX, Z7); \
+	PHI(Z0, Z1, Z2, Z3, Z4, Z5, Z6); \
+	VPANDD Z0, SIGN, Z0; \
+	VPORD Z0, Z1, Z1;            /* a with the sign of x */ \
+	VMULPS.BCST 16(R11), Z1, Z1; \
+	VFMADD213PS Z3, Z2, Z1; \
+	VMULPS Z1, Z7, Z1; \
+	ST(Z1, DI)
+
+TEXT ·geluErfBackwardAVX512(SB), NOSPLIT, $0-72
+	MOVQ dx_base+0(FP), DI
+	MOVQ dy_base+24(FP), BX
+	MOVQ x_base+48(FP), SI
+	MOVQ x_len+56(FP), CX
+	EXPCONST
+	SIGNCONST
+	PHICONST
+	EACH16(GELUERFBACKBODY)
+	VZEROUPPER
+	RET

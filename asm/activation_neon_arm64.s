@@ -203,3 +203,109 @@ TEXT ·tanhNEON(SB), NOSPLIT, $0-48
 	SIGNV(25)
 	EACH4(TANHBODY)
 	RET
+
+// PHI sets f = Phi(x), e = exp(-a*a/2) and a = min(|x|, phiLimit), the sequence of phiOne, and keeps x; t, r, u and m are scratch.
+// The constants are in V18 to V31; PHICONST loads them and leaves R21 pointing at the row of phiDensity.
+#define PHISCALE 28
+#define PHICENTRE 29
+#define PHILIMIT 30
+#define HALF 31
+#define PHI(x, a, e, f, t, r, u, m) \
+	FABS4(x, a); \
+	FGT4(PHILIMIT, a, t); \
+	BITV(t, PHILIMIT, a); \
+	FMUL4(HALF, a, m);           /* h */ \
+	FMUL4(m, a, f); \
+	FNEG4(f, f);                 /* -z */ \
+	MOVV(f, t); \
+	FMLA4(m, a, t);              /* d = fma(h, a, -z) */ \
+	MOVV(t, m); \
+	EXP(f, t, r, u, e); \
+	MOVV(e, t); \
+	FMLS4(m, e, t);              /* fma(-e, d, e) */ \
+	MOVV(t, e); \
+	MOVV(ONE, t); \
+	FMLA4(PHISCALE, a, t); \
+	FDIV4(t, ONE, t);            /* t = 1/fma(a, scale, 1) */ \
+	FSUB4(PHICENTRE, t, r);      /* w */ \
+	MOVV(26, u); \
+	FMLA4(27, r, u);             /* fma(phiC9, w, phiC8), in u and f by turns */ \
+	MOVV(25, f); \
+	FMLA4(u, r, f); \
+	MOVV(24, u); \
+	FMLA4(f, r, u); \
+	MOVV(23, f); \
+	FMLA4(u, r, f); \
+	MOVV(22, u); \
+	FMLA4(f, r, u); \
+	MOVV(21, f); \
+	FMLA4(u, r, f); \
+	MOVV(20, u); \
+	FMLA4(f, r, u); \
+	MOVV(19, f); \
+	FMLA4(u, r, f); \
+	MOVV(18, u); \
+	FMLA4(f, r, u); \
+	FMUL4(t, u, u); \
+	FMUL4(e, u, u);              /* q = (t*P)*e */ \
+	FSUB4(u, ONE, f);            /* 1-q */ \
+	ZEROV(t); \
+	FGT4(x, t, t);               /* 0 > x */ \
+	BITV(t, u, f)
+
+#define PHICONST \
+	MOVD $·phiRows(SB), R21; \
+	VLD1.P 64(R21), [V18.S4, V19.S4, V20.S4, V21.S4]; \
+	VLD1.P 64(R21), [V22.S4, V23.S4, V24.S4, V25.S4]; \
+	VLD1.P 64(R21), [V26.S4, V27.S4, V28.S4, V29.S4]; \
+	VLD1.P 32(R21), [V30.S4, V31.S4]
+
+// func geluErfNEON(dst, x []float32)
+//
+//	for i, v := range x { dst[i] = v * p }, p from phiOne(v)
+//
+// R0 dst, R1 x. Requires len(dst) = len(x).
+#define GELUERFBODY(LD, PEEK, ST) \
+	LD(R1, 0); \
+	PHI(0, 5, 4, 6, 1, 2, 3, 7); \
+	FMUL4(6, 0, 6); \
+	ST(6, R0)
+
+TEXT ·geluErfNEON(SB), NOSPLIT, $0-48
+	MOVD dst_base+0(FP), R0
+	MOVD x_base+24(FP), R1
+	MOVD x_len+32(FP), R9
+	EXPCONST
+	PHICONST
+	EACH4(GELUERFBODY)
+	RET
+
+// func geluErfBackwardNEON(dx, dy, x []float32)
+//
+//	for i, v := range x {
+//		s := copysign(a, v), p, e and a from phiOne(v)
+//		dx[i] = dy[i] * FMA(s*phiDensity, e, p)
+//	}
+//
+// R0 dx, R1 x, R2 dy. Requires equal lengths.
+#define GELUERFBACKBODY(LD, PEEK, ST) \
+	LD(R1, 0); \
+	PHI(0, 5, 4, 6, 1, 2, 3, 7); \
+	SIGNV(1); \
+	BITV(1, 0, 5);               /* a with the sign of x */ \
+	FMOVQ (R21), F(2); \
+	FMUL4(2, 5, 5); \
+	FMLA4(4, 5, 6);              /* fma(s*density, e, p) */ \
+	LD(R2, 2); \
+	FMUL4(6, 2, 6); \
+	ST(6, R0)
+
+TEXT ·geluErfBackwardNEON(SB), NOSPLIT, $0-72
+	MOVD dx_base+0(FP), R0
+	MOVD dy_base+24(FP), R2
+	MOVD x_base+48(FP), R1
+	MOVD x_len+56(FP), R9
+	EXPCONST
+	PHICONST
+	EACH4(GELUERFBACKBODY)
+	RET

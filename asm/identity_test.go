@@ -71,6 +71,9 @@ var kernelCases = []kernelCase{
 	{"SwiGLUBackward in place", 3, func(s [][]float32) []float64 { SwiGLUBackward(s[0], s[1], s[2], s[0], s[1]); return nil }, 0},
 	{"GELU", 2, func(s [][]float32) []float64 { GELU(s[0], s[1]); return nil }, 0},
 	{"GELUBackward", 3, func(s [][]float32) []float64 { GELUBackward(s[0], s[1], s[2]); return nil }, 0},
+	{"GELUErf", 2, func(s [][]float32) []float64 { GELUErf(s[0], s[1]); return nil }, 0},
+	{"GELUErfBackward", 3, func(s [][]float32) []float64 { GELUErfBackward(s[0], s[1], s[2]); return nil }, 0},
+	{"GELUErfBackward in place", 2, func(s [][]float32) []float64 { GELUErfBackward(s[1], s[0], s[1]); return nil }, 0},
 	{"Add", 3, func(s [][]float32) []float64 { Add(s[0], s[1], s[2]); return nil }, 0},
 	{"Add in place", 2, func(s [][]float32) []float64 { Add(s[0], s[0], s[1]); return nil }, 0},
 	{"Mul", 3, func(s [][]float32) []float64 { Mul(s[0], s[1], s[2]); return nil }, 0},
@@ -138,7 +141,7 @@ var specials = []float32{
 	0, float32(math.Copysign(0, -1)), float32(math.Inf(1)), float32(math.Inf(-1)), float32(math.NaN()),
 	math.SmallestNonzeroFloat32, -math.SmallestNonzeroFloat32, 1e-40, -3e-39, 0x1p-126,
 	math.MaxFloat32, -math.MaxFloat32, expLow, expHigh, -expHigh, 88.73, -87.34, 104, -104,
-	tanhSwitch, -tanhSwitch, 1, -1, 0.5, 16, 1e-20, 1e20,
+	tanhSwitch, -tanhSwitch, phiLimit, -phiLimit, 13.2, -13.2, 1, -1, 0.5, 16, 1e-20, 1e20,
 }
 
 // fill writes reproducible values: tame ones around 1, or wild ones of every

@@ -32,6 +32,10 @@ func geluTier(dst, x []float32) { geluGeneric(dst, x) }
 
 func geluBackwardTier(dx, dy, x []float32) { geluBackwardGeneric(dx, dy, x) }
 
+func geluErfTier(dst, x []float32) { geluErfGeneric(dst, x) }
+
+func geluErfBackwardTier(dx, dy, x []float32) { geluErfBackwardGeneric(dx, dy, x) }
+
 func addTier(dst, a, b []float32) { addGeneric(dst, a, b) }
 
 func mulTier(dst, a, b []float32) { mulGeneric(dst, a, b) }

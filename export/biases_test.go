@@ -82,3 +82,25 @@ func TestBiasesOfQwen3(t *testing.T) {
 		t.Error("a file was written")
 	}
 }
+
+// llama.cpp computes the tanh form of GELU for every gpt2: the export says so for a model with the exact one.
+func TestExactGELU(t *testing.T) {
+	for activation, want := range map[string]bool{"gelu": true, "gelu_new": false} {
+		config := `{"model_type": "gpt2", "vocab_size": 260, "n_embd": 8, "n_layer": 1, "n_head": 2, "n_positions": 16, "activation_function": "` + activation + `"}`
+		tok, err := tokenizer.Train(slices.Values([]string{"red lamp"}), tokenizer.TrainOptions{VocabSize: 260})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := base.New([]byte(config), tok, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		notes, err := GGUF(filepath.Join(t.TempDir(), "a.gguf"), b, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := slices.ContainsFunc(notes, func(n string) bool { return strings.Contains(n, "tanh form of GELU") }); got != want {
+			t.Errorf("%s: notes %q", activation, notes)
+		}
+	}
+}

@@ -35,6 +35,9 @@ func GGUF(path string, b *base.Base, opt Options) (notes []string, err error) {
 		return nil, fmt.Errorf("export: %s: attention_bias: llama.cpp reads no biases for qwen3, and such a file would not load; "+
 			"use the Hugging Face directory", cmp.Or(b.Dir, "the fresh model"))
 	}
+	if e.cfg.ExactGELU {
+		e.notes = append(e.notes, "llama.cpp computes the tanh form of GELU for gpt2; this model uses the exact one, which differs by up to 5e-4")
+	}
 	e.describe()
 	if err := e.vocabulary(b); err != nil {
 		return nil, fmt.Errorf("export: %s: %w", cmp.Or(b.Dir, "the fresh model"), err)

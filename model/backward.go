@@ -317,13 +317,16 @@ func (p *Pass) normBackward(dx, dy, x *tensor.Matrix, stats normStats, n *norm) 
 
 // activationBackwardJob turns the gradient of silu(gate)·up into those of gate and up or, without a gate, the gradient of
 // gelu(up) into that of up.
-type activationBackwardJob struct{ dgate, dup, dy, gate, up *tensor.Matrix }
+type activationBackwardJob struct {
+	cfg                      *Config
+	dgate, dup, dy, gate, up *tensor.Matrix
+}
 
 func (j *activationBackwardJob) Do(_, task int) {
 	lo, hi := taskRows(task, j.dy.Rows, j.dy.Cols)
 	for r := lo; r < hi; r++ {
 		if j.gate == nil {
-			asm.GELUBackward(j.dup.Row(r), j.dy.Row(r), j.up.Row(r))
+			j.cfg.geluBackward(j.dup.Row(r), j.dy.Row(r), j.up.Row(r))
 		} else {
 			asm.SwiGLUBackward(j.dgate.Row(r), j.dup.Row(r), j.dy.Row(r), j.gate.Row(r), j.up.Row(r))
 		}
@@ -332,7 +335,7 @@ func (j *activationBackwardJob) Do(_, task int) {
 
 // activationBackward replaces gate and up by their gradients, given the gradient of the activation in p.activated.
 func (p *Pass) activationBackward(blk *block, a *activations) {
-	p.backJob.act = activationBackwardJob{dup: &a.up, dy: &p.activated, up: &a.up}
+	p.backJob.act = activationBackwardJob{cfg: &p.Model.Config, dup: &a.up, dy: &p.activated, up: &a.up}
 	if blk.gate != nil {
 		p.backJob.act.dgate, p.backJob.act.gate = &a.gate, &a.gate
 	}

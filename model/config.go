@@ -30,6 +30,7 @@ type Config struct {
 	RopeTheta        float64     // base of the rotary frequencies
 	RopeScaling      RopeScaling // how they are stretched
 	GELU             bool        // MLP down·gelu(up·x); otherwise SwiGLU, down·(silu(gate·x) ⊙ up·x)
+	ExactGELU        bool        // GELU by the error function; otherwise its tanh form
 	QKVBias          bool        // query, key and value projections have biases
 	OBias            bool        // the projection of attention's output has a bias
 	MLPBias          bool        // the projections of the MLP have biases

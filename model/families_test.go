@@ -27,6 +27,7 @@ func allFamilies(t testing.TB) map[string]Config {
 		"llama, biases": with(t, "llama", obj{"attention_bias": true, "mlp_bias": true}),
 		"qwen3, biases": with(t, "llama", obj{"model_type": "qwen3", "head_dim": 8, "attention_bias": true}),
 		"gpt2":          with(t, "gpt2", nil),
+		"gpt2, exact":   with(t, "gpt2", obj{"activation_function": "gelu"}),
 	}
 }
 

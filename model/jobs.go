@@ -125,14 +125,35 @@ func (p *Pass) rotate(q, k *tensor.Matrix, back bool) {
 	p.runRows(q.Rows, q.Cols, &p.ropeJob)
 }
 
+// gelu computes the form of GELU that the model uses.
+func (c *Config) gelu(dst, x []float32) {
+	if c.ExactGELU {
+		asm.GELUErf(dst, x)
+	} else {
+		asm.GELU(dst, x)
+	}
+}
+
+// geluBackward computes dx = dy·gelu'(x).
+func (c *Config) geluBackward(dx, dy, x []float32) {
+	if c.ExactGELU {
+		asm.GELUErfBackward(dx, dy, x)
+	} else {
+		asm.GELUBackward(dx, dy, x)
+	}
+}
+
 // activationJob computes silu(gate)·up or, without a gate, gelu(up).
-type activationJob struct{ dst, gate, up *tensor.Matrix }
+type activationJob struct {
+	cfg           *Config
+	dst, gate, up *tensor.Matrix
+}
 
 func (j *activationJob) Do(_, task int) {
 	lo, hi := taskRows(task, j.dst.Rows, j.dst.Cols)
 	for r := lo; r < hi; r++ {
 		if j.gate == nil {
-			asm.GELU(j.dst.Row(r), j.up.Row(r))
+			j.cfg.gelu(j.dst.Row(r), j.up.Row(r))
 		} else {
 			asm.SwiGLU(j.dst.Row(r), j.gate.Row(r), j.up.Row(r))
 		}
@@ -140,7 +161,7 @@ func (j *activationJob) Do(_, task int) {
 }
 
 func (p *Pass) activate(blk *block, a *activations) {
-	p.actJob = activationJob{dst: &p.activated, up: &a.up}
+	p.actJob = activationJob{cfg: &p.Model.Config, dst: &p.activated, up: &a.up}
 	if blk.gate != nil {
 		p.actJob.gate = &a.gate
 	}

@@ -146,7 +146,13 @@ func (c *Config) readGPT2(f fields, fam family) {
 	c.NormEps = f.float("layer_norm_epsilon", 1e-5, 0, 1)
 	c.LayerNorm, c.LearnedPositions, c.GELU, c.QKVBias, c.OBias, c.MLPBias, c.Conv1D = true, true, true, true, true, true, true
 	c.Prefix = "transformer."
-	f.oneOf("activation_function", "gelu_new", "gelu_pytorch_tanh")
+	switch name := f.text("activation_function", "gelu_new"); name {
+	case "gelu_new", "gelu_pytorch_tanh", "gelu_fast", "gelu_accurate", "gelu_python_tanh": // one formula
+	case "gelu", "gelu_python":
+		c.ExactGELU = true
+	default:
+		f.fail("activation_function", "%s is not supported; supported: gelu_new (also gelu_pytorch_tanh, gelu_fast, gelu_accurate), gelu", shown(name))
+	}
 	f.only("scale_attn_weights", "true")
 	f.only("scale_attn_by_inverse_layer_idx", "false")
 	f.only("reorder_and_upcast_attn", "false")

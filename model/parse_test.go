@@ -115,6 +115,11 @@ func TestParseConfigFamilies(t *testing.T) {
 	if len(gpt2.Notices) != 1 || !strings.HasPrefix(gpt2.Notices[0], "resid_pdrop 0.1: dropout is kept") {
 		t.Errorf("gpt2: notices %q", gpt2.Notices)
 	}
+	for name, exact := range map[any]bool{nil: false, "gelu_new": false, "gelu_pytorch_tanh": false, "gelu_fast": false, "gelu_accurate": false, "gelu": true, "gelu_python": true} {
+		if c := with(t, "gpt2", obj{"activation_function": name}); !c.GELU || c.ExactGELU != exact {
+			t.Errorf("activation_function %v: %+v", name, c)
+		}
+	}
 	if c := with(t, "gpt2", obj{"n_inner": 7, "tie_word_embeddings": false}); c.IntermediateSize != 7 || c.TieEmbeddings {
 		t.Errorf("gpt2: %+v", c)
 	}
@@ -260,7 +265,9 @@ func TestParseConfigRefuses(t *testing.T) {
 		{"gpt2", obj{"n_embd": 25}, "n_head: 3 does not divide n_embd 25"},
 		{"gpt2", obj{"n_inner": 0}, "n_inner: 0"},
 		{"gpt2", obj{"n_layer": drop{}}, "n_layer: missing"},
-		{"gpt2", obj{"activation_function": "gelu"}, `activation_function: "gelu" is not supported; supported: gelu_new`},
+		{"gpt2", obj{"activation_function": "quick_gelu"}, `activation_function: "quick_gelu" is not supported; supported: gelu_new`},
+		{"gpt2", obj{"activation_function": "gelu_10"}, `activation_function: "gelu_10" is not supported`},
+		{"gpt2", obj{"activation_function": "relu"}, `activation_function: "relu" is not supported`},
 		{"gpt2", obj{"scale_attn_by_inverse_layer_idx": true}, "scale_attn_by_inverse_layer_idx: true is not supported"},
 		{"gpt2", obj{"scale_attn_weights": false}, "scale_attn_weights: false is not supported; supported: true"},
 		{"gpt2", obj{"reorder_and_upcast_attn": true}, "reorder_and_upcast_attn: true is not supported"},

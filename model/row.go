@@ -53,7 +53,7 @@ func (r *rowPass) step(d *Decoder, id int32) *tensor.Matrix {
 		blk.mlpNorm.row(r.h.Data, x, eps)
 		if blk.gate == nil {
 			r.linear(&r.h, r.part(blk.up, r.up))
-			asm.GELU(r.inner.Data, r.up.Data)
+			m.Config.gelu(r.inner.Data, r.up.Data)
 		} else {
 			r.linear(&r.h, r.part(blk.gate, r.gate), r.part(blk.up, r.up))
 			asm.SwiGLU(r.inner.Data, r.gate.Data, r.up.Data)

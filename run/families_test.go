@@ -17,6 +17,8 @@ import (
 var families = map[string]string{
 	"gpt2": `{"model_type":"gpt2","vocab_size":300,"n_embd":30,"n_layer":2,"n_head":3,"n_positions":64,"initializer_range":0.1,
 "resid_pdrop":0.1,"torch_dtype":"float32"}`,
+	"gpt2 with exact gelu": `{"model_type":"gpt2","vocab_size":300,"n_embd":30,"n_layer":1,"n_head":3,"n_positions":64,"initializer_range":0.1,
+"activation_function":"gelu","torch_dtype":"float32"}`,
 	"llama with biases": `{"model_type":"llama","vocab_size":300,"hidden_size":30,"intermediate_size":44,"num_hidden_layers":2,
 "num_attention_heads":3,"num_key_value_heads":1,"max_position_embeddings":64,"tie_word_embeddings":true,"attention_bias":true,
 "mlp_bias":true,"initializer_range":0.1,"torch_dtype":"float32"}`,

@@ -15,6 +15,7 @@ numpy.
     attention   softmax(q.k / sqrt(d)) v over keys j <= i, and with a window W only i - j < W; H/KV query heads share a key head
     SwiGLU      down(silu(gate x) * up x)
     gelu_new    x/2 * (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))
+    gelu        x/2 * (1 + erf(x / sqrt(2)))
     Conv1D      gpt2 stores projections as [in, out], query, key and value side by side
 
 Biases: qwen2 on query, key and value, gpt2 everywhere, llama and qwen3 where attention_bias says so (output too), llama's MLP where
@@ -179,7 +180,10 @@ class Decoder(nn.Module):
             q, k, v = (p.reshape(batch, tokens, self.heads, self.head_dim).transpose(1, 2) for p in parts)
             x = x + conv1d(attention(q, k, v, 0).transpose(1, 2).reshape(batch, tokens, -1), block + "attn.c_proj")
             y = conv1d(norm(x, block + "ln_2"), block + "mlp.c_fc")
-            y = y / 2 * (1 + torch.tanh(math.sqrt(2 / math.pi) * (y + 0.044715 * y ** 3)))
+            if self.config.get("activation_function", "gelu_new") == "gelu":
+                y = y / 2 * (1 + torch.erf(y / math.sqrt(2)))
+            else:
+                y = y / 2 * (1 + torch.tanh(math.sqrt(2 / math.pi) * (y + 0.044715 * y ** 3)))
             x = x + conv1d(y, block + "mlp.c_proj")
         return norm(x, pre + "ln_f")
 

@@ -92,6 +92,8 @@ MODELS = {
     "qwen3-biases": dict(config=llama("qwen3", "Qwen3ForCausalLM", attention_bias=True, num_hidden_layers=1, head_dim=8, tie_word_embeddings=True,
                                       use_sliding_window=False), runs=SHORT, sample=100,
                          note="biases on the projections of attention, before the norms of query and key heads"),
+    "gpt2-gelu": dict(config=gpt2(activation_function="gelu", n_layer=1), runs=[dict(SHORT[0], eps=1e-5)], sample=100,
+                      note="GELU by the error function; eps as for gpt2"),
 }
 
 

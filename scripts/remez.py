@@ -6,11 +6,13 @@ weighted minimax norm max |w(z) (P(z) - f(z))|. The exchange runs in 60
 digits. Coefficients are then rounded to the working precision. Where that
 costs accuracy (refit), they are rounded from the lowest degree up, and the
 remaining ones are fitted again after each rounding, so that the others
-compensate for the rounding of one coefficient.
+compensate for the rounding of one coefficient. Where zero lies inside the
+interval (settle), all are rounded and then moved in pairs by a few units of
+the last place as long as that makes the error smaller.
 
 Needs mpmath. Prints Go constants in hexadecimal.
 """
-from mpmath import mp, mpf, matrix, lu_solve, exp, atan, atanh, tanh, sin, cos, sqrt, pi, frexp
+from mpmath import mp, mpf, matrix, lu_solve, erfc, exp, atan, atanh, tanh, sin, cos, sqrt, pi, frexp
 
 mp.dps = 60
 
@@ -56,7 +58,30 @@ def minimax(f, w, lo, hi, powers, iterations=12, grid=1500):
     return [c[j] for j in range(n)], max(abs(e) for e in err)
 
 
-def fit(name, f, w, lo, hi, degree, bits, refit=False):
+def settle(f, w, lo, hi, c, bits, grid=400):
+    """Moves rounded coefficients in pairs by up to two units of the last place, as long as the error falls."""
+    points = [lo + (hi - lo) * (1 - mp.cos(pi * i / grid)) / 2 for i in range(grid + 1)]
+    basis = [[float(w(z) * z ** p) for z in points] for p in range(len(c))]
+    ulp = [float(mpf(2) ** (frexp(x)[1] - bits)) for x in c]
+    off = [float(w(z) * (sum(x * z ** p for p, x in enumerate(c)) - f(z))) for z in points]
+    best, moved, again = max(map(abs, off)), [0] * len(c), True
+    while again:
+        again = False
+        for i in range(len(c)):
+            for j in range(i):
+                for m in range(-2, 3):
+                    for n in range(-2, 3):
+                        s, t = m * ulp[i], n * ulp[j]
+                        e = max(abs(o + s * x + t * y) for o, x, y in zip(off, basis[i], basis[j]))
+                        if e < best * (1 - 1e-9):
+                            off = [o + s * x + t * y for o, x, y in zip(off, basis[i], basis[j])]
+                            best, again = e, True
+                            moved[i] += m
+                            moved[j] += n
+    return [x + n * mpf(u) for x, n, u in zip(c, moved, ulp)]
+
+
+def fit(name, f, w, lo, hi, degree, bits, refit=False, settled=False):
     """Minimax and rounding; prints the constants, highest last."""
     c, e = minimax(f, w, mpf(lo), mpf(hi), list(range(degree + 1)))
     done = [] if refit else [to_precision(x, bits) for x in c]
@@ -64,6 +89,8 @@ def fit(name, f, w, lo, hi, degree, bits, refit=False):
         rest = lambda z: f(z) - sum(d * z ** i for i, d in enumerate(done))
         c, _ = minimax(rest, w, mpf(lo), mpf(hi), list(range(k, degree + 1)))
         done.append(to_precision(c[0], bits))
+    if settled:
+        done = settle(f, w, mpf(lo), mpf(hi), done, bits)
     final = max(abs(w(z) * (sum(d * z ** i for i, d in enumerate(done)) - f(z)))
                 for z in [mpf(lo) + (mpf(hi) - mpf(lo)) * i / 3000 for i in range(3001)])
     print(f"// {name}: minimax error 2^{float(mp.log(e, 2)):.2f}, rounded 2^{float(mp.log(final, 2)):.2f}")
@@ -101,6 +128,14 @@ def main():
         -mpf(1) / 3 + 2 * z / 15 - 17 * z * z / 315 + 62 * z**3 / 2835 - 1382 * z**4 / 155925 + 21844 * z**5 / 6081075 - 929569 * z**6 / 638512875
     wt = lambda z: z / (tanh(sqrt(z)) / sqrt(z)) if z > 0 else mpf(0)
     fit("tanh", th, wt, 0, mpf("0.390625"), 4, 24, refit=True)
+    # 1 - Phi(a) = exp(-a^2/2) t P(t - 0.625), t = 1/(1 + k a): the tail of the normal distribution up to a = 13.25.
+    k = to_precision(mpf("0.3"), 24)
+
+    def tail(u):
+        t = u + mpf("0.625")
+        a = (1 / t - 1) / k
+        return erfc(a / sqrt(mpf(2))) * exp(a * a / 2) / (2 * t)
+    fit("phi", tail, lambda u: 1 / tail(u), 1 / (1 + k * mpf("13.25")) - mpf("0.625"), mpf("0.375"), 9, 24, settled=True)
     # log(m) = 2 (s + s z P(z)), z = s^2, |s| <= (sqrt 2 - 1)/(sqrt 2 + 1).
     zl = ((sqrt(2) - 1) / (sqrt(2) + 1)) ** 2 * mpf("1.001")
     fit("log", lambda z: sum(z**i / (2 * i + 3) for i in range(60)), lambda z: z, 0, zl, 8, 53)
@@ -124,6 +159,7 @@ def main():
     print("float32 log2e", float(to_precision(1 / mp.log(2), 24)).hex(), "float64", float(1 / mp.log(2)).hex())
     print("2/pi", float(2 / pi).hex(), "pi/2 float32", float(to_precision(pi / 2, 24)).hex())
     print("third", float(to_precision(mpf(1) / 3, 53)).hex(), float(mpf(1) / 3 - to_precision(mpf(1) / 3, 53)).hex())
+    print("phi k", float(k).hex(), "1/sqrt(2 pi)", float(to_precision(1 / sqrt(2 * pi), 24)).hex())
     k = 2 * sqrt(2 / pi)
     print("gelu 2k", float(to_precision(k, 24)).hex(), "0.044715*2k", float(to_precision(k * mpf("0.044715"), 24)).hex(),
           "x3", float(to_precision(3 * k * mpf("0.044715"), 24)).hex())

@@ -44,6 +44,8 @@ var vectorKernels = []vectorKernel{
 	{"swiglu-backward", 12, 8, 5, false, func(s [][]float32, _ []uint16) { asm.SwiGLUBackward(s[0], s[1], s[2], s[3], s[4]) }},
 	{"gelu", 4, 4, 2, false, func(s [][]float32, _ []uint16) { asm.GELU(s[0], s[1]) }},
 	{"gelu-backward", 8, 4, 3, false, func(s [][]float32, _ []uint16) { asm.GELUBackward(s[0], s[1], s[2]) }},
+	{"gelu-exact", 4, 4, 2, false, func(s [][]float32, _ []uint16) { asm.GELUErf(s[0], s[1]) }},
+	{"gelu-exact-backward", 8, 4, 3, false, func(s [][]float32, _ []uint16) { asm.GELUErfBackward(s[0], s[1], s[2]) }},
 	{"rms-norm", 8, 4, 3, false, func(s [][]float32, _ []uint16) { asm.RMSNorm(s[0], s[1], s[2], 1e-5) }},
 	{"rms-norm-backward", 16, 4, 4, false, func(s [][]float32, _ []uint16) { asm.RMSNormBackward(s[0], s[1], s[2], s[3], 1e-3) }},
 	{"layer-norm", 12, 4, 4, false, func(s [][]float32, _ []uint16) { asm.LayerNorm(s[0], s[1], s[2], s[3], 1e-5) }},
