@@ -26,8 +26,8 @@ const viaTransformers = `AutoModelForCausalLM.from_pretrained("%s").save_pretrai
 func noModel(dir string, err error) error {
 	switch info, e := os.Stat(dir); {
 	case e != nil && hubName.MatchString(dir):
-		return fmt.Errorf("%w: %s does not exist, and nothing is downloaded; if it is the name of a model on the hub, fetch it first: "+
-			"hf download %s --local-dir NEW", err, dir, dir)
+		return fmt.Errorf("%w: %s does not exist, and nothing is downloaded; if it is the name of a model on the hub, fetch it first "+
+			"(hf download %s) and give the directory that this prints", err, dir, dir)
 	case e == nil && !info.IsDir():
 		return fmt.Errorf("%w: %s is %s", err, dir, fileGiven(dir))
 	}
