@@ -9,12 +9,14 @@ type turn struct {
 	before, answer []int32
 	learn          int // the first learn ids of answer carry loss
 	bytes          int // length of the text that these ids stand for
+	marked         bool
 }
 
-// Chat renders a conversation with the tokenizer's template and tokenises it. The assistant's turns carry loss, up to and
-// including the token that ends a turn: what a template puts after it is never generated. If the template has no such token,
-// the end id follows the last turn, with loss. [tokenizer.Tokenizer.Turns] says how turns are found, and when a conversation
-// gives one document for each of them. No id spans the beginning or the end of a turn.
+// Chat renders a conversation with the tokenizer's template and tokenises it. The assistant's turns carry loss, but for Silent
+// messages, up to and including the token that ends a turn: what a template puts after it is never generated. If the template has
+// no such token, the end id follows the last turn, with loss. If the template marks what the assistant writes, exactly that carries
+// loss. [tokenizer.Tokenizer.Turns] says how turns are found, and when a conversation gives one document for each of them. No id
+// spans the beginning or the end of a turn or of a marked part.
 //
 // A document that is longer than maxSeqLen loses its last turns. If it has only one turn, the text before the answer loses its
 // beginning, except for BOS and at least one id, and then the answer loses its end. cut reports any of this. Bytes counts the
@@ -25,7 +27,11 @@ func Chat(tok *tokenizer.Tokenizer, c tokenizer.Conversation, maxSeqLen int) (do
 		return nil, false, err
 	}
 	for _, parts := range all {
-		d, short := chatDocument(tok, chatTurns(tok, parts), maxSeqLen)
+		turns := chatTurns(tok, parts)
+		if len(turns) == 0 { // the template marks nothing
+			continue
+		}
+		d, short := chatDocument(tok, turns, maxSeqLen)
 		cut = cut || short
 		if d.Targets() > 0 {
 			docs = append(docs, d)
@@ -37,7 +43,8 @@ func Chat(tok *tokenizer.Tokenizer, c tokenizer.Conversation, maxSeqLen int) (do
 	return docs, cut, nil
 }
 
-// chatTurns tokenises parts, which alternate between the text before an answer and an answer.
+// chatTurns tokenises parts. Those without loss are joined with what is before the next one that has loss; after the last one nothing
+// is kept.
 func chatTurns(tok *tokenizer.Tokenizer, parts []tokenizer.Part) []turn {
 	texts := make([]string, len(parts))
 	for i, p := range parts {
@@ -46,9 +53,15 @@ func chatTurns(tok *tokenizer.Tokenizer, parts []tokenizer.Part) []turn {
 	ids := tok.EncodeParts(texts)
 	endOfTurn, hasEnd := tok.EndOfTurn()
 	var turns []turn
-	for i := 0; i+1 < len(parts); i += 2 {
-		u := turn{before: ids[i], answer: ids[i+1], learn: len(ids[i+1]), bytes: len(texts[i+1])}
-		for n := len(u.answer); hasEnd && n > 0; n-- {
+	var before []int32
+	for i, p := range parts {
+		if !p.Learn {
+			before = append(before, ids[i]...)
+			continue
+		}
+		u := turn{before: before, answer: ids[i], learn: len(ids[i]), bytes: len(p.Text), marked: p.Marked}
+		before = nil
+		for n := len(u.answer); hasEnd && !p.Marked && n > 0; n-- {
 			if u.answer[n-1] == endOfTurn {
 				u.learn = n
 				break
@@ -65,7 +78,7 @@ func chatTurns(tok *tokenizer.Tokenizer, parts []tokenizer.Part) []turn {
 func chatDocument(tok *tokenizer.Tokenizer, turns []turn, maxSeqLen int) (d Document, cut bool) {
 	_, endsTurns := tok.EndOfTurn()
 	end, hasEnd := tok.EOS()
-	hasEnd = hasEnd && !endsTurns
+	hasEnd = hasEnd && !endsTurns && !turns[len(turns)-1].marked
 	size := func() int {
 		n := 0
 		for i, u := range turns {

@@ -44,6 +44,18 @@ type Stats struct {
 	Pairs     int // prompts with a completion
 
 	Special map[string]int // special tokens that the texts themselves spell, except at a document's beginning and end: how many times each is learnt
+
+	Unknown map[string]int // samples with a field that the table of shapes does not know, by the field's name
+}
+
+// Saw counts the unknown fields of a row.
+func (s *Stats) Saw(row *Row) {
+	for _, name := range row.Unknown {
+		if s.Unknown == nil {
+			s.Unknown = map[string]int{}
+		}
+		s.Unknown[name]++
+	}
 }
 
 func (s *Stats) add(docs ...Document) {
@@ -120,6 +132,10 @@ func LoadDocuments(path string, tok *tokenizer.Tokenizer, opt Options) ([]Docume
 
 // load appends a file's documents to docs.
 func load(path string, tok *tokenizer.Tokenizer, opt Options, docs []Document, stats *Stats) ([]Document, error) {
+	date, err := opt.Date()
+	if err != nil {
+		return nil, err
+	}
 	s, err := openSource(path)
 	if err != nil {
 		return nil, err
@@ -175,6 +191,8 @@ func load(path string, tok *tokenizer.Tokenizer, opt Options, docs []Document, s
 		if err != nil {
 			return enter(line, nil, err)
 		}
+		stats.Saw(&row)
+		row.Chat.Date = date
 		made, cut, err := row.documents(tok, opt, stats)
 		if cut {
 			stats.Truncated++

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"reprise/tokenizer"
 )
@@ -18,6 +19,8 @@ type Reading struct {
 
 	// Seam decides the packs, whose digest is part of a run's: bits contents.
 	Seam tokenizer.Seam `yaml:"seam" bound:"auto|exact|space" bits:"contents" help:"How a prompt and its completion meet: exact leaves both as they are, space removes white space there and puts one space, auto puts one where there is none."`
+
+	ChatDate string `yaml:"chat_date" bound:"any" holder:"YYYY-MM-DD" help:"The day that chat templates get where they ask for today's date; without it a template that cannot do without is refused."`
 }
 
 // DefaultReading holds the default of every key.
@@ -33,9 +36,22 @@ func (r Reading) complete() Reading {
 func (r Reading) Validate() error {
 	switch r.complete().Seam {
 	case tokenizer.SeamAuto, tokenizer.SeamExact, tokenizer.SeamSpace:
-		return nil
+		_, err := r.Date()
+		return err
 	}
 	return fmt.Errorf("seam: %q, want auto, exact or space", r.Seam)
+}
+
+// Date is the day of ChatDate; zero without one.
+func (r Reading) Date() (time.Time, error) {
+	if r.ChatDate == "" {
+		return time.Time{}, nil
+	}
+	day, err := time.Parse(time.DateOnly, r.ChatDate)
+	if err != nil {
+		return day, fmt.Errorf("chat_date: %q, want a day as YYYY-MM-DD", r.ChatDate)
+	}
+	return day, nil
 }
 
 // Notices are sentences for the user about what reading changed or left out. maxSeqLen is the one that the text was read with.
@@ -49,6 +65,13 @@ func (s Stats) Notices(maxSeqLen int) (texts []string) {
 	}
 	if list := s.Spelled(); list != "" {
 		add("special tokens that the texts themselves spell are learnt as a part of them: %s", list)
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Unknown)) {
+		what := "is ignored"
+		if strings.Contains(name, "[]") {
+			what = "matters only if the chat template reads it"
+		}
+		add("the field %q, in %d samples, is not known and %s", name, s.Unknown[name], what)
 	}
 	return texts
 }

@@ -18,9 +18,10 @@ type Row struct {
 	Choices            []string
 	Answer             int // index into Choices; −1 if the line has none
 	Segments           []Segment
-	Chat               tokenizer.Conversation // of messages and conversations
+	Chat               tokenizer.Conversation // of messages, conversations, and lists of messages
 	File               string                 // the file that holds the line
 	Line               int                    // line number in the file, from 1
+	Unknown            []string               // fields that no table knows
 }
 
 // Segment is a piece of a sample that is written in segments. Label says whether it carries loss. Pieces are tokenised
@@ -64,73 +65,153 @@ func readRows(path string, use func(Row)) error {
 	})
 }
 
-const rowShapes = `want "text", or "prompt" with "completion", or "prompt" or "question" with "choices" and "answer", or "segments", or "messages", or "conversations", or "instruction" with "output"`
-
-// parseRow reads one object. Names are case-sensitive; other fields are ignored.
+// parseRow reads one object by the table of shapes. Names are case-sensitive. A field that is null counts as absent.
 func parseRow(b []byte) (Row, error) {
 	row := Row{Answer: -1}
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(b, &fields); err != nil {
+	r := &raw{}
+	if err := json.Unmarshal(b, &r.fields); err != nil {
 		var syntax *json.SyntaxError
 		if errors.As(err, &syntax) {
 			return row, fmt.Errorf("bad JSON at byte %d: %w; JSON Lines need one whole object a line", syntax.Offset, err)
 		}
 		return row, fmt.Errorf("want a JSON object, found %s", jsonKind(b))
 	}
-	has := func(name string) bool { _, ok := fields[name]; return ok }
-	for _, f := range []struct {
-		name string
-		to   *string
-	}{{"text", &row.Text}, {"prompt", &row.Prompt}, {"question", &row.Prompt}, {"completion", &row.Completion}} {
-		if has(f.name) {
-			if err := json.Unmarshal(fields[f.name], f.to); err != nil || jsonKind(fields[f.name]) != "a string" {
-				return row, badField(f.name, ": want a string, found %s", jsonKind(fields[f.name]))
+	for name, value := range r.fields {
+		if jsonKind(value) == "null" {
+			r.nulls = append(r.nulls, name)
+		}
+	}
+	slices.Sort(r.nulls)
+	if err := r.refuseAnywhere(); err != nil {
+		return row, err
+	}
+	shape, err := r.shape()
+	if err != nil {
+		return row, err
+	}
+	if err := r.check(shape, &row, false); err != nil {
+		return row, err
+	}
+	if err := shape.read(r, &row); err != nil {
+		return row, err
+	}
+	return row, r.check(shape, &row, true)
+}
+
+// shape finds the shape of the row and takes the fields that are null away.
+func (r *raw) shape() (*Shape, error) {
+	whole := &raw{fields: maps.Clone(r.fields)}
+	for _, name := range r.nulls {
+		delete(r.fields, name)
+	}
+	for i := range shapes {
+		if r.own = shapes[i].own(r); r.own != nil {
+			return &shapes[i], nil
+		}
+	}
+	for i := range shapes { // perhaps what would be learnt is null
+		for _, name := range shapes[i].own(whole) {
+			if slices.Contains(r.nulls, name) {
+				return nil, emptyField(name, " is null, so there is nothing to learn; remove the line")
 			}
 		}
 	}
-	if has("segments") {
-		if has("text") || has("prompt") || has("question") || has("completion") {
-			return row, &fieldError{"segments", errors.New(`"segments" beside "text" or a prompt; leave one of them out`)}
-		}
-		return row, row.parseSegments(fields["segments"])
+	if r.has("completion") || r.has("choices") {
+		return nil, badField("prompt", " is missing; it may be an empty string")
 	}
-	for _, name := range []string{"messages", "conversations"} {
-		if !has(name) {
-			continue
-		}
-		if has("text") || has("prompt") || has("question") || has("completion") || name == "messages" && has("conversations") {
-			return row, &fieldError{name, fmt.Errorf("%q beside \"text\", a prompt or another conversation; leave one of them out", name)}
-		}
-		return row, row.parseChat(name, fields)
-	}
-	if has("instruction") && has("output") && !has("prompt") && !has("question") && !has("completion") {
-		return row, row.parseAlpaca(fields)
-	}
-	prompt := has("prompt") || has("question")
-	pair := prompt && (has("completion") || has("choices"))
-	switch {
-	case has("prompt") && has("question"):
-		return row, errors.New(`both "prompt" and "question"; leave one of them out`)
-	case has("text") && pair:
-		return row, errors.New(`both "text" and a prompt with its completion; leave one of them out`)
-	case has("text") && row.Text == "":
-		return row, emptyField("text", " is empty; remove the line")
-	case has("text"):
-		return row, nil
-	case !prompt && (has("completion") || has("choices")):
-		return row, badField("prompt", " is missing; it may be an empty string")
-	case !pair:
-		return row, fmt.Errorf("no known field: %s; found %s", rowShapes, quotedNames(fields))
-	case has("completion") && row.Completion == "":
-		return row, emptyField("completion", " is empty; remove the line")
-	}
-	return row, row.parseChoices(fields)
+	return nil, fmt.Errorf(`no known field: want "text", or "prompt" with "completion", or another question with its answer, or a question with "choices" and "answer", or "segments", "messages" or "conversations"; found %s`, quotedNames(r.fields))
 }
 
-// parseSegments reads a list of {"text", "label"}.
-func (row *Row) parseSegments(raw json.RawMessage) error {
-	if err := json.Unmarshal(raw, &row.Segments); err != nil || len(row.Segments) == 0 {
-		return badField("segments", `: want a list of {"text": …, "label": true or false}, found %s`, jsonKind(raw))
+// refuseAnywhere refuses what no shape takes, before it is asked which shape it is.
+func (r *raw) refuseAnywhere() error {
+	none := &Shape{}
+	for _, name := range slices.Sorted(maps.Keys(r.fields)) {
+		for _, f := range none.rules(name) {
+			if f.Use == Refused && f.holds == nil && len(none.rules(name)) == 1 && !hollow(r.fields[name]) {
+				return badField(name, ": %s", f.Note)
+			}
+		}
+	}
+	return nil
+}
+
+// check looks fields up that are not the shape's own: before the row is read those that can be judged then, and the others after.
+func (r *raw) check(shape *Shape, row *Row, late bool) error {
+	for _, name := range slices.Sorted(maps.Keys(r.fields)) {
+		if slices.Contains(r.own, name) {
+			continue
+		}
+		value := r.fields[name]
+		known := false
+		for _, f := range shape.rules(name) {
+			known = true
+			if f.late != late || f.holds != nil && !f.holds(r, row, value) {
+				if f.late && !late {
+					break // the first rule that holds counts, and this one may
+				}
+				continue
+			}
+			if f.Use != Refused || hollow(value) && !matters(name) {
+				break
+			}
+			if f.empty {
+				return emptyField(name, ": "+f.Note)
+			}
+			return badField(name, ": %s", f.Note)
+		}
+		if !known && !late {
+			row.Unknown = append(row.Unknown, name)
+		}
+	}
+	return nil
+}
+
+// hollow says that a value has nothing in it.
+func hollow(value json.RawMessage) bool {
+	switch strings.Join(strings.Fields(string(value[:min(len(value), 16)])), "") {
+	case `""`, "[]", "{}", "null":
+		return true
+	}
+	return false
+}
+
+// matters says that a field makes a difference even if it is empty.
+func matters(name string) bool {
+	return slices.Contains(slices.Concat(questions, answers, talks, []string{"text", "segments", "choices"}), name)
+}
+
+// text reads a field that must be a string.
+func (r *raw) text(name string) (s string, err error) {
+	value, ok := r.fields[name]
+	if !ok {
+		return "", nil
+	}
+	if err := json.Unmarshal(value, &s); err != nil || jsonKind(value) != "a string" {
+		return "", badField(name, ": want a string, found %s", jsonKind(value))
+	}
+	return s, nil
+}
+
+func ownOne(names ...string) func(*raw) []string {
+	return func(r *raw) []string {
+		if found := r.present(names); found != nil {
+			return found[:1]
+		}
+		return nil
+	}
+}
+
+func readText(r *raw, row *Row) (err error) {
+	if row.Text, err = r.text("text"); err == nil && row.Text == "" {
+		err = emptyField("text", " is empty; remove the line")
+	}
+	return err
+}
+
+// readSegments reads a list of {"text", "label"}.
+func readSegments(r *raw, row *Row) error {
+	if err := json.Unmarshal(r.fields["segments"], &row.Segments); err != nil || len(row.Segments) == 0 {
+		return badField("segments", `: want a list of {"text": …, "label": true or false}, found %s`, r.kind("segments"))
 	}
 	if !slices.ContainsFunc(row.Segments, func(s Segment) bool { return s.Label && s.Text != "" }) {
 		return emptyField("segments", `: no segment with text has "label": true, so there is nothing to learn`)
@@ -138,100 +219,125 @@ func (row *Row) parseSegments(raw json.RawMessage) error {
 	return nil
 }
 
-// parseAlpaca reads "instruction", "input" and "output". The prompt is the instruction and, after a blank line, the input. A
-// "text" in the same object repeats them and is ignored.
-func (row *Row) parseAlpaca(fields map[string]json.RawMessage) error {
-	var instruction, input, output string
-	for _, f := range []struct {
-		name string
-		to   *string
-	}{{"instruction", &instruction}, {"input", &input}, {"output", &output}} {
-		raw, ok := fields[f.name]
-		if !ok || f.name == "input" && jsonKind(raw) == "null" {
-			continue // only input may be absent
-		}
-		if err := json.Unmarshal(raw, f.to); err != nil || jsonKind(raw) != "a string" {
-			return badField(f.name, ": want a string, found %s", jsonKind(raw))
-		}
+// question is the name of the field that asks. An addition asks only if nothing else does.
+func (r *raw) question() string {
+	if found := r.present(questions); found != nil {
+		return found[0]
 	}
-	row.Text, row.Prompt, row.Completion = "", instruction, output
-	if input != "" {
-		row.Prompt += "\n\n" + input
-	}
-	if output == "" {
-		return emptyField("output", " is empty; remove the line")
+	return ""
+}
+
+func ownChoices(r *raw) []string {
+	if q := r.question(); q != "" && r.has("choices") {
+		return []string{q, "choices", "answer"}
 	}
 	return nil
 }
 
-// shareGPT maps the names of roles in "conversations" to the usual ones.
-var shareGPT = map[string]string{
-	"system": "system", "human": "user", "user": "user", "gpt": "assistant", "assistant": "assistant", "chatgpt": "assistant", "model": "assistant", "tool": "tool",
+func ownPair(r *raw) []string {
+	q, a := r.question(), r.present(answers)
+	if q == "" || a == nil {
+		return nil
+	}
+	return []string{q, a[0]}
 }
 
-// parseChat reads "messages" ({"role", "content"}) with "tools", or "conversations" ({"from", "value"}) with "system".
-func (row *Row) parseChat(name string, fields map[string]json.RawMessage) (err error) {
-	var turns []struct {
-		From, Value *string
-		Role        json.RawMessage
+// readPair reads a question with what belongs to it, and its answer or the choices. The parts of the prompt are the system's text,
+// the earlier turns, the question, input and context, with a blank line between them.
+func readPair(r *raw, row *Row) (err error) {
+	const blank = "\n\n"
+	for _, name := range systems {
+		text, err := r.text(name)
+		if err != nil {
+			return err
+		}
+		if text != "" {
+			row.Prompt += text + blank
+		}
 	}
-	if name == "messages" || json.Unmarshal(fields[name], &turns) == nil && len(turns) > 0 && turns[0].Role != nil {
-		if row.Chat, err = tokenizer.ParseConversation(fields[name], fields["tools"]); err != nil {
-			return badField(name, ": %w", err)
+	history, err := r.history()
+	if err != nil {
+		return err
+	}
+	for _, turn := range history {
+		row.Prompt += turn + blank
+	}
+	asked := r.own[0]
+	question, err := r.text(asked)
+	if err != nil {
+		return err
+	}
+	row.Prompt += question
+	for _, name := range additions {
+		if name == asked {
+			continue
+		}
+		text, err := r.text(name)
+		if err != nil {
+			return err
+		}
+		if text != "" {
+			row.Prompt += blank + text
+		}
+	}
+	answer := "completion"
+	if r.has("choices") {
+		if err := row.readChoices(r); err != nil {
+			return err
+		}
+		if !r.has(answer) {
+			return nil
 		}
 	} else {
-		if err := json.Unmarshal(fields[name], &turns); err != nil || len(turns) == 0 {
-			return badField(name, `: want a list of {"from": …, "value": …}`)
-		}
-		add := func(role, content string) {
-			row.Chat.Messages = append(row.Chat.Messages, tokenizer.Message{Role: role, Content: content})
-		}
-		if raw, ok := fields["system"]; ok && jsonKind(raw) != "null" {
-			var system string
-			if err := json.Unmarshal(raw, &system); err != nil {
-				return badField("system", ": want a string, found %s", jsonKind(raw))
-			}
-			if system != "" {
-				add("system", system)
-			}
-		}
-		for i, t := range turns {
-			switch {
-			case t.From == nil || t.Value == nil:
-				return badField(name, `: [%d]: "from" or "value" is missing`, i)
-			case shareGPT[*t.From] == "":
-				return badField(name, ": [%d]: from %q is not known; known are human, user, gpt, assistant, chatgpt, model, system, tool", i, *t.From)
-			}
-			add(shareGPT[*t.From], *t.Value)
-		}
+		answer = r.own[1]
 	}
-	if !slices.ContainsFunc(row.Chat.Messages, func(m tokenizer.Message) bool { return m.Role == "assistant" }) {
-		return emptyField(name, ": no message is the assistant's, so there is nothing to learn")
+	if row.Completion, err = r.text(answer); err == nil && row.Completion == "" {
+		err = emptyField(answer, " is empty; remove the line")
 	}
-	return nil
+	return err
 }
 
-// parseChoices reads "choices" and "answer". With a completion they are not needed, but they must still be valid.
-func (row *Row) parseChoices(fields map[string]json.RawMessage) error {
-	raw, ok := fields["choices"]
-	if !ok {
-		return nil // an "answer" without choices is another program's field
+// history reads a list of [question, answer] as the texts of the turns in their order. Empty texts are left out.
+func (r *raw) history() (turns []string, err error) {
+	value, ok := r.fields["history"]
+	if !ok || hollow(value) {
+		return nil, nil
 	}
-	if err := json.Unmarshal(raw, &row.Choices); err != nil || len(row.Choices) == 0 {
-		return badField("choices", ": want a list of strings, found %s", jsonKind(raw))
+	var pairs [][]*string
+	if err := json.Unmarshal(value, &pairs); err != nil {
+		return nil, badField("history", ": want a list of [question, answer]")
+	}
+	for i, pair := range pairs {
+		if len(pair) != 2 {
+			return nil, badField("history", ": [%d]: want [question, answer], found a list of %d", i, len(pair))
+		}
+		for _, text := range pair {
+			if text != nil && *text != "" {
+				turns = append(turns, *text)
+			}
+		}
+	}
+	return turns, nil
+}
+
+// readChoices reads "choices" and "answer". With a completion they are not needed, but they must still be valid.
+func (row *Row) readChoices(r *raw) error {
+	value := r.fields["choices"]
+	if err := json.Unmarshal(value, &row.Choices); err != nil || len(row.Choices) == 0 {
+		return badField("choices", ": want a list of strings, found %s", jsonKind(value))
 	}
 	for i, c := range row.Choices {
 		if c == "" {
 			return badField("choices", ": option %d is empty", i)
 		}
 	}
-	raw, ok = fields["answer"]
+	value, ok := r.fields["answer"]
 	if !ok {
 		return badField("answer", ` is missing; with "choices" it is the index of the right one, from 0`)
 	}
 	var answer int
-	if err := json.Unmarshal(raw, &answer); err != nil || jsonKind(raw) != "a number" {
-		return badField("answer", ": want the index of the right choice, from 0, found %.20s", raw)
+	if err := json.Unmarshal(value, &answer); err != nil || jsonKind(value) != "a number" {
+		return badField("answer", ": want the index of the right choice, from 0, found %.20s", value)
 	}
 	if answer < 0 || answer >= len(row.Choices) {
 		return badField("answer", ": %d, want 0 to %d", answer, len(row.Choices)-1)

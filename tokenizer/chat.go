@@ -5,95 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"reprise/internal/jinja"
 )
-
-// Message is one message of a conversation.
-type Message struct {
-	Role, Content string
-	fields        *jinja.Dict // the object that it came from, with all its other fields; nil without one
-}
-
-// Conversation is what a chat template renders.
-type Conversation struct {
-	Messages []Message
-	tools    *jinja.List // nil without tools
-}
-
-// Part is a part of a rendered conversation. Learn says that the assistant wrote it.
-type Part struct {
-	Text  string
-	Learn bool
-}
-
-// ParseConversation reads a list of {"role", "content", …} and the list of tools beside it, which may be absent. A content
-// is a text or a list of {"type": "text", "text"}, which are joined. Other fields are passed to the template unchanged.
-func ParseConversation(messages, tools json.RawMessage) (Conversation, error) {
-	var c Conversation
-	v, err := jinja.DecodeJSON(messages)
-	list, ok := v.(*jinja.List)
-	if err != nil || !ok || len(list.Items) == 0 {
-		return c, errors.New(`want a list of {"role": …, "content": …}`)
-	}
-	for i, v := range list.Items {
-		fields, ok := v.(*jinja.Dict)
-		if !ok {
-			return c, fmt.Errorf(`[%d]: want an object {"role": …, "content": …}`, i)
-		}
-		m := Message{fields: fields}
-		role, _ := fields.Get("role")
-		if m.Role, _ = role.(string); m.Role == "" {
-			return c, fmt.Errorf(`[%d]: field "role" is missing or no text`, i)
-		}
-		content, present := fields.Get("content")
-		if m.Content, err = contentText(content); err != nil {
-			return c, fmt.Errorf(`[%d]: field "content": %w`, i, err)
-		}
-		if _, calls := fields.Get("tool_calls"); !present && !calls {
-			return c, fmt.Errorf(`[%d]: field "content" is missing`, i)
-		}
-		if _, parts := content.(*jinja.List); parts {
-			fields.Set("content", m.Content)
-		}
-		c.Messages = append(c.Messages, m)
-	}
-	if !isNull(tools) {
-		v, err := jinja.DecodeJSON(tools)
-		if c.tools, ok = v.(*jinja.List); err != nil || !ok {
-			return c, errors.New(`field "tools": want a list`)
-		}
-	}
-	return c, nil
-}
-
-// contentText is the text of a message's content; v is nil where there is none.
-func contentText(v jinja.Value) (string, error) {
-	switch v := v.(type) {
-	case string:
-		return v, nil
-	case *jinja.List:
-		var text strings.Builder
-		for i, part := range v.Items {
-			object, ok := part.(*jinja.Dict)
-			if !ok {
-				return "", fmt.Errorf("[%d]: want an object", i)
-			}
-			kind, _ := object.Get("type")
-			s, _ := object.Get("text")
-			t, ok := s.(string)
-			if kind != "text" || !ok {
-				return "", fmt.Errorf(`[%d]: only {"type": "text", "text": …} is supported`, i)
-			}
-			text.WriteString(t)
-		}
-		return text.String(), nil
-	}
-	if v == nil || v == jinja.None {
-		return "", nil
-	}
-	return "", errors.New("want a text")
-}
 
 // chat is a tokenizer's chat template. It is compiled when it is first used, so a template that cannot be compiled is an
 // error only for callers that use it.
@@ -111,9 +26,9 @@ type chat struct {
 // specialNames are the special tokens in tokenizer_config.json that a template may write.
 var specialNames = []string{"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"}
 
-// parseChat finds the template. A file of its own (nil if absent) takes precedence over tokenizer_config.json, which has a
-// text or a list of named templates; of these "default" is used, and "tool_use" for a conversation with tools.
-func (t *Tokenizer) parseChat(config, file []byte) error {
+// parseChat finds the templates: "default", and "tool_use" for a conversation with tools. Files of their own (nil if absent) take
+// precedence over tokenizer_config.json, which has a text or a list of named templates.
+func (t *Tokenizer) parseChat(config, file, toolFile []byte) error {
 	var c map[string]json.RawMessage
 	if len(config) > 0 {
 		if err := json.Unmarshal(config, &c); err != nil {
@@ -130,7 +45,7 @@ func (t *Tokenizer) parseChat(config, file []byte) error {
 			t.chat.variables[name] = added.Content
 		}
 	}
-	t.chat.source, t.chat.withTools = string(file), ""
+	t.chat.source, t.chat.withTools = string(file), string(toolFile)
 	if raw := c["chat_template"]; file == nil && !isNull(raw) {
 		var named []struct{ Name, Template string }
 		if json.Unmarshal(raw, &t.chat.source) == nil {
@@ -144,7 +59,9 @@ func (t *Tokenizer) parseChat(config, file []byte) error {
 			case "default":
 				t.chat.source = n.Template
 			case "tool_use":
-				t.chat.withTools = n.Template
+				if toolFile == nil {
+					t.chat.withTools = n.Template
+				}
 			}
 		}
 	}
@@ -175,13 +92,16 @@ func (t *Tokenizer) compile() error {
 
 // probeEnding finds the text that the template puts after an assistant's turn, at the end of a conversation and before
 // another message. A template that adds the assistant's header even without add_generation_prompt is refused, because the
-// header would be learnt as part of the turn.
+// header would be learnt as part of the turn, unless the template marks what the assistant writes.
 func (t *Tokenizer) probeEnding() error {
 	const mark = "Mark"
-	two := Conversation{Messages: []Message{{Role: "user", Content: "Ask"}, {Role: "assistant", Content: mark}}}
-	three := Conversation{Messages: append(two.Messages, Message{Role: "user", Content: "Ask"})}
+	// The date does not matter: what is asked is how a turn ends.
+	two := Conversation{Messages: []Message{{Role: "user", Content: "Ask"}, {Role: "assistant", Content: mark}}, Date: time.Date(2024, 7, 26, 0, 0, 0, 0, time.UTC)}
+	three := two
+	three.Messages = append(two.Messages, Message{Role: "user", Content: "Ask"})
 	after := func(c Conversation, header bool) (string, error) {
-		text, err := t.render(c, len(c.Messages), header)
+		out, err := t.render(c, len(c.Messages), header)
+		text := out.Text
 		at := strings.LastIndex(text, mark)
 		if err == nil && at < 0 {
 			err = errors.New("it leaves out what the assistant says")
@@ -202,7 +122,7 @@ func (t *Tokenizer) probeEnding() error {
 	}
 	// A template may need more than the probe has, for instance a system message. Its error here proves nothing and is
 	// ignored.
-	if longer, err := after(three, false); err == nil && ending == withHeader && !strings.HasPrefix(longer, ending) {
+	if longer, err := after(three, false); err == nil && ending == withHeader && !strings.HasPrefix(longer, ending) && !t.chat.template.Marks() {
 		return fmt.Errorf("it ignores add_generation_prompt, and what it puts after an assistant's turn, %q, is not there before another message: "+
 			"let it add the assistant's header only {%% if add_generation_prompt %%}", ending)
 	}
@@ -210,7 +130,7 @@ func (t *Tokenizer) probeEnding() error {
 }
 
 // render writes the first n messages as text. header asks for the beginning of an assistant's turn after them.
-func (t *Tokenizer) render(c Conversation, n int, header bool) (string, error) {
+func (t *Tokenizer) render(c Conversation, n int, header bool) (jinja.Output, error) {
 	messages := &jinja.List{Items: make([]jinja.Value, n)}
 	for i, m := range c.Messages[:n] {
 		fields := m.fields
@@ -221,27 +141,52 @@ func (t *Tokenizer) render(c Conversation, n int, header bool) (string, error) {
 		}
 		messages.Items[i] = fields
 	}
-	// strftime_now is left undefined: with today's date, the same training would differ tomorrow. Templates have a fixed date
-	// for that case, and the error of one that has none says what to do.
 	variables := map[string]jinja.Value{
 		"messages": messages, "add_generation_prompt": header, "tools": jinja.None, "documents": jinja.None,
 	}
 	for name, v := range t.chat.variables {
 		variables[name] = v
 	}
-	template := t.chat.template
+	for name, v := range c.variables {
+		variables[name] = v
+	}
+	// Without a date of the caller strftime_now is left undefined: with today's date, the same training would differ tomorrow.
+	// Templates have a fixed date for that case, and the error of one that has none says what to do.
+	if !c.Date.IsZero() {
+		variables["strftime_now"] = jinja.StrftimeNow(c.Date)
+	}
 	if c.tools != nil {
 		variables["tools"] = c.tools
-		if t.chat.withTools != "" {
-			if t.chat.toolErr != nil {
-				return "", fmt.Errorf("tool_use: %w", t.chat.toolErr)
-			}
-			template = t.chat.toolUse
-		}
+	}
+	template, err := t.templateOf(c)
+	if err != nil {
+		return jinja.Output{}, err
 	}
 	out, err := template.Render(variables)
-	return out.Text, err
+	if fault, ok := errors.AsType[*jinja.Error](err); ok && fault.NeedsDate {
+		err = needsDate{fault}
+	}
+	return out, err
 }
+
+// templateOf is the template that writes a conversation: the one for tools if it has tools and there is one.
+func (t *Tokenizer) templateOf(c Conversation) (*jinja.Template, error) {
+	if c.tools == nil || t.chat.withTools == "" {
+		return t.chat.template, nil
+	}
+	if t.chat.toolErr != nil {
+		return nil, fmt.Errorf("tool_use: %w", t.chat.toolErr)
+	}
+	return t.chat.toolUse, nil
+}
+
+// ErrNeedsDate is the error of a template that calls strftime_now for a conversation without a date.
+var ErrNeedsDate = errors.New("the chat template asks for a date")
+
+type needsDate struct{ error }
+
+func (e needsDate) Is(target error) bool { return target == ErrNeedsDate }
+func (e needsDate) Unwrap() error        { return e.error }
 
 // RenderChat writes a conversation as text; header asks for the beginning of an assistant's turn after it, which is what a
 // model continues.
@@ -249,11 +194,11 @@ func (t *Tokenizer) RenderChat(c Conversation, header bool) (string, error) {
 	if err := t.compile(); err != nil {
 		return "", err
 	}
-	text, err := t.render(c, len(c.Messages), header)
+	out, err := t.render(c, len(c.Messages), header)
 	if err != nil {
 		return "", fmt.Errorf("chat template: %w", err)
 	}
-	return text, nil
+	return out.Text, nil
 }
 
 // EndOfTurn is the id that ends an assistant's turn: the first special token that the template puts after its text. ok is
@@ -268,70 +213,4 @@ func (t *Tokenizer) EndOfTurn() (id int32, ok bool) {
 		}
 	}
 	return 0, false
-}
-
-// Turns renders a conversation and says which parts of it the assistant wrote. Messages after the assistant's last one are
-// left out.
-//
-// The text before assistant message i is the rendering of the messages before it with the generation prompt, which is the
-// text that a model would be given. Render the messages up to and including message i: its turn is the part after the first
-// text. The first text must be a prefix of the second, otherwise the template is refused. If every such rendering is also a
-// prefix of the last, the conversation is one document. If not, because the template writes earlier turns differently once
-// more messages follow (Qwen 3 leaves out their reasoning), every assistant message is a document of its own, after the
-// history that a model would be given.
-func (t *Tokenizer) Turns(c Conversation) ([][]Part, error) {
-	if err := t.compile(); err != nil {
-		return nil, err
-	}
-	type turn struct{ before, with string }
-	var turns []turn
-	for i, m := range c.Messages {
-		if m.Role != "assistant" {
-			continue
-		}
-		before, err := t.render(c, i, true)
-		if err != nil {
-			return nil, fmt.Errorf("chat template: the messages before message %d: %w", i, err)
-		}
-		with, err := t.render(c, i+1, false)
-		if err != nil {
-			return nil, fmt.Errorf("chat template: the messages up to message %d: %w", i, err)
-		}
-		if !strings.HasPrefix(with, before) {
-			return nil, fmt.Errorf("chat template: message %d: the text of the messages before it (with the generation prompt) is not the beginning of the text with it, so that the assistant's part cannot be told; the one ends in %q, where the other has %q", i, tail(before, with), tail(with, before))
-		}
-		turns = append(turns, turn{before, with})
-	}
-	if len(turns) == 0 {
-		return nil, errors.New(`no message has the role "assistant", so there is nothing to learn`)
-	}
-	whole := turns[len(turns)-1].with
-	var one []Part
-	done := 0
-	for _, u := range turns {
-		if !strings.HasPrefix(whole, u.with) || len(u.before) < done {
-			one = nil
-			break
-		}
-		one = append(one, Part{Text: u.before[done:]}, Part{Text: u.with[len(u.before):], Learn: true})
-		done = len(u.with)
-	}
-	if one != nil {
-		return [][]Part{one}, nil
-	}
-	var all [][]Part
-	for _, u := range turns {
-		all = append(all, []Part{{Text: u.before}, {Text: u.with[len(u.before):], Learn: true}})
-	}
-	return all, nil
-}
-
-// tail returns the beginning of a from the first byte that differs from b.
-func tail(a, b string) string {
-	n := 0
-	for n < len(a) && n < len(b) && a[n] == b[n] {
-		n++
-	}
-	a = strings.ToValidUTF8(a[n:min(len(a), n+40)], "")
-	return a
 }

@@ -31,7 +31,7 @@ func parseWith(tokenizerJSON, configJSON []byte, configName string) (*Tokenizer,
 	if err := t.parseConfig(config); err != nil {
 		return nil, fmt.Errorf("%s: %w", configName, err)
 	}
-	if err := t.parseChat(configJSON, nil); err != nil {
+	if err := t.parseChat(configJSON, nil, nil); err != nil {
 		return nil, fmt.Errorf("%s: %w", configName, err)
 	}
 	t.space = " "

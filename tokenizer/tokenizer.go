@@ -43,8 +43,8 @@ type Tokenizer struct {
 }
 
 // Load reads a tokenizer from the path of a tokenizer.json, of a model directory that holds one, or of a folder of the Hugging
-// Face cache (models--ORG--NAME). A tokenizer_config.json, a special_tokens_map.json, an added_tokens.json and a
-// chat_template.jinja beside it are read too if present. Errors name the file and the field.
+// Face cache (models--ORG--NAME). A tokenizer_config.json, a special_tokens_map.json, an added_tokens.json, a chat_template.jinja
+// and an additional_chat_templates/tool_use.jinja beside it are read too if present. Errors name the file and the field.
 func Load(path string) (*Tokenizer, error) {
 	path, err := hub.Snapshot(path)
 	if err != nil {
@@ -61,7 +61,7 @@ func Load(path string) (*Tokenizer, error) {
 		return nil, fmt.Errorf("tokenizer: reading: %w", err)
 	}
 	beside := map[string][]byte{}
-	for _, name := range []string{"tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja"} {
+	for _, name := range []string{"tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja", toolTemplate} {
 		text, err := os.ReadFile(filepath.Join(filepath.Dir(path), name))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("tokenizer: reading: %w", err)
@@ -74,6 +74,9 @@ func Load(path string) (*Tokenizer, error) {
 	}
 	return t, nil
 }
+
+// toolTemplate is the file of the template for conversations with tools.
+const toolTemplate = "additional_chat_templates/tool_use.jinja"
 
 // missing is the fs.ErrNotExist of a file, in plain words.
 type missing string
@@ -93,8 +96,8 @@ func parseFiles(tokenizerJSON []byte, beside map[string][]byte) (*Tokenizer, err
 	if err := t.checkAddedFile(beside["added_tokens.json"]); err != nil {
 		return nil, fmt.Errorf("added_tokens.json: %w", err)
 	}
-	if template := beside["chat_template.jinja"]; template != nil {
-		err = t.parseChat(config, template)
+	if template, tools := beside["chat_template.jinja"], beside[toolTemplate]; template != nil || tools != nil {
+		err = t.parseChat(config, template, tools)
 	}
 	return t, err
 }

@@ -119,6 +119,8 @@ func (c *inspectDataCmd) Run(a *app) error {
 		r.Warnings = append(r.Warnings, "special tokens that the texts themselves spell are learnt as a part of them: "+list)
 	}
 	noEnd := r.judge()
+	stats.Empty, stats.Truncated = 0, 0 // these are judged already
+	r.Warnings = append(r.Warnings, stats.Notices(limit)...)
 	if c.JSON {
 		out := json.NewEncoder(a.stdout)
 		out.SetEscapeHTML(false)

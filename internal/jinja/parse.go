@@ -13,6 +13,7 @@ type parser struct {
 	pos     int
 	depth   int
 	loops   int                // how many loops break and continue may leave
+	marks   bool               // a generation block was met
 	used    []map[string]bool  // names that the bodies of the macros around read
 	filters map[string]*filter // a copy here breaks the initialization cycle of the tables
 }
@@ -141,7 +142,7 @@ func (p *parser) statement() node {
 	case "generation":
 		p.wantBlockEnd()
 		loops := p.loops
-		p.loops = 0
+		p.loops, p.marks = 0, true
 		n := generationNode{line: t.line, body: p.body("generation", t.line, "endgeneration")}
 		p.loops = loops
 		p.endBlock()

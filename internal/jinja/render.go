@@ -14,7 +14,13 @@ const (
 )
 
 // Template is a parsed template. It may be rendered by several goroutines at a time.
-type Template struct{ body []node }
+type Template struct {
+	body  []node
+	marks bool
+}
+
+// Marks says that the template has a {% generation %} block.
+func (t *Template) Marks() bool { return t.marks }
 
 // Span is a range of bytes of the output.
 type Span struct{ From, To int }
@@ -33,6 +39,8 @@ type Error struct {
 	Line    int // of the template
 	Problem string
 	Raised  bool // by raise_exception: Problem is its message
+	// NeedsDate says that the template calls strftime_now, and the variables do not have it.
+	NeedsDate bool
 }
 
 func (e *Error) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Problem) }
@@ -52,7 +60,8 @@ func catch(err *error) {
 func Parse(source string) (t *Template, err error) {
 	defer catch(&err)
 	p := &parser{tokens: lex(source), filters: filters}
-	return &Template{p.body("", 1)}, nil
+	body := p.body("", 1)
+	return &Template{body, p.marks}, nil
 }
 
 // Render runs the template with these variables. Errors are of type *Error.
@@ -91,14 +100,18 @@ func (s *scope) get(name string) Value {
 		}
 	}
 	if name == "strftime_now" {
-		return &undefined{"strftime_now() gives today's date, with which the same training would differ tomorrow: " +
-			`put a fixed date in its place in the template, for instance {% set date = "26 Jul 2024" %}`}
+		return &undefined{needsDate}
 	}
 	return &undefined{"'" + name + "' is undefined"}
 }
 
+// needsDate is the error of a template that calls strftime_now without a date.
+const needsDate = "strftime_now() gives today's date, with which the same training would differ tomorrow: set chat_date to a day " +
+	`(YYYY-MM-DD), or put a fixed date in its place in the template, for instance {% set date = "26 Jul 2024" %}`
+
 func (r *run) err(format string, args ...any) *Error {
-	return &Error{Line: r.line, Problem: fmt.Sprintf(format, args...)}
+	problem := fmt.Sprintf(format, args...)
+	return &Error{Line: r.line, Problem: problem, NeedsDate: problem == needsDate}
 }
 
 func (r *run) fail(format string, args ...any) { panic(r.err(format, args...)) }

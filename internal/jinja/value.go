@@ -81,6 +81,49 @@ func (d *Dict) Set(key string, v Value) { d.put("s"+key, key, v) }
 // Len is the number of keys.
 func (d *Dict) Len() int { return len(d.keys) }
 
+// Names are the keys that are texts, in their order.
+func (d *Dict) Names() []string {
+	names := make([]string, 0, len(d.keys))
+	for _, k := range d.keys {
+		if name, ok := k.(string); ok {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// DropNone takes keys whose value is None out of the dictionary and of all dictionaries in it. Items of lists stay.
+func (d *Dict) DropNone() {
+	from := *d
+	*d = *NewDict()
+	hashes := make([]string, len(from.keys))
+	for hash, i := range from.at {
+		hashes[i] = hash
+	}
+	for i, v := range from.values {
+		if v != None {
+			dropNone(v)
+			d.put(hashes[i], from.keys[i], v)
+		}
+	}
+}
+
+// DropNone does so for all dictionaries in the list.
+func (l *List) DropNone() {
+	for _, v := range l.Items {
+		dropNone(v)
+	}
+}
+
+func dropNone(v Value) {
+	switch v := v.(type) {
+	case *Dict:
+		v.DropNone()
+	case *List:
+		v.DropNone()
+	}
+}
+
 func (d *Dict) put(hash string, key, v Value) {
 	if i, ok := d.at[hash]; ok {
 		d.values[i] = v

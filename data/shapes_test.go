@@ -1,0 +1,238 @@
+package data
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"reprise/tokenizer"
+)
+
+// everything is a template that writes all that it is given.
+const everything = `{% if tools %}TOOLS {{ tools | tojson }}{% endif %}{% if enable_thinking is defined %}THINK {{ enable_thinking }}{% endif %}` +
+	`{% for m in messages %}<|im_start|>{{ m.role }}` + "\n" + `{{ m.content }}` +
+	`{% for k in ['name', 'tool_calls', 'tool_call_id', 'function_call', 'reasoning_content', 'reasoning', 'thinking'] %}{% if m[k] %}{{ k }} {{ m[k] | tojson }}{% endif %}{% endfor %}` +
+	`<|im_end|>` + "\n" + `{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant` + "\n" + `{% endif %}`
+
+// rowReader reads rows, each as a file of its own, and returns the documents as text with brackets.
+type rowReader struct {
+	path string
+	tok  *tokenizer.Tokenizer
+}
+
+func newRowReader(t *testing.T) *rowReader {
+	return &rowReader{filepath.Join(t.TempDir(), "row.jsonl"), chatTokenizer(t, everything)}
+}
+
+func (r *rowReader) load(t *testing.T, row string, reading Reading) (docs []string, stats Stats, err error) {
+	t.Helper()
+	if err := os.WriteFile(r.path, []byte(row), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	list, stats, err := LoadDocuments(r.path, r.tok, Options{MaxSeqLen: 2000, Reading: reading})
+	return shown(list), stats, err
+}
+
+// with is a JSON object with one more field.
+func with(t *testing.T, object, name, value string) string {
+	t.Helper()
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(object), &fields); err != nil {
+		t.Fatalf("%s: %v", object, err)
+	}
+	if fields[name] != nil {
+		return ""
+	}
+	fields[name] = json.RawMessage(value)
+	b, err := json.Marshal(fields)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// holdsTo checks that a row with one more field is what the table says.
+func (r *rowReader) holdsTo(t *testing.T, f Field, name, plain, row string) {
+	t.Helper()
+	before, _, err := r.load(t, plain, Reading{})
+	if err != nil {
+		t.Fatalf("%s: %v", plain, err)
+	}
+	after, stats, err := r.load(t, row, Reading{})
+	if stats.Unknown != nil {
+		t.Errorf("%s: %v is not known", row, stats.Unknown)
+	}
+	switch f.Use {
+	case Harmless:
+		if err != nil || !slices.Equal(before, after) {
+			t.Errorf("%s: %q, %v; want no difference to %q", row, after, err, before)
+		}
+	case Used:
+		if err != nil || slices.Equal(before, after) {
+			t.Errorf("%s: %q, %v; want a difference to %q", row, after, err, before)
+		}
+	case Refused:
+		// Of two fields that stand against each other the error may name the other one.
+		e, ok := errors.AsType[*RowError](err)
+		pair := ok && strings.Contains(plain, `"`+e.Field+`"`) && strings.Contains(err.Error(), leaveOut)
+		if !ok || !pair && (!strings.Contains(err.Error(), `"`+name+`"`) || !strings.Contains(err.Error(), f.Note)) {
+			t.Errorf("%s: %q, %v; want an error that names %q and says %q", row, after, err, name, f.Note)
+		}
+		_, stats, err := r.load(t, row, Reading{SkipEmpty: true})
+		if f.empty != (err == nil) || f.empty && stats.Empty != 1 {
+			t.Errorf("%s: leaving out what is empty: %+v, %v", row, stats, err)
+		}
+	}
+}
+
+// Every field of every shape does what the table says, and null is as if it were not there.
+func TestEveryFieldOfEveryShape(t *testing.T) {
+	r := newRowReader(t)
+	fed := map[Use]int{}
+	for _, s := range Shapes() {
+		for _, f := range slices.Concat(s.Beside, FieldsAnywhere()) {
+			for _, name := range f.Names {
+				plain := s.Example
+				if f.Row != "" {
+					plain = f.Row
+				}
+				row := with(t, plain, name, f.Value)
+				if first := slices.IndexFunc(s.rules(name), func(g *Field) bool { return g.Note == f.Note && g.When == f.When }); row == "" || first < 0 {
+					continue // the field is the shape's own, or an earlier rule holds for all its values
+				}
+				if earlier := s.rules(name)[0]; earlier.Note != f.Note && earlier.holds == nil && earlier.When == "" {
+					continue // the shape's own rule comes before
+				}
+				fed[f.Use]++
+				r.holdsTo(t, f, name, plain, row)
+				before, _, _ := r.load(t, plain, Reading{})
+				if null, stats, err := r.load(t, with(t, plain, name, "null"), Reading{}); err != nil || !slices.Equal(null, before) || stats.Unknown != nil {
+					t.Errorf("%s of %s is null: %q, %v", name, s.Name, null, err)
+				}
+			}
+		}
+		row := with(t, s.Example, "nobody_knows", `[1]`)
+		docs, stats, err := r.load(t, row, Reading{})
+		before, _, _ := r.load(t, s.Example, Reading{})
+		if notices := stats.Notices(0); err != nil || !slices.Equal(docs, before) || len(notices) != 1 || !strings.Contains(notices[0], `"nobody_knows", in 1 samples, is not known and is ignored`) {
+			t.Errorf("%s: %q, %v, %q", row, docs, err, stats.Notices(0))
+		}
+	}
+	if fed[Used] < 25 || fed[Refused] < 150 || fed[Harmless] < 300 {
+		t.Errorf("fed %v", fed)
+	}
+	t.Logf("fed %v", fed)
+}
+
+// Every field of a message does what the table says, in each shape that has messages.
+func TestEveryFieldOfAMessage(t *testing.T) {
+	r := newRowReader(t)
+	for _, shape := range []string{
+		`{"messages": [{"role": "user", "content": "Q"}, MESSAGE, {"role": "user", "content": "R"}, {"role": "assistant", "content": "B"}]}`,
+		`{"conversations": [{"from": "human", "value": "Q"}, MESSAGE, {"from": "human", "value": "R"}, {"from": "gpt", "value": "B"}]}`,
+		`{"prompt": [{"role": "user", "content": "Q"}], "completion": [MESSAGE, {"role": "user", "content": "R"}, {"role": "assistant", "content": "B"}]}`,
+	} {
+		example := MessageShape().Example
+		if strings.Contains(shape, "from") {
+			example = `{"from": "gpt", "value": "A"}`
+		}
+		plain := strings.ReplaceAll(shape, "MESSAGE", example)
+		for _, f := range MessageShape().Beside {
+			for _, name := range f.Names {
+				r.holdsTo(t, f, name, plain, strings.ReplaceAll(shape, "MESSAGE", with(t, example, name, f.Value)))
+				before, _, _ := r.load(t, plain, Reading{})
+				null, stats, err := r.load(t, strings.ReplaceAll(shape, "MESSAGE", with(t, example, name, "null")), Reading{})
+				if err != nil || !slices.Equal(null, before) || stats.Unknown != nil {
+					t.Errorf("%s is null: %q, %v, want %q", name, null, err, before)
+				}
+			}
+		}
+		row := strings.ReplaceAll(shape, "MESSAGE", with(t, example, "mood", `"x"`))
+		if _, stats, err := r.load(t, row, Reading{}); err != nil || len(stats.Unknown) != 1 {
+			t.Errorf("%s: %v, %v", row, stats.Unknown, err)
+		}
+	}
+}
+
+// What is learnt of rows that people write. Unscored tokens stand in brackets; < and > are the marks of a turn, $ is the end id.
+func TestRowsOfAllKinds(t *testing.T) {
+	r := newRowReader(t)
+	marks := strings.NewReplacer("\u0102", "<", "\u0103", ">")
+	const talk = "[<user\nQ>\n<assistant\n]A>[\n]"
+	for row, want := range map[string]string{
+		`{"question":"Q","answer":"A"}`:                                                                "[Q] A$",
+		`{"query":"Q","response":"A"}`:                                                                 "[Q] A$",
+		`{"problem":"Q","solution":"A","level":"5"}`:                                                   "[Q] A$",
+		`{"input":"Q","output":"A"}`:                                                                   "[Q] A$",
+		`{"inputs":"Q","targets":"A"}`:                                                                 "[Q] A$",
+		`{"prompt":"Q","response":"A"}`:                                                                "[Q] A$",
+		`{"instruction":"Q","response":"A","context":"c"}`:                                             "[Q\n\nc] A$",
+		`{"instruction":"Q","input":"i","output":"A","text":"all of it"}`:                              "[Q\n\ni] A$",
+		`{"system_prompt":"S","question":"Q","response":"A"}`:                                          "[S\n\nQ] A$",
+		`{"instruction":"Q","output":"A","system":"S","history":[["q","a"],["r",null]],"input":""}`:    "[S\n\nq\n\na\n\nr\n\nQ] A$",
+		`{"prompt":"Q","completion":"A","answer":"42"}`:                                                "[Q] A$",
+		`{"prompt":"Q","completion":"A","tools":[],"messages":null}`:                                   "[Q] A$",
+		`{"text":null,"prompt":"Q","completion":"A"}`:                                                  "[Q] A$",
+		`{"prompt":[{"role":"user","content":"Q"}],"completion":[{"role":"assistant","content":"A"}]}`: talk,
+		`{"prompt":[{"role":"user","content":"P"},{"role":"assistant","content":"O"},{"role":"user","content":"Q"}],"completion":[{"role":"assistant","content":"A"}]}`:                                     "[<user\nP>\n<assistant\nO>\n<user\nQ>\n<assistant\n]A>[\n]",
+		`{"prompt":"Q","prompt_id":"1","messages":[{"role":"user","content":"Q"},{"role":"assistant","content":"A"}]}`:                                                                                      talk,
+		`{"conversation":[{"role":"user","content":"Q"},{"role":"assistant","content":"A","weight":1}]}`:                                                                                                    talk,
+		`{"conversations":[{"from":"human","value":"Q"},{"from":"gpt","value":"A","weight":null}],"tools":""}`:                                                                                              talk,
+		`{"messages":[{"role":"user","content":"P"},{"role":"assistant","content":"O","weight":0},{"role":"user","content":"Q"},{"role":"assistant","content":"A"}]}`:                                       "[<user\nP>\n<assistant\nO>\n<user\nQ>\n<assistant\n]A>[\n]",
+		`{"messages":[{"role":"user","content":"Q"},{"role":"assistant","content":"A"},{"role":"user","content":"R"},{"role":"assistant","content":"B","train":false}]}`:                                    talk,
+		`{"messages":[{"role":"user","content":"Q"},{"role":"assistant","content":"A"}],"functions":"[{\"name\": \"f\"}]"}`:                                                                                 `[TOOLS [{"type": "function", "function": {"name": "f"}}]<user` + "\nQ>\n<assistant\n]A>[\n]",
+		`{"conversations":[{"from":"human","value":"Q"},{"from":"gpt","value":"A"}],"tools":"[{\"a\": null}]"}`:                                                                                             `[TOOLS [{"a": null}]<user` + "\nQ>\n<assistant\n]A>[\n]",
+		`{"messages":[{"role":"user","content":"Q","tool_calls":null},{"role":"assistant","content":"A"}],"tools":[{"a":{"b":null,"c":[null,{"d":null}]}}]}`:                                                `[TOOLS [{"a": {"c": [null, {}]}}]<user` + "\nQ>\n<assistant\n]A>[\n]",
+		`{"conversations":[{"from":"human","value":"Q"},{"from":"function_call","value":"{\"name\": \"f\", \"arguments\": {\"x\": 20.0}}"},{"from":"observation","value":"O"},{"from":"gpt","value":"A"}]}`: "[<user\nQ>\n<assistant\n]tool_calls [{\"type\": \"function\", \"function\": {\"name\": \"f\", \"arguments\": {\"x\": 20.0}}}]>[\n<tool\nO>\n<assistant\n]A>[\n]",
+		`{"messages":[{"role":"user","content":"Q"},{"role":"assistant","content":"A"}],"chat_template_kwargs":{"enable_thinking":false,"x":null}}`:                                                         "[THINK False<user\nQ>\n<assistant\n]A>[\n]",
+	} {
+		docs, stats, err := r.load(t, row, Reading{})
+		if got := marks.Replace(strings.Join(docs, " + ")); err != nil || got != want {
+			t.Errorf("%s:\n got %q, %v\nwant %q", row, got, err, want)
+		}
+		if stats.Unknown != nil {
+			t.Errorf("%s: %v", row, stats.Unknown)
+		}
+	}
+}
+
+// What cannot be read as it is meant is refused, and the error names the field and what to do.
+func TestRowsRefused(t *testing.T) {
+	r := newRowReader(t)
+	const q = `{"messages":[{"role":"user","content":"Q"},`
+	for row, want := range map[string]string{
+		`{"question":"Q","solution":"A","answer":"42"}`:                                                     `field "solution": beside another answer; leave one of them out, or name the two that make the sample prompt and completion`,
+		`{"prompt":"Q","completion":"A","label":false}`:                                                     `field "label": marks an answer that is not wanted`,
+		`{"prompt":"Q","chosen":"A","rejected":"B"}`:                                                        `field "chosen": is of preference data`,
+		`{"messages":[{"role":"user","content":"Q"}],"images":["a.png"]}`:                                   `field "images": only text can be learnt`,
+		`{"prompt":"Q","completion":null}`:                                                                  `field "completion" is null, so there is nothing to learn`,
+		`{"question":"Q","answer":42}`:                                                                      `field "answer": want a string, found a number`,
+		`{"prompt":[{"role":"user","content":"Q"}],"completion":"A"}`:                                       `field "completion": want a list of messages`,
+		`{"prompt":[{"role":"assistant","content":"Q"}],"completion":[{"role":"assistant","content":"A"}]}`: `field "prompt": its last message is the assistant's`,
+		`{"instruction":"Q","output":"A","history":["q"]}`:                                                  `field "history": want a list of [question, answer]`,
+		`{"instruction":"Q","output":"A","history":[["q"]]}`:                                                `field "history": [0]: want [question, answer]`,
+		`{"input_ids":[1],"labels":[1]}`:                                                                    `field "input_ids": belongs to rows that were tokenised already`,
+		q + `{"role":"assistant","content":null}]}`:                                                         `the assistant says nothing, so there is nothing to learn`,
+		q + `{"role":"assistant","content":"","tool_calls":[]}]}`:                                           `the assistant says nothing`,
+		q + `{"role":"assistant","content":"A","weight":0}]}`:                                               `no message is the assistant's and carries loss`,
+		q + `{"role":"assistant","content":"A","weight":0.5}]}`:                                             `field "weight": want 1 or true`,
+		q + `{"role":"user","content":"Q","train":true},{"role":"assistant","content":"A"}]}`:               `field "train": the message is not the assistant's`,
+		q + `{"role":"user","content":null},{"role":"assistant","content":"A"}]}`:                           `[1]: field "content" is missing`,
+		q + `{"role":"assistant","content":"A"}],"tools":[1]}`:                                              `field "tools": [0]: want an object`,
+		q + `{"role":"assistant","content":"A"}],"tools":"f"}`:                                              `field "tools": want a list of objects, or JSON text`,
+		q + `{"role":"assistant","content":"A"}],"tools":[{}],"functions":[{}]}`:                            `field "functions" beside "tools"`,
+		q + `{"role":"assistant","content":"A"}],"chat_template_kwargs":{"messages":[]}}`:                   `"messages" is not a variable that can be set here`,
+		q + `{"role":"assistant","tool_calls":"[]","content":""}]}`:                                         `field "tool_calls": want a list`,
+		`{"conversations":[{"from":"function_call","value":"f(1)"}]}`:                                       `the value of a function_call: want JSON text`,
+		`{"conversations":[{"from":"gpt","value":"A","content":"B"}]}`:                                      `"content" beside "from"`,
+	} {
+		docs, _, err := r.load(t, row, Reading{})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %q, %v; want %q", row, docs, err, want)
+		}
+	}
+}
