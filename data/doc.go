@@ -5,24 +5,26 @@
 //
 //   - .txt, .text, .md: text. Lines that hold only an end marker (the tokenizer's end-of-text piece, <|endoftext|> or </s>)
 //     separate documents; without such lines the file is one document, or one per paragraph with [SplitBlankLine].
-//   - .jsonl, .ndjson: one object a line; .json: one list of objects. An object has one of the shapes below; other fields
-//     are ignored.
+//   - .jsonl, .ndjson: one object a line; .json: one list of objects. An object has one of the shapes below.
 //
 // A directory means its training part, or its evaluation part ([Files]). The shapes, and the parts that carry loss:
 //
 //	text                                  all of it
-//	prompt, completion                    the completion
-//	prompt or question, choices, answer   the option with the index answer (from 0), as a completion
-//	instruction, input, output            (alpaca) the output; the prompt is the instruction, a blank line and the input
+//	prompt, completion                    the completion; also question and answer, instruction and response, and their like
+//	instruction, input, output            (alpaca) the output; system and history are read too
+//	a question, choices, answer           the option with the index answer (from 0), as a completion
 //	segments                              of a list of {"text", "label"}, the texts whose label is true
 //	messages, tools                       of a list of {"role", "content"}, the assistant's messages
-//	conversations, system                 (sharegpt) of a list of {"from", "value"}, the assistant's messages
+//	conversations                         (sharegpt) of a list of {"from", "value"}, the assistant's messages
+//	prompt, completion as messages        the assistant's messages of the completion
 //
 // [Reading.Seam] says how a prompt and a completion meet. By default all white space between them is kept, and where there is none
 // one space is put ([tokenizer.Tokenizer.Join]); white space at a completion's end is kept. Of the special tokens that a text
 // itself spells, those of a document's beginning and end are not doubled, and [Stats.Special] counts the others that are learnt.
 //
-// Only messages and conversations go through the tokenizer's chat template; [Chat] says which of their tokens carry loss.
+// [Shapes] is the table of all shapes and fields: which change the sample, which are refused, which are known to be harmless. Null
+// counts as absent. A field that is in no table is ignored and counted ([Stats]). Only conversations go through the tokenizer's chat
+// template; [Chat] says which of their tokens carry loss.
 //
 // A text longer than MaxSeqLen is cut into windows that do not overlap. Each is a [Document] of its own and begins with the ids
 // that the tokenizer puts before every text (in most models BOS, or none). These ids, prompts and the first token of a document

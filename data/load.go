@@ -191,9 +191,9 @@ func load(path string, tok *tokenizer.Tokenizer, opt Options, docs []Document, s
 		if err != nil {
 			return enter(line, nil, err)
 		}
-		stats.Saw(&row)
 		row.Chat.Date = date
 		made, cut, err := row.documents(tok, opt, stats)
+		stats.Saw(&row)
 		if cut {
 			stats.Truncated++
 		}
@@ -225,6 +225,9 @@ func (row *Row) documents(tok *tokenizer.Tokenizer, opt Options, stats *Stats) (
 		}
 		return []Document{d}, cut, err
 	case row.Chat.Messages != nil:
+		if err := row.unread(tok); err != nil {
+			return nil, false, err
+		}
 		return Chat(tok, row.Chat, opt.MaxSeqLen)
 	}
 	completion := row.Completion

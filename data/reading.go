@@ -67,11 +67,11 @@ func (s Stats) Notices(maxSeqLen int) (texts []string) {
 		add("special tokens that the texts themselves spell are learnt as a part of them: %s", list)
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Unknown)) {
-		what := "is ignored"
-		if strings.Contains(name, "[]") {
-			what = "matters only if the chat template reads it"
+		what := "is not known and is ignored"
+		if strings.Contains(name, ".") && (strings.Contains(name, "[]") || strings.HasPrefix(name, "chat_template_kwargs")) {
+			what = "is not read by the chat template and changes nothing"
 		}
-		add("the field %q, in %d samples, is not known and %s", name, s.Unknown[name], what)
+		add("the field %q, in %d samples, %s", name, s.Unknown[name], what)
 	}
 	return texts
 }

@@ -101,7 +101,7 @@ const (
 	sameAnswer    = "equal to the last message of the assistant"
 	systemNote    = "begins the prompt, before a blank line"
 	labelNote     = "marks an answer that is not wanted, and learning it would be the opposite; remove the row"
-	variablesNote = "its members are variables of the chat template, such as enable_thinking"
+	variablesNote = "its members are variables of the chat template, such as enable_thinking; one that it does not read is named once"
 )
 
 // besidePair is what becomes of fields beside a question and its answer.
@@ -123,7 +123,7 @@ var besideChat = []Field{
 	{Names: systems, Use: Used, When: "if the conversation has no system message", Note: "is put before the messages", Value: `"Be short."`, holds: noSystem, late: true},
 	{Names: systems, Use: Harmless, When: "equal to the system message", Note: "repeats it", Value: `"S"`, Row: `{"messages": [{"role": "system", "content": "S"}, {"role": "user", "content": "Q"}, {"role": "assistant", "content": "A"}]}`, holds: sameSystem, late: true},
 	{Names: systems, Use: Refused, Note: "the conversation has another system message; " + leaveOut, Value: `"T"`, Row: `{"messages": [{"role": "system", "content": "S"}, {"role": "user", "content": "Q"}, {"role": "assistant", "content": "A"}]}`, late: true},
-	{Names: []string{"tools"}, Use: Used, Note: "a list of objects, or JSON text that holds one; given to the template", Value: `[{"type": "function", "function": {"name": "f"}}]`},
+	{Names: []string{"tools"}, Use: Used, Note: "a list of objects, or JSON text that holds one; given to the template, and refused if it does not write them", Value: `[{"type": "function", "function": {"name": "f"}}]`},
 	{Names: []string{"functions"}, Use: Used, Note: `as tools, each put into {"type": "function", "function": …}`, Value: `[{"name": "f"}]`},
 	{Names: []string{"chat_template_kwargs"}, Use: Used, Note: variablesNote, Value: `{"enable_thinking": true}`},
 	{Names: []string{"documents"}, Use: Refused, Note: "is not given to templates; put the text into a message", Value: `[{"text": "a"}]`},
@@ -192,7 +192,9 @@ var messageShape = Shape{Name: "a message", Fields: "`role` and `content` (a tex
 		{Names: []string{"weight", "train", "loss"}, Use: Used, When: "0 or false", Note: "the message carries no loss", Value: "0"},
 		{Names: []string{"weight", "train", "loss"}, Use: Refused, Note: "want 1 or true (the message carries loss) or 0 or false (it does not)", Value: "0.5"},
 		{Names: []string{"train_detail", "training_detail"}, Use: Refused, Note: "loss on parts of a message is written as segments", Value: `[]`},
-		{Names: []string{"name", "tool_calls", "tool_call_id", "function_call", "reasoning_content", "reasoning", "thinking"}, Use: Used, Note: "given to the template, as are all other fields; it decides what it writes", Value: `[{"type": "function", "function": {"name": "f", "arguments": {}}}]`},
+		{Names: []string{"function_call"}, Use: Refused, Note: "is an older form; write it as tool_calls", Value: `{"name": "f", "arguments": "{}"}`},
+		{Names: []string{"tool_calls"}, Use: Used, Note: "given to the template; refused if the template does not write it", Value: `[{"type": "function", "function": {"name": "f", "arguments": {}}}]`},
+		{Names: []string{"name", "tool_call_id", "reasoning_content", "reasoning", "thinking"}, Use: Used, Note: "given to the template, as all other fields are; one that the template does not write is named once (but tool_call_id)", Value: `[{"type": "function", "function": {"name": "f", "arguments": {}}}]`},
 	}}
 
 // Shapes is the table of all shapes of a row, in the order in which they are tried.

@@ -227,6 +227,7 @@ func TestRowsRefused(t *testing.T) {
 		q + `{"role":"assistant","content":"A"}],"tools":[{}],"functions":[{}]}`:                            `field "functions" beside "tools"`,
 		q + `{"role":"assistant","content":"A"}],"chat_template_kwargs":{"messages":[]}}`:                   `"messages" is not a variable that can be set here`,
 		q + `{"role":"assistant","tool_calls":"[]","content":""}]}`:                                         `field "tool_calls": want a list`,
+		q + `{"role":"assistant","content":"","function_call":{"name":"f"}}]}`:                              `field "function_call": is an older form`,
 		`{"conversations":[{"from":"function_call","value":"f(1)"}]}`:                                       `the value of a function_call: want JSON text`,
 		`{"conversations":[{"from":"gpt","value":"A","content":"B"}]}`:                                      `"content" beside "from"`,
 	} {
@@ -234,5 +235,26 @@ func TestRowsRefused(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %q, %v; want %q", row, docs, err, want)
 		}
+	}
+}
+
+// What the template does not write is refused where the sample would be another one without it, and named otherwise.
+func TestTemplateDoesNotWriteIt(t *testing.T) {
+	r := &rowReader{filepath.Join(t.TempDir(), "row.jsonl"), chatTokenizer(t, chatML)}
+	const q = `{"messages":[{"role":"user","content":"Q"},`
+	for row, want := range map[string]string{
+		q + `{"role":"assistant","content":"A"}],"tools":[{"name":"f"}]}`:                                    `field "tools": the tokenizer's chat template does not write it`,
+		q + `{"role":"assistant","content":"A","tool_calls":[{"function":{"name":"f","arguments":"{}"}}]}]}`: `field "tool_calls": the tokenizer's chat template does not write it`,
+	} {
+		if docs, _, err := r.load(t, row, Reading{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %q, %v", row, docs, err)
+		}
+	}
+	row := q + `{"role":"assistant","content":"A","thinking":"T"}],"tools":[],"chat_template_kwargs":{"enable_thinking":true}}`
+	_, stats, err := r.load(t, row, Reading{})
+	want := []string{`the field "chat_template_kwargs.enable_thinking", in 1 samples, is not read by the chat template and changes nothing`,
+		`the field "messages[].thinking", in 1 samples, is not read by the chat template and changes nothing`}
+	if err != nil || !slices.Equal(stats.Notices(0), want) {
+		t.Errorf("%v, %q", err, stats.Notices(0))
 	}
 }

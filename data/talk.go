@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"reprise/tokenizer"
 )
@@ -102,6 +103,22 @@ func (r *raw) readChat(row *Row, name string, messages, prompt json.RawMessage) 
 	return nil
 }
 
+// unread refuses tools and calls that the chat template does not write, because the sample would be another one without them. Other
+// fields that it does not write become unknown ones.
+func (row *Row) unread(tok *tokenizer.Tokenizer) error {
+	for _, name := range tok.Unread(row.Chat) {
+		switch {
+		case name == "tools" || name == "tool_calls":
+			return badField(name, ": the tokenizer's chat template does not write it, so that the sample would be learnt without; take another template, or remove it from the row")
+		case strings.Contains(name, "."):
+			row.Unknown = append(row.Unknown, name)
+		default:
+			row.Unknown = append(row.Unknown, "messages[]."+name)
+		}
+	}
+	return nil
+}
+
 // checkMessages looks at what is learnt and at the names of the messages' fields.
 func (row *Row) checkMessages(name string) error {
 	learnt := false
@@ -117,11 +134,8 @@ func (row *Row) checkMessages(name string) error {
 		}
 		for _, field := range fields {
 			rules := messageShape.rules(field)
-			if i := slices.IndexFunc(rules, func(f *Field) bool { return f.Use == Refused && f.When == "" }); i >= 0 && len(rules) == 1 {
+			if len(rules) == 1 && rules[0].Use == Refused {
 				return badField(name, ": [%d]: field %q: %s", i, field, rules[0].Note)
-			}
-			if unknown := name + "[]." + field; len(rules) == 0 && field != "role" && field != "content" && !slices.Contains(row.Unknown, unknown) {
-				row.Unknown = append(row.Unknown, unknown)
 			}
 		}
 	}

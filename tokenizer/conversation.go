@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -198,6 +199,71 @@ func (m Message) Fields() []string {
 		return nil
 	}
 	return m.fields.Names()
+}
+
+// Unread names what the template does not write, so that the parts of Turns are the same without it: "tools", "tool_calls" and other
+// fields of messages, and variables as "chat_template_kwargs.name". Nothing is named if the conversation cannot be rendered.
+func (t *Tokenizer) Unread(c Conversation) (names []string) {
+	var fields []string
+	for _, m := range c.Messages {
+		for _, name := range m.Fields() {
+			if !slices.Contains(plainFields, name) && !slices.Contains(fields, name) {
+				fields = append(fields, name)
+			}
+		}
+	}
+	hasTools := c.tools != nil && len(c.tools.Items) > 0
+	if fields == nil && !hasTools && len(c.variables) == 0 {
+		return nil
+	}
+	all, err := t.Turns(c)
+	if err != nil {
+		return nil
+	}
+	same := func(c Conversation) bool { // an error says that something reads what is missing
+		parts, err := t.Turns(c)
+		return err == nil && slices.EqualFunc(parts, all, slices.Equal[[]Part])
+	}
+	if without := c; hasTools {
+		if without.tools = nil; same(without) {
+			names = append(names, "tools")
+		}
+	}
+	for _, name := range fields {
+		if same(c.withoutField(name)) {
+			names = append(names, name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.variables)) {
+		without := c
+		without.variables = maps.Clone(c.variables)
+		if delete(without.variables, name); same(without) {
+			names = append(names, "chat_template_kwargs."+name)
+		}
+	}
+	return names
+}
+
+// plainFields are those fields of a message of which Unread does not speak: it has them all, or they say what is learnt, or they only
+// refer to another message.
+var plainFields = []string{"role", "content", "weight", "train", "loss", "tool_call_id"}
+
+// withoutField is the conversation without a field of its messages.
+func (c Conversation) withoutField(name string) Conversation {
+	c.Messages = slices.Clone(c.Messages)
+	for i, m := range c.Messages {
+		if m.fields == nil {
+			continue
+		}
+		fields := jinja.NewDict()
+		for _, key := range m.fields.Names() {
+			if v, _ := m.fields.Get(key); key != name {
+				fields.Set(key, v)
+			}
+		}
+		c.Messages[i].fields = fields
+	}
+	return c
 }
 
 // spoken are the fields of a message, besides its content, that hold what the assistant writes.

@@ -12,6 +12,7 @@ import (
 type recipeCmd struct {
 	Docs   recipeDocsCmd   `cmd:"" help:"Print docs/RECIPE.md: every key of a recipe, its values and what it does."`
 	Grid   recipeGridCmd   `cmd:"" help:"Print docs/GRID.md: every key of a grid (the file for compare), its values and what it does."`
+	Rows   recipeRowsCmd   `cmd:"" help:"Print docs/ROWS.md: every shape of a row of data, and what becomes of every field."`
 	Schema recipeSchemaCmd `cmd:"" help:"Print the JSON schema of a recipe file, for editors."`
 }
 

@@ -18,11 +18,12 @@ import (
 
 const docsFile = "../../docs/RECIPE.md"
 
-// TestDocsOfKeysAreFresh: docs/RECIPE.md and docs/GRID.md are what the program prints.
+// TestDocsOfKeysAreFresh: docs/RECIPE.md, docs/GRID.md and docs/ROWS.md are what the program prints.
 func TestDocsOfKeysAreFresh(t *testing.T) {
 	for _, c := range []struct{ file, command, want string }{
 		{docsFile, "docs", recipeDocs()},
 		{"../../docs/GRID.md", "grid", gridDocs()},
+		{"../../docs/ROWS.md", "rows", rowsDocs()},
 	} {
 		text, err := os.ReadFile(c.file)
 		if err != nil {
