@@ -3,7 +3,6 @@ package checkpoint
 import (
 	"fmt"
 	"math"
-	"os"
 	"path/filepath"
 
 	"reprise/model"
@@ -27,15 +26,12 @@ func Fresh(configPath, tokenizerDir string, seed uint64) (*Loaded, error) {
 		return nil, err
 	}
 	files := map[string][]byte{"config.json": config}
-	entries, err := os.ReadDir(tokenizerDir)
+	names, err := listed(tokenizerDir, copied, notOfTokenizer)
 	if err != nil {
 		return nil, fmt.Errorf("checkpoint: reading the tokenizer: %w", err)
 	}
-	for _, e := range entries {
-		if !matches(copied, e.Name()) || matches(notOfTokenizer, e.Name()) {
-			continue
-		}
-		if files[e.Name()], err = readLimited(filepath.Join(tokenizerDir, e.Name()), math.MaxInt32); err != nil {
+	for _, name := range names {
+		if files[name], err = readLimited(filepath.Join(tokenizerDir, name), math.MaxInt32); err != nil {
 			return nil, err
 		}
 	}

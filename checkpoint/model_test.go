@@ -640,3 +640,37 @@ func TestFresh(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// The folder of further chat templates is carried along: from the source, and with fresh weights from the tokenizer's directory.
+func TestSaveCarriesTemplates(t *testing.T) {
+	dir, m := saveTiny(t, SaveOptions{})
+	folder := filepath.Join(dir, "additional_chat_templates")
+	if err := os.Mkdir(folder, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"tool_use.jinja": "tools", "notes.txt": "not a template"} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	config := filepath.Join(dir, "config.json")
+	fresh, err := Fresh(config, dir, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, opt := range map[string]SaveOptions{"of the source": {SourceDir: dir}, "fresh": {Files: fresh.Files}} {
+		out := filepath.Join(t.TempDir(), "out")
+		if err := SaveModel(out, m, opt); err != nil {
+			t.Fatal(err)
+		}
+		files := contents(t, filepath.Join(out, "additional_chat_templates"))
+		if len(files) != 1 || files["tool_use.jinja"] != "tools" {
+			t.Errorf("%s: %v", name, files)
+		}
+	}
+	for _, name := range []string{"other/tool_use.jinja", "../tool_use.jinja", "additional_chat_templates/../../x"} {
+		if err := SaveModel(filepath.Join(t.TempDir(), "out"), m, SaveOptions{Files: map[string][]byte{"config.json": []byte(tinyConfig), name: nil}}); err == nil {
+			t.Errorf("a file named %q was written", name)
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 
@@ -36,11 +37,33 @@ type SaveOptions struct {
 // copied are the files that are copied from the source into a model directory.
 var copied = []string{
 	"config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
-	"merges.txt", "vocab.json", "added_tokens.json", "tokenizer.model", "chat_template.*",
+	"merges.txt", "vocab.json", "added_tokens.json", "tokenizer.model", "chat_template.*", "additional_chat_templates/*.jinja",
+}
+
+// folders are the folders of copied files.
+var folders = []string{"additional_chat_templates"}
+
+// listed are the names of a directory's files, and of those in its folders, that match a pattern and none of the others.
+func listed(dir string, patterns, but []string) (names []string, err error) {
+	for _, folder := range append([]string{""}, folders...) {
+		entries, err := os.ReadDir(filepath.Join(dir, folder))
+		if folder != "" && errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range entries {
+			if name := path.Join(folder, e.Name()); matches(patterns, name) && !matches(but, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names, nil
 }
 
 func matches(patterns []string, name string) bool {
-	return slices.ContainsFunc(patterns, func(p string) bool { ok, _ := filepath.Match(p, name); return ok })
+	return slices.ContainsFunc(patterns, func(p string) bool { ok, _ := path.Match(p, name); return ok })
 }
 
 // SaveModel writes a Hugging Face directory that Load, transformers and others read. It appears under its name in one step,
@@ -77,7 +100,7 @@ func planSave(dir string, m *model.Model, opt SaveOptions) (*save, error) {
 		return fail("dtype %q is not supported for weights; supported: F32, BF16, F16", opt.DType)
 	}
 	for name := range opt.Files {
-		if name != filepath.Base(name) || !filepath.IsLocal(name) {
+		if name != filepath.Base(name) && !slices.Contains(folders, path.Dir(name)) || !filepath.IsLocal(name) {
 			return fail("file name %q, want one without a directory", name)
 		}
 	}
@@ -138,6 +161,11 @@ func planSave(dir string, m *model.Model, opt SaveOptions) (*save, error) {
 
 func (s *save) write(dir string) error {
 	for _, name := range sortedKeys(s.files) {
+		if folder := path.Dir(name); folder != "." {
+			if err := os.MkdirAll(filepath.Join(dir, folder), 0o777); err != nil {
+				return err
+			}
+		}
 		if err := os.WriteFile(filepath.Join(dir, name), s.files[name], 0o666); err != nil {
 			return err
 		}
@@ -150,15 +178,12 @@ func (s *save) write(dir string) error {
 
 // copyFrom reads those files of the source that are copied.
 func (s *save) copyFrom(dir string) error {
-	entries, err := os.ReadDir(dir)
+	names, err := listed(dir, copied, nil)
 	if err != nil {
 		return err
 	}
-	for _, e := range entries {
-		if !matches(copied, e.Name()) {
-			continue
-		}
-		if s.files[e.Name()], err = readLimited(filepath.Join(dir, e.Name()), math.MaxInt32); err != nil {
+	for _, name := range names {
+		if s.files[name], err = readLimited(filepath.Join(dir, name), math.MaxInt32); err != nil {
 			return err
 		}
 	}

@@ -265,3 +265,32 @@ func functionCalls(text string) (json.RawMessage, error) {
 	}
 	return slices.Concat([]byte("["), out.Bytes()[1:], []byte("]")), nil
 }
+
+// Ask is the last message of the assistant as a question and its answer: the ids that a model is given, which are those of the
+// messages before it with the generation prompt, as in training; the ids of the answer; and the answer. It is an error if the
+// conversation does not end with such a message, or if its answer is not a text alone.
+func (row *Row) Ask(tok *tokenizer.Tokenizer) (prompt, want []int32, answer string, err error) {
+	c := row.Chat
+	if len(c.Messages) == 0 {
+		return nil, nil, "", errors.New("the row is not a conversation")
+	}
+	last := c.Messages[len(c.Messages)-1]
+	switch {
+	case last.Role != "assistant" || last.Silent:
+		return nil, nil, "", errors.New("the last message is not the assistant's, or carries no loss, so that there is no expected answer")
+	case last.Calls():
+		return nil, nil, "", errors.New("the last message calls tools, and only texts can be compared")
+	case strings.TrimSpace(last.Content) == "":
+		return nil, nil, "", errors.New("the last message has no content to compare with")
+	}
+	if err := row.unread(tok); err != nil {
+		return nil, nil, "", err
+	}
+	c.Messages = c.Messages[:len(c.Messages)-1]
+	text, err := tok.RenderChat(c, true)
+	if err != nil {
+		return nil, nil, "", err
+	}
+	ids := tok.EncodeParts([]string{text, last.Content})
+	return ids[0], ids[1], last.Content, nil
+}

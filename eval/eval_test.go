@@ -355,6 +355,62 @@ func TestMatch(t *testing.T) {
 	}
 }
 
+// TestMatchOfConversations: the expected answer is the last message, the prompt is what training has before it, and the token that ends
+// a turn ends the model's answer.
+func TestMatchOfConversations(t *testing.T) {
+	b := newBench(t)
+	config := `{"eos_token": "<|endoftext|>", "chat_template": "{% for m in messages %}{{ m.role }}: {{ m.content }}<|endoftext|>{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}"}`
+	text, err := os.ReadFile(filepath.Join(b.dir, "base", "tokenizer.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tok, err := tokenizer.Parse(text, []byte(config))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &Evaluator{Model: b.now, Pool: b.pool, Tokenizer: tok, MaxSeqLen: 48, MaxTokens: 6}
+	talk := func(last row) row {
+		return row{"messages": []row{{"role": "user", "content": "the red"}, last}, "nobody_knows": 1}
+	}
+	path := b.write(t, "talk.jsonl", talk(row{"role": "assistant", "content": "lamp"}))
+	rows, err := data.Rows(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	prompt, want, answer, err := rows[0].Ask(tok)
+	if err != nil || answer != "lamp" {
+		t.Fatalf("%q, %v", answer, err)
+	}
+	docs, _, err := data.LoadDocuments(path, tok, data.Options{MaxSeqLen: 48})
+	if err != nil || !slices.Equal(docs[0].IDs[:len(prompt)+len(want)], slices.Concat(prompt, want)) || docs[0].Target[len(prompt)-1] || !docs[0].Target[len(prompt)] {
+		t.Errorf("training has %v, the task %v and %v; %v", docs[0].IDs, prompt, want, err)
+	}
+	got, err := Greedy(t.Context(), e, model.NewDecoder(e.Model, e.Pool), prompt, 6)
+	if err != nil {
+		t.Fatal(err)
+	}
+	written := tok.Decode(got, true)
+	if strings.TrimSpace(written) == "" {
+		t.Fatal("the model writes nothing: this tests nothing")
+	}
+	for content, right := range map[string]int{written: 1, written + "x": 0} {
+		r, err := e.Run(t.Context(), Set{Name: "m", Path: b.write(t, "talk.jsonl", talk(row{"role": "assistant", "content": content})), Task: Match})
+		if err != nil || *r.Correct != right || len(r.Notices) != 1 || !strings.Contains(r.Notices[0], "nobody_knows") {
+			t.Errorf("%q: %+v, %v; want %d right", content, r, err, right)
+		}
+	}
+	for _, last := range []row{{"role": "user", "content": "red"}, {"role": "assistant", "content": "lamp", "weight": 0}} {
+		list := []row{{"role": "user", "content": "the"}, {"role": "assistant", "content": "river"}, last}
+		_, err := e.Run(t.Context(), Set{Name: "m", Path: b.write(t, "talk.jsonl", row{"messages": list}), Task: Match})
+		if _, ok := errors.AsType[*data.RowError](err); !ok || !strings.Contains(err.Error(), "there is no expected answer") {
+			t.Errorf("%v: %v", last, err)
+		}
+	}
+	if r, err := e.Run(t.Context(), Set{Name: "m", Path: b.write(t, "qa.jsonl", row{"question": "the red", "answer": "x"}), Task: Match}); err != nil || r.Total != 1 {
+		t.Errorf("question and answer: %+v, %v", r, err)
+	}
+}
+
 // The error for a row that a task cannot use names file and line, even if a directory was given.
 func TestRowErrors(t *testing.T) {
 	b := newBench(t)

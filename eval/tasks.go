@@ -3,6 +3,7 @@ package eval
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"reprise/data"
@@ -19,7 +20,9 @@ func (e *Evaluator) choice(ctx context.Context, path string) (Result, error) {
 	}
 	var docs []data.Document
 	truncated := 0
+	var read data.Stats
 	for _, row := range rows {
+		read.Saw(&row)
 		if len(row.Choices) < 2 {
 			return Result{}, rowError(row, "choices", "task choice wants a list \"choices\" of two or more, found %d", len(row.Choices))
 		}
@@ -87,25 +90,40 @@ func (e *Evaluator) choice(ctx context.Context, path string) (Result, error) {
 	choiceLoss /= total
 	chance /= total
 	return Result{Correct: &correct, CorrectPerByte: &perByte, Total: len(rows), ChoiceLoss: &choiceLoss, Chance: &chance,
-		Tokens: tokens, Truncated: truncated}, nil
+		Tokens: tokens, Truncated: truncated, Notices: read.Notices(e.maxSeqLen())}, nil
 }
 
-// match completes every prompt greedily up to the end id and compares, white space collapsed and case kept.
+// match completes every prompt greedily up to the end id and compares, white space collapsed and case kept. Of a conversation the
+// last message is the expected answer, and an id that ends a turn also ends the model's.
 func (e *Evaluator) match(ctx context.Context, path string) (Result, error) {
 	rows, err := data.Rows(path)
 	if err != nil {
 		return Result{}, err
 	}
+	date, err := e.Reading.Date()
+	if err != nil {
+		return Result{}, err
+	}
+	var read data.Stats
 	decoder := model.NewDecoder(e.Model, e.Pool)
 	correct, tokens, truncated := 0, 0, 0
 	for _, row := range rows {
-		if row.Prompt == "" || row.Completion == "" {
-			return Result{}, rowError(row, "", "task match wants \"prompt\" and \"completion\"")
+		talk := row.Chat.Messages != nil
+		if !talk && (row.Prompt == "" || row.Completion == "") {
+			return Result{}, rowError(row, "", "task match wants a question and its answer (\"prompt\" and \"completion\"), or a conversation that ends with the answer")
 		}
 		prompt, want := e.Tokenizer.EncodeCompletion(row.Prompt, row.Completion, e.Reading.Seam)
+		if talk {
+			var err error
+			row.Chat.Date = date
+			if prompt, want, row.Completion, err = row.Ask(e.Tokenizer); err != nil {
+				return Result{}, rowError(row, "", "%w", err)
+			}
+		}
 		if err := e.Tokenizer.CheckRows(prompt); err != nil {
 			return Result{}, rowError(row, "", "%w", err)
 		}
+		read.Saw(&row)
 		limit := e.MaxTokens
 		if limit == 0 {
 			limit = max(128, 2*len(want))
@@ -116,10 +134,18 @@ func (e *Evaluator) match(ctx context.Context, path string) (Result, error) {
 			if room < 1 {
 				return Result{}, rowError(row, "", "an answer of %d tokens leaves no room for a prompt in %d", limit, e.maxSeqLen())
 			}
-			prompt = cutLeft(prompt, room, len(e.Tokenizer.Prefix()))
+			first := e.Tokenizer.Prefix() // a chat template may leave it out
+			if !slices.Equal(first, prompt[:min(len(first), len(prompt))]) {
+				first = nil
+			}
+			prompt = cutLeft(prompt, room, len(first))
 			truncated++
 		}
-		got, err := Greedy(ctx, e, decoder, prompt, limit)
+		var stop []int32
+		if id, ok := e.Tokenizer.EndOfTurn(); ok && talk {
+			stop = []int32{id}
+		}
+		got, err := greedy(ctx, e, decoder, prompt, limit, stop)
 		if err != nil {
 			return Result{}, err
 		}
@@ -128,7 +154,7 @@ func (e *Evaluator) match(ctx context.Context, path string) (Result, error) {
 			correct++
 		}
 	}
-	return Result{Correct: &correct, Total: len(rows), Tokens: tokens, Truncated: truncated}, nil
+	return Result{Correct: &correct, Total: len(rows), Tokens: tokens, Truncated: truncated, Notices: read.Notices(e.maxSeqLen())}, nil
 }
 
 // rowError is the error of a row that a task cannot use; field may be "".
@@ -146,7 +172,12 @@ func cutLeft(prompt []int32, n, first int) []int32 {
 
 // Greedy completes a prompt up to the end id, which is not returned, or to limit tokens.
 func Greedy(ctx context.Context, e *Evaluator, d *model.Decoder, prompt []int32, limit int) ([]int32, error) {
-	stop := e.Model.Config.EOS
+	return greedy(ctx, e, d, prompt, limit, nil)
+}
+
+// greedy is Greedy with more ids that end the answer.
+func greedy(ctx context.Context, e *Evaluator, d *model.Decoder, prompt []int32, limit int, ends []int32) ([]int32, error) {
+	stop := slices.Concat(ends, e.Model.Config.EOS)
 	if id, ok := e.Tokenizer.EOS(); ok {
 		stop = append([]int32{id}, stop...)
 	}

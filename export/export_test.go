@@ -455,20 +455,27 @@ func TestPrefixIsNoted(t *testing.T) {
 // Hermes and others have several templates; llama.cpp's converter names them as here.
 func TestChatTemplates(t *testing.T) {
 	for _, c := range []struct {
-		config, jinja string
-		want          []pair
+		config, jinja, tools string
+		want                 []pair
 	}{
-		{"", "", nil},
-		{`{"chat_template": null}`, "", nil},
-		{`{"chat_template": "a"}`, "", []pair{{"tokenizer.chat_template", "a"}}},
-		{`{"chat_template": "a"}`, "b", []pair{{"tokenizer.chat_template", "b"}}},
-		{`{"chat_template": [{"name": "default", "template": "a"}, {"name": "tool_use", "template": "b"}]}`, "", []pair{
+		{"", "", "", nil},
+		{`{"chat_template": null}`, "", "", nil},
+		{`{"chat_template": "a"}`, "", "", []pair{{"tokenizer.chat_template", "a"}}},
+		{`{"chat_template": "a"}`, "b", "", []pair{{"tokenizer.chat_template", "b"}}},
+		{`{"chat_template": "a"}`, "b", "c", []pair{{"tokenizer.chat_template.tool_use", "c"}, {"tokenizer.chat_template", "b"}, {"tokenizer.chat_templates", []string{"tool_use"}}}},
+		{`{"chat_template": [{"name": "default", "template": "a"}, {"name": "tool_use", "template": "b"}, {"name": "rag", "template": "r"}]}`, "", "c", []pair{
+			{"tokenizer.chat_template.tool_use", "c"}, {"tokenizer.chat_template", "a"}, {"tokenizer.chat_template.rag", "r"}, {"tokenizer.chat_templates", []string{"tool_use", "rag"}},
+		}},
+		{`{"chat_template": [{"name": "default", "template": "a"}, {"name": "tool_use", "template": "b"}]}`, "", "", []pair{
 			{"tokenizer.chat_template", "a"}, {"tokenizer.chat_template.tool_use", "b"}, {"tokenizer.chat_templates", []string{"tool_use"}},
 		}},
 	} {
 		dir := t.TempDir()
-		for name, text := range map[string]string{"tokenizer_config.json": c.config, "chat_template.jinja": c.jinja} {
+		for name, text := range map[string]string{"tokenizer_config.json": c.config, "chat_template.jinja": c.jinja, "additional_chat_templates/tool_use.jinja": c.tools} {
 			if text != "" {
+				if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o777); err != nil {
+					t.Fatal(err)
+				}
 				if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
 					t.Fatal(err)
 				}

@@ -230,44 +230,50 @@ func (e *exporter) special(tok *tokenizer.Tokenizer) {
 }
 
 // chatTemplate adds the template of chat_template.jinja, or else of tokenizer_config.json, if there is one. In a list of
-// named templates, the one called default gets no name in the file.
+// named templates, the one called default gets no name in the file. The one for tools may have a file of its own, which replaces
+// that of the list.
 func (e *exporter) chatTemplate(b *base.Base) error {
-	const key = "tokenizer.chat_template"
-	if text, err := readFile(b, "chat_template.jinja"); err == nil {
-		e.set(key, string(text))
-		return nil
-	}
-	var config struct {
-		Template json.RawMessage `json:"chat_template"`
-	}
-	text, err := readFile(b, "tokenizer_config.json")
-	if err != nil { // package tokenizer could load the tokenizer without it
-		return nil
-	}
-	if err := json.Unmarshal(text, &config); err != nil {
-		return fmt.Errorf("tokenizer_config.json: %w", err)
-	}
-	var one *string
-	var named []struct{ Name, Template string }
-	switch {
-	case len(config.Template) == 0:
-	case json.Unmarshal(config.Template, &one) == nil:
-		if one != nil {
-			e.set(key, *one)
+	const key, tools = "tokenizer.chat_template", "tool_use"
+	var others []string
+	add := func(name, text string) {
+		if name == "default" {
+			e.set(key, text)
+			return
 		}
-	case json.Unmarshal(config.Template, &named) == nil:
-		var others []string
-		for _, n := range named {
-			if n.Name == "default" {
-				e.set(key, n.Template)
-			} else {
-				e.set(key+"."+n.Name, n.Template)
-				others = append(others, n.Name)
+		e.set(key+"."+name, text)
+		others = append(others, name)
+	}
+	toolFile, err := readFile(b, "additional_chat_templates/"+tools+".jinja")
+	if err == nil {
+		add(tools, string(toolFile))
+	}
+	if text, err := readFile(b, "chat_template.jinja"); err == nil {
+		add("default", string(text))
+	} else if text, err := readFile(b, "tokenizer_config.json"); err == nil { // package tokenizer could load the tokenizer without it
+		var config struct {
+			Template json.RawMessage `json:"chat_template"`
+		}
+		if err := json.Unmarshal(text, &config); err != nil {
+			return fmt.Errorf("tokenizer_config.json: %w", err)
+		}
+		var one *string
+		var named []struct{ Name, Template string }
+		switch {
+		case len(config.Template) == 0:
+		case json.Unmarshal(config.Template, &one) == nil:
+			if one != nil {
+				add("default", *one)
+			}
+		case json.Unmarshal(config.Template, &named) == nil:
+			for _, n := range named {
+				if n.Name != tools || toolFile == nil {
+					add(n.Name, n.Template)
+				}
 			}
 		}
-		if others != nil {
-			e.set("tokenizer.chat_templates", others)
-		}
+	}
+	if others != nil {
+		e.set("tokenizer.chat_templates", others)
 	}
 	return nil
 }

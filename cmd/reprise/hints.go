@@ -2,11 +2,13 @@ package main
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"reprise/golden"
 	"reprise/replay"
 	"reprise/run"
+	"reprise/tokenizer"
 )
 
 // Errors of the packages name fields, functions and keys of a recipe, because programs use the packages, too. Users of the
@@ -35,6 +37,8 @@ func hint(command string, err error) string {
 		return "reference outputs are written by: python3 scripts/goldens.py DIR; the engine's own hashes by: reprise verify --write DIR"
 	case errors.Is(err, golden.ErrStale):
 		return "compare with the reference and store new hashes with: reprise verify --write DIR"
+	case errors.Is(err, tokenizer.ErrNeedsDate) && slices.Contains([]string{"record", "train", "eval", "inspect"}, command):
+		return "give the day with --chat-date YYYY-MM-DD"
 	case errors.Is(err, replay.ErrNotRecord):
 		return "make a record with: " + record
 	}

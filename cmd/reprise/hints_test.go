@@ -12,6 +12,7 @@ import (
 	"reprise/internal/tiny"
 	"reprise/replay"
 	"reprise/run"
+	"reprise/tokenizer"
 )
 
 // TestInterruptedTraining: the message of an interrupted run says where the state is and how to resume. The other hints are in
@@ -47,6 +48,9 @@ func TestHintsByCommand(t *testing.T) {
 		{"compare", run.ErrNotEmpty, ""},
 		{"record", replay.ErrExists, "choose another --out"},
 		{"train", replay.ErrExists, "choose another --record-out"},
+		{"record", tokenizer.ErrNeedsDate, "give the day with --chat-date YYYY-MM-DD"},
+		{"inspect", tokenizer.ErrNeedsDate, "give the day with --chat-date YYYY-MM-DD"},
+		{"export", tokenizer.ErrNeedsDate, ""},
 		{"train", errors.New("something else"), ""},
 	} {
 		if got := hint(c.command, fmt.Errorf("wrapped: %w", c.err)); got != c.want {
