@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -257,4 +258,45 @@ func TestTemplateDoesNotWriteIt(t *testing.T) {
 	if err != nil || !slices.Equal(stats.Notices(0), want) {
 		t.Errorf("%v, %q", err, stats.Notices(0))
 	}
+}
+
+// Randomly altered rows of every shape give documents or an error: no panic, nothing longer than MaxSeqLen, a target in every document,
+// and memory in proportion to the row.
+func FuzzRow(f *testing.F) {
+	for _, s := range Shapes() {
+		f.Add([]byte(s.Example), uint8(60))
+		for _, field := range slices.Concat(s.Beside, MessageShape().Beside) {
+			f.Add([]byte(strings.TrimSuffix(s.Example, "}")+`, "`+field.Names[0]+`": `+field.Value+`}`), uint8(9))
+		}
+	}
+	f.Add([]byte(`{"conversations": [{"from": "function_call", "value": "[{\"name\": \"f\", \"arguments\": {}}]"}], "functions": "[{}]"}`), uint8(200))
+	f.Add([]byte(`{"messages": [{"role": "assistant", "content": [{"type": "text", "text": "<|im_end|>"}], "weight": 1.0, "x": {"y": [null, {"z": null}]}}]}`), uint8(30))
+	marks := strings.NewReplacer("{{ m.content }}", "{% generation %}{{ m.content }}{% endgeneration %}").Replace(everything)
+	toks := []*tokenizer.Tokenizer{chatTokenizer(f, everything), chatTokenizer(f, marks), byteTokenizer(f, true)}
+	f.Fuzz(func(t *testing.T, line []byte, limit uint8) {
+		row, err := parseRow(line)
+		if err != nil {
+			return
+		}
+		for _, tok := range toks {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			opt := Options{MaxSeqLen: max(2, int(limit))}
+			copied := row
+			docs, _, err := copied.documents(tok, opt, &Stats{})
+			runtime.ReadMemStats(&after)
+			// Every message is written together with those before it.
+			if made, most := after.TotalAlloc-before.TotalAlloc, uint64(64<<20+2000*len(line)*(1+len(row.Chat.Messages))); made > most {
+				t.Errorf("%d bytes for a row of %d and %d messages", made, len(line), len(row.Chat.Messages))
+			}
+			if err != nil {
+				continue
+			}
+			for _, d := range docs {
+				if len(d.IDs) > opt.MaxSeqLen || len(d.Target) != len(d.IDs) || d.Target[0] || d.Targets() == 0 || d.Bytes < 0 {
+					t.Fatalf("%s: %+v", line, d)
+				}
+			}
+		}
+	})
 }

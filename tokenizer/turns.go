@@ -17,6 +17,9 @@ type Part struct {
 	Learn, Marked bool
 }
 
+// maxTurns bounds the text that Turns renders, which grows with the square of the number of messages.
+const maxTurns = 512 << 20
+
 // Turns renders a conversation and says which parts of it carry loss: what the assistant wrote, but not its Silent messages.
 // Messages after the last one that carries loss are left out.
 //
@@ -54,6 +57,7 @@ func (t *Tokenizer) Turns(c Conversation) ([][]Part, error) {
 		learn        bool
 	}
 	var turns []turn
+	size := 0
 	for i, m := range c.Messages {
 		if m.Role != "assistant" {
 			continue
@@ -71,6 +75,9 @@ func (t *Tokenizer) Turns(c Conversation) ([][]Part, error) {
 			return nil, fmt.Errorf("chat template: message %d: the text of the messages before it (with the generation prompt) is not the beginning of the text with it, so that the assistant's part cannot be told; the one ends in %q, where the other has %q", i, tail(before, with), tail(with, before))
 		}
 		turns = append(turns, turn{before, with, !m.Silent})
+		if size += len(before) + len(with); size > maxTurns {
+			return nil, fmt.Errorf("the conversation is too long: its %d messages make more than %d MiB of text, when each is written with those before it; split it", len(c.Messages), maxTurns>>20)
+		}
 	}
 	whole := turns[len(turns)-1].with
 	var one []Part
