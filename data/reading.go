@@ -71,7 +71,11 @@ func (s Stats) Notices(maxSeqLen int) (texts []string) {
 		if strings.Contains(name, ".") && (strings.Contains(name, "[]") || strings.HasPrefix(name, "chat_template_kwargs")) {
 			what = "is not read by the chat template and changes nothing"
 		}
-		add("the field %q, in %d samples, %s", name, s.Unknown[name], what)
+		samples := "1 sample"
+		if n := s.Unknown[name]; n != 1 {
+			samples = fmt.Sprintf("%d samples", n)
+		}
+		add("the field %q, in %s, %s", name, samples, what)
 	}
 	return texts
 }

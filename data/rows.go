@@ -157,6 +157,9 @@ func (r *raw) check(shape *Shape, row *Row, late bool) error {
 			if f.empty {
 				return emptyField(name, ": "+f.Note)
 			}
+			if strings.Contains(f.Note, "leave one of them out") {
+				return badField(name, `: %s (the row has "%s")`, f.Note, strings.Join(r.own, `" and "`))
+			}
 			return badField(name, ": %s", f.Note)
 		}
 		if !known && !late {

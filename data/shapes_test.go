@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -119,7 +120,7 @@ func TestEveryFieldOfEveryShape(t *testing.T) {
 		row := with(t, s.Example, "nobody_knows", `[1]`)
 		docs, stats, err := r.load(t, row, Reading{})
 		before, _, _ := r.load(t, s.Example, Reading{})
-		if notices := stats.Notices(0); err != nil || !slices.Equal(docs, before) || len(notices) != 1 || !strings.Contains(notices[0], `"nobody_knows", in 1 samples, is not known and is ignored`) {
+		if notices := stats.Notices(0); err != nil || !slices.Equal(docs, before) || len(notices) != 1 || !strings.Contains(notices[0], `"nobody_knows", in 1 sample, is not known and is ignored`) {
 			t.Errorf("%s: %q, %v, %q", row, docs, err, stats.Notices(0))
 		}
 	}
@@ -253,10 +254,61 @@ func TestTemplateDoesNotWriteIt(t *testing.T) {
 	}
 	row := q + `{"role":"assistant","content":"A","thinking":"T"}],"tools":[],"chat_template_kwargs":{"enable_thinking":true}}`
 	_, stats, err := r.load(t, row, Reading{})
-	want := []string{`the field "chat_template_kwargs.enable_thinking", in 1 samples, is not read by the chat template and changes nothing`,
-		`the field "messages[].thinking", in 1 samples, is not read by the chat template and changes nothing`}
+	want := []string{`the field "chat_template_kwargs.enable_thinking", in 1 sample, is not read by the chat template and changes nothing`,
+		`the field "messages[].thinking", in 1 sample, is not read by the chat template and changes nothing`}
 	if err != nil || !slices.Equal(stats.Notices(0), want) {
 		t.Errorf("%v, %q", err, stats.Notices(0))
+	}
+}
+
+// The marks of a template decide, and nothing is added to what they enclose: not the token that ends a turn, and no end id.
+func TestMarkedChat(t *testing.T) {
+	row := `{"messages":[{"role":"user","content":"Q"},{"role":"assistant","content":"A"},{"role":"user","content":"R"},{"role":"assistant","content":"BC"}]}`
+	marks := strings.NewReplacer("\u0102", "<", "\u0103", ">")
+	const head, end = "{% for m in messages %}{% if m.role == 'assistant' %}", "{% else %}{{ m.content }}|{% endif %}{% endfor %}"
+	for template, want := range map[string]string{
+		head + "{% generation %}{{ m.content }}{% endgeneration %}<|im_end|>" + end:                                   "[Q|]A[>R|]BC",
+		head + "{% generation %}{{ m.content }}<|im_end|>{% endgeneration %}!" + end:                                  "[Q|]A>[!R|]BC>",
+		head + "{% generation %}{{ m.content }}!{% endgeneration %}" + end:                                            "[Q|]A![R|]BC!",
+		head + "<|im_start|>{{ m.content[0] }}{% generation %}{{ m.content[1:] }}<|im_end|>{% endgeneration %}" + end: "[Q|<A]>[R|<B]C>",
+	} {
+		r := &rowReader{filepath.Join(t.TempDir(), "row.jsonl"), chatTokenizer(t, template)}
+		docs, stats, err := r.load(t, row, Reading{})
+		if got := marks.Replace(strings.Join(docs, " + ")); err != nil || got != want {
+			t.Errorf("%s: %q, %v, want %q", template, got, err, want)
+		}
+		learnt := strings.Count(want, "") - 1
+		for _, part := range regexp.MustCompile(`\[[^\]]*\]`).FindAllString(want, -1) {
+			learnt -= len(part)
+		}
+		if stats.Targets != learnt {
+			t.Errorf("%s: %d targets, want %d", template, stats.Targets, learnt)
+		}
+	}
+	// A template with marks that encloses nothing here leaves nothing to learn.
+	r := &rowReader{filepath.Join(t.TempDir(), "row.jsonl"), chatTokenizer(t, "{% for m in messages %}{{ m.content }}{% if m.role == 'tool' %}{% generation %}x{% endgeneration %}{% endif %}{% endfor %}")}
+	if docs, _, err := r.load(t, row, Reading{}); err == nil || !strings.Contains(err.Error(), "no loss tokens") {
+		t.Errorf("nothing marked: %q, %v", docs, err)
+	}
+	if _, stats, err := r.load(t, row, Reading{SkipEmpty: true}); err != nil || stats.Empty != 1 {
+		t.Errorf("nothing marked, left out: %+v, %v", stats, err)
+	}
+}
+
+// The date of a template that asks for one.
+func TestChatDate(t *testing.T) {
+	r := &rowReader{filepath.Join(t.TempDir(), "row.jsonl"), chatTokenizer(t, "{{ strftime_now('%Y-%m-%d') }} "+chatML)}
+	row := `{"messages":[{"role":"user","content":"Q"},{"role":"assistant","content":"A"}]}`
+	if docs, _, err := r.load(t, row, Reading{ChatDate: "2025-01-31"}); err != nil || !strings.HasPrefix(docs[0], "[2025-01-31 ") {
+		t.Errorf("%q, %v", docs, err)
+	}
+	if _, _, err := r.load(t, row, Reading{}); !errors.Is(err, tokenizer.ErrNeedsDate) {
+		t.Errorf("without a date: %v", err)
+	}
+	for _, day := range []string{"31.1.2025", "2025-02-30", "today"} {
+		if _, _, err := r.load(t, row, Reading{ChatDate: day}); err == nil || !strings.Contains(err.Error(), "want a day as YYYY-MM-DD") {
+			t.Errorf("%s: %v", day, err)
+		}
 	}
 }
 

@@ -45,9 +45,11 @@
 // # Conversations
 //
 // A chat_template, of tokenizer_config.json or in a chat_template.jinja, writes messages as text ([Tokenizer.RenderChat]),
-// and [Tokenizer.Turns] says which parts of the text the assistant wrote. Package internal/jinja writes
-// what Jinja2 writes, to the byte, or refuses by name (tests: ../testdata/chat). strftime_now is not defined, so that a
-// template falls back to a fixed date: with today's date, the same training would differ tomorrow.
+// and [Tokenizer.Turns] says which parts of the text carry loss: what the template marks with {% generation %}, or the turns of
+// the assistant. A template of its own for conversations with tools is the one named tool_use, in the list of
+// tokenizer_config.json or in additional_chat_templates. Package internal/jinja writes what Jinja2 writes, to the byte, or refuses
+// by name (tests: ../testdata/chat). strftime_now is defined only for a [Conversation] with a Date, and a template falls back to a
+// fixed date without it: with today's date, the same training would differ tomorrow.
 //
 // # Training
 //
