@@ -12,6 +12,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"reprise/data"
 	"reprise/tokenizer"
 )
 
@@ -20,8 +21,9 @@ type generatePrompt struct {
 	Prompt   *string `help:"Text to continue; - reads it from standard input, without its last line end. Empty: start from the begin-of-text token." placeholder:"TEXT"`
 	Chat     bool    `help:"Give the prompt as a user's message, written by the model's chat template."`
 	System   *string `help:"With --chat: the system's message before it." placeholder:"TEXT"`
-	Messages string  `help:"Answer a conversation, written by the model's chat template: a JSON list of messages, or an object with messages and tools; - reads it from standard input." placeholder:"FILE"`
+	Messages string  `help:"Answer a conversation, written by the model's chat template: a JSON list of messages, or an object with messages, tools and chat_template_kwargs; - reads it from standard input." placeholder:"FILE"`
 	Continue bool    `help:"With --messages: go on with the last message, which is the assistant's."`
+	ChatDate string  `help:"With --chat or --messages: the day that chat templates get where they ask for today's date." placeholder:"YYYY-MM-DD"`
 }
 
 // maxInput bounds what is read as a prompt, far above what a model can hold.
@@ -43,6 +45,8 @@ func (c *generatePrompt) check() error {
 		return errors.New("generate: --system needs --chat: without the chat template there is no system's message")
 	case c.Continue && c.Messages == "":
 		return errors.New("generate: --continue needs --messages: it goes on with the conversation's last message")
+	case c.ChatDate != "" && !c.chats():
+		return errors.New("generate: --chat-date needs --chat or --messages: only chat templates ask for a date")
 	case c.Prompt != nil && !utf8.ValidString(*c.Prompt):
 		return fmt.Errorf("generate: --prompt %q is not UTF-8", *c.Prompt)
 	case c.System != nil && !utf8.ValidString(*c.System):
@@ -110,6 +114,10 @@ func readInput(r io.Reader, flag, name string) ([]byte, error) {
 
 // conversation is the text of the conversation up to where the model goes on.
 func (c *generatePrompt) conversation(stdin io.Reader, tok *tokenizer.Tokenizer) (string, error) {
+	date, err := data.Reading{ChatDate: c.ChatDate}.Date()
+	if err != nil {
+		return "", fmt.Errorf("generate: %w", err)
+	}
 	if c.Messages == "" {
 		text, err := c.text(stdin)
 		if err != nil {
@@ -119,15 +127,31 @@ func (c *generatePrompt) conversation(stdin io.Reader, tok *tokenizer.Tokenizer)
 		if c.System != nil {
 			messages = slices.Insert(messages, 0, tokenizer.Message{Role: "system", Content: *c.System})
 		}
-		return tok.RenderChat(tokenizer.Conversation{Messages: messages}, true)
+		return tok.RenderChat(tokenizer.Conversation{Messages: messages, Date: date}, true)
 	}
-	messages, tools, name, err := c.messages(stdin)
+	fields, name, err := c.messages(stdin)
 	if err != nil {
 		return "", err
 	}
-	talk, err := tokenizer.ParseConversation(messages, tools)
+	messages := fields["messages"]
+	// parse reads the conversation as training reads one.
+	parse := func(messages json.RawMessage) (tokenizer.Conversation, error) {
+		talk, err := tokenizer.ParseConversation(messages, fields["tools"])
+		if variables, ok := fields["chat_template_kwargs"]; ok && err == nil {
+			if err = talk.SetVariables(variables); err != nil {
+				err = fmt.Errorf("chat_template_kwargs: %w", err)
+			}
+		}
+		if err != nil {
+			return talk, fmt.Errorf("generate: --messages: %s: %w", name, err)
+		}
+		talk.DropNulls()
+		talk.Date = date
+		return talk, nil
+	}
+	talk, err := parse(messages)
 	if err != nil {
-		return "", fmt.Errorf("generate: --messages: %s: %w", name, err)
+		return "", err
 	}
 	last := talk.Messages[len(talk.Messages)-1]
 	if !c.Continue {
@@ -146,8 +170,8 @@ func (c *generatePrompt) conversation(stdin io.Reader, tok *tokenizer.Tokenizer)
 	if messages, err = withLastContent(messages, last.Content+mark); err != nil {
 		return "", fmt.Errorf("generate: --messages: %s: %w", name, err)
 	}
-	if talk, err = tokenizer.ParseConversation(messages, tools); err != nil {
-		return "", fmt.Errorf("generate: --messages: %s: %w", name, err)
+	if talk, err = parse(messages); err != nil {
+		return "", err
 	}
 	text, err := tok.RenderChat(talk, false)
 	if err != nil {
@@ -163,34 +187,36 @@ func (c *generatePrompt) conversation(stdin io.Reader, tok *tokenizer.Tokenizer)
 	return strings.TrimRightFunc(text[:at], unicode.IsSpace), nil
 }
 
-// messages reads the conversation of --messages; name is where it comes from.
-func (c *generatePrompt) messages(stdin io.Reader) (messages, tools json.RawMessage, name string, err error) {
+// messages reads the fields of the conversation of --messages; name is where it comes from.
+func (c *generatePrompt) messages(stdin io.Reader) (fields map[string]json.RawMessage, name string, err error) {
 	in, name := stdin, "standard input"
 	if c.Messages != "-" {
 		f, err := os.Open(c.Messages)
 		if err != nil {
-			return nil, nil, "", fmt.Errorf("generate: --messages: %w", err)
+			return nil, "", fmt.Errorf("generate: --messages: %w", err)
 		}
 		defer f.Close()
 		in, name = f, c.Messages
 	}
 	text, err := readInput(in, "--messages", name)
 	if err != nil {
-		return nil, nil, "", err
+		return nil, "", err
 	}
 	if !bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) {
-		return text, nil, name, nil
+		return map[string]json.RawMessage{"messages": text}, name, nil
 	}
-	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(text, &fields); err != nil {
-		return nil, nil, "", fmt.Errorf("generate: --messages: %s: %w", name, err)
+		return nil, "", fmt.Errorf("generate: --messages: %s: %w", name, err)
 	}
 	for key, value := range fields {
-		if key != "messages" && key != "tools" && string(value) != "null" {
-			return nil, nil, "", fmt.Errorf("generate: --messages: %s: field %q is not read; an object has messages and tools", name, key)
+		switch {
+		case string(value) == "null":
+			delete(fields, key)
+		case !slices.Contains([]string{"messages", "tools", "chat_template_kwargs"}, key):
+			return nil, "", fmt.Errorf("generate: --messages: %s: field %q is not read; an object has messages, tools and chat_template_kwargs", name, key)
 		}
 	}
-	return fields["messages"], fields["tools"], name, nil
+	return fields, name, nil
 }
 
 // withLastContent replaces the content of the last message. The order of its other fields, which a template may write, stays.

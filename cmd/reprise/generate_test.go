@@ -230,7 +230,7 @@ func TestGenerateConversations(t *testing.T) {
 	}
 	for file, want := range map[string]string{
 		`[{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]`: "the last message is the assistant's, so that there is nothing to answer; leave it out, or go on with it: --continue",
-		`{"messages": [{"role": "user", "content": "a"}], "temperature": 1}`:        `field "temperature" is not read; an object has messages and tools`,
+		`{"messages": [{"role": "user", "content": "a"}], "temperature": 1}`:        `field "temperature" is not read; an object has messages, tools and chat_template_kwargs`,
 		`[{"role": "tool", "content": "a"}]`:                                        "no tools here",
 		`{"tools": []}`:                                                             "talk.json: want a list of",
 		`[{"content": "a"}]`:                                                        `talk.json: [0]: field "role" is missing`,
@@ -368,6 +368,31 @@ func TestFirstSampleIsThatOfOne(t *testing.T) {
 		}
 		if !different {
 			t.Errorf("seed %d: all samples are the same", seed)
+		}
+	}
+}
+
+// TestGenerateReadsAsTraining: variables, nulls and the date reach the template as they do when the conversation is learnt.
+func TestGenerateReadsAsTraining(t *testing.T) {
+	dir := generateModel(t, "")
+	tok, err := tokenizer.Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "chat_template.jinja"), `{% if date is defined %}{{ strftime_now('%d.%m.%Y') }}{% endif %}{% if enable_thinking %}[think]{% endif %}`+
+		`{% for m in messages %}{% if 'tool_calls' in m %}[calls]{% endif %}[{{ m.role }}]{{ m.content }}{% endfor %}{% if add_generation_prompt %}[assistant]{% endif %}`)
+	talk := write(t, filepath.Join(t.TempDir(), "talk.json"), `{"messages": [{"role": "user", "content": "a", "tool_calls": null}], "chat_template_kwargs": {"enable_thinking": true, "date": 1}}`)
+	r := generates(t, dir, "--messages", talk, "--max-tokens", "1", "--chat-date", "2025-01-31")
+	if got, want := tok.Decode(r.PromptIDs, false), "31.01.2025[think][user]a[assistant]"; got != want {
+		t.Errorf("prompt %q, want %q", got, want)
+	}
+	for want, args := range map[string][]string{
+		"hint: give the day with --chat-date YYYY-MM-DD": {"--messages", talk},
+		`chat_date: "1.2.2025", want a day`:              {"--messages", talk, "--chat-date", "1.2.2025"},
+		"--chat-date needs --chat or --messages":         {"--prompt", "a", "--chat-date", "2025-01-31"},
+	} {
+		if _, notes, code := runGenerate(t, dir, args...); code != exitFailed || !strings.Contains(notes, want) {
+			t.Errorf("%v: exit code %d, %q, want %q", args, code, notes, want)
 		}
 	}
 }

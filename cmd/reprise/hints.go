@@ -37,7 +37,7 @@ func hint(command string, err error) string {
 		return "reference outputs are written by: python3 scripts/goldens.py DIR; the engine's own hashes by: reprise verify --write DIR"
 	case errors.Is(err, golden.ErrStale):
 		return "compare with the reference and store new hashes with: reprise verify --write DIR"
-	case errors.Is(err, tokenizer.ErrNeedsDate) && slices.Contains([]string{"record", "train", "eval", "inspect"}, command):
+	case errors.Is(err, tokenizer.ErrNeedsDate) && slices.Contains([]string{"record", "train", "eval", "inspect", "generate"}, command):
 		return "give the day with --chat-date YYYY-MM-DD"
 	case errors.Is(err, replay.ErrNotRecord):
 		return "make a record with: " + record
