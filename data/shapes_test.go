@@ -295,6 +295,22 @@ func TestMarkedChat(t *testing.T) {
 	}
 }
 
+// Many templates ask whether a key is there. One that is null is not.
+func TestNullIsNotThere(t *testing.T) {
+	const asks = "{% for m in messages %}{% if 'tool_calls' in m %}CALL {{ m.tool_calls[0].function.arguments | tojson }}{% else %}{{ m.content }}{% endif %}<|im_end|>{% endfor %}"
+	r := &rowReader{filepath.Join(t.TempDir(), "row.jsonl"), chatTokenizer(t, asks)}
+	for row, want := range map[string]string{
+		`{"messages":[{"role":"user","content":"Q","tool_calls":null},{"role":"assistant","content":"A","tool_calls":null}],"tools":null,"text":null}`:                             "[Q\u0103]A\u0103",
+		`{"messages":[{"role":"user","content":"Q","tool_calls":null},{"role":"assistant","content":null,"tool_calls":[{"function":{"name":"f","arguments":{"x":null,"y":1}}}]}]}`: "[Q\u0103]CALL {\"y\": 1}\u0103",
+		`{"messages":[{"role":"user","content":"Q"},{"role":"assistant","content":null,"tool_calls":[{"function":{"name":"f","arguments":"{\"x\": null}"}}]}]}`:                    "[Q\u0103]CALL \"{\\\"x\\\": null}\"\u0103",
+	} {
+		docs, stats, err := r.load(t, row, Reading{})
+		if err != nil || len(docs) != 1 || docs[0] != want || stats.Unknown != nil {
+			t.Errorf("%s:\n got %q, %v\nwant %q", row, docs, err, want)
+		}
+	}
+}
+
 // The date of a template that asks for one.
 func TestChatDate(t *testing.T) {
 	r := &rowReader{filepath.Join(t.TempDir(), "row.jsonl"), chatTokenizer(t, "{{ strftime_now('%Y-%m-%d') }} "+chatML)}
