@@ -60,10 +60,11 @@ func TestUnigramEqualsDefinition(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		vocab, scores, lowest := [][]any{{"<unk>", -1}}, map[string]float64{}, -1.0
 		for i, piece := range rapid.SliceOfNDistinct(rapid.StringOfN(rapid.RuneFrom(letters), 1, 4, -1), 0, 12, rapid.ID[string]).Draw(rt, "pieces") {
-			score := -math.Ldexp(1, i-7) // no two ways have the same sum
+			score := -math.Ldexp(1, 4*i-24) // exact sums, and few ways that have the same one
 			vocab, scores[piece], lowest = append(vocab, []any{piece, score}), score, min(lowest, score)
 		}
 		word := rapid.StringOfN(rapid.RuneFrom(letters), 0, 9, -1).Draw(rt, "word")
+		tie := false
 		var best func(s string) (score float64, ways []string)
 		best = func(s string) (float64, []string) {
 			if s == "" {
@@ -78,13 +79,18 @@ func TestUnigramEqualsDefinition(t *testing.T) {
 				if !ok {
 					continue
 				}
-				if rest, pieces := best(s[n:]); score+rest > top {
+				rest, pieces := best(s[n:])
+				tie = tie || score+rest == top && top > math.Inf(-1)
+				if score+rest > top {
 					top, way = score+rest, append([]string{s[:n]}, pieces...)
 				}
 			}
 			return top, way
 		}
 		_, want := best(word)
+		if tie { // golden files hold the reference's choice
+			return
+		}
 		tok := unigramOf(t, vocab, false, nil)
 		var ids []int32
 		for _, piece := range want {
