@@ -135,7 +135,7 @@ func TestJSONList(t *testing.T) {
 		t.Errorf("%q, %v, %+v", shown(docs), err, docs)
 	}
 	for content, want := range map[string]string{
-		`{"text":"a"}`:                    "want one list",
+		`{"text":"a"}`:                    "want a list of objects",
 		"[\n{\"text\":\"ab\"},\n{]":       "line 3: bad JSON",
 		"[\n{\"text\":\"ab\"}\n":          "the list is not closed",
 		"[\n{\"text\":\"ab\"},\n1]":       "line 3: want a JSON object",
@@ -179,7 +179,7 @@ func TestDirectory(t *testing.T) {
 	if got, err := load(true); err != nil || !slices.Equal(got, []string{"[e] f$"}) {
 		t.Errorf("valid: %q, %v", got, err)
 	}
-	if rows, err := Rows(dir); err != nil || len(rows) != 1 || rows[0].Completion != "f" {
+	if rows, err := Rows(dir, Reading{}); err != nil || len(rows) != 1 || rows[0].Completion != "f" {
 		t.Errorf("rows of valid: %+v, %v", rows, err)
 	}
 	put("train-00001-of-00002.jsonl.gz", "the copy that gzip --keep leaves is not read")
@@ -197,7 +197,7 @@ func TestEachText(t *testing.T) {
 		`{"segments":[{"text":"g","label":true}]}`, `{"messages":[{"role":"user","content":"h"},{"role":"assistant","content":"i"}]}`,
 		`{"messages":[{"role":"user","content":"j"}]}`}
 	var got []string
-	if err := EachText(write(t, "a.jsonl", strings.Join(lines, "\n")), func(s string) error { got = append(got, s); return nil }); err != nil {
+	if err := EachText(write(t, "a.jsonl", strings.Join(lines, "\n")), Reading{}, func(s string) error { got = append(got, s); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	if want := []string{"a", "b", " c", "d", " e", " f", "g", "h", "i", "j"}; !slices.Equal(got, want) {

@@ -77,7 +77,16 @@ func parse(t testing.TB, spec, config map[string]any) *tokenizer.Tokenizer {
 
 func write(t testing.TB, name, content string) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), name)
+	return writeIn(t, t.TempDir(), name, content)
+}
+
+// writeIn writes a file below a directory, with the folders that its name has.
+func writeIn(t testing.TB, dir, name, content string) string {
+	t.Helper()
+	path := filepath.Join(dir, filepath.FromSlash(name))
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +182,7 @@ func TestLoad(t *testing.T) {
 func TestLoadErrors(t *testing.T) {
 	for _, c := range []struct{ name, content, want string }{
 		{"a.jsonl", "{\"text\":\"a b\"}\n{\"text\":", "line 2: bad JSON at byte 8"},
-		{"a.jsonl", "[\n", "line 1: bad JSON at byte 1"},
+		{"a.jsonl", "[\n", "line 1: want a JSON object, found a list; if the file is one list of objects, name it a.json"},
 		{"a.jsonl", "[{\"text\":\"a\"}]", "line 1: want a JSON object, found a list"},
 		{"a.jsonl", "{\"txt\":\"a\",\"n\":1}", `line 1: no known field: want "text", or`},
 		{"a.jsonl", "{\"txt\":\"a\",\"n\":1}", `found "n", "txt"`},
@@ -196,11 +205,11 @@ func TestLoadErrors(t *testing.T) {
 		{"a.txt", "", "the file is empty"},
 		{"a.txt", "<|endoftext|>\n\n", "the file is empty"},
 		{"a.txt", "ab\nc\xc3(", "line 2: byte 5 of the text is 0xc3, not UTF-8; convert the file"},
-		{"a.csv", "x", "name it .txt or .jsonl"},
-		{"a.tar.bz2", "x", "name it .txt or .jsonl"},
-		{"a.jsonl.gz", "x", "decompressing"},
-		{"a.jsonl.bz2", "x", "unexpected EOF"},
-		{"a.txt.zst", "xxxxxxxx", "invalid input"},
+		{"a.xlsx", "x", "the name does not say what the file holds; name it .txt, .jsonl"},
+		{"a.tar.bz2", "x", "the name does not say what the file holds"},
+		{"a.jsonl.gz", "x", "compressed with gzip, and it is not: if it is plain, name it a.jsonl"},
+		{"a.jsonl.bz2", "BZh9", "unexpected EOF"},
+		{"a.txt.zst", "xxxxxxxx", "compressed with zstd, and it is not"},
 	} {
 		path := write(t, c.name, c.content)
 		_, _, err := LoadDocuments(path, byteTokenizer(t, false), Options{MaxSeqLen: 8})
@@ -269,7 +278,7 @@ func TestRows(t *testing.T) {
 
 {"prompt":"p","completion":"c","answer":"elsewhere"}
 {"text":"t"}`)
-	rows, err := Rows(path)
+	rows, err := Rows(path, Reading{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -281,7 +290,7 @@ func TestRows(t *testing.T) {
 	if fmt.Sprint(rows) != fmt.Sprint(want) {
 		t.Errorf("rows %v, want %v", rows, want)
 	}
-	if _, err := Rows(write(t, "a.txt", "text")); err == nil || !strings.Contains(err.Error(), "want JSON Lines") {
+	if _, err := Rows(write(t, "a.txt", "text"), Reading{}); err == nil || !strings.Contains(err.Error(), "want rows with prompts") {
 		t.Errorf("text file: error %v", err)
 	}
 }

@@ -13,12 +13,22 @@ import (
 //	}
 type RowError struct {
 	File  string // the file that holds the row; if a directory was given, one of its files
-	Line  int    // where the row begins, counted from 1
+	Line  int    // where the row begins, counted from 1; of Parquet the number of the row
 	Field string // the JSON field at fault; "" if it is not a single field
 	Err   error  // what is wrong and what would be right; names the field
 }
 
-func (e *RowError) Error() string { return fmt.Sprintf("%s: line %d: %v", e.File, e.Line, e.Err) }
+func (e *RowError) Error() string {
+	return fmt.Sprintf("%s: %s %d: %v", e.File, unit(e.File), e.Line, e.Err)
+}
+
+// unit is what is counted in a file.
+func unit(file string) string {
+	if k, _, _ := kindOf(file); k == parquetFile {
+		return "row"
+	}
+	return "line"
+}
 
 func (e *RowError) Unwrap() error { return e.Err }
 
@@ -43,10 +53,16 @@ func badField(name, format string, args ...any) error {
 	return &fieldError{name, fmt.Errorf("field %q"+format, append([]any{name}, args...)...)}
 }
 
+// ErrNothing is what errors.Is finds in the error of a sample in which nothing can be learnt. Reading.SkipEmpty leaves such samples
+// out.
+var ErrNothing = errors.New("nothing in the sample can be learnt")
+
 // noTargets is the error of a sample in which nothing can be learnt.
 type noTargets string
 
-func (e noTargets) Error() string { return string(e) }
+func (e noTargets) Error() string { return string(e) + "; skip_empty leaves such samples out" }
+
+func (e noTargets) Is(target error) bool { return target == ErrNothing }
 
 // emptyField is the error of a field that leaves nothing to learn. The text continues after the words `field "name"`.
 func emptyField(name, text string) error {

@@ -3,10 +3,16 @@ package data
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+
+	"reprise/internal/hub"
 )
 
 // splits maps the names of a directory's parts as people write them to the names used here.
@@ -17,27 +23,36 @@ var splits = map[string]string{
 }
 
 // Files lists the files that path stands for: path itself, or the files of one part of a directory, in the order of their
-// names. A file belongs to the part that its name begins with: train.jsonl, train-00000-of-00002.jsonl, validation.txt.gz.
+// names. A file belongs to the part that its name begins with: train.jsonl, train-00000-of-00002.parquet, validation.txt.gz; or
+// to that of its folder: train/0000.parquet. Such files and folders lie in the directory itself, in its folder data, or in the
+// folder of a configuration if there is only one. A folder of the Hugging Face cache stands for its snapshot.
 // Training takes train; evaluation takes valid, or test if there is no valid.
 func Files(path string, evaluation bool) ([]string, error) {
 	info, err := os.Stat(path)
 	if err != nil || !info.IsDir() {
 		return []string{path}, nil // opening the file will say what is wrong
 	}
-	entries, err := os.ReadDir(path)
+	dir, err := hub.Snapshot(path)
 	if err != nil {
 		return nil, err
 	}
-	parts := map[string][]string{}
-	for _, e := range entries {
-		name := strings.ToLower(e.Name())
-		word := name
-		if i := strings.IndexAny(name, ".-_"); i >= 0 {
-			word = name[:i]
+	parts, folders, err := partsOf(dir)
+	if err != nil {
+		return nil, err
+	}
+	if len(parts) == 0 {
+		var sets []string
+		for _, folder := range folders {
+			of, _, err := partsOf(folder)
+			if err != nil {
+				return nil, err
+			}
+			if len(of) > 0 {
+				parts, sets = of, append(sets, folder)
+			}
 		}
-		if _, _, known := kindOf(name); known && splits[word] != "" && !e.IsDir() {
-			part := splits[word]
-			parts[part] = append(parts[part], filepath.Join(path, e.Name()))
+		if len(sets) > 1 {
+			return nil, fmt.Errorf("the directory holds %d data sets; give one of them: %s", len(sets), strings.Join(sets, ", "))
 		}
 	}
 	want := []string{"train"}
@@ -46,23 +61,122 @@ func Files(path string, evaluation bool) ([]string, error) {
 	}
 	for _, part := range want {
 		if files := parts[part]; len(files) > 0 {
-			// A part that exists in two formats would be read twice.
-			first := baseFormat(files[0])
-			if i := slices.IndexFunc(files, func(f string) bool { return baseFormat(f) != first }); i >= 0 {
-				return nil, fmt.Errorf("the part %s exists in two formats, %s and %s; give the file instead of the directory", part, filepath.Base(files[0]), filepath.Base(files[i]))
-			}
-			seen := map[string]string{} // a file and its compressed copy would be read twice, too
-			for _, f := range files {
-				name := uncompressed(f)
-				if twin := seen[name]; twin != "" {
-					return nil, fmt.Errorf("%s and %s hold the same part twice; give one of them instead of the directory", filepath.Base(twin), filepath.Base(f))
-				}
-				seen[name] = f
-			}
-			return files, nil
+			return files, whole(part, files)
 		}
 	}
-	return nil, fmt.Errorf("the directory holds no file whose name begins with %s and ends in .txt, .jsonl or .json (or one of these and .gz, .bz2 or .zst); give a file", strings.Join(want, " or "))
+	return nil, fmt.Errorf("the directory holds no file whose name, or whose folder's name, begins with %s and that ends in %s; give a file", strings.Join(want, " or "), fileNames)
+}
+
+// partOf is the part that a name belongs to; "" if it is none.
+func partOf(name string) string {
+	word := strings.ToLower(name)
+	if i := strings.IndexAny(word, ".-_"); i >= 0 {
+		word = word[:i]
+	}
+	return splits[word]
+}
+
+// partsOf sorts the files of a directory into parts, and lists the folders that may be configurations.
+func partsOf(dir string) (parts map[string][]string, folders []string, err error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	parts = map[string][]string{}
+	add := func(part, path string) error {
+		if _, _, known := kindOf(path); !known {
+			return nil
+		}
+		if target, gone := hub.Dangling(path); gone {
+			return fmt.Errorf("%s is a link to %s, which is not there; download the data again", path, target)
+		}
+		parts[part] = append(parts[part], path)
+		return nil
+	}
+	for _, e := range entries {
+		path, part := filepath.Join(dir, e.Name()), partOf(e.Name())
+		info, err := os.Stat(path) // of what a link points to
+		switch {
+		case err == nil && !info.IsDir() || err != nil && e.Type()&fs.ModeSymlink != 0:
+			if part != "" {
+				if err := add(part, path); err != nil {
+					return nil, nil, err
+				}
+			}
+		case err != nil:
+			return nil, nil, err
+		case strings.HasPrefix(e.Name(), "."):
+		case splits[strings.ToLower(e.Name())] != "":
+			inside, err := os.ReadDir(path)
+			if err != nil {
+				return nil, nil, err
+			}
+			for _, f := range inside {
+				if f.IsDir() || strings.HasPrefix(f.Name(), ".") || strings.HasPrefix(strings.ToLower(f.Name()), "readme") {
+					continue
+				}
+				if err := add(part, filepath.Join(path, f.Name())); err != nil {
+					return nil, nil, err
+				}
+			}
+		case e.Name() == "data" && filepath.Base(dir) != "data":
+			of, more, err := partsOf(path)
+			if err != nil {
+				return nil, nil, err
+			}
+			for part, files := range of {
+				parts[part] = append(parts[part], files...)
+			}
+			folders = append(folders, more...)
+		default:
+			folders = append(folders, path)
+		}
+	}
+	return parts, folders, nil
+}
+
+var shardName = regexp.MustCompile(`-(\d{5})-of-(\d{5})`)
+
+// whole says why the files of a part are not the part once and all of it.
+func whole(part string, files []string) error {
+	seen := map[string]string{}
+	shards := map[string]map[string]bool{} // of each set, which "-00000-of-00002" are there
+	for _, f := range files {
+		if filepath.Dir(f) != filepath.Dir(files[0]) {
+			return fmt.Errorf("the part %s is in two places, %s and %s; give one of them instead of the directory", part, files[0], f)
+		}
+		if baseFormat(f) != baseFormat(files[0]) { // it would be read twice
+			return fmt.Errorf("the part %s exists in two formats, %s and %s; give the file instead of the directory", part, filepath.Base(files[0]), filepath.Base(f))
+		}
+	}
+	for _, f := range files {
+		name := uncompressed(f)
+		if twin := seen[name]; twin != "" { // a file and its compressed copy
+			return fmt.Errorf("%s and %s hold the same part twice; give one of them instead of the directory", filepath.Base(twin), filepath.Base(f))
+		}
+		seen[name] = f
+		base := filepath.Base(f)
+		if m := shardName.FindStringSubmatchIndex(base); m != nil {
+			set := base[:m[0]] + base[m[3]:m[1]] // train-of-00002
+			if shards[set] == nil {
+				shards[set] = map[string]bool{}
+			}
+			shards[set][base[m[2]:m[3]]] = true
+		}
+	}
+	if len(shards) > 1 {
+		sets := slices.Sorted(maps.Keys(shards))
+		return fmt.Errorf("the part %s has files of %d sets, %s; put the files of one of them into a directory of their own", part, len(sets), strings.Join(sets, ", "))
+	}
+	for set, have := range shards {
+		n, _ := strconv.Atoi(set[len(set)-5:]) // digits
+		for i := range n {
+			if number := fmt.Sprintf("%05d", i); !have[number] {
+				return fmt.Errorf("of the %d files of the part %s the one with %s-of-%s in its name is missing; download the data again, or give single files", n, part, number, set[len(set)-5:])
+			}
+		}
+	}
+	return nil
 }
 
 // baseFormat is the file name extension before that of the compression.
@@ -71,25 +185,35 @@ func baseFormat(path string) string { return filepath.Ext(uncompressed(path)) }
 // uncompressed is a name in lower case without the extension of its compression.
 func uncompressed(path string) string {
 	name := strings.ToLower(path)
-	switch filepath.Ext(name) {
-	case ".gz", ".bz2", ".zst":
-		name = strings.TrimSuffix(name, filepath.Ext(name))
+	if ext := filepath.Ext(name); compressions[ext] != "" {
+		name = strings.TrimSuffix(name, ext)
 	}
 	return name
 }
 
 // EachText calls use for every text of a file or of a directory's training part, in any shape. It is meant for uses that need
 // only the text, such as training a tokenizer. An error of use ends it. An error of a line is a [RowError].
-func EachText(path string, use func(text string) error) error {
+func EachText(path string, how Reading, use func(text string) error) error {
+	columns, err := newColumns(how.Columns)
+	if err != nil {
+		return reading(path, err)
+	}
 	files, err := Files(path, false)
+	rows := false
 	for _, file := range files {
 		if err == nil {
-			err = eachText(file, use)
+			err = eachText(file, columns, use)
+		}
+		if what, _, _ := kindOf(file); what != textFile {
+			rows = true
 		}
 		if err != nil {
 			path = file
 			break
 		}
+	}
+	if err == nil && rows {
+		err = columns.missing()
 	}
 	if err != nil {
 		return reading(path, err)
@@ -97,8 +221,8 @@ func EachText(path string, use func(text string) error) error {
 	return nil
 }
 
-func eachText(path string, use func(text string) error) error {
-	s, err := openSource(path)
+func eachText(path string, columns *columns, use func(text string) error) error {
+	s, err := openSource(path, columns)
 	if err != nil {
 		return err
 	}

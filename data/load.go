@@ -111,32 +111,43 @@ func LoadDocuments(path string, tok *tokenizer.Tokenizer, opt Options) ([]Docume
 	if opt.Split != "" && opt.Split != SplitBlankLine {
 		return fail(path, fmt.Errorf("split: %q, want \"\" or %q", opt.Split, SplitBlankLine))
 	}
+	columns, err := newColumns(opt.Columns)
+	if err != nil {
+		return fail(path, err)
+	}
 	files, err := Files(path, opt.Evaluation)
 	if err != nil {
 		return fail(path, err)
 	}
+	rows := false
 	var docs []Document
 	var stats Stats
 	for _, file := range files {
 		from := len(docs)
-		docs, err = load(file, tok, opt, docs, &stats)
+		docs, err = load(file, tok, opt, columns, docs, &stats)
 		if err != nil {
 			return fail(file, err)
 		}
 		for i := range docs[from:] {
 			docs[from+i].Source = file
 		}
+		if what, _, _ := kindOf(file); what != textFile {
+			rows = true
+		}
+	}
+	if err := columns.missing(); err != nil && rows {
+		return fail(path, err)
 	}
 	return docs, stats, nil
 }
 
 // load appends a file's documents to docs.
-func load(path string, tok *tokenizer.Tokenizer, opt Options, docs []Document, stats *Stats) ([]Document, error) {
+func load(path string, tok *tokenizer.Tokenizer, opt Options, columns *columns, docs []Document, stats *Stats) ([]Document, error) {
 	date, err := opt.Date()
 	if err != nil {
 		return nil, err
 	}
-	s, err := openSource(path)
+	s, err := openSource(path, columns)
 	if err != nil {
 		return nil, err
 	}

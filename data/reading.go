@@ -15,7 +15,8 @@ import (
 // they see the same samples. The zero value means the defaults, as [DefaultReading] writes them out. What the tags say is in
 // package internal/keys.
 type Reading struct {
-	SkipEmpty bool `yaml:"skip_empty" bound:"any" help:"Leave out rows in which nothing can be learnt, and say how many; otherwise the first of them ends the command."`
+	SkipEmpty bool   `yaml:"skip_empty" bound:"any" help:"Leave out rows in which nothing can be learnt, and say how many; otherwise the first of them ends the command."`
+	Columns   string `yaml:"columns" bound:"any" holder:"FIELD=COLUMN,..." help:"Names of columns in the files for the fields that Reprise knows, such as prompt=question,completion=answer."`
 
 	// Seam decides the packs, whose digest is part of a run's: bits contents.
 	Seam tokenizer.Seam `yaml:"seam" bound:"auto|exact|space" bits:"contents" help:"How a prompt and its completion meet: exact leaves both as they are, space removes white space there and puts one space, auto puts one where there is none."`
@@ -34,6 +35,9 @@ func (r Reading) complete() Reading {
 
 // Validate returns an error that names a key whose value is out of bounds.
 func (r Reading) Validate() error {
+	if _, err := newColumns(r.Columns); err != nil {
+		return err
+	}
 	switch r.complete().Seam {
 	case tokenizer.SeamAuto, tokenizer.SeamExact, tokenizer.SeamSpace:
 		_, err := r.Date()

@@ -31,29 +31,36 @@ type Segment struct {
 	Label bool   `json:"label"`
 }
 
-// Rows reads a file of JSON Lines, or the evaluation part of a directory. An error of a line is a [RowError].
-func Rows(path string) ([]Row, error) {
+// Rows reads the rows of a file, or of the evaluation part of a directory. An error of a line is a [RowError].
+func Rows(path string, how Reading) ([]Row, error) {
 	var rows []Row
+	columns, err := newColumns(how.Columns)
+	if err != nil {
+		return nil, reading(path, err)
+	}
 	files, err := Files(path, true)
 	if err != nil {
 		return nil, reading(path, err)
 	}
 	for _, file := range files {
-		if err := readRows(file, func(row Row) { rows = append(rows, row) }); err != nil {
+		if err := readRows(file, columns, func(row Row) { rows = append(rows, row) }); err != nil {
 			return nil, reading(file, err)
 		}
+	}
+	if err := columns.missing(); err != nil {
+		return nil, reading(path, err)
 	}
 	return rows, nil
 }
 
-func readRows(path string, use func(Row)) error {
-	s, err := openSource(path)
+func readRows(path string, columns *columns, use func(Row)) error {
+	s, err := openSource(path, columns)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
 	if s.kind == textFile {
-		return errors.New("want JSON Lines (.jsonl) with prompts, found a text file")
+		return errors.New("want rows with prompts (.jsonl, .csv or .parquet), found a text file")
 	}
 	return s.rows(func(line int, b []byte) error {
 		row, err := parseRow(b)

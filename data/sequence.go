@@ -16,7 +16,7 @@ type Document struct {
 	Bytes  int    // length in bytes of the text that carries loss, without the end id
 	EndID  bool   // the last token is the end-of-text id
 	Source string // file that the sample is from
-	Line   int    // line of the file where the sample starts, from 1
+	Line   int    // line of the file where the sample starts, from 1; of Parquet the row
 }
 
 // Origin says, for messages, where the document comes from: "a.jsonl, line 3", or "made in memory".
@@ -24,7 +24,7 @@ func (d *Document) Origin() string {
 	if d.Source == "" {
 		return "made in memory"
 	}
-	return fmt.Sprintf("%s, line %d", d.Source, d.Line)
+	return fmt.Sprintf("%s, %s %d", d.Source, unit(d.Source), d.Line)
 }
 
 // Targets is the number of tokens that carry loss.

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"compress/bzip2"
 	"compress/gzip"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,12 +15,15 @@ import (
 	"unicode/utf8"
 
 	"github.com/klauspost/compress/zstd"
+
+	"reprise/internal/parquet"
 )
 
-// Limits on files. Text is read whole; of JSON Lines only one line at a time is in memory, besides the tokens.
+// Limits on files. Text is read whole; of JSON Lines, CSV and TSV only one row at a time is in memory, besides the tokens.
 const (
 	maxTextBytes = 2 << 30
 	maxLineBytes = 64 << 20
+	maxWindow    = 2 << 30 // of zstd: what the standard tool can make
 )
 
 // kind is the kind of a file, as its name says.
@@ -30,15 +32,35 @@ type kind int
 const (
 	textFile kind = iota
 	jsonLines
-	jsonList
+	jsonFile
+	csvFile
+	tsvFile
+	parquetFile
 )
+
+// kinds maps the extensions of names to what the files hold.
+var kinds = map[string]kind{
+	".txt": textFile, ".text": textFile, ".md": textFile,
+	".jsonl": jsonLines, ".ndjson": jsonLines, ".json": jsonFile,
+	".csv": csvFile, ".tsv": tsvFile, ".parquet": parquetFile,
+}
+
+// compressions maps the extensions of names to what the files are compressed with.
+var compressions = map[string]string{".gz": "gzip", ".bz2": "bzip2", ".zst": "zstd"}
+
+// fileNames ends the message about a name that says nothing.
+const fileNames = ".txt, .jsonl, .json, .csv, .tsv or .parquet, or all but the last with .gz, .bz2 or .zst after it"
 
 // source is an open file, decompressed.
 type source struct {
 	io.Reader
-	path  string
-	kind  kind
-	close []func()
+	path    string
+	kind    kind
+	file    *os.File
+	size    int64
+	columns *columns // nil: names stay
+	longest int      // row of CSV, in bytes
+	close   []func()
 }
 
 // at adds to an error the line in which its row begins.
@@ -68,33 +90,16 @@ func KnownName(path string) bool {
 // kindOf tells from a file's name what the file holds and how it is compressed.
 func kindOf(path string) (k kind, compression string, ok bool) {
 	name := strings.ToLower(filepath.Base(path))
-	compression = filepath.Ext(name)
-	switch compression {
-	case ".gz", ".bz2", ".zst":
-		name = strings.TrimSuffix(name, compression)
-	default:
-		compression = ""
-	}
-	switch filepath.Ext(name) {
-	case ".txt", ".text", ".md":
-		return textFile, compression, true
-	case ".jsonl", ".ndjson":
-		return jsonLines, compression, true
-	case ".json":
-		return jsonList, compression, true
-	}
-	return 0, compression, false
+	compression = compressions[filepath.Ext(name)]
+	k, ok = kinds[filepath.Ext(uncompressed(name))]
+	return k, compression, ok && !(k == parquetFile && compression != "")
 }
 
-// openSource opens a file as its name says; an unknown extension is an error.
-func openSource(path string) (*source, error) {
+// openSource opens a file as its name says; an unknown extension is an error, and so are contents that are plainly something else.
+func openSource(path string, columns *columns) (*source, error) {
 	what, compression, ok := kindOf(path)
-	s := &source{path: path, kind: what}
 	if _, err := os.Stat(path); !ok && errors.Is(err, fs.ErrNotExist) {
 		return nil, errors.New("there is no such file or directory")
-	}
-	if !ok {
-		return nil, errors.New("the name says neither text nor JSON Lines; name it .txt or .jsonl (.json if it is one list of objects; and .gz, .bz2 or .zst if it is compressed)")
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -104,27 +109,59 @@ func openSource(path string) (*source, error) {
 		}
 		return nil, err
 	}
-	s.close = append(s.close, func() { f.Close() })
-	s.Reader = bufio.NewReaderSize(f, 1<<16)
-	switch compression {
-	case ".gz":
-		var z *gzip.Reader
-		if z, err = gzip.NewReader(s.Reader); err == nil {
-			s.Reader = z
-		}
-	case ".bz2":
-		s.Reader = bzip2.NewReader(s.Reader)
-	case ".zst":
-		var z *zstd.Decoder
-		if z, err = zstd.NewReader(s.Reader, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxTextBytes)); err == nil {
-			s.Reader, s.close = z, append(s.close, z.Close)
-		}
-	}
-	if err != nil {
+	s := &source{path: path, kind: what, file: f, columns: columns, longest: maxLineBytes, close: []func(){func() { f.Close() }}}
+	if err := s.start(compression, ok); err != nil {
 		s.Close()
-		return nil, fmt.Errorf("decompressing: %w", err)
+		return nil, err
 	}
 	return s, nil
+}
+
+// start looks at the file's first bytes and prepares its decompression.
+func (s *source) start(compression string, known bool) error {
+	r := bufio.NewReaderSize(s.file, 1<<16)
+	head, _ := r.Peek(sniffed) // fewer if the file is shorter; a reading error comes again below
+	if err := misnamed(s.path, known, s.kind, compression, head); err != nil {
+		return err
+	}
+	s.Reader = r
+	if s.kind == parquetFile {
+		info, err := s.file.Stat()
+		if err == nil && !info.Mode().IsRegular() {
+			err = errors.New("Parquet is read from a file, not from a pipe")
+		}
+		if err == nil {
+			s.size = info.Size()
+		}
+		return err
+	}
+	switch compression {
+	case "":
+		return nil
+	case "gzip":
+		z, err := gzip.NewReader(s.Reader)
+		if err != nil {
+			return fmt.Errorf("decompressing: %w", err)
+		}
+		s.Reader = z
+	case "bzip2":
+		s.Reader = bzip2.NewReader(s.Reader)
+	case "zstd":
+		var h zstd.Header
+		if h.Decode(head) == nil && h.WindowSize > maxWindow {
+			return fmt.Errorf("decompressing: its zstd window is %d MiB, at most %d can be read; decompress the file where it was made and compress it with a smaller window",
+				h.WindowSize>>20, maxWindow>>20)
+		}
+		z, err := zstd.NewReader(s.Reader, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
+		if err != nil {
+			return fmt.Errorf("decompressing: %w", err)
+		}
+		s.Reader, s.close = z, append(s.close, z.Close)
+	}
+	inner := bufio.NewReaderSize(s.Reader, 1<<16)
+	s.Reader = inner
+	head, _ = inner.Peek(sniffed)
+	return misnamedInside(s.path, compression, head)
 }
 
 var byteOrderMark = []byte("\xef\xbb\xbf")
@@ -134,7 +171,7 @@ func (s *source) text() (string, error) {
 	var b strings.Builder
 	n, err := io.Copy(&b, io.LimitReader(s, maxTextBytes+1))
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("after byte %d: %w: the file is cut off or damaged", n, err)
 	}
 	if n > maxTextBytes {
 		return "", fmt.Errorf("more than %d GiB of text; split it into several files", maxTextBytes>>30)
@@ -144,6 +181,10 @@ func (s *source) text() (string, error) {
 		line := 1 + strings.Count(text[:i], "\n")
 		return "", s.at(line, fmt.Errorf("byte %d of the text is 0x%02x, not UTF-8; convert the file to UTF-8", i+1, text[i]))
 	}
+	if i := strings.IndexByte(text, 0); i >= 0 {
+		line := 1 + strings.Count(text[:i], "\n")
+		return "", s.at(line, fmt.Errorf("byte %d of the text is 0x00, which text does not have: the file is damaged, or something else than text", i+1))
+	}
 	if strings.TrimSpace(text) == "" {
 		return "", errEmpty
 	}
@@ -152,68 +193,47 @@ func (s *source) text() (string, error) {
 
 var errEmpty = errors.New("the file is empty; give it at least one document")
 
-// rows calls use for every object of a JSON Lines file or of a JSON list, with the line that it starts in.
+// rows calls use for every row of a file, as a JSON object with the line that it starts in. The bytes are valid until use returns.
 func (s *source) rows(use func(line int, b []byte) error) error {
-	if s.kind == jsonList {
-		return s.listed(use)
+	if s.columns != nil {
+		use = s.columns.renaming(use)
 	}
-	return s.lines(use)
+	switch s.kind {
+	case jsonFile:
+		return s.jsonFile(use)
+	case csvFile:
+		return s.table(',', use)
+	case tsvFile:
+		return s.table('\t', use)
+	case parquetFile:
+		return s.parquet(use)
+	}
+	return s.lines(s, use)
 }
 
-// listed calls use for every element of a JSON list, with its line from 1.
-func (s *source) listed(use func(line int, b []byte) error) error {
-	text, err := s.text()
+// parquet calls use for every row of a Parquet file. What it counts as a line is a row.
+func (s *source) parquet(use func(line int, b []byte) error) error {
+	f, err := parquet.Open(s.file, s.size)
 	if err != nil {
 		return err
 	}
-	d := json.NewDecoder(strings.NewReader(text))
-	line, at := 1, 0 // the decoder's line and byte
-	advance := func(to int) {
-		line += strings.Count(text[at:to], "\n")
-		at = to
-	}
-	bad := func(err error) error {
-		to := int(d.InputOffset()) // the end of what could be read; the error is in what follows
-		advance(len(text) - len(strings.TrimLeft(text[to:], ", \t\r\n")))
-		if err == io.EOF || err == io.ErrUnexpectedEOF {
-			return s.at(line, errors.New("the list is not closed"))
-		}
-		return s.at(line, fmt.Errorf("bad JSON: %w", err))
-	}
-	if open, err := d.Token(); err != nil {
-		return bad(err)
-	} else if open != json.Delim('[') {
-		return errors.New("want one list of objects; name the file .jsonl if it has an object a line")
-	}
 	found := false
-	for d.More() {
-		var raw json.RawMessage
-		if err := d.Decode(&raw); err != nil {
-			return bad(err)
-		}
+	err = f.Rows(func(row int, b []byte) error {
 		found = true
-		end := int(d.InputOffset())
-		advance(end - len(raw))
-		if err := use(line, raw); err != nil {
-			return s.at(line, err)
+		if err := use(row, b); err != nil {
+			return s.at(row, err)
 		}
-		advance(end)
-	}
-	if _, err := d.Token(); err != nil {
-		return bad(err)
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return bad(errors.New("something follows the list"))
-	}
-	if !found {
+		return nil
+	})
+	if err == nil && !found {
 		return errEmpty
 	}
-	return nil
+	return err
 }
 
-// lines calls use for every line that is not blank, with its number from 1. The bytes are valid until use returns.
-func (s *source) lines(use func(line int, b []byte) error) error {
-	sc := bufio.NewScanner(s)
+// lines calls use for every line of r that is not blank, with its number from 1.
+func (s *source) lines(r io.Reader, use func(line int, b []byte) error) error {
+	sc := bufio.NewScanner(r)
 	sc.Buffer(make([]byte, 1<<16), maxLineBytes)
 	n, found := 0, false
 	bad := func(err error) error {
@@ -230,6 +250,9 @@ func (s *source) lines(use func(line int, b []byte) error) error {
 		}
 		if b = bytes.TrimSpace(b); len(b) == 0 {
 			continue
+		}
+		if !found && b[0] == '[' && sc.Err() == nil {
+			return bad(fmt.Errorf("want a JSON object, found a list; if the file is one list of objects, name it %s", renamed(s.path, ".json")))
 		}
 		found = true
 		if i := notUTF8(string(b)); i >= 0 {

@@ -14,7 +14,7 @@ import (
 // choice scores every option after its prompt, without an end id; the prompt does not list the options. The answer is the
 // option with the greatest summed log-likelihood; ties go to the lowest index.
 func (e *Evaluator) choice(ctx context.Context, path string) (Result, error) {
-	rows, err := data.Rows(path)
+	rows, err := data.Rows(path, e.Reading)
 	if err != nil {
 		return Result{}, err
 	}
@@ -96,7 +96,7 @@ func (e *Evaluator) choice(ctx context.Context, path string) (Result, error) {
 // match completes every prompt greedily up to the end id and compares, white space collapsed and case kept. Of a conversation the
 // last message is the expected answer, and an id that ends a turn also ends the model's.
 func (e *Evaluator) match(ctx context.Context, path string) (Result, error) {
-	rows, err := data.Rows(path)
+	rows, err := data.Rows(path, e.Reading)
 	if err != nil {
 		return Result{}, err
 	}

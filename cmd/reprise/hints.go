@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"reprise/data"
 	"reprise/golden"
 	"reprise/replay"
 	"reprise/run"
@@ -39,6 +40,8 @@ func hint(command string, err error) string {
 		return "compare with the reference and store new hashes with: reprise verify --write DIR"
 	case errors.Is(err, tokenizer.ErrNeedsDate) && slices.Contains([]string{"record", "train", "eval", "inspect", "generate"}, command):
 		return "give the day with --chat-date YYYY-MM-DD"
+	case errors.Is(err, data.ErrNothing) && (train || command == "record" || command == "eval"):
+		return "leave such rows out with --skip-empty"
 	case errors.Is(err, replay.ErrNotRecord):
 		return "make a record with: " + record
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"reprise/data"
 	"reprise/internal/tiny"
 	"reprise/replay"
 	"reprise/run"
@@ -51,6 +52,8 @@ func TestHintsByCommand(t *testing.T) {
 		{"record", tokenizer.ErrNeedsDate, "give the day with --chat-date YYYY-MM-DD"},
 		{"inspect", tokenizer.ErrNeedsDate, "give the day with --chat-date YYYY-MM-DD"},
 		{"export", tokenizer.ErrNeedsDate, ""},
+		{"record", data.ErrNothing, "leave such rows out with --skip-empty"},
+		{"inspect", data.ErrNothing, ""},
 		{"train", errors.New("something else"), ""},
 	} {
 		if got := hint(c.command, fmt.Errorf("wrapped: %w", c.err)); got != c.want {

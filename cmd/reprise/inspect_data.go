@@ -68,7 +68,7 @@ type dataEnd struct {
 
 type shownDocument struct {
 	Source string       `json:"source"`
-	Line   int          `json:"line"`
+	Line   int          `json:"line"` // of Parquet the row
 	Text   string       `json:"text"`
 	Tokens []shownToken `json:"tokens"`
 }
@@ -251,7 +251,8 @@ const (
 func (r *dataReport) print(w io.Writer, colours bool) error {
 	var b strings.Builder
 	for _, d := range r.Shown {
-		fmt.Fprintf(&b, "%s, line %d: %d tokens\n", d.Source, d.Line, len(d.Tokens))
+		origin := data.Document{Source: d.Source, Line: d.Line}
+		fmt.Fprintf(&b, "%s: %d tokens\n", origin.Origin(), len(d.Tokens))
 		for i, t := range d.Tokens {
 			begins := i == 0 || d.Tokens[i-1].Trained != t.Trained
 			ends := i == len(d.Tokens)-1 || d.Tokens[i+1].Trained != t.Trained

@@ -14,6 +14,7 @@ import (
 
 type tokenizeTrainCmd struct {
 	Data      []string `required:"" sep:"none" help:"Text to learn from: files or directories of any shape that record reads; may be given several times." placeholder:"FILE"`
+	Columns   string   `help:"Names of columns in the files for the fields that Reprise knows, as in record." placeholder:"FIELD=COLUMN,..."`
 	VocabSize int      `required:"" help:"Number of ids: special tokens, 256 bytes, and merges."`
 	Special   []string `sep:"none" default:"<|endoftext|>" help:"Special token, with the ids 0, 1, … in order; may be given several times."`
 	EOS       string   `name:"eos" help:"Special token that ends a text; the first one if not given." placeholder:"TOKEN"`
@@ -55,7 +56,7 @@ func (c *tokenizeTrainCmd) Run(a *app) error {
 		size := 0
 		texts := func(yield func(string) bool) {
 			for _, path := range c.Data {
-				readErr = data.EachText(path, func(text string) error {
+				readErr = data.EachText(path, data.Reading{Columns: c.Columns}, func(text string) error {
 					size += len(text)
 					yield(text) // Train takes every text
 					return a.ctx.Err()

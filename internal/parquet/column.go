@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
-	"math"
 	"math/bits"
 
 	"github.com/klauspost/compress/snappy"
@@ -21,6 +20,7 @@ const (
 	maxHeld    = 2 << 30  // bytes of all pages and dictionaries that are in memory together
 	maxHeader  = 16 << 20 // bytes of a page's header, which may hold its largest value
 	maxEntries = 1 << 20  // values of a row
+	maxValues  = 1 << 27  // of a page
 )
 
 // entry is a value of a row with its levels: rep says which list the value goes on with, def how much of its path is there.
@@ -247,7 +247,7 @@ func (c *column) page() error {
 	default:
 		return fmt.Errorf("a page of the unknown kind %d", h.kind)
 	}
-	if h.values < 0 || h.values > c.to || h.values > math.MaxInt32 {
+	if h.values < 0 || h.values > c.to || h.values > maxValues {
 		return fmt.Errorf("a page has %d values, the column has %d more: the file is damaged", h.values, c.to)
 	}
 	c.held -= c.size

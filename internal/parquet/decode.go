@@ -48,13 +48,13 @@ func newValues(encoding int64, leaf *node, b []byte, count int) (values, error) 
 		runs, _, err := prefixed(b)
 		return &runValues{rle{b: runs, width: 1}}, err
 	case encoding == encDelta && number:
-		d, err := newDelta(b)
+		d, err := newDelta(b, count)
 		return d, err
 	case encoding == encDeltaLength && bytes:
-		d, err := newDeltaLength(b)
+		d, err := newDeltaLength(b, count)
 		return d, err
 	case encoding == encDeltaBytes && bytes:
-		return newDeltaBytes(b)
+		return newDeltaBytes(b, count)
 	case encoding == encStreamSplit && size > 0:
 		// The count of the header also counts nulls, which are not stored.
 		return &streamSplit{b: b, size: size, count: len(b) / size}, nil
@@ -219,12 +219,12 @@ type delta struct {
 	inPart int // values left in it
 }
 
-func newDelta(b []byte) (*delta, error) {
+func newDelta(b []byte, count int) (*delta, error) {
 	d := &delta{b: b, first: true}
 	block, parts := d.uvarint(), d.uvarint()
 	d.left = d.uvarint()
 	d.last = d.zigzag()
-	if d.b == nil || parts == 0 || parts > 512 || block == 0 || block > 1<<20 || block%parts != 0 || block/parts%8 != 0 {
+	if d.b == nil || d.left > uint64(count) || parts == 0 || parts > 512 || block == 0 || block > 1<<20 || block%parts != 0 || block/parts%8 != 0 {
 		return nil, errDelta
 	}
 	d.parts, d.size = int(parts), int(block/parts)
@@ -293,8 +293,8 @@ type deltaLength struct {
 	b       []byte
 }
 
-func newDeltaLength(b []byte) (*deltaLength, error) {
-	lengths, err := newDelta(b)
+func newDeltaLength(b []byte, count int) (*deltaLength, error) {
+	lengths, err := newDelta(b, count)
 	if err != nil {
 		return nil, err
 	}
@@ -322,8 +322,8 @@ type deltaBytes struct {
 	last   []byte
 }
 
-func newDeltaBytes(b []byte) (*deltaBytes, error) {
-	shared, err := newDelta(b)
+func newDeltaBytes(b []byte, count int) (*deltaBytes, error) {
+	shared, err := newDelta(b, count)
 	if err != nil {
 		return nil, err
 	}
@@ -331,7 +331,7 @@ func newDeltaBytes(b []byte) (*deltaBytes, error) {
 	if err != nil {
 		return nil, err
 	}
-	ends, err := newDeltaLength(rest)
+	ends, err := newDeltaLength(rest, count)
 	return &deltaBytes{shared: shared, ends: ends}, err
 }
 

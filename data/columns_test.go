@@ -1,0 +1,113 @@
+package data
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestColumns: names of a file become ours, for rows of every kind of file and for every reader.
+func TestColumns(t *testing.T) {
+	how := Reading{Columns: "prompt=question, completion=answer"}
+	for file, content := range map[string]string{
+		"a.jsonl": `{"question":"a","answer":"b","id":3}`,
+		"a.json":  `[{"question":"a","answer":"b","completion":null}]`,
+		"a.csv":   "question,answer,id\na,b,3\n",
+		"a.tsv":   "id\tanswer\tquestion\n3\tb\ta\n",
+	} {
+		path := write(t, file, content)
+		docs, _, err := LoadDocuments(path, byteTokenizer(t, false), Options{MaxSeqLen: 64, Reading: how})
+		if err != nil || !slices.Equal(shown(docs), []string{"[a] b$"}) {
+			t.Errorf("%s: %q, %v", file, shown(docs), err)
+		}
+		rows, err := Rows(path, how)
+		if err != nil || len(rows) != 1 || rows[0].Prompt != "a" || rows[0].Completion != "b" {
+			t.Errorf("%s: rows %+v, %v", file, rows, err)
+		}
+		var texts []string
+		if err := EachText(path, how, func(s string) error { texts = append(texts, s); return nil }); err != nil || !slices.Equal(texts, []string{"a", " b"}) {
+			t.Errorf("%s: texts %q, %v", file, texts, err)
+		}
+	}
+}
+
+// TestColumnsSwap: names can change places, and cells of JSON follow the new name.
+func TestColumnsSwap(t *testing.T) {
+	rows, _, err := objects(write(t, "a.jsonl", `{"prompt":"a","completion":"b"}`), "prompt=completion,completion=prompt")
+	if err != nil || !slices.Equal(rows, []string{`{"completion":"a","prompt":"b"}`}) {
+		t.Errorf("%q, %v", rows, err)
+	}
+	rows, _, err = objects(write(t, "a.csv", "q,options,right\nx,\"[\"\"y\"\"]\",0\n"), "choices=options,answer=right,prompt=q")
+	if err != nil || !slices.Equal(rows, []string{`{"answer":0,"choices":["y"],"prompt":"x"}`}) {
+		t.Errorf("%q, %v", rows, err)
+	}
+}
+
+// TestColumnsOptional: a column may be absent from some rows and from some files of a directory.
+func TestColumnsOptional(t *testing.T) {
+	dir := t.TempDir()
+	writeIn(t, dir, "train-a.jsonl", `{"q":"a","completion":"b"}`)
+	writeIn(t, dir, "train-b.jsonl", `{"prompt":"c","completion":"d"}`)
+	docs, _, err := LoadDocuments(dir, byteTokenizer(t, false), Options{MaxSeqLen: 64, Reading: Reading{Columns: "prompt=q"}})
+	if err != nil || !slices.Equal(shown(docs), []string{"[a] b$", "[c] d$"}) {
+		t.Errorf("%q, %v", shown(docs), err)
+	}
+	if _, _, err := LoadDocuments(write(t, "a.txt", "a text"), byteTokenizer(t, false), Options{MaxSeqLen: 64, Reading: Reading{Columns: "prompt=q"}}); err != nil {
+		t.Errorf("a text has no columns: %v", err)
+	}
+}
+
+func TestColumnErrors(t *testing.T) {
+	const row = `{"question":"a","answer":"b","text":"c"}`
+	for columns, want := range map[string]string{
+		"prompt":                           `columns: "prompt": want FIELD=COLUMN`,
+		"prompt=":                          "want FIELD=COLUMN",
+		"prompt=question,":                 `columns: "": want FIELD=COLUMN`,
+		"prompt=question,prompt=answer":    `columns: "prompt" is given twice`,
+		"prompt=question,text=question":    `columns: the column "question" is used twice`,
+		"text=question":                    `field "text": columns: "question" would become "text", and the row has a field of that name, too`,
+		"prompt=query":                     `columns: no row has the column "query", which is to be "prompt"; there are "answer", "question", "text"`,
+		"prompt=question,completion=reply": `no row has the column "reply", which is to be "completion"; there are "answer", "question", "text"`,
+	} {
+		for name, content := range map[string]string{"a.jsonl": row, "a.csv": "question,answer,text\na,b,c\n"} {
+			path := write(t, name, content)
+			_, _, err := LoadDocuments(path, byteTokenizer(t, false), Options{MaxSeqLen: 64, Reading: Reading{Columns: columns}})
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s, %s: %v, want %q", name, columns, err, want)
+			}
+			if _, err2 := Rows(path, Reading{Columns: columns}); err2 == nil || err2.Error() != err.Error() {
+				t.Errorf("%s, %s: Rows says %v", name, columns, err2)
+			}
+			if err := EachText(path, Reading{Columns: columns}, func(string) error { return nil }); err == nil {
+				t.Errorf("%s, %s: EachText has no error", name, columns)
+			}
+		}
+	}
+	// A column that is missing where the rows are good without it.
+	_, _, err := LoadDocuments(write(t, "a.jsonl", `{"text":"abc","body":"d"}`), byteTokenizer(t, false), Options{MaxSeqLen: 64, Reading: Reading{Columns: "text=bodi"}})
+	if err == nil || !strings.Contains(err.Error(), `no row has the column "bodi"`) {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestErrNothing: a program can ask whether a sample was empty, and the message names the key that leaves it out.
+func TestErrNothing(t *testing.T) {
+	for file, content := range map[string]string{
+		"a.jsonl": `{"text":""}`, "b.jsonl": `{"prompt":"a","completion":""}`, "c.csv": "prompt,completion\na,\n", "d.jsonl": `{"instruction":"a","output":""}`,
+		"e.jsonl": `{"segments":[{"text":"a","label":false}]}`, "f.jsonl": `{"messages":[{"role":"user","content":"a"}]}`,
+	} {
+		_, _, err := LoadDocuments(write(t, file, content), byteTokenizer(t, false), Options{MaxSeqLen: 64})
+		if !errors.Is(err, ErrNothing) || !strings.Contains(err.Error(), "skip_empty leaves such samples out") {
+			t.Errorf("%s: %v", content, err)
+		}
+		docs, stats, err := LoadDocuments(write(t, file, content), byteTokenizer(t, false), Options{MaxSeqLen: 64, Reading: Reading{SkipEmpty: true}})
+		if err != nil || len(docs) != 0 || stats.Empty != 1 {
+			t.Errorf("%s with SkipEmpty: %d documents, %+v, %v", content, len(docs), stats, err)
+		}
+	}
+	_, _, err := LoadDocuments(write(t, "a.jsonl", `{"text":3}`), byteTokenizer(t, false), Options{MaxSeqLen: 64})
+	if err == nil || errors.Is(err, ErrNothing) {
+		t.Errorf("%v is ErrNothing", err)
+	}
+}

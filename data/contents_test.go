@@ -1,0 +1,262 @@
+package data
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/binary"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf16"
+
+	"github.com/klauspost/compress/zstd"
+
+	"reprise/internal/testfiles"
+)
+
+const twoRows = "{\"prompt\":\"ab\",\"completion\":\"cd\"}\n{\"text\":\"xyz\"}\n"
+
+func gz(t testing.TB, parts ...string) string {
+	t.Helper()
+	var b bytes.Buffer
+	for _, p := range parts {
+		w := gzip.NewWriter(&b)
+		if _, err := w.Write([]byte(p)); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return b.String()
+}
+
+func zst(t testing.TB, parts ...string) string {
+	t.Helper()
+	w, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b []byte
+	for _, p := range parts {
+		b = append(b, w.EncodeAll([]byte(p), nil)...)
+	}
+	return string(b)
+}
+
+// bz2OfTwoRows is twoRows, made by bzip2 1.0.8.
+const bz2OfTwoRows = "BZh91AY&SY\xcf\x09\xb4$\x00\x00\x16\xd9\x80\x00\x10\x10\x04\x00\x10>'\xd4z \x00!*h\x8c\x86\x08\xf4z\xa1F\x8c\x81\xa3L\x8d\x11?\xb0\xd4(\x88\xaby\x02\xac[=\x8e\xf0\xe3O\xae\x9af\xe5\xb1\xa2\x91#\xf1w$S\x85\x09\x0c\xf0\x9bB@"
+
+func utf16Of(text string, order binary.AppendByteOrder, mark bool) string {
+	if mark {
+		text = "\ufeff" + text
+	}
+	var b []byte
+	for _, u := range utf16.Encode([]rune(text)) {
+		b = order.AppendUint16(b, u)
+	}
+	return string(b)
+}
+
+var newName = regexp.MustCompile(`name it ([^ ;,]+)`)
+
+// TestMisnamed: a file that is plainly something else than its name says is refused with what it is, and what the message tells
+// to do works.
+func TestMisnamed(t *testing.T) {
+	parquet := string(testfiles.ReadBox(t, "parquet", "chat-duckdb-snappy.parquet"))
+	for _, c := range []struct {
+		file, content string
+		want          string // in the message
+		name          string // to which it is renamed, which then can be read; "": no such remedy
+	}{
+		{"a.jsonl", gz(t, twoRows), "the file is compressed with gzip; name it a.jsonl.gz", "a.jsonl.gz"},
+		{"a.txt", zst(t, "some text"), "the file is compressed with zstd; name it a.txt.zst", "a.txt.zst"},
+		{"a.jsonl", bz2OfTwoRows, "the file is compressed with bzip2; name it a.jsonl.bz2", "a.jsonl.bz2"},
+		{"a.jsonl.gz", zst(t, twoRows), "the file is compressed with zstd; name it a.jsonl.zst", "a.jsonl.zst"},
+		{"a.jsonl.gz", twoRows, "and it is not: if it is plain, name it a.jsonl", "a.jsonl"},
+		{"A.JSONL.BZ2", twoRows, "and it is not: if it is plain, name it A.JSONL", "A.JSONL"},
+		{"a.jsonl.zst", "", "the file is empty", ""},
+		{"a.txt", parquet, "the file is Parquet; name it a.parquet", "a.parquet"},
+		{"a.json.gz", parquet, "the file is Parquet; name it a.parquet", "a.parquet"},
+		{"a.bin", parquet, "the file is Parquet; name it a.parquet", "a.parquet"},
+		{"a.parquet.gz", parquet, "the file is Parquet; name it a.parquet", "a.parquet"},
+		{"a.parquet.gz", gz(t, parquet), "Parquet is compressed inside and is not read through gzip; decompress the file and name it .parquet", ""},
+		{"a.txt.gz", gz(t, parquet), "within the compression the file is Parquet; decompress it (gzip -d ", ""},
+		{"a.parquet", twoRows, "the name says Parquet, and the file does not begin with PAR1", ""},
+		{"a.parquet", gz(t, twoRows), "the file is compressed with gzip; name it a.parquet.gz", ""},
+		{"a.csv", "PK\x03\x04rest", "the file is a zip archive; unpack it (unzip ", ""},
+		{"a.jsonl", "\xfd7zXZ\x00rest", "the file is compressed with xz; compress it with gzip: xz -dc ", ""},
+		{"a.jsonl.xz", "\xfd7zXZ\x00rest", "the file is compressed with xz", ""},
+		{"a.json", "7z\xbc\xaf\x27\x1crest", "the file is a 7z archive", ""},
+		{"a.txt.gz", gz(t, strings.Repeat("x", 257)+"ustar  "), "within the compression the file is a tar archive", ""},
+		{"a.jsonl", "ARROW1\x00\x00rest", "the file is an Arrow file; write it as Parquet", ""},
+		{"data-00000-of-00001.arrow", "\xff\xff\xff\xff\x10\x00\x00\x00", "an Arrow stream, as datasets keeps in its cache; write it as Parquet; in Python: datasets.Dataset.from_file(", ""},
+		{"a.txt", "SQLite format 3\x00rest", "the file is an SQLite database; write the table as CSV: sqlite3 -header -csv ", ""},
+		{"a.txt", "%PDF-1.7\n", "the file is a PDF; take the text out of it", ""},
+		{"train.txt", "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 3\n", "a pointer of Git LFS, not the file that it stands for; fetch the file with: git lfs pull", ""},
+		{"train.parquet", "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 3\n", "a pointer of Git LFS", ""},
+		{"a.txt", "\xff\xfe\x00\x00a\x00\x00\x00", "the file is UTF-32 text", ""},
+		{"a.tar", twoRows, "the name does not say what the file holds; name it .txt, .jsonl", ""},
+	} {
+		path := write(t, c.file, c.content)
+		tok := byteTokenizer(t, false)
+		_, _, err := LoadDocuments(path, tok, Options{MaxSeqLen: 64})
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s with %.10q: %v, want %q", c.file, c.content, err, c.want)
+			continue
+		}
+		m := newName.FindStringSubmatch(err.Error())
+		if c.name == "" {
+			continue
+		}
+		if m == nil || m[1] != c.name {
+			t.Errorf("%s: %v, want the name %s", c.file, err, c.name)
+			continue
+		}
+		better := filepath.Join(filepath.Dir(path), c.name)
+		if err := os.Rename(path, better); err != nil {
+			t.Fatal(err)
+		}
+		s, err := openSource(better, nil)
+		if err != nil {
+			t.Errorf("%s as %s: %v", c.file, c.name, err)
+			continue
+		}
+		if s.kind == textFile {
+			_, err = s.text()
+		} else {
+			err = s.rows(func(int, []byte) error { return nil })
+		}
+		s.Close()
+		if err != nil {
+			t.Errorf("%s as %s: %v", c.file, c.name, err)
+		}
+	}
+}
+
+// TestUTF16: text in UTF-16 is named, and the command of the message makes it readable.
+func TestUTF16(t *testing.T) {
+	want, _, err := LoadDocuments(write(t, "a.jsonl", twoRows), byteTokenizer(t, false), Options{MaxSeqLen: 64})
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := regexp.MustCompile(`convert it: (iconv .*)$`)
+	for name, content := range map[string]string{
+		"little-endian": utf16Of(twoRows, binary.LittleEndian, true), "big-endian": utf16Of(twoRows, binary.BigEndian, true),
+		"little-endian without mark": utf16Of(twoRows, binary.LittleEndian, false), "big-endian without mark": utf16Of(twoRows, binary.BigEndian, false),
+	} {
+		path := write(t, "it's 1.jsonl", content)
+		_, _, err := LoadDocuments(path, byteTokenizer(t, false), Options{MaxSeqLen: 64})
+		if err == nil || !strings.Contains(err.Error(), "the file is UTF-16 text") {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		m := command.FindStringSubmatch(err.Error())
+		if m == nil {
+			t.Errorf("%s: %v, without a command", name, err)
+			continue
+		}
+		if _, err := exec.LookPath("iconv"); err != nil {
+			continue // the message is all that can be checked
+		}
+		if out, err := exec.Command("sh", "-c", m[1]).CombinedOutput(); err != nil {
+			t.Errorf("%s: %s: %v %s", name, m[1], err, out)
+			continue
+		}
+		got, _, err := LoadDocuments(filepath.Join(filepath.Dir(path), "it's 1-utf8.jsonl"), byteTokenizer(t, false), Options{MaxSeqLen: 64})
+		if err != nil || !slices.Equal(shown(got), shown(want)) {
+			t.Errorf("%s: after iconv %q, %v", name, shown(got), err)
+		}
+	}
+}
+
+// TestParts: a compressed file of several members, one after another, is read to its end; a cut one is not read silently.
+func TestParts(t *testing.T) {
+	lines := strings.SplitAfter(twoRows, "\n")[:2]
+	bz, err := os.ReadFile(write(t, "x", bz2OfTwoRows))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		file, content string
+		documents     int
+	}{
+		{"a.jsonl.gz", gz(t, lines...), 2}, {"a.jsonl.zst", zst(t, lines...), 2}, {"a.jsonl.bz2", string(bz) + string(bz), 4},
+		{"a.csv.gz", gz(t, "prompt,completion\n", "a,b\n", "c,d\n"), 2}, {"a.tsv.zst", zst(t, "prompt\tcompletion\na\t", "b\n"), 1},
+		{"a.txt.gz", gz(t, "some ", "text"), 1},
+	} {
+		docs, _, err := LoadDocuments(write(t, c.file, c.content), byteTokenizer(t, false), Options{MaxSeqLen: 64})
+		if err != nil || len(docs) != c.documents {
+			t.Errorf("%s: %d documents, %v; want %d", c.file, len(docs), err, c.documents)
+		}
+		cut := c.content[:len(c.content)-3]
+		if _, _, err := LoadDocuments(write(t, c.file, cut), byteTokenizer(t, false), Options{MaxSeqLen: 64}); err == nil || !strings.Contains(err.Error(), "cut off or damaged") {
+			t.Errorf("%s without its last bytes: %v", c.file, err)
+		}
+	}
+}
+
+// TestWindow: a long zstd window is read; one that is longer than the standard tool makes it is named with its length.
+func TestWindow(t *testing.T) {
+	// A frame of one raw block: magic, descriptor without a content size, window, block header (last, raw, size), bytes.
+	frame := func(window byte) string {
+		block := len(twoRows)<<3 | 1
+		return "\x28\xb5\x2f\xfd\x00" + string([]byte{window, byte(block), byte(block >> 8), byte(block >> 16)}) + twoRows
+	}
+	docs, _, err := LoadDocuments(write(t, "a.jsonl.zst", frame(17<<3)), byteTokenizer(t, false), Options{MaxSeqLen: 64}) // 2^(10+17)
+	if err != nil || len(docs) != 2 {
+		t.Errorf("a window of 128 MiB: %d documents, %v", len(docs), err)
+	}
+	_, _, err = LoadDocuments(write(t, "a.jsonl.zst", frame(22<<3)), byteTokenizer(t, false), Options{MaxSeqLen: 64})
+	if err == nil || !strings.Contains(err.Error(), "its zstd window is 4096 MiB, at most 2048 can be read") {
+		t.Errorf("a window of 4 GiB: %v", err)
+	}
+}
+
+// TestZeroBytes: a text with zero bytes, as is left after a crash, is refused with their place.
+func TestZeroBytes(t *testing.T) {
+	_, _, err := LoadDocuments(write(t, "a.txt", "some text\nand more"+strings.Repeat("\x00", 20)), byteTokenizer(t, false), Options{MaxSeqLen: 64})
+	row, ok := errors.AsType[*RowError](err)
+	if !ok || row.Line != 2 || !strings.Contains(err.Error(), "byte 19 of the text is 0x00") {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestParquetRows: Parquet gives the same documents as its rows in JSON Lines, and errors count rows.
+func TestParquetRows(t *testing.T) {
+	var want map[string][]map[string]any
+	testfiles.ReadBoxJSON(t, &want, "parquet", "rows.json")
+	opt := Options{MaxSeqLen: 64, Reading: Reading{SkipEmpty: true, Columns: "text=prompt,was=completion"}}
+	var lines bytes.Buffer
+	for _, row := range want["pairs"] {
+		lines.Write(append(mustJSON(row), '\n'))
+	}
+	twins, _, err := LoadDocuments(write(t, "a.jsonl", lines.String()), byteTokenizer(t, false), opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"pairs-duckdb-zstd.parquet", "pairs-arrow-groups.parquet", "pairs-hyparquet.parquet"} {
+		docs, _, err := LoadDocuments(testfiles.Box(t, "parquet", name), byteTokenizer(t, false), opt)
+		if err != nil || !slices.Equal(shown(docs), shown(twins)) || len(docs) != 150 || docs[149].Line != 150 {
+			t.Errorf("%s: %d documents, %v", name, len(docs), err)
+			continue
+		}
+		if got := docs[2].Origin(); !strings.HasSuffix(got, name+", row 3") {
+			t.Errorf("%s: origin %q", name, got)
+		}
+		_, err = Rows(testfiles.Box(t, "parquet", name), Reading{Columns: "text=n"})
+		row, ok := errors.AsType[*RowError](err)
+		if !ok || row.Line != 1 || !strings.Contains(err.Error(), name+": row 1: ") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	cut := write(t, "a.parquet", string(testfiles.ReadBox(t, "parquet", "pairs-hyparquet.parquet")[:4000]))
+	if _, _, err := LoadDocuments(cut, byteTokenizer(t, false), opt); err == nil || !strings.Contains(err.Error(), "cut off or damaged") {
+		t.Errorf("a cut file: %v", err)
+	}
+}
