@@ -19,7 +19,7 @@ type recordCmd struct {
 
 type recordRunCmd struct {
 	Model     string `required:"" help:"Base model directory." placeholder:"DIR"`
-	Data      string `required:"" help:"Training data: .txt, .jsonl or .json (also .gz, .bz2, .zst), or a directory with a train file." placeholder:"FILE"`
+	Data      string `required:"" help:"Training data: .txt, .jsonl, .json, .csv or .tsv (also .gz, .bz2, .zst), .parquet, or a directory with a train file." placeholder:"FILE"`
 	Out       string `required:"" help:"Record to write; {shard} in it stands for the part's number." placeholder:"FILE"`
 	MaxSeqLen int    `help:"Tokens per packed sequence; 0: the model's, at most 512."`
 	Seed      uint64 `default:"1" help:"Seed of the packing."`
