@@ -123,7 +123,7 @@ func misnamed(path string, known bool, what kind, compression string, head []byt
 	case known && found != nil && found.name == said, known && found == nil && said == "text or rows":
 		return nil
 	case !known && what == parquetFile && compression != "" && found != nil && found.name == said:
-		return fmt.Errorf("Parquet is compressed inside and is not read through %s; decompress the file and name it .parquet", compression)
+		return fmt.Errorf("a Parquet file is compressed inside and is not read through %s; decompress the file and name it .parquet", compression)
 	case found != nil:
 		return fmt.Errorf("the file is %s; %s", found.name, found.after(path))
 	case !known:

@@ -85,7 +85,7 @@ func TestMisnamed(t *testing.T) {
 		{"a.json.gz", parquet, "the file is Parquet; name it a.parquet", "a.parquet"},
 		{"a.bin", parquet, "the file is Parquet; name it a.parquet", "a.parquet"},
 		{"a.parquet.gz", parquet, "the file is Parquet; name it a.parquet", "a.parquet"},
-		{"a.parquet.gz", gz(t, parquet), "Parquet is compressed inside and is not read through gzip; decompress the file and name it .parquet", ""},
+		{"a.parquet.gz", gz(t, parquet), "a Parquet file is compressed inside and is not read through gzip; decompress the file and name it .parquet", ""},
 		{"a.txt.gz", gz(t, parquet), "within the compression the file is Parquet; decompress it (gzip -d ", ""},
 		{"a.parquet", twoRows, "the name says Parquet, and the file does not begin with PAR1", ""},
 		{"a.parquet", gz(t, twoRows), "the file is compressed with gzip; name it a.parquet.gz", ""},

@@ -128,7 +128,7 @@ func (s *source) start(compression string, known bool) error {
 	if s.kind == parquetFile {
 		info, err := s.file.Stat()
 		if err == nil && !info.Mode().IsRegular() {
-			err = errors.New("Parquet is read from a file, not from a pipe")
+			err = errors.New("a Parquet file cannot be read from a pipe; write it to the disk")
 		}
 		if err == nil {
 			s.size = info.Size()
