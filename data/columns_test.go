@@ -84,8 +84,13 @@ func TestColumnErrors(t *testing.T) {
 			}
 		}
 	}
+	// A mistake in the name is said, and not that the row has no field that is known.
+	_, _, err := LoadDocuments(write(t, "a.jsonl", `{"body":"abc"}`), byteTokenizer(t, false), Options{MaxSeqLen: 64, Reading: Reading{Columns: "text=bodi"}})
+	if err == nil || !strings.Contains(err.Error(), `line 1: columns: no row has the column "bodi", which is to be "text"; there are "body"`) {
+		t.Errorf("%v", err)
+	}
 	// A column that is missing where the rows are good without it.
-	_, _, err := LoadDocuments(write(t, "a.jsonl", `{"text":"abc","body":"d"}`), byteTokenizer(t, false), Options{MaxSeqLen: 64, Reading: Reading{Columns: "text=bodi"}})
+	_, _, err = LoadDocuments(write(t, "a.jsonl", `{"text":"abc","body":"d"}`), byteTokenizer(t, false), Options{MaxSeqLen: 64, Reading: Reading{Columns: "text=bodi"}})
 	if err == nil || !strings.Contains(err.Error(), `no row has the column "bodi"`) {
 		t.Errorf("%v", err)
 	}
