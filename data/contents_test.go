@@ -175,6 +175,56 @@ func TestUTF16(t *testing.T) {
 	}
 }
 
+// TestCommands: the other commands of messages work, one after another until the file can be read.
+func TestCommands(t *testing.T) {
+	command := regexp.MustCompile(`(?:with: |gzip: |decompress it \()((?:jq|xz|gzip|iconv) .*?)(?:\), then convert it: (.*))?$`)
+	result := regexp.MustCompile(`> (\S+)$`)
+	for _, c := range []struct{ name, made, want string }{
+		{"w.json", `printf '{"version":1,"data":[{"text":"ab"},{"text":"cd"}]}' > w.json`, "w-rows.json"},
+		{"v.json", `printf '{"features":[],"rows":[{"row_idx":0,"row":{"text":"ab"}},{"row":{"text":"cd"}}]}' > v.json`, "v-rows.json"},
+		{"x.jsonl", `printf '{"text":"ab"}\n{"text":"cd"}\n' | xz > x.jsonl`, "x.jsonl.gz"},
+		{"y.jsonl.xz", `printf '{"text":"ab"}\n{"text":"cd"}\n' | xz > y.jsonl.xz`, "y.jsonl.gz"},
+		{"u.csv.gz", `printf 'text\nab\ncd\n' | iconv -f UTF-8 -t UTF-16 | gzip > u.csv.gz`, "u-utf8.csv"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Chdir(t.TempDir())
+			for _, tool := range []string{"sh", "jq", "xz", "gzip", "iconv"} {
+				if _, err := exec.LookPath(tool); err != nil {
+					t.Skipf("SKIPPED: whether the command of the message works was not checked: there is no %s in PATH", tool)
+				}
+			}
+			sh := func(line string) {
+				if out, err := exec.Command("sh", "-c", line).CombinedOutput(); err != nil {
+					t.Fatalf("%s: %v %s", line, err, out)
+				}
+			}
+			sh(c.made)
+			_, _, err := LoadDocuments(c.name, byteTokenizer(t, false), Options{MaxSeqLen: 64})
+			if err == nil {
+				t.Fatal("no error")
+			}
+			m := command.FindStringSubmatch(err.Error())
+			if m == nil {
+				t.Fatalf("%v, without a command", err)
+			}
+			last := ""
+			for _, line := range m[1:] {
+				if line != "" {
+					sh(line)
+					last = line
+				}
+			}
+			if file := result.FindStringSubmatch(last); file == nil || file[1] != c.want {
+				t.Fatalf("%v: want a command that makes %s", err, c.want)
+			}
+			docs, _, err := LoadDocuments(c.want, byteTokenizer(t, false), Options{MaxSeqLen: 64})
+			if err != nil || !slices.Equal(shown(docs), []string{"[a]b$", "[c]d$"}) {
+				t.Errorf("%q, %v", shown(docs), err)
+			}
+		})
+	}
+}
+
 // TestParts: a compressed file of several members, one after another, is read to its end; a cut one is not read silently.
 func TestParts(t *testing.T) {
 	lines := strings.SplitAfter(twoRows, "\n")[:2]
