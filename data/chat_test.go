@@ -179,7 +179,7 @@ func TestDirectory(t *testing.T) {
 	if got, err := load(true); err != nil || !slices.Equal(got, []string{"[e] f$"}) {
 		t.Errorf("valid: %q, %v", got, err)
 	}
-	if rows, err := Rows(dir, Reading{}); err != nil || len(rows) != 1 || rows[0].Completion != "f" {
+	if rows, _, err := Rows(dir, Reading{}); err != nil || len(rows) != 1 || rows[0].Completion != "f" {
 		t.Errorf("rows of valid: %+v, %v", rows, err)
 	}
 	put("train-00001-of-00002.jsonl.gz", "the copy that gzip --keep leaves is not read")

@@ -21,7 +21,7 @@ func TestColumns(t *testing.T) {
 		if err != nil || !slices.Equal(shown(docs), []string{"[a] b$"}) {
 			t.Errorf("%s: %q, %v", file, shown(docs), err)
 		}
-		rows, err := Rows(path, how)
+		rows, _, err := Rows(path, how)
 		if err != nil || len(rows) != 1 || rows[0].Prompt != "a" || rows[0].Completion != "b" {
 			t.Errorf("%s: rows %+v, %v", file, rows, err)
 		}
@@ -76,7 +76,7 @@ func TestColumnErrors(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%s, %s: %v, want %q", name, columns, err, want)
 			}
-			if _, err2 := Rows(path, Reading{Columns: columns}); err2 == nil || err2.Error() != err.Error() {
+			if _, _, err2 := Rows(path, Reading{Columns: columns}); err2 == nil || err2.Error() != err.Error() {
 				t.Errorf("%s, %s: Rows says %v", name, columns, err2)
 			}
 			if err := EachText(path, Reading{Columns: columns}, func(string) error { return nil }); err == nil {
@@ -110,6 +110,16 @@ func TestErrNothing(t *testing.T) {
 		if err != nil || len(docs) != 0 || stats.Empty != 1 {
 			t.Errorf("%s with SkipEmpty: %d documents, %+v, %v", content, len(docs), stats, err)
 		}
+		if _, _, err := Rows(write(t, file, content), Reading{SkipEmpty: true}); err == nil || !strings.Contains(err.Error(), "all 1 rows are empty") {
+			t.Errorf("%s: rows: %v", content, err)
+		}
+	}
+	path := write(t, "a.csv", "prompt,completion\na,b\nc,\n")
+	if _, _, err := Rows(path, Reading{}); !errors.Is(err, ErrNothing) {
+		t.Errorf("rows: %v", err)
+	}
+	if rows, stats, err := Rows(path, Reading{SkipEmpty: true}); err != nil || len(rows) != 1 || stats.Documents != 2 || stats.Empty != 1 {
+		t.Errorf("rows with SkipEmpty: %v, %+v, %v", rows, stats, err)
 	}
 	_, _, err := LoadDocuments(write(t, "a.jsonl", `{"text":3}`), byteTokenizer(t, false), Options{MaxSeqLen: 64})
 	if err == nil || errors.Is(err, ErrNothing) {

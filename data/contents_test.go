@@ -299,7 +299,7 @@ func TestParquetRows(t *testing.T) {
 		if got := docs[2].Origin(); !strings.HasSuffix(got, name+", row 3") {
 			t.Errorf("%s: origin %q", name, got)
 		}
-		_, err = Rows(testfiles.Box(t, "parquet", name), Reading{Columns: "text=n"})
+		_, _, err = Rows(testfiles.Box(t, "parquet", name), Reading{Columns: "text=n"})
 		row, ok := errors.AsType[*RowError](err)
 		if !ok || row.Line != 1 || !strings.Contains(err.Error(), name+": row 1: ") {
 			t.Errorf("%s: %v", name, err)

@@ -278,7 +278,7 @@ func TestRows(t *testing.T) {
 
 {"prompt":"p","completion":"c","answer":"elsewhere"}
 {"text":"t"}`)
-	rows, err := Rows(path, Reading{})
+	rows, _, err := Rows(path, Reading{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -290,7 +290,7 @@ func TestRows(t *testing.T) {
 	if fmt.Sprint(rows) != fmt.Sprint(want) {
 		t.Errorf("rows %v, want %v", rows, want)
 	}
-	if _, err := Rows(write(t, "a.txt", "text"), Reading{}); err == nil || !strings.Contains(err.Error(), "want rows with prompts") {
+	if _, _, err := Rows(write(t, "a.txt", "text"), Reading{}); err == nil || !strings.Contains(err.Error(), "want rows with prompts") {
 		t.Errorf("text file: error %v", err)
 	}
 }

@@ -1,4 +1,4 @@
-// Package data turns text and JSON Lines into tokenised documents with a loss mask, and documents into packed sequences.
+// Package data turns text and rows into tokenised documents with a loss mask, and documents into packed sequences.
 // [LoadDocuments] and [Pack] are what most programs need; [Text] and [Pair] make documents of what is in memory.
 //
 // LoadDocuments reads a file and decompresses .gz, .bz2 and .zst:

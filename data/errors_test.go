@@ -15,7 +15,7 @@ func TestRowError(t *testing.T) {
 			_, _, err := LoadDocuments(path, byteTokenizer(t, false), Options{MaxSeqLen: 8})
 			return err
 		},
-		"Rows":     func(path string) error { _, err := Rows(path, Reading{}); return err },
+		"Rows":     func(path string) error { _, _, err := Rows(path, Reading{}); return err },
 		"EachText": func(path string) error { return EachText(path, Reading{}, func(string) error { return nil }) },
 	}
 	for _, c := range []struct {

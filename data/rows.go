@@ -31,29 +31,42 @@ type Segment struct {
 	Label bool   `json:"label"`
 }
 
-// Rows reads the rows of a file, or of the evaluation part of a directory. An error of a line is a [RowError].
-func Rows(path string, how Reading) ([]Row, error) {
-	var rows []Row
+// Rows reads the rows of a file, or of the evaluation part of a directory. The Stats count rows, also those that are left out. An
+// error of a line is a [RowError].
+func Rows(path string, how Reading) (rows []Row, stats Stats, err error) {
+	fail := func(path string, err error) ([]Row, Stats, error) { return nil, Stats{}, reading(path, err) }
 	columns, err := newColumns(how.Columns)
 	if err != nil {
-		return nil, reading(path, err)
+		return fail(path, err)
 	}
 	files, err := Files(path, true)
 	if err != nil {
-		return nil, reading(path, err)
+		return fail(path, err)
 	}
 	for _, file := range files {
-		if err := readRows(file, columns, func(row Row) { rows = append(rows, row) }); err != nil {
-			return nil, reading(file, err)
+		err := readRows(file, columns, func(row Row, err error) error {
+			stats.Documents++
+			if how.SkipEmpty && errors.Is(err, ErrNothing) {
+				stats.Empty++
+				return nil
+			}
+			rows = append(rows, row)
+			return err
+		})
+		if err != nil {
+			return fail(file, err)
 		}
 	}
 	if err := columns.missing(); err != nil {
-		return nil, reading(path, err)
+		return fail(path, err)
 	}
-	return rows, nil
+	if len(rows) == 0 {
+		return fail(path, fmt.Errorf("all %d rows are empty", stats.Documents))
+	}
+	return rows, stats, nil
 }
 
-func readRows(path string, columns *columns, use func(Row)) error {
+func readRows(path string, columns *columns, use func(Row, error) error) error {
 	s, err := openSource(path, columns)
 	if err != nil {
 		return err
@@ -65,10 +78,7 @@ func readRows(path string, columns *columns, use func(Row)) error {
 	return s.rows(func(line int, b []byte) error {
 		row, err := parseRow(b)
 		row.File, row.Line = path, line
-		if err == nil {
-			use(row)
-		}
-		return err
+		return use(row, err)
 	})
 }
 

@@ -14,15 +14,14 @@ import (
 // choice scores every option after its prompt, without an end id; the prompt does not list the options. The answer is the
 // option with the greatest summed log-likelihood; ties go to the lowest index.
 func (e *Evaluator) choice(ctx context.Context, path string) (Result, error) {
-	rows, err := data.Rows(path, e.Reading)
+	rows, stats, err := data.Rows(path, e.Reading)
 	if err != nil {
 		return Result{}, err
 	}
 	var docs []data.Document
 	truncated := 0
-	var read data.Stats
 	for _, row := range rows {
-		read.Saw(&row)
+		stats.Saw(&row)
 		if len(row.Choices) < 2 {
 			return Result{}, rowError(row, "choices", "task choice wants a list \"choices\" of two or more, found %d", len(row.Choices))
 		}
@@ -90,13 +89,13 @@ func (e *Evaluator) choice(ctx context.Context, path string) (Result, error) {
 	choiceLoss /= total
 	chance /= total
 	return Result{Correct: &correct, CorrectPerByte: &perByte, Total: len(rows), ChoiceLoss: &choiceLoss, Chance: &chance,
-		Tokens: tokens, Truncated: truncated, Notices: read.Notices(e.maxSeqLen())}, nil
+		Tokens: tokens, Truncated: truncated, Notices: stats.Notices(e.maxSeqLen())}, nil
 }
 
 // match completes every prompt greedily up to the end id and compares, white space collapsed and case kept. Of a conversation the
 // last message is the expected answer, and an id that ends a turn also ends the model's.
 func (e *Evaluator) match(ctx context.Context, path string) (Result, error) {
-	rows, err := data.Rows(path, e.Reading)
+	rows, stats, err := data.Rows(path, e.Reading)
 	if err != nil {
 		return Result{}, err
 	}
@@ -104,7 +103,6 @@ func (e *Evaluator) match(ctx context.Context, path string) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	var read data.Stats
 	decoder := model.NewDecoder(e.Model, e.Pool)
 	correct, tokens, truncated := 0, 0, 0
 	for _, row := range rows {
@@ -123,7 +121,7 @@ func (e *Evaluator) match(ctx context.Context, path string) (Result, error) {
 		if err := e.Tokenizer.CheckRows(prompt); err != nil {
 			return Result{}, rowError(row, "", "%w", err)
 		}
-		read.Saw(&row)
+		stats.Saw(&row)
 		limit := e.MaxTokens
 		if limit == 0 {
 			limit = max(128, 2*len(want))
@@ -154,7 +152,7 @@ func (e *Evaluator) match(ctx context.Context, path string) (Result, error) {
 			correct++
 		}
 	}
-	return Result{Correct: &correct, Total: len(rows), Tokens: tokens, Truncated: truncated, Notices: read.Notices(e.maxSeqLen())}, nil
+	return Result{Correct: &correct, Total: len(rows), Tokens: tokens, Truncated: truncated, Notices: stats.Notices(e.maxSeqLen())}, nil
 }
 
 // rowError is the error of a row that a task cannot use; field may be "".

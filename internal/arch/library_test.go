@@ -295,7 +295,7 @@ func TestMissingFilesCanBeAsked(t *testing.T) {
 		"checkpoint.Open":    func() error { _, err := checkpoint.Open(absent); return err },
 		"tokenizer.Load":     func() error { _, err := tokenizer.Load(absent); return err },
 		"data.LoadDocuments": func() error { _, _, err := data.LoadDocuments(absent+".txt", nil, data.Options{}); return err },
-		"data.Rows":          func() error { _, err := data.Rows(absent+".jsonl", data.Reading{}); return err },
+		"data.Rows":          func() error { _, _, err := data.Rows(absent+".jsonl", data.Reading{}); return err },
 		"replay.Open":        func() error { _, err := replay.Open(absent); return err },
 		"run.ReadRecipe":     func() error { _, err := run.ReadRecipe(absent); return err },
 	} {
