@@ -373,7 +373,7 @@ func TestMatchOfConversations(t *testing.T) {
 		return row{"messages": []row{{"role": "user", "content": "the red"}, last}, "nobody_knows": 1}
 	}
 	path := b.write(t, "talk.jsonl", talk(row{"role": "assistant", "content": "lamp"}))
-	rows, err := data.Rows(path)
+	rows, _, err := data.Rows(path, data.Reading{})
 	if err != nil {
 		t.Fatal(err)
 	}
