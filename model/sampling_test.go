@@ -1,15 +1,14 @@
 package model
 
 import (
-	"encoding/json"
 	"errors"
 	"math"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"reprise/asm"
+	"reprise/internal/testfiles"
 	"reprise/tensor"
 )
 
@@ -62,13 +61,7 @@ func finite(list []*float32) []float32 {
 
 func samplingCases(t *testing.T) (cases []samplingCase) {
 	t.Helper()
-	text, err := os.ReadFile("../testdata/sampling/sampling.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(text, &cases); err != nil {
-		t.Fatal(err)
-	}
+	testfiles.ReadBoxJSON(t, &cases, "sampling", "sampling.json.gz")
 	if len(cases) < 40 {
 		t.Fatalf("%d cases, want more", len(cases))
 	}

@@ -10,7 +10,7 @@ import (
 
 func addTemplates(f *testing.F) goldens {
 	var g goldens
-	testfiles.ReadBoxJSON(f, &g, "chat", "jinja.json")
+	testfiles.ReadBoxJSON(f, &g, "chat", "jinja.json.gz")
 	for i, c := range g.Templates {
 		if i%5 == 0 || len(c.Outcomes) > 2 {
 			f.Add(c.Template)

@@ -47,7 +47,7 @@ func contexts(t testing.TB, raw []json.RawMessage) (out []map[string]jinja.Value
 // TestGolden: every template comes out in every context as Jinja2 writes it, or is an error where Jinja2 raises one.
 func TestGolden(t *testing.T) {
 	var g goldens
-	testfiles.ReadBoxJSON(t, &g, "chat", "jinja.json")
+	testfiles.ReadBoxJSON(t, &g, "chat", "jinja.json.gz")
 	all := contexts(t, g.Contexts)
 	texts, failures := 0, 0
 	for _, c := range g.Templates {

@@ -3,9 +3,12 @@
 package testfiles
 
 import (
+	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -22,10 +25,17 @@ func Box(t testing.TB, parts ...string) string {
 	return path
 }
 
-// ReadBox reads a file of the repository's testdata.
+// ReadBox reads a file of the repository's testdata. One whose name ends in .gz is decompressed.
 func ReadBox(t testing.TB, parts ...string) []byte {
 	t.Helper()
-	b, err := os.ReadFile(Box(t, parts...))
+	path := Box(t, parts...)
+	b, err := os.ReadFile(path)
+	if err == nil && filepath.Ext(path) == ".gz" {
+		var z *gzip.Reader
+		if z, err = gzip.NewReader(bytes.NewReader(b)); err == nil {
+			b, err = io.ReadAll(z)
+		}
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 // folders of testdata whose manifest.json lists every file with its SHA-256.
-var folders = []string{"chat", "data", "gguf", "replay", "tokenizers"}
+var folders = []string{"chat", "data", "gguf", "parquet", "replay", "sampling", "tokenizers"}
 
 // maxBytes bounds the size of the whole testdata: the repository should stay quick to clone.
 const maxBytes = 6 << 20

@@ -1,8 +1,8 @@
-"""Writes cases.json and jinja.json: conversations rendered by Jinja2 as transformers sets it up (trim_blocks, lstrip_blocks, an
+"""Writes cases.json and jinja.json.gz: conversations rendered by Jinja2 as transformers sets it up (trim_blocks, lstrip_blocks, an
 immutable sandbox, loop controls, generation, tojson that keeps characters, raise_exception).
 
 All templates were written for this test. cases.json, for package tokenizer: five families after the habits of the published ones of
-the Qwen, Llama, ChatML and Zephyr models, and features.py with a template for every thing that templates use. jinja.json, for
+the Qwen, Llama, ChatML and Zephyr models, and features.py with a template for every thing that templates use. jinja.json.gz, for
 package internal/jinja: these and the templates of more.py, each with every conversation there; equal outcomes are written once.
 
     apt-get install python3-jinja2                # 3.1.2
@@ -14,6 +14,7 @@ GPT-2's tokenizer.json; REPRISE names the command.
 """
 import argparse
 import copy
+import gzip
 import hashlib
 import json
 import os
@@ -244,14 +245,15 @@ def write_jinja():
             renderings += 1
             errors += "text" not in o
         rows.append({"name": name, "template": template, "outcomes": outcomes, "of": "" if len(outcomes) == 1 else of})
-    with open(os.path.join(HERE, "jinja.json"), "w", encoding="utf-8") as f:
-        f.write('{"contexts": %s,\n"templates": %s}\n' % (lines(more.CONTEXTS), lines(rows)))
+    text = '{"contexts": %s,\n"templates": %s}\n' % (lines(more.CONTEXTS), lines(rows))
+    with open(os.path.join(HERE, "jinja.json.gz"), "wb") as f:
+        f.write(gzip.compress(text.encode(), mtime=0))
     return {"templates": len(templates), "contexts": len(more.CONTEXTS), "renderings": renderings, "errors": errors}
 
 
 def write():
-    counts = {"cases.json": write_cases(), "jinja.json": write_jinja()}
-    names = ("cases.json", "features.py", "jinja.json", "make.py", "more.py")
+    counts = {"cases.json": write_cases(), "jinja.json.gz": write_jinja()}
+    names = ("cases.json", "features.py", "jinja.json.gz", "make.py", "more.py")
     files = {n: hashlib.sha256(open(os.path.join(HERE, n), "rb").read()).hexdigest() for n in names}
     with open(os.path.join(HERE, "manifest.json"), "w") as f:
         f.write(json.dumps({"made_by": "testdata/chat/make.py", "command": "/usr/bin/python3 testdata/chat/make.py",

@@ -1,4 +1,4 @@
-"""Templates and conversations for jinja.json: what package internal/jinja must write as Jinja2 does.
+"""Templates and conversations for jinja.json.gz: what package internal/jinja must write as Jinja2 does.
 
 The tables below are crossed: a filter, a test or a method is applied to every value that Jinja2 takes for it, in one template. All
 were written for this test.

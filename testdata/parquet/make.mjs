@@ -105,7 +105,7 @@ let bytes = 0
 for (const name of Object.keys(made)) bytes += statSync(out(name)).size
 writeFileSync(out('manifest.json'), JSON.stringify({
   made_by: 'testdata/parquet/make.mjs', command: 'node testdata/parquet/make.mjs --modules node_modules',
-  versions: Object.fromEntries(['@duckdb/node-api', 'parquet-wasm', 'apache-arrow', 'hyparquet-writer'].map(n => [n, versionOf(n)])),
+  oracle: Object.fromEntries(['@duckdb/node-api', 'parquet-wasm', 'apache-arrow', 'hyparquet-writer'].map(n => [n, versionOf(n)])),
   writers: made, files: Object.fromEntries([...Object.keys(made), 'rows.json', 'make.mjs'].sort().map(n => [n, sum(n)])),
 }, null, 1) + '\n')
 console.log(bytes, 'bytes of Parquet')

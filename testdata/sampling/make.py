@@ -3,7 +3,7 @@
     apt-get install python3-torch
     /usr/bin/python3 testdata/sampling/make.py
 
-sampling.json has cases of logits, history and settings, each with the logits after the penalties (float32, to be met to the bit),
+sampling.json.gz has cases of logits, history and settings, each with the logits after the penalties (float32, to be met to the bit),
 the probabilities after the temperature (float64), the ids that top-k, top-p and min-p leave, in order, and their probabilities.
 
 The steps and their order are those of transformers' generate: repetition penalty, temperature, top-k, top-p, min-p. Presence and
@@ -13,6 +13,7 @@ probabilities the smaller id comes first, also at the end of the k most probable
 What rounding in float32 could decide otherwise is not asked: a case is drawn again where two probabilities are close without being
 equal, or where a mass or a probability lies close to its limit. A logit of minus infinity is written as null.
 """
+import gzip
 import hashlib
 import json
 import os
@@ -140,15 +141,15 @@ def main():
     add("one id, many times", few, [], [3] * 40, frequency_penalty=0.1)
     add("a vocabulary of 1", lambda: torch.tensor([-3.0]), [0], [0], top_k=1, top_p=0.5, min_p=0.5, repetition_penalty=1.2)
 
-    path = os.path.join(HERE, "sampling.json")
-    with open(path, "w") as f:
-        f.write("[\n" + ",\n".join(json.dumps(c) for c in cases) + "\n]\n")
+    text = "[\n" + ",\n".join(json.dumps(c) for c in cases) + "\n]\n"
+    with open(os.path.join(HERE, "sampling.json.gz"), "wb") as f:
+        f.write(gzip.compress(text.encode(), mtime=0))
     digest = lambda name: hashlib.sha256(open(os.path.join(HERE, name), "rb").read()).hexdigest()
     manifest = {
         "made_by": "testdata/sampling/make.py", "command": "/usr/bin/python3 testdata/sampling/make.py",
         "oracle": {"package": "PyTorch " + torch.__version__ + ", penalties in float32, probabilities in float64", "python": sys.version.split()[0]},
         "seed": SEED, "counts": {"cases": len(cases), "drawn_again": again},
-        "files": {name: digest(name) for name in ("make.py", "sampling.json")},
+        "files": {name: digest(name) for name in ("make.py", "sampling.json.gz")},
     }
     with open(os.path.join(HERE, "manifest.json"), "w") as f:
         json.dump(manifest, f, indent=1)

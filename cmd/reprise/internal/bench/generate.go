@@ -119,13 +119,20 @@ func (o *GenerateOptions) measure(ctx context.Context, d *model.Decoder, pool *t
 		flopsAfter, readAfter := yard.GFLOPS(), reading()
 		a, b := first-start, (last-first)/float64(n-1)
 		if o.Samples > 1 {
-			start := yard.watch.now()
-			for _, err := range model.Samples(ctx, d, prompt, model.SamplesOptions{N: o.Samples, Width: o.Samples, MaxTokens: o.MaxTokens, Sampling: o.Sampling}) {
+			begun := 0.0 // when all have their first token
+			options := model.SamplesOptions{N: o.Samples, Width: o.Samples, MaxTokens: o.MaxTokens, Sampling: o.Sampling}
+			options.Ended = func(s model.Sample) bool {
+				if len(s.IDs) == 1 {
+					begun = yard.watch.now()
+				}
+				return false
+			}
+			for _, err := range model.Samples(ctx, d, prompt, options) {
 				if err != nil {
 					return r, err
 				}
 			}
-			all := (yard.watch.now() - start - a) / float64(o.Samples*(n-1)) // of a token
+			all := (yard.watch.now() - begun) / float64(o.Samples*(n-1)) // of a token
 			if i > 0 {
 				together, ratios = append(together, all), append(ratios, b/all)
 			}
