@@ -67,7 +67,7 @@ func (s Stats) Notices(maxSeqLen int) (texts []string) {
 	if s.Truncated > 0 {
 		add("%d of %d samples were cut to %d tokens", s.Truncated, s.Documents, maxSeqLen)
 	}
-	if list := s.Spelled(); list != "" {
+	if list := s.specials(); list != "" {
 		add("special tokens that the texts themselves spell are learnt as a part of them: %s", list)
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Unknown)) {
@@ -84,8 +84,8 @@ func (s Stats) Notices(maxSeqLen int) (texts []string) {
 	return texts
 }
 
-// Spelled lists the special tokens that texts themselves spell and that are learnt, with their counts; "" if there are none.
-func (s Stats) Spelled() string {
+// specials lists the special tokens that texts themselves spell and that are learnt, with their counts; "" if there are none.
+func (s Stats) specials() string {
 	var list []string
 	for _, piece := range slices.Sorted(maps.Keys(s.Special)) {
 		list = append(list, fmt.Sprintf("%s (%d)", piece, s.Special[piece]))

@@ -115,9 +115,6 @@ func (c *inspectDataCmd) Run(a *app) error {
 	for i := range docs[:min(len(docs), max(0, c.Show))] {
 		r.Shown = append(r.Shown, show(tok, &docs[i]))
 	}
-	if list := stats.Spelled(); list != "" {
-		r.Warnings = append(r.Warnings, "special tokens that the texts themselves spell are learnt as a part of them: "+list)
-	}
 	noEnd := r.judge()
 	stats.Empty, stats.Truncated = 0, 0 // these are judged already
 	r.Warnings = append(r.Warnings, stats.Notices(limit)...)
