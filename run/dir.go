@@ -108,7 +108,7 @@ func (r *Run) prepareDir(resume bool) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("run: %w", err)
 	}
-	if len(entries) > 0 {
+	if len(entries) > 0 && (resume || !neverBegun(entries)) {
 		if resume {
 			return r.resume()
 		}
@@ -132,6 +132,17 @@ func (r *Run) prepareDir(resume bool) error {
 		atomicfile.WriteFile(filepath.Join(out, recipeFile), text),
 		atomicfile.WriteFile(filepath.Join(out, runFile), append(about, '\n')),
 	)
+}
+
+// neverBegun says whether a directory holds only what is written before the first step, so that nothing is lost with it: its run
+// ended before it began, for instance because a file of its evaluation could not be read.
+func neverBegun(entries []fs.DirEntry) bool {
+	for _, e := range entries {
+		if name := e.Name(); name != recipeFile && name != runFile {
+			return false
+		}
+	}
+	return true
 }
 
 // state lists what a checkpoint holds; its tensors share memory with the run.

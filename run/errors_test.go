@@ -121,6 +121,40 @@ func TestDirectoryErrors(t *testing.T) {
 	}
 }
 
+// TestDirectoryOfARunThatNeverBegan: what a run writes before its first step is no reason to refuse its directory, so that an error
+// in an evaluation file can be mended and the same command given again, also with other keys.
+func TestDirectoryOfARunThatNeverBegan(t *testing.T) {
+	w := newWorkshop(t)
+	r := w.recipe("run")
+	r.Eval.Data = []string{"bad=" + w.path("bad.jsonl")}
+	w.write(t, "bad.jsonl", `{"prompt": "a", "completion": ""}`)
+	run, err := Open(r, w.pool, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range run.Events(t.Context()) {
+	}
+	if run.Err() == nil {
+		t.Fatal("an evaluation file without anything to learn is accepted")
+	}
+	w.write(t, "bad.jsonl", `{"prompt": "a", "completion": "b"}`)
+	r.SkipEmpty = true
+	if run, err = Open(r, w.pool, false); err != nil {
+		t.Fatal(err)
+	}
+	for range run.Events(t.Context()) {
+	}
+	if run.Err() != nil {
+		t.Fatal(run.Err())
+	}
+	if before, err := ReadRecipe(filepath.Join(r.Out, recipeFile)); err != nil || !before.SkipEmpty {
+		t.Errorf("the recipe in the directory is that of the run that failed (%v)", err)
+	}
+	if _, err := Open(r, w.pool, false); !errors.Is(err, ErrNotEmpty) {
+		t.Errorf("the directory of a run that began: %v", err)
+	}
+}
+
 // An interrupted run names the checkpoint that it can be resumed from; without a directory nothing is saved and none is named.
 func TestInterrupted(t *testing.T) {
 	w := newWorkshop(t)

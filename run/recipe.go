@@ -142,6 +142,8 @@ func (r Recipe) Validate() error {
 		return field("tokenizer", "is only for init; a model has its own")
 	case r.Init != "" && r.Loss != "full":
 		return field("init", "fresh weights have no record; use loss: full with data")
+	case r.Loss == "replay" && r.Replay == "" && r.Data != "":
+		return field("data", "loss replay trains on a record; make one of the data with: reprise record, or train on the data itself with loss: full")
 	case r.Loss == "replay" && r.Replay == "":
 		return field("replay", "loss replay needs a record; make one with: reprise record")
 	case r.Loss == "replay" && r.Data != "":

@@ -123,6 +123,9 @@ func open(r Recipe, b *base.Base, pool *tensor.Pool, resume bool) (*Run, error) 
 		if r.Loss == "full" && r.KL == 0 && data.KnownName(r.Mix) {
 			record, text = "", r.Mix
 		}
+		if record != "" && data.KnownName(r.Mix) {
+			return nil, fmt.Errorf("run: mix: %s is data and not a record, which loss replay and kl need; make one with: reprise record", r.Mix)
+		}
 		if run.mix, err = openSource(record, text, r, b); err != nil {
 			return nil, err
 		}

@@ -170,6 +170,20 @@ func (f *readingFlags) reading() data.Reading {
 	return r
 }
 
+// givenTwice refuses a flag with one value that is given twice: the parser would keep the last and drop the others without a word.
+func givenTwice(k *kong.Context) error {
+	seen := map[*kong.Flag]bool{}
+	for _, p := range k.Path {
+		f := p.Flag
+		if f == nil || f.IsBool() || f.IsCounter() || f.IsSlice() || f.IsMap() || !seen[f] {
+			seen[f] = true
+			continue
+		}
+		return fmt.Errorf("--%s is given twice, and takes one value: the other one would be dropped", f.Name)
+	}
+	return nil
+}
+
 var unknownFlag = regexp.MustCompile(`^unknown flag (--[^,]*)$`)
 
 // guessFlag adds to the error for an unknown flag which flag is meant, if the name is another program's.

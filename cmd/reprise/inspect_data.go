@@ -104,6 +104,12 @@ func (c *inspectDataCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	if stats.Documents > 0 && stats.Empty == stats.Documents {
+		reading.SkipEmpty = false // the first row says why nothing can be learnt
+		if _, _, err = data.LoadDocuments(c.Data, tok, data.Options{MaxSeqLen: limit, Evaluation: c.Evaluation, Reading: reading}); err != nil {
+			return err
+		}
+	}
 	r := dataReport{Data: c.Data, MaxSeqLen: limit, Samples: stats.Documents, Documents: len(docs), Tokens: stats.Tokens, Trained: stats.Targets,
 		Empty: stats.Empty, Truncated: stats.Truncated, Seam: reading.Seam, Pairs: stats.Pairs, Spaced: stats.Spaced,
 		Warnings: []string{}, Ends: []dataEnd{}, Shown: []shownDocument{}}

@@ -172,6 +172,10 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "reprise: %v\n", guessFlag(err, run.Keys()))
 		return exitUsage
 	}
+	if err := givenTwice(k); err != nil {
+		fmt.Fprintf(stderr, "reprise: %v\n", err)
+		return exitUsage
+	}
 	if err := asm.Err(); err != nil {
 		fmt.Fprintf(stderr, "reprise: %v\n", err)
 		return exitUsage

@@ -36,6 +36,14 @@ Texts, segments, choices and pairs are tokenised as they are written. Only conve
 whose ` + "`{% generation %}`" + ` marks, if it has them, decide what carries loss. No token spans the beginning or the end of what carries loss,
 so that a token which would straddle a mark in transformers is two tokens here.
 
+A conversation is one document if the template writes its beginning in the same way whether or not more follows. If it writes earlier
+turns differently then (some leave out their reasoning), every assistant message becomes a document of its own, after the history
+that a model would be given.
+
+What is longer than ` + "`max_seq_len`" + ` is cut, and counted in a notice: a text into windows; a pair and a row of choices at the beginning of
+the prompt, then at the end of the answer; segments at their end. A conversation loses its last turns, final answer included, until
+it fits; one with a single turn loses the beginning of what stands before the answer.
+
 `
 
 const rowsNames = `## Names of questions and answers
