@@ -74,6 +74,11 @@ var (
 	talks     = []string{"messages", "conversations", "conversation"}
 )
 
+// without are the names that are not name.
+func without(names []string, name string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(n string) bool { return n == name })
+}
+
 // harmless are names under which data sets keep what is no part of a sample.
 var harmless = []string{
 	"id", "idx", "index", "uid", "uuid", "row_id", "prompt_id", "conversation_id", "question_id", "task_id", "db_id", "table_id", "hash", "source", "data_source",
@@ -168,7 +173,7 @@ func init() { // the functions read the table
 			Example: `{"question": "Q", "choices": ["A", "B"], "answer": 1}`,
 			Beside: append([]Field{
 				{Names: []string{"completion"}, Use: Used, Note: "is learnt in place of the right choice", Value: `"C"`},
-				{Names: answers, Use: Refused, Note: `beside "choices", of which "answer" names the right one; ` + leaveOut, Value: `"C"`},
+				{Names: without(answers, "answer"), Use: Refused, Note: `beside "choices", of which "answer" names the right one; ` + leaveOut, Value: `"C"`},
 				{Names: []string{"text"}, Use: Refused, Note: "beside a question; " + leaveOut, Value: `"T"`},
 			}, besidePair...), own: ownChoices, read: readPair},
 		{Name: "pair", Fields: "a question and an answer", Learnt: "the answer",

@@ -85,10 +85,17 @@ func rowsDocs() string {
 
 func anchor(name string) string { return strings.ReplaceAll(name, " ", "-") }
 
+// rowsTable writes the lines of a table. The first line that holds for a field decides, so a field is left out of the lines after
+// one that holds for all of its values.
 func rowsTable(fields []data.Field) string {
 	var b strings.Builder
+	settled := map[string]bool{}
 	b.WriteString("| field | use | for these values | what it does, or what to do |\n|---|---|---|---|\n")
 	for i, f := range fields {
+		names := slices.DeleteFunc(slices.Clone(f.Names), func(name string) bool { return settled[name] })
+		if len(names) == 0 {
+			continue
+		}
 		when := f.When
 		if when == "" {
 			when = "all"
@@ -96,7 +103,10 @@ func rowsTable(fields []data.Field) string {
 				when = "all others"
 			}
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", codes(f.Names), f.Use, when, strings.ReplaceAll(f.Note, "|", `\|`))
+		for _, name := range names {
+			settled[name] = settled[name] || f.When == ""
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", codes(names), f.Use, when, strings.ReplaceAll(f.Note, "|", `\|`))
 	}
 	return b.String() + "\n"
 }
