@@ -117,6 +117,7 @@ func open(r Recipe, b *base.Base, pool *tensor.Pool, resume bool) (*Run, error) 
 	if r, err = run.follow(r); err != nil {
 		return nil, err
 	}
+	run.Recipe = r // its directory keeps the seam that counted
 	run.perBatch = r.GlobalBatchSize
 	if r.Mix != "" {
 		record, text := r.Mix, ""

@@ -56,7 +56,7 @@ func TestRunFollowsTheSeamOfItsRecord(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if run.eval.Reading.Seam != c.want {
+		if run.eval.Reading.Seam != c.want || run.Recipe.Seam != c.want {
 			t.Errorf("%s, %s: evaluations use %s, want %s", c.record, c.seam, run.eval.Reading.Seam, c.want)
 		}
 		told := slices.DeleteFunc(slices.Clone(run.Notices), func(notice string) bool { return !strings.Contains(notice, "seam") })
