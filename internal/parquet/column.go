@@ -17,7 +17,7 @@ import (
 // Bounds on memory.
 const (
 	maxPage    = 1 << 30  // bytes of a page
-	maxHeld    = 2 << 30  // bytes of all pages and dictionaries that are in memory together
+	maxHeld    = 2 << 30  // bytes of all pages and dictionaries that are in memory together, as stored and decompressed
 	maxHeader  = 16 << 20 // bytes of a page's header, which may hold its largest value
 	maxEntries = 1 << 20  // values of a row
 	maxValues  = 1 << 27  // of a page
@@ -35,6 +35,7 @@ type reader struct {
 	f       *File
 	held    int // bytes
 	entries int // of the row
+	bytes   int // of the row's texts
 	zstd    *zstd.Decoder
 }
 
@@ -57,8 +58,9 @@ type column struct {
 
 	dict   *dictionary
 	count  int // entries left in the page
-	size   int // bytes of the page and, apart, of the dictionary
-	dsize  int
+	size   int // bytes held for the page,
+	dsize  int // for the dictionary,
+	before int // and for earlier pages in which the row's values lie
 	rep    rle
 	def    rle
 	values values
@@ -72,7 +74,7 @@ func (r *reader) open(leaf *node, c chunk) *column {
 	return &column{reader: r, leaf: leaf, codec: c.codec, r: bufio.NewReaderSize(section, 1<<14), left: section.Size(), to: c.values}
 }
 
-func (c *column) close() { c.held -= c.size + c.dsize }
+func (c *column) close() { c.held -= c.size + c.dsize + c.before }
 
 // peek reads the repetition level of the next entry; ok is false after the last.
 func (c *column) peek() (rep int, ok bool, err error) {
@@ -101,8 +103,10 @@ func (c *column) peek() (rep int, ok bool, err error) {
 	return c.level, true, nil
 }
 
-// row appends the entries of the next row.
+// row appends the entries of the next row. Those of the row before must not be used any more.
 func (c *column) row(row []entry) ([]entry, error) {
+	c.held -= c.before
+	c.before = 0
 	for first := true; ; first = false {
 		rep, ok, err := c.peek()
 		switch {
@@ -135,9 +139,26 @@ func (c *column) row(row []entry) ([]entry, error) {
 			if e.bits, e.b, err = c.values.next(); err != nil {
 				return row, err
 			}
+			if err := c.check(e.b); err != nil {
+				return row, err
+			}
 		}
 		row = append(row, e)
 	}
+}
+
+// check refuses a value of a wrong length, and texts that cannot all become one row: some encodings can stand for many more bytes
+// than they have.
+func (c *column) check(b []byte) error {
+	if c.leaf.typ == typeFixed && len(b) != int(c.leaf.length) {
+		return fmt.Errorf("a value has %d bytes, want %d: the file is damaged", len(b), c.leaf.length)
+	}
+	if c.leaf.typ == typeFixed || c.leaf.typ == typeBytes {
+		if c.bytes += len(b); c.bytes > maxObject {
+			return errLarge
+		}
+	}
+	return nil
 }
 
 // Kinds of pages.
@@ -159,18 +180,19 @@ func (c *column) header() (h header, err error) {
 	t := &thrift{r: c.r, left: int(min(maxHeader, c.left))}
 	before := t.left
 	t.structure(func(id int, typ byte) bool {
-		to := map[int]*int64{1: &h.kind, 2: &h.size, 3: &h.stored, 4: &h.crc}[id]
+		to := map[int]*int64{1: &h.kind, 2: &h.size, 3: &h.stored}[id]
 		switch {
 		case to != nil && typ == thriftI32:
-			*to = t.integer()
-			h.checked = h.checked || id == 4
+			*to = t.i32()
+		case id == 4 && typ == thriftI32:
+			h.crc, h.checked = t.integer(), true // with or without a sign, as it pleased the writer
 		case (id == 5 || id == 7) && typ == thriftStruct:
 			t.structure(func(id int, typ byte) bool {
 				to := map[int]*int64{1: &h.values, 2: &h.encoding}[id]
 				if to == nil || typ != thriftI32 {
 					return false
 				}
-				*to = t.integer()
+				*to = t.i32()
 				return true
 			})
 		case id == 8 && typ == thriftStruct:
@@ -178,7 +200,7 @@ func (c *column) header() (h header, err error) {
 				to := map[int]*int64{1: &h.values, 4: &h.encoding, 5: &h.defSize, 6: &h.repSize}[id]
 				switch {
 				case to != nil && typ == thriftI32:
-					*to = t.integer()
+					*to = t.i32()
 				case id == 7 && (typ == thriftTrue || typ == thriftFalse):
 					h.plain = typ == thriftFalse
 				default:
@@ -216,6 +238,15 @@ func (c *column) page() error {
 	if err != nil {
 		return err
 	}
+	// What the page takes is counted before any of it is in memory. The page before it stays as long as the row that ends there.
+	c.before += c.size
+	c.size = int(h.stored)
+	if c.codec != codecNone {
+		c.size += int(h.size)
+	}
+	if err := c.hold(c.size); err != nil {
+		return err
+	}
 	stored := make([]byte, h.stored)
 	if _, err := io.ReadFull(c.r, stored); err != nil {
 		return errShort
@@ -226,6 +257,7 @@ func (c *column) page() error {
 	}
 	switch h.kind {
 	case indexPage:
+		c.release(0)
 		return nil
 	case dictionaryPage:
 		if c.dict != nil {
@@ -241,6 +273,7 @@ func (c *column) page() error {
 		if c.dict, err = newDictionary(c.leaf, b, h.values); err != nil {
 			return err
 		}
+		c.release(0)
 		c.dsize = len(b) + 4*len(c.dict.ends)
 		return c.hold(c.dsize)
 	case dataPage, dataPage2:
@@ -250,15 +283,12 @@ func (c *column) page() error {
 	if h.values < 0 || h.values > c.to || h.values > maxValues {
 		return fmt.Errorf("a page has %d values, the column has %d more: the file is damaged", h.values, c.to)
 	}
-	c.held -= c.size
-	c.size = 0
 	b, err := c.levels(h, stored)
 	if err != nil {
 		return err
 	}
-	c.size = len(b)
-	if err := c.hold(c.size); err != nil {
-		return err
+	if h.kind == dataPage && c.codec != codecNone { // the levels of the newer kind lie in what is stored
+		c.release(int(h.size))
 	}
 	c.to -= h.values
 	c.count = int(h.values)
@@ -270,6 +300,12 @@ func (c *column) page() error {
 		c.values, err = newValues(h.encoding, c.leaf, b, c.count)
 	}
 	return err
+}
+
+// release counts all but some bytes of the page as given back.
+func (c *column) release(keep int) {
+	c.held -= c.size - keep
+	c.size = keep
 }
 
 // levels finds the levels of a data page and returns its values, decompressed.
@@ -345,10 +381,12 @@ func (c *column) decompress(stored []byte, size int) ([]byte, error) {
 		}
 		from = c.zstd
 	}
-	b := make([]byte, 0, min(size, 8*len(stored))+512)
+	b := make([]byte, 0, min(size+1, 8*len(stored)+512))
 	for {
 		if len(b) == cap(b) {
-			b = append(b, 0)[:len(b)]
+			more := make([]byte, len(b), min(size+1, 2*len(b))) // one more than there should be, to see the end
+			copy(more, b)
+			b = more
 		}
 		n, err := from.Read(b[len(b):cap(b)])
 		b = b[:len(b)+n]

@@ -347,6 +347,9 @@ func (d *deltaBytes) next() (uint64, []byte, error) {
 	if err != nil {
 		return 0, nil, err
 	}
+	if int(n)+len(end) > maxObject {
+		return 0, nil, errLarge
+	}
 	v := make([]byte, 0, int(n)+len(end))
 	d.last = append(append(v, d.last[:n]...), end...)
 	return 0, d.last, nil

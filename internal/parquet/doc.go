@@ -5,7 +5,8 @@
 //	f, err := parquet.Open(file, size)
 //	err = f.Rows(func(row int, object []byte) error { … })
 //
-// One page of every column is in memory at a time, with the column's dictionary.
+// One page of every column is in memory at a time, with the column's dictionary; of a row that goes on over several pages, all.
+// An error of a row is a [RowError].
 //
 //   - Pages: versions 1 and 2, with and without a dictionary; several row groups. Checksums are checked where they are there.
 //   - Compression: none, Snappy, gzip, zstd. LZO, LZ4 and Brotli are refused.

@@ -12,6 +12,7 @@ import (
 const (
 	maxFooter = 64 << 20 // bytes
 	maxFields = 10000    // elements of the schema
+	maxChunks = 2 << 20  // columns of all row groups
 )
 
 // codec is a kind of compression, by its number in the format.
@@ -45,6 +46,7 @@ type File struct {
 	root   *node
 	leaves []*node
 	groups []rowGroup
+	chunks int // of all groups
 }
 
 const (
@@ -95,6 +97,10 @@ func (f *File) readFooter(t *thrift) error {
 	t.structure(func(id int, typ byte) bool {
 		switch {
 		case id == 2 && typ == thriftList:
+			if f.root != nil {
+				t.fail(errors.New("there are two schemas: the file is damaged"))
+				return true
+			}
 			t.list(thriftStruct, func() {
 				if len(elements) == maxFields {
 					t.fail(fmt.Errorf("the schema has more than %d fields", maxFields))
@@ -108,6 +114,10 @@ func (f *File) readFooter(t *thrift) error {
 		case id == 4 && typ == thriftList:
 			if f.root == nil {
 				t.fail(errors.New("row groups without a schema before them"))
+				return true
+			}
+			if len(f.leaves) == 0 {
+				t.fail(errors.New("row groups without columns: the file is damaged"))
 				return true
 			}
 			t.list(thriftStruct, func() { f.groups = append(f.groups, f.readGroup(t)) })
@@ -131,6 +141,10 @@ func (f *File) readGroup(t *thrift) (g rowGroup) {
 			t.list(thriftStruct, func() {
 				if len(g.chunks) == len(f.leaves) {
 					t.fail(fmt.Errorf("a row group has more columns than the schema, which has %d", len(f.leaves)))
+					return
+				}
+				if f.chunks++; f.chunks > maxChunks {
+					t.fail(fmt.Errorf("the row groups have more than %d columns together; write the file again with larger row groups", maxChunks))
 					return
 				}
 				c, err := f.readChunk(t)
@@ -168,7 +182,7 @@ func (f *File) readChunk(t *thrift) (c chunk, err error) {
 				to := map[int]*int64{5: &c.values, 9: &pages, 11: &dictionary}[id]
 				switch {
 				case id == 4 && typ == thriftI32:
-					c.codec = codec(t.integer())
+					c.codec = codec(t.i32())
 				case to != nil && typ == thriftI64:
 					*to = t.integer()
 				default:

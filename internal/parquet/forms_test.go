@@ -66,11 +66,13 @@ func leaf(name string, typ, repetition, annotation int64) []byte {
 	return f.end()
 }
 
-// levels writes each level as a run of its own, with the length before.
+// levels writes levels as runs of equal ones, with the length before.
 func levels(list string) []byte {
 	var b []byte
-	for _, c := range list {
-		b = append(b, 1<<1, byte(c-'0'))
+	for len(list) > 0 {
+		rest := strings.TrimLeft(list, list[:1])
+		b = append(binary.AppendUvarint(b, uint64(len(list)-len(rest))<<1), list[0]-'0')
+		list = rest
 	}
 	return append(binary.LittleEndian.AppendUint32(nil, uint32(len(b))), b...)
 }
@@ -81,6 +83,9 @@ type made struct {
 	values   []byte
 	count    int64 // values with their nulls
 	damage   bool  // to the checksum
+	encoding int64
+	header   []byte // of the page, in place of the right one
+	more     []made // pages after the first
 }
 
 func texts(list ...string) (b []byte) {
@@ -101,7 +106,8 @@ func numbers(list ...int32) (b []byte) {
 func file(rows int64, schema [][]byte, columns ...made) []byte {
 	b := []byte(magic)
 	var chunks [][]byte
-	for _, c := range columns {
+	var put func(c made)
+	put = func(c made) {
 		var page []byte
 		if c.rep != "" {
 			page = append(page, levels(c.rep)...)
@@ -114,10 +120,22 @@ func file(rows int64, schema [][]byte, columns ...made) []byte {
 		if c.damage {
 			crc++
 		}
+		data := (&fields{}).i32(1, c.count).i32(2, c.encoding).i32(3, encRLE).i32(4, encRLE).end()
+		header := (&fields{}).i32(1, dataPage).i32(2, int64(len(page))).i32(3, int64(len(page))).i32(4, int64(int32(crc))).put(5, thriftStruct, data).end()
+		if c.header != nil {
+			header = c.header
+		}
+		b = append(append(b, header...), page...)
+		for _, next := range c.more {
+			put(next)
+		}
+	}
+	for _, c := range columns {
 		start := int64(len(b))
-		data := (&fields{}).i32(1, c.count).i32(2, encPlain).i32(3, encRLE).i32(4, encRLE).end()
-		b = append(b, (&fields{}).i32(1, dataPage).i32(2, int64(len(page))).i32(3, int64(len(page))).i32(4, int64(int32(crc))).put(5, thriftStruct, data).end()...)
-		b = append(b, page...)
+		put(c)
+		for _, next := range c.more {
+			c.count += next.count
+		}
 		meta := (&fields{}).i32(4, int64(codecNone)).i64(5, c.count).i64(9, start).end()
 		chunks = append(chunks, (&fields{}).i64(2, start).put(3, thriftStruct, meta).end())
 	}
@@ -129,7 +147,6 @@ func file(rows int64, schema [][]byte, columns ...made) []byte {
 
 // TestForms: lists and maps in the forms that older writers use, written here byte by byte.
 func TestForms(t *testing.T) {
-	root := func(members int64) []byte { return group("schema", required, none, members) }
 	for _, c := range []struct {
 		name   string
 		schema [][]byte

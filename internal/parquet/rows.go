@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/big"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -14,10 +15,43 @@ import (
 // maxObject bounds the text of a row, in bytes.
 const maxObject = 64 << 20
 
-var errLevels = errors.New("the columns of a list or a group do not fit together: the file is damaged")
+var (
+	errLevels = errors.New("the columns of a list or a group do not fit together: the file is damaged")
+	errLarge  = fmt.Errorf("the row takes more than %d MiB as text", maxObject>>20)
+)
+
+// RowError names the row that cannot be read.
+type RowError struct {
+	Row   int    // counted from 1
+	Field string // the field of the object at fault; "" if it is not a single one
+	Err   error  // what is wrong; names the column, with the fields above it
+}
+
+func (e *RowError) Error() string { return fmt.Sprintf("row %d: %v", e.Row, e.Err) }
+
+func (e *RowError) Unwrap() error { return e.Err }
+
+// columnError is what is wrong in a column.
+type columnError struct {
+	of  *node
+	err error
+}
+
+func (e *columnError) Error() string { return fmt.Sprintf("column %s: %v", e.of.path, e.err) }
+
+func (e *columnError) Unwrap() error { return e.err }
+
+// rowError is an error of reading or writing a row.
+func rowError(row int, err error) error {
+	e := &RowError{Row: row, Err: err}
+	if c, ok := errors.AsType[*columnError](err); ok {
+		e.Field = c.of.field
+	}
+	return e
+}
 
 // Rows calls use for every row, counted from 1, with its fields as a JSON object in the order of the schema. The bytes are valid
-// until use returns. An error of use ends it and is returned as it is; other errors name the row and the column.
+// until use returns. An error of use ends it and is returned as it is; that of a row is a [RowError].
 func (f *File) Rows(use func(row int, object []byte) error) (err error) {
 	if len(f.leaves) == 0 {
 		return errors.New("the Parquet file has no columns")
@@ -30,6 +64,8 @@ func (f *File) Rows(use func(row int, object []byte) error) (err error) {
 	}()
 	w := &writer{}
 	row := 0
+	var all []entry // of the row, one column after the other
+	ends := make([]int, len(f.leaves))
 	entries := make([][]entry, len(f.leaves))
 	for _, g := range f.groups {
 		columns := make([]*column, len(f.leaves))
@@ -38,36 +74,38 @@ func (f *File) Rows(use func(row int, object []byte) error) (err error) {
 		}
 		for range g.rows {
 			row++
-			r.entries = 0
+			r.entries, r.bytes = 0, 0
+			clear(all) // the pages of the last row need not stay
+			all = all[:0]
 			for i, c := range columns {
-				if entries[i], err = c.row(entries[i][:0]); err != nil {
-					return fmt.Errorf("row %d: column %s: %w", row, c.leaf.path, err)
+				if all, err = c.row(all); err != nil {
+					return rowError(row, &columnError{c.leaf, err})
 				}
+				ends[i] = len(all)
+			}
+			for i, start := 0, 0; i < len(ends); i++ {
+				entries[i], start = all[start:ends[i]], ends[i]
 			}
 			w.b = w.b[:0]
 			if err := w.group(f.root, entries); err != nil {
-				return fmt.Errorf("row %d: %w", row, err)
+				return rowError(row, err)
 			}
 			if err := use(row, w.b); err != nil {
 				return err
 			}
 		}
 		for _, c := range columns {
-			if _, more, err := c.peek(); err != nil || more {
-				return fmt.Errorf("column %s: there are more values than rows: the file is damaged", c.leaf.path)
+			_, more, err := c.peek()
+			if err == nil && more {
+				err = errors.New("there are more values than rows: the file is damaged")
+			}
+			if err != nil {
+				return &columnError{c.leaf, err}
 			}
 			c.close()
 		}
 	}
 	return nil
-}
-
-// Names are the names of the columns.
-func (f *File) Names() (names []string) {
-	for _, m := range f.root.members {
-		names = append(names, m.name)
-	}
-	return names
 }
 
 // writer writes a row. Each of its functions gets the entries of the leaves below its node: at least one for each, because also
@@ -80,6 +118,9 @@ func (w *writer) group(n *node, leaves [][]entry) error {
 	for i, m := range n.members {
 		if i > 0 {
 			w.b = append(w.b, ',')
+		}
+		if err := w.room(len(m.key)); err != nil {
+			return err
 		}
 		w.b = append(w.b, m.key...)
 		if err := w.field(m, leaves[m.at-n.at:][:m.leaves]); err != nil {
@@ -119,15 +160,23 @@ func reaches(leaves [][]entry, level int) (bool, error) {
 	return there, nil
 }
 
+// room says whether the row may have more bytes.
+func (w *writer) room(more int) error {
+	if len(w.b)+more > maxObject {
+		return errLarge
+	}
+	return nil
+}
+
 // content writes the value of a node that is there.
 func (w *writer) content(n *node, leaves [][]entry) error {
-	if len(w.b) > maxObject {
-		return fmt.Errorf("it takes more than %d MiB as text", maxObject>>20)
+	if err := w.room(0); err != nil {
+		return err
 	}
 	switch {
 	case n.typ >= 0:
 		if err := w.scalar(n, leaves[0][0]); err != nil {
-			return fmt.Errorf("column %s: %w", n.path, err)
+			return &columnError{n, err}
 		}
 		return nil
 	case n.isList():
@@ -165,7 +214,7 @@ func (w *writer) pairs(repeated *node, leaves [][]entry) error {
 		}
 		name := string(pair[0][0].b)
 		if seen[name] {
-			return fmt.Errorf("column %s: the key %.100q is there twice", key.path, name)
+			return &columnError{key, fmt.Errorf("the key %.100q is there twice", name)}
 		}
 		seen[name] = true
 		if err := w.content(key, pair[:1]); err != nil {
@@ -182,7 +231,7 @@ func (w *writer) pairs(repeated *node, leaves [][]entry) error {
 	return err
 }
 
-// each divides the entries of a repeated field into its elements.
+// each divides the entries of a repeated field into its elements, all of which must be there.
 func each(repeated *node, leaves [][]entry, use func(i int, element [][]entry) error) error {
 	there, err := reaches(leaves, repeated.maxDef)
 	if err != nil || !there {
@@ -198,6 +247,9 @@ func each(repeated *node, leaves [][]entry, use func(i int, element [][]entry) e
 			n := 1
 			for n < len(r) && r[n].rep > repeated.maxRep {
 				n++
+			}
+			if r[0].def < repeated.maxDef {
+				return errLevels
 			}
 			element[j], rest[j] = r[:n], r[n:]
 		}
@@ -215,6 +267,9 @@ func each(repeated *node, leaves [][]entry, use func(i int, element [][]entry) e
 
 // scalar writes a value.
 func (w *writer) scalar(n *node, e entry) error {
+	if e.def != n.maxDef {
+		return errLevels
+	}
 	signed := int64(e.bits)
 	if n.typ == typeInt32 {
 		signed = int64(int32(e.bits))
@@ -240,8 +295,11 @@ func (w *writer) scalar(n *node, e entry) error {
 		w.decimal(x.String(), int(n.scale))
 		return nil
 	case date:
-		return w.moment(signed, 86400, "2006-01-02")
+		return w.string(time.Unix(signed*86400, 0).UTC().Format(time.DateOnly))
 	case clock:
+		if signed < 0 || signed >= 86400*n.perSecond {
+			return fmt.Errorf("the time of day %d is not within a day: the file is damaged", signed)
+		}
 		return w.time(signed, n.perSecond, "15:04:05.999999999")
 	case timestamp:
 		layout := "2006-01-02T15:04:05.999999999"
@@ -255,7 +313,12 @@ func (w *writer) scalar(n *node, e entry) error {
 	case float16:
 		return w.float(half(binary.LittleEndian.Uint16(e.b)))
 	}
-	switch n.typ {
+	return w.stored(n.typ, signed, e)
+}
+
+// stored writes a value that means what it is stored as.
+func (w *writer) stored(typ, signed int64, e entry) error {
+	switch typ {
 	case typeBoolean:
 		w.b = strconv.AppendBool(w.b, e.bits == 1)
 	case typeInt32, typeInt64:
@@ -269,21 +332,21 @@ func (w *writer) scalar(n *node, e entry) error {
 		nanos := int64(binary.LittleEndian.Uint64(e.b))
 		days := int64(binary.LittleEndian.Uint32(e.b[8:])) - epoch
 		at := time.Unix(days*86400+nanos/1e9, nanos%1e9).UTC()
-		w.string(at.Format("2006-01-02T15:04:05.999999999"))
+		return w.string(at.Format("2006-01-02T15:04:05.999999999"))
 	default:
 		if !utf8.Valid(e.b) {
 			return errors.New("it holds bytes that are not UTF-8 text; leave the column out, or write it as text")
 		}
-		w.string(string(e.b))
+		if err := w.room(len(e.b)); err != nil {
+			return err
+		}
+		return w.string(string(e.b))
 	}
-	if len(w.b) > maxObject {
-		return fmt.Errorf("the row takes more than %d MiB as text", maxObject>>20)
-	}
-	return nil
+	return w.room(0)
 }
 
-// string writes a text, which is valid UTF-8.
-func (w *writer) string(s string) {
+// string writes a text, which is valid UTF-8. It stops where escapes make the row too large.
+func (w *writer) string(s string) error {
 	const hex = "0123456789abcdef"
 	w.b = append(w.b, '"')
 	from := 0
@@ -291,6 +354,9 @@ func (w *writer) string(s string) {
 		c := s[i]
 		if c >= ' ' && c != '"' && c != '\\' {
 			continue
+		}
+		if err := w.room(i - from); err != nil {
+			return err
 		}
 		w.b = append(append(w.b, s[from:i]...), '\\')
 		from = i + 1
@@ -304,6 +370,7 @@ func (w *writer) string(s string) {
 		}
 	}
 	w.b = append(append(w.b, s[from:]...), '"')
+	return w.room(0)
 }
 
 // float writes a number that reads as a float: with a point or an exponent.
@@ -330,7 +397,8 @@ func (w *writer) decimal(digits string, scale int) {
 		w.b = append(w.b, '-')
 		digits = digits[1:]
 	}
-	for ; len(digits) <= scale; digits = "0" + digits {
+	if missing := scale + 1 - len(digits); missing > 0 {
+		digits = strings.Repeat("0", missing) + digits
 	}
 	w.b = append(w.b, digits[:len(digits)-scale]...)
 	if scale > 0 {
@@ -338,17 +406,10 @@ func (w *writer) decimal(digits string, scale int) {
 	}
 }
 
-// moment writes units of some seconds each since 1970.
-func (w *writer) moment(units, seconds int64, layout string) error {
-	w.string(time.Unix(units*seconds, 0).UTC().Format(layout))
-	return nil
-}
-
 // time writes parts of a second since 1970.
 func (w *writer) time(units, perSecond int64, layout string) error {
 	seconds, rest := units/perSecond, units%perSecond
-	w.string(time.Unix(seconds, rest*(1e9/perSecond)).UTC().Format(layout))
-	return nil
+	return w.string(time.Unix(seconds, rest*(1e9/perSecond)).UTC().Format(layout))
 }
 
 // half is the value of a float of 16 bits.

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
+	"unicode/utf8"
 )
 
 // Physical types, by their numbers in the format.
@@ -92,6 +94,14 @@ func (e *element) logical(t *thrift) {
 			e.meaning = list
 		case 5:
 			e.meaning = decimal
+			t.structure(func(id int, typ byte) bool {
+				if id != 1 || typ != thriftI32 {
+					return false
+				}
+				e.scale = t.i32()
+				return true
+			})
+			return true
 		case 6:
 			e.meaning = date
 		case 7, 8:
@@ -132,15 +142,18 @@ func (e *element) logical(t *thrift) {
 	})
 }
 
+// unset is a scale that is not in the file.
+const unset = math.MinInt64
+
 func readElement(t *thrift) element {
 	e := element{typ: -1}
-	newer := element{meaning: -1}
+	newer := element{meaning: -1, scale: unset}
 	older := int64(-1)
 	t.structure(func(id int, typ byte) bool {
 		to := map[int]*int64{1: &e.typ, 2: &e.length, 3: &e.repetition, 5: &e.children, 6: &older, 7: &e.scale}[id]
 		switch {
 		case to != nil && typ == thriftI32:
-			*to = t.integer()
+			*to = t.i32()
 		case id == 4 && typ == thriftBinary:
 			e.name = t.text()
 		case id == 10 && typ == thriftStruct:
@@ -154,6 +167,9 @@ func readElement(t *thrift) element {
 	if newer.meaning >= 0 {
 		e.meaning, e.perSecond, e.zone, e.refusal = newer.meaning, newer.perSecond, newer.zone, newer.refusal
 	}
+	if newer.scale != unset {
+		e.scale = newer.scale
+	}
 	return e
 }
 
@@ -161,6 +177,7 @@ func readElement(t *thrift) element {
 type node struct {
 	element
 	path     string // names joined by dots
+	field    string // the first of them
 	key      []byte // the name as JSON, with a colon
 	maxDef   int    // the definition level at which the node is there
 	maxRep   int    // the repetition level of its elements
@@ -185,9 +202,9 @@ func newTree(elements []element) (root *node, leaves []*node, err error) {
 			return nil, fmt.Errorf("the schema is nested more than %d deep", maxDepth)
 		}
 		if above != nil {
-			n.maxDef, n.maxRep, n.path = above.maxDef, above.maxRep, n.name
+			n.maxDef, n.maxRep, n.path, n.field = above.maxDef, above.maxRep, n.name, n.name
 			if above.path != "" {
-				n.path = above.path + "." + n.name
+				n.field, n.path = above.field, above.path+"."+n.name
 			}
 			if len(n.path) > 1000 {
 				return nil, fmt.Errorf("the path of the column %.100q… is too long", n.path)
@@ -203,6 +220,9 @@ func newTree(elements []element) (root *node, leaves []*node, err error) {
 				n.repeated, n.maxDef, n.maxRep = true, n.maxDef+1, n.maxRep+1
 			default:
 				return nil, fmt.Errorf("field %s: unknown repetition %d", n.path, n.repetition)
+			}
+			if !utf8.ValidString(n.name) { // JSON would make two such names equal
+				return nil, fmt.Errorf("the name of the column %.100q is not UTF-8; rename it", n.name)
 			}
 			key, err := json.Marshal(n.name)
 			if err != nil {
@@ -276,7 +296,7 @@ func (n *node) checkMap() error {
 		return fmt.Errorf("field %s: a map without keys and values: the file is damaged", n.path)
 	}
 	key := n.members[0].members[0]
-	if key.typ != typeBytes || key.repeated || key.optional {
+	if key.typ != typeBytes || key.repeated || key.optional || key.meaning != asStored && key.meaning != text {
 		return fmt.Errorf("field %s: a map whose keys are not text; leave the column out or write it as a list", n.path)
 	}
 	return nil

@@ -68,10 +68,20 @@ func (t *thrift) uvarint() (x uint64) {
 	return 0
 }
 
-// integer reads a number of 16, 32 or 64 bits.
+// integer reads a number of 16 or 64 bits.
 func (t *thrift) integer() int64 {
 	x := t.uvarint()
 	return int64(x>>1) ^ -int64(x&1)
+}
+
+// i32 reads a number of 32 bits: sizes, whose sums must not overflow.
+func (t *thrift) i32() int64 {
+	x := t.integer()
+	if x != int64(int32(x)) {
+		t.fail(fmt.Errorf("the number %d of a header has more than 32 bits: the file is damaged", x))
+		return 0
+	}
+	return x
 }
 
 // size reads a length, which is at most the number of bytes that are left: nothing takes less than one.
