@@ -228,6 +228,12 @@ func (s *source) parquet(use func(line int, b []byte) error) error {
 	if err == nil && !found {
 		return errEmpty
 	}
+	if bad, ok := errors.AsType[*parquet.RowError](err); ok {
+		if err = bad.Err; bad.Field != "" {
+			err = &fieldError{bad.Field, err}
+		}
+		return s.at(bad.Row, err)
+	}
 	return err
 }
 
