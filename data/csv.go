@@ -8,13 +8,52 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
-// jsonCells are the fields whose cells hold JSON in CSV and TSV; "answer" too, beside choices. All other cells are text.
-var jsonCells = []string{"messages", "conversations", "segments", "choices", "tools", "history", "chat_template_kwargs"}
+// listFields are the fields that hold lists or objects, and those that hold a text in one shape and a list in another. They come from
+// the table of shapes. The cells of the first hold JSON in CSV and TSV, and those of "answer" beside choices; all other cells are text.
+var listFields = sync.OnceValues(func() (always, sometimes []string) {
+	lists, texts := map[string]bool{}, map[string]bool{}
+	add := func(name string, value json.RawMessage) {
+		if kind := jsonKind(value); kind == "a list" || kind == "an object" {
+			lists[name] = true
+		} else {
+			texts[name] = true
+		}
+	}
+	for _, s := range shapes {
+		var example map[string]json.RawMessage
+		if err := json.Unmarshal([]byte(s.Example), &example); err != nil {
+			panic(err)
+		}
+		for name, value := range example {
+			add(name, value)
+		}
+		for _, f := range s.Beside {
+			for _, name := range f.Names {
+				if f.Use == Used {
+					add(name, json.RawMessage(f.Value))
+				}
+			}
+		}
+	}
+	for _, name := range talks { // of names that mean the same an example has one
+		lists[name] = true
+	}
+	for _, name := range slices.Sorted(maps.Keys(lists)) {
+		if texts[name] {
+			sometimes = append(sometimes, name)
+		} else {
+			always = append(always, name)
+		}
+	}
+	return always, sometimes
+})
 
 // messagesAsText matches a list of messages in a cell that is text, as it is left when such a list is written as CSV.
 var messagesAsText = regexp.MustCompile(`^\s*\[\s*\{\s*['"](role|from|content|value)['"]\s*:`)
@@ -130,9 +169,10 @@ func (t *table) check(comma rune) error {
 			}
 		}
 	}
+	lists, _ := listFields()
 	for i, name := range t.header {
 		t.keys = append(t.keys, append(mustJSON(name), ':'))
-		t.json = append(t.json, slices.Contains(jsonCells, fields[i]) || fields[i] == "answer" && slices.Contains(fields, "choices"))
+		t.json = append(t.json, slices.Contains(lists, fields[i]) || fields[i] == "answer" && slices.Contains(fields, "choices"))
 	}
 	return nil
 }

@@ -4,8 +4,13 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -48,11 +53,135 @@ func TestTables(t *testing.T) {
 		{"cells of JSON", "a.csv", "prompt,choices,answer\np,\"[\"\"x\"\",\"\"y\"\"]\",1\n", []string{`{"prompt":"p","choices":["x","y"],"answer":1}`}, []int{2}},
 		{"an answer without choices is text", "a.csv", "question,answer\nq,1\n", []string{`{"question":"q","answer":"1"}`}, []int{2}},
 		{"empty cells of JSON are left out", "a.csv", "messages,tools,id\n\"[{\"\"role\"\":\"\"user\"\",\"\"content\"\":\"\"q\"\"}]\",,7\n", []string{`{"messages":[{"role":"user","content":"q"}],"id":"7"}`}, []int{2}},
+		{"every name of a conversation", "a.csv", "conversation\n\"[{\"\"role\"\":\"\"user\"\",\"\"content\"\":\"\"q\"\"}]\"\n", []string{`{"conversation":[{"role":"user","content":"q"}]}`}, []int{2}},
 		{"tabs", "a.tsv", "prompt\tcompletion\na, b\t\"c\td\"\n", []string{`{"prompt":"a, b","completion":"c\td"}`}, []int{2}},
 	} {
 		rows, lines, err := objects(write(t, c.file, c.content), "")
 		if err != nil || !slices.Equal(rows, c.want) || !slices.Equal(lines, c.lines) {
 			t.Errorf("%s: %q in lines %v, %v; want %q in lines %v", c.name, rows, lines, err, c.want, c.lines)
+		}
+	}
+}
+
+// asTable is a row as CSV that Python writes, and as JSON whose plain values are texts, as columns of Parquet often are.
+func asTable(t *testing.T, row string) (table, texts string) {
+	t.Helper()
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(row), &fields); err != nil {
+		t.Fatal(err)
+	}
+	var names, cells []string
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		cell := string(fields[name])
+		switch jsonKind(fields[name]) {
+		case "a string":
+			if err := json.Unmarshal(fields[name], &cell); err != nil {
+				t.Fatal(err)
+			}
+		case "a truth value":
+			cell = strings.ToUpper(cell[:1]) + cell[1:]
+			fields[name] = mustJSON(cell)
+		case "a number":
+			if name != "answer" { // which a table of numbers holds as a number
+				fields[name] = mustJSON(cell)
+			}
+		}
+		names, cells = append(names, name), append(cells, cell)
+	}
+	var b bytes.Buffer
+	if err := csv.NewWriter(&b).WriteAll([][]string{names, cells}); err != nil {
+		t.Fatal(err)
+	}
+	return b.String(), string(mustJSON(fields))
+}
+
+// holdsInTables checks that a row means the same if it comes from CSV or has texts for its plain values. It returns how many rows it
+// compared: of two lists of messages called prompt and completion, CSV has none.
+func (r *rowReader) holdsInTables(t *testing.T, plain, row string) int {
+	t.Helper()
+	if strings.Contains(plain, `"prompt": [`) {
+		return 0
+	}
+	table, texts := asTable(t, row)
+	path := writeIn(t, filepath.Dir(r.path), "row.csv", table)
+	for _, skip := range []bool{false, true} {
+		how := Reading{SkipEmpty: skip}
+		want, stats, wantErr := r.load(t, row, how)
+		list, tableStats, err := LoadDocuments(path, r.tok, Options{MaxSeqLen: 2000, Reading: how})
+		if !sameReading(want, wantErr, shown(list), err) || tableStats.Empty != stats.Empty {
+			t.Errorf("skip_empty %v:\n%s\ngives %q, %v; as CSV\n%s\n%q, %v", skip, row, want, wantErr, table, shown(list), err)
+		}
+		got, textStats, err := r.load(t, texts, how)
+		if !sameReading(want, wantErr, got, err) || textStats.Empty != stats.Empty {
+			t.Errorf("skip_empty %v:\n%s\ngives %q, %v; as texts\n%s\n%q, %v", skip, row, want, wantErr, texts, got, err)
+		}
+	}
+	return 1
+}
+
+// sameReading says that two readings gave the same documents or the same error. A table may also say that a cell is not the list that
+// its name wants.
+func sameReading(a []string, aErr error, b []string, bErr error) bool {
+	if aErr == nil || bErr == nil {
+		return aErr == nil && bErr == nil && slices.Equal(a, b)
+	}
+	x, ok := errors.AsType[*RowError](aErr)
+	y, also := errors.AsType[*RowError](bErr)
+	return ok && also && (x.Err.Error() == y.Err.Error() || strings.Contains(y.Err.Error(), "want JSON, found"))
+}
+
+// TestPlainCells: cells that say whether a row is learnt mean what they mean in JSON Lines, however they are written.
+func TestPlainCells(t *testing.T) {
+	tok := byteTokenizer(t, false)
+	for _, c := range []struct{ column, cells, want string }{
+		{"label", "false|False|FALSE| false ", "marks an answer that is not wanted"},
+		{"label", "true|True||positive|0|1", ""},
+		{"weight", "0|0.0|False|false", "nothing in the row is learnt"},
+		{"weight", "1|1.0|True|true||TRUE", ""},
+		{"weight", "0.5|2|no", "rows are not weighted"},
+		{"train", "0|False|0.0", "nothing in the row is learnt"},
+		{"train", "1|True|1.0", ""},
+	} {
+		for cell := range strings.SplitSeq(c.cells, "|") {
+			for name, content := range map[string]string{
+				"a.csv": "prompt,completion," + c.column + "\na,b," + cell + "\n", "a.tsv": "prompt\tcompletion\t" + c.column + "\na\tb\t" + cell + "\n",
+				"a.jsonl": `{"prompt":"a","completion":"b","` + c.column + `":"` + cell + `"}`,
+			} {
+				docs, stats, err := LoadDocuments(write(t, name, content), tok, Options{MaxSeqLen: 64})
+				if c.want == "" && (err != nil || !slices.Equal(shown(docs), []string{"[a] b$"}) || stats.Unknown != nil) {
+					t.Errorf("%s: %s %q: %q, %v", name, c.column, cell, shown(docs), err)
+				}
+				if c.want != "" && (err == nil || !strings.Contains(err.Error(), `field "`+c.column+`"`) || !strings.Contains(err.Error(), c.want)) {
+					t.Errorf("%s: %s %q: %q, %v; want %q", name, c.column, cell, shown(docs), err, c.want)
+				}
+			}
+		}
+	}
+}
+
+// TestListFields: the fields that hold lists, in the order of their names, and the pages that name them.
+func TestListFields(t *testing.T) {
+	always, sometimes := listFields()
+	if want := []string{"chat_template_kwargs", "choices", "conversation", "conversations", "functions", "history", "messages", "segments", "tools"}; !slices.Equal(always, want) {
+		t.Errorf("always lists: %q", always)
+	}
+	if want := []string{"completion", "prompt"}; !slices.Equal(sometimes, want) {
+		t.Errorf("sometimes lists: %q", sometimes)
+	}
+	for path, about := range map[string]*regexp.Regexp{
+		"doc.go": regexp.MustCompile(`Cells of ([^;]+)answer beside choices`), "../docs/GUIDE.md": regexp.MustCompile("so the cells of ([^;]+)`answer` beside"),
+	} {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := about.FindStringSubmatch(string(text))
+		if m == nil {
+			t.Fatalf("%s names no cells that hold JSON", path)
+		}
+		named := regexp.MustCompile(`[a-z_]{5,}`).FindAllString(m[1], -1)
+		if slices.Sort(named); !slices.Equal(named, always) {
+			t.Errorf("%s names %q, want %q", path, named, always)
 		}
 	}
 }

@@ -8,8 +8,8 @@
 //   - .jsonl, .ndjson: one object a line. .json: one list of objects, an object that holds nothing but such a list, or an object
 //     a line.
 //   - .csv, .tsv: the first line names the columns. Cells are text; an empty cell is an empty text. Cells of messages,
-//     conversations, segments, choices, tools, history, chat_template_kwargs, and of answer beside choices, hold JSON; if empty
-//     they are absent.
+//     conversations, conversation, segments, choices, tools, functions, history, chat_template_kwargs, and of answer beside choices,
+//     hold JSON; if empty they are absent.
 //   - .parquet: the values as JSON would have them; a float that is not a number is null.
 //
 // Reading.Columns renames fields. An object has one of the shapes below. What a file plainly holds under a wrong name is refused

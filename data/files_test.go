@@ -127,6 +127,8 @@ func TestJSONFiles(t *testing.T) {
 		{content: "{\"features\":[],\"rows\":[{\"row_idx\":0,\"row\":{\"text\":\"ab\"}}]}", fails: `jq '[."rows"[].row]' `},
 		{content: "{\"text\":\"ab\"}", fails: "the file is one object, want a list of objects; put [ before it and ] after it"},
 		{content: "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]}", fails: "put [ before it"},
+		{content: "{\"conversation\":[{\"role\":\"user\",\"content\":\"a\"}]}", fails: "put [ before it"},
+		{content: "{\"functions\":[{}],\"prompt\":[{}],\"rejected\":[{}]}", fails: "put [ before it"},
 		{content: "{\"text\":\"ab\"", fails: "line 1: bad JSON"},
 		{content: "3", fails: "want one list of objects"},
 	} {

@@ -10,8 +10,11 @@ import (
 	"strings"
 )
 
-// notLists are fields of a row that may be lists: an object with one of them is a row, not a file's wrapping.
-var notLists = []string{"messages", "conversations", "segments", "choices", "prompt", "completion", "chosen", "rejected", "tools", "history"}
+// ofRow says that a field of a row may hold a list of objects: an object with such a list is a row, not a file's wrapping.
+func ofRow(name string) bool {
+	always, sometimes := listFields()
+	return slices.Contains(always, name) || slices.Contains(sometimes, name) || name == "chosen" || name == "rejected"
+}
 
 // jsonFile calls use for every row of a .json file: one list of objects, such a list as the only member of an object, or JSON
 // Lines, which are often named so.
@@ -34,7 +37,7 @@ func (s *source) jsonFile(use func(line int, b []byte) error) error {
 	var lists []string
 	for _, name := range slices.Sorted(maps.Keys(object)) {
 		var list []struct{}
-		if json.Unmarshal(object[name], &list) == nil && len(list) > 0 && !slices.Contains(notLists, name) {
+		if json.Unmarshal(object[name], &list) == nil && len(list) > 0 && !ofRow(name) {
 			lists = append(lists, name)
 		}
 	}

@@ -1,7 +1,6 @@
 package data
 
 import (
-	"bytes"
 	"encoding/json"
 	"slices"
 	"strconv"
@@ -105,7 +104,7 @@ const (
 	samePrompt    = "equal to the first message of the user"
 	sameAnswer    = "equal to the last message of the assistant"
 	systemNote    = "begins the prompt, before a blank line"
-	labelNote     = "marks an answer that is not wanted, and learning it would be the opposite; remove the row"
+	labelNote     = "marks an answer that is not wanted, and learning it would be the opposite; remove the row, or the field if it says something else"
 	variablesNote = "its members are variables of the chat template, such as enable_thinking; one that it does not read is named once"
 )
 
@@ -229,10 +228,15 @@ func (s *Shape) rules(name string) (list []*Field) {
 	return list
 }
 
-// is holds for these values, written as JSON. Numbers that are equal count as the same.
+// is holds for these values, written as JSON. Numbers that are equal count as the same, and so do texts that spell a value, since a
+// cell of CSV is a text, and columns of Parquet often are: "1", "0.0", "true", and "False" as Python writes it.
 func is(values ...string) func(*raw, *Row, json.RawMessage) bool {
 	return func(_ *raw, _ *Row, v json.RawMessage) bool {
-		text := string(bytes.TrimSpace(v))
+		text := string(v)
+		if jsonKind(v) == "a string" && json.Unmarshal(v, &text) != nil {
+			return false
+		}
+		text = strings.ToLower(strings.TrimSpace(text))
 		if x, err := strconv.ParseFloat(text, 64); err == nil {
 			text = strconv.FormatFloat(x, 'g', -1, 64)
 		}

@@ -94,7 +94,7 @@ func (r *rowReader) holdsTo(t *testing.T, f Field, name, plain, row string) {
 // Every field of every shape does what the table says, and null is as if it were not there.
 func TestEveryFieldOfEveryShape(t *testing.T) {
 	r := newRowReader(t)
-	fed := map[Use]int{}
+	fed, tables := map[Use]int{}, 0
 	for _, s := range Shapes() {
 		for _, f := range slices.Concat(s.Beside, FieldsAnywhere()) {
 			for _, name := range f.Names {
@@ -111,6 +111,7 @@ func TestEveryFieldOfEveryShape(t *testing.T) {
 				}
 				fed[f.Use]++
 				r.holdsTo(t, f, name, plain, row)
+				tables += r.holdsInTables(t, plain, row)
 				before, _, _ := r.load(t, plain, Reading{})
 				if null, stats, err := r.load(t, with(t, plain, name, "null"), Reading{}); err != nil || !slices.Equal(null, before) || stats.Unknown != nil {
 					t.Errorf("%s of %s is null: %q, %v", name, s.Name, null, err)
@@ -124,10 +125,10 @@ func TestEveryFieldOfEveryShape(t *testing.T) {
 			t.Errorf("%s: %q, %v, %q", row, docs, err, stats.Notices(0))
 		}
 	}
-	if fed[Used] < 25 || fed[Refused] < 150 || fed[Harmless] < 300 {
-		t.Errorf("fed %v", fed)
+	if fed[Used] < 25 || fed[Refused] < 150 || fed[Harmless] < 300 || tables < 400 {
+		t.Errorf("fed %v, and %d through CSV", fed, tables)
 	}
-	t.Logf("fed %v", fed)
+	t.Logf("fed %v, and %d through CSV", fed, tables)
 }
 
 // Every field of a message does what the table says, in each shape that has messages.

@@ -32,6 +32,8 @@ belongs to them this holds at every depth of objects, but not in lists and not i
 the keys of all others, and many templates ask only whether a key is there. If what would be learnt is null or empty, the row is
 refused; with ` + "`--skip-empty`" + ` it is left out and counted.
 
+Where 0, 1, true or false is asked for, a text that spells it is the same (` + "`\"0.0\"`, `\"False\"`" + `): the cells of CSV are texts.
+
 Texts, segments, choices and pairs are tokenised as they are written. Only conversations go through the tokenizer's chat template,
 whose ` + "`{% generation %}`" + ` marks, if it has them, decide what carries loss. No token spans the beginning or the end of what carries loss,
 so that a token which would straddle a mark in transformers is two tokens here.
