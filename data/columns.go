@@ -1,7 +1,9 @@
 package data
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -55,14 +57,12 @@ func (c *columns) renaming(use func(line int, b []byte) error) func(line int, b 
 		if json.Unmarshal(b, &fields) != nil || fields == nil {
 			return use(line, b) // whose message says what is wrong
 		}
-		renamed := make(map[string]json.RawMessage, len(fields))
-		for name, value := range fields {
+		for name := range fields {
 			i := slices.Index(c.from, name)
 			if i < 0 {
 				if len(c.names) < maxNames {
 					c.names[name] = nil
 				}
-				renamed[name] = value
 				continue
 			}
 			c.seen[i] = true
@@ -70,22 +70,57 @@ func (c *columns) renaming(use func(line int, b []byte) error) func(line int, b 
 				return badField(c.to[i], ": columns: %q would become %q, and the row has a field of that name, too; leave one of them out", name, c.to[i])
 			}
 		}
-		for i, name := range c.from {
-			if value, ok := fields[name]; ok {
-				renamed[c.to[i]] = value
-			}
+		renamed, err := c.rename(b, fields)
+		if err != nil {
+			return err
 		}
-		err := use(line, mustJSON(renamed))
-		if missing := c.missing(); err != nil && missing != nil {
-			return missing // more likely the reason
+		err = use(line, renamed)
+		if _, ok := errors.AsType[noShape](err); ok {
+			if i := slices.Index(c.seen, false); i >= 0 { // more likely the reason
+				return fmt.Errorf("%w; columns: no row up to this one has the column %q, which is to be %q", err, c.from[i], c.to[i])
+			}
 		}
 		return err
 	}
 }
 
-// missing is the error of a column that no row has had.
+// rename writes a row with its fields renamed. A field that the row has twice it has twice then, too: whoever reads it refuses it.
+func (c *columns) rename(b []byte, fields map[string]json.RawMessage) ([]byte, error) {
+	out := []byte{'{'}
+	d := json.NewDecoder(bytes.NewReader(b))
+	if _, err := d.Token(); err != nil {
+		return nil, err
+	}
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return nil, err
+		}
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return nil, err
+		}
+		field := name.(string) // the names of an object are texts
+		if i := slices.Index(c.to, field); i >= 0 && !slices.Contains(c.from, field) && fields[c.from[i]] != nil {
+			continue // it is null, and another takes its name
+		}
+		if len(out) > 1 {
+			out = append(out, ',')
+		}
+		out = append(append(append(out, mustJSON(c.field(field))...), ':'), value...)
+	}
+	return append(out, '}'), nil
+}
+
+// noShape is the error of a row whose fields make no shape, perhaps because one of them has another name.
+type noShape struct{ error }
+
+func (e noShape) Unwrap() error { return e.error }
+
+// missing is the error of a column that no row has had, though there are others of those that are named. Where there is none of
+// them the rows have names of their own.
 func (c *columns) missing() error {
-	if c == nil {
+	if c == nil || c.unused() != nil {
 		return nil
 	}
 	if i := slices.Index(c.seen, false); i >= 0 {
@@ -98,4 +133,12 @@ func (c *columns) missing() error {
 		return fmt.Errorf("columns: no row has the column %q, which is to be %q; there are %s", c.from[i], c.to[i], quotedNames(found))
 	}
 	return nil
+}
+
+// unused are the columns if no row has had any of them.
+func (c *columns) unused() []string {
+	if c == nil || slices.Contains(c.seen, true) {
+		return nil
+	}
+	return c.from
 }

@@ -39,8 +39,23 @@ func TestColumnsSwap(t *testing.T) {
 		t.Errorf("%q, %v", rows, err)
 	}
 	rows, _, err = objects(write(t, "a.csv", "q,options,right\nx,\"[\"\"y\"\"]\",0\n"), "choices=options,answer=right,prompt=q")
-	if err != nil || !slices.Equal(rows, []string{`{"answer":0,"choices":["y"],"prompt":"x"}`}) {
+	if err != nil || !slices.Equal(rows, []string{`{"prompt":"x","choices":["y"],"answer":0}`}) {
 		t.Errorf("%q, %v", rows, err)
+	}
+}
+
+// TestColumnsTwice: a field that a row has twice is not lost in renaming, so that it can be refused; a null gives way.
+func TestColumnsTwice(t *testing.T) {
+	for row, want := range map[string]string{
+		`{"q":"a","q":"b","x":{"y":1,"y":2}, "x":3}`: `{"prompt":"a","prompt":"b","x":{"y":1,"y":2},"x":3}`,
+		`{"prompt":null,"q":"a"}`:                    `{"prompt":"a"}`,
+		`{"prompt":"a"}`:                             `{"prompt":"a"}`,
+		`{"q":null,"prompt":null}`:                   `{"prompt":null}`,
+	} {
+		rows, _, err := objects(write(t, "a.jsonl", row), "prompt=q")
+		if err != nil || !slices.Equal(rows, []string{want}) {
+			t.Errorf("%s: %q, %v; want %s", row, rows, err, want)
+		}
 	}
 }
 
@@ -61,14 +76,12 @@ func TestColumnsOptional(t *testing.T) {
 func TestColumnErrors(t *testing.T) {
 	const row = `{"question":"a","answer":"b","text":"c"}`
 	for columns, want := range map[string]string{
-		"prompt":                           `columns: "prompt": want FIELD=COLUMN`,
-		"prompt=":                          "want FIELD=COLUMN",
-		"prompt=question,":                 `columns: "": want FIELD=COLUMN`,
-		"prompt=question,prompt=answer":    `columns: "prompt" is given twice`,
-		"prompt=question,text=question":    `columns: the column "question" is used twice`,
-		"text=question":                    `field "text": columns: "question" would become "text", and the row has a field of that name, too`,
-		"prompt=query":                     `columns: no row has the column "query", which is to be "prompt"; there are "answer", "question", "text"`,
-		"prompt=question,completion=reply": `no row has the column "reply", which is to be "completion"; there are "answer", "question", "text"`,
+		"prompt":                        `columns: "prompt": want FIELD=COLUMN`,
+		"prompt=":                       "want FIELD=COLUMN",
+		"prompt=question,":              `columns: "": want FIELD=COLUMN`,
+		"prompt=question,prompt=answer": `columns: "prompt" is given twice`,
+		"prompt=question,text=question": `columns: the column "question" is used twice`,
+		"text=question":                 `field "text": columns: "question" would become "text", and the row has a field of that name, too`,
 	} {
 		for name, content := range map[string]string{"a.jsonl": row, "a.csv": "question,answer,text\na,b,c\n"} {
 			path := write(t, name, content)
@@ -84,15 +97,57 @@ func TestColumnErrors(t *testing.T) {
 			}
 		}
 	}
-	// A mistake in the name is said, and not that the row has no field that is known.
-	_, _, err := LoadDocuments(write(t, "a.jsonl", `{"body":"abc"}`), byteTokenizer(t, false), Options{MaxSeqLen: 64, Reading: Reading{Columns: "text=bodi"}})
-	if err == nil || !strings.Contains(err.Error(), `line 1: columns: no row has the column "bodi", which is to be "text"; there are "body"`) {
+	_, _, err := LoadDocuments(write(t, "a.jsonl", `{"question":"a","answer":"b"}`), byteTokenizer(t, false), Options{MaxSeqLen: 64, Reading: Reading{Columns: "prompt=question,completion=reply"}})
+	if err == nil || !strings.Contains(err.Error(), `columns: no row has the column "reply", which is to be "completion"; there are "answer", "question"`) {
 		t.Errorf("%v", err)
 	}
-	// A column that is missing where the rows are good without it.
-	_, _, err = LoadDocuments(write(t, "a.jsonl", `{"text":"abc","body":"d"}`), byteTokenizer(t, false), Options{MaxSeqLen: 64, Reading: Reading{Columns: "text=bodi"}})
-	if err == nil || !strings.Contains(err.Error(), `no row has the column "bodi"`) {
-		t.Errorf("%v", err)
+	// Of a row that has no field that is known, a mistake in the name is said too.
+	for row, want := range map[string]string{
+		`{"body":"abc"}`: "line 1: no known field: want \"text\"",
+		`{"text":"ab"}` + "\n" + `{"completion":"abc"}`: `line 2: field "prompt" is missing`,
+	} {
+		_, _, err := LoadDocuments(write(t, "a.jsonl", row), byteTokenizer(t, false), Options{MaxSeqLen: 64, Reading: Reading{Columns: "text=bodi"}})
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasSuffix(err.Error(), `; columns: no row up to this one has the column "bodi", which is to be "text"`) {
+			t.Errorf("%s: %v, want %q", row, err, want)
+		}
+	}
+	// What else is wrong with a row is said as it is, though a column stands only in later rows.
+	for row, want := range map[string]string{
+		`{"text":3}`: `field "text": want a string, found a number`, `{"text":""}`: `field "text" is empty`, `{"text":"a","label":0,"chosen":"b"}`: `field "chosen": is of preference data`,
+		`{"text":"a"`: "bad JSON",
+	} {
+		_, _, err := LoadDocuments(write(t, "a.jsonl", row+"\n"+`{"body":"abc"}`), byteTokenizer(t, false), Options{MaxSeqLen: 64, Reading: Reading{Columns: "text=body"}})
+		if err == nil || !strings.Contains(err.Error(), "line 1: "+want) || strings.Contains(err.Error(), "columns") {
+			t.Errorf("%s: %v, want %q", row, err, want)
+		}
+	}
+}
+
+// TestColumnsOfOtherFiles: a command's other file, such as a general text that is mixed in, has none of the columns. It is read by
+// its own names, and a notice says so.
+func TestColumnsOfOtherFiles(t *testing.T) {
+	how := Reading{Columns: "prompt=question,completion=sql"}
+	want := []string{"no row has a column that columns names (question, sql), so that the rows are read by their own names"}
+	for name, content := range map[string]string{
+		"a.jsonl": `{"text":"abc"}`, "b.jsonl": `{"prompt":"a","completion":"b"}`, "c.csv": "text,n\nabc,1\n", "d.json": `[{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]}]`,
+	} {
+		path := write(t, name, content)
+		_, stats, err := LoadDocuments(path, chatTokenizer(t, chatML), Options{MaxSeqLen: 64, Reading: how})
+		if err != nil || !slices.Contains(stats.Notices(64), want[0]) {
+			t.Errorf("%s: %q, %v", content, stats.Notices(64), err)
+		}
+		_, stats, err = Rows(path, how)
+		if err != nil || !slices.Equal(stats.Notices(64), want) {
+			t.Errorf("%s: rows: %q, %v", content, stats.Notices(64), err)
+		}
+		if err := EachText(path, how, func(string) error { return nil }); err != nil {
+			t.Errorf("%s: EachText: %v", content, err)
+		}
+	}
+	for name, content := range map[string]string{"a.txt": "abc", "b.jsonl": `{"question":"a","sql":"b"}`} {
+		if _, stats, err := LoadDocuments(write(t, name, content), byteTokenizer(t, false), Options{MaxSeqLen: 64, Reading: how}); err != nil || stats.Notices(64) != nil {
+			t.Errorf("%s: %q, %v", content, stats.Notices(64), err)
+		}
 	}
 }
 

@@ -199,20 +199,16 @@ func EachText(path string, how Reading, use func(text string) error) error {
 		return reading(path, err)
 	}
 	files, err := Files(path, false)
-	rows := false
 	for _, file := range files {
 		if err == nil {
 			err = eachText(file, columns, use)
-		}
-		if what, _, _ := kindOf(file); what != textFile {
-			rows = true
 		}
 		if err != nil {
 			path = file
 			break
 		}
 	}
-	if err == nil && rows {
+	if err == nil {
 		err = columns.missing()
 	}
 	if err != nil {

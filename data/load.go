@@ -46,6 +46,8 @@ type Stats struct {
 	Special map[string]int // special tokens that the texts themselves spell, except at a document's beginning and end: how many times each is learnt
 
 	Unknown map[string]int // samples with a field that the table of shapes does not know, by the field's name
+
+	NoColumn []string // the columns that Reading.Columns names, if no row has any of them, so that the rows were read by their own names
 }
 
 // Saw counts the unknown fields of a row.
@@ -135,8 +137,11 @@ func LoadDocuments(path string, tok *tokenizer.Tokenizer, opt Options) ([]Docume
 			rows = true
 		}
 	}
-	if err := columns.missing(); err != nil && rows {
+	if err := columns.missing(); err != nil {
 		return fail(path, err)
+	}
+	if rows {
+		stats.NoColumn = columns.unused()
 	}
 	return docs, stats, nil
 }

@@ -70,6 +70,9 @@ func (s Stats) Notices(maxSeqLen int) (texts []string) {
 	if list := s.specials(); list != "" {
 		add("special tokens that the texts themselves spell are learnt as a part of them: %s", list)
 	}
+	if s.NoColumn != nil {
+		add("no row has a column that columns names (%s), so that the rows are read by their own names", strings.Join(s.NoColumn, ", "))
+	}
 	for _, name := range slices.Sorted(maps.Keys(s.Unknown)) {
 		what := "is not known and is ignored"
 		if strings.Contains(name, ".") && (strings.Contains(name, "[]") || strings.HasPrefix(name, "chat_template_kwargs")) {

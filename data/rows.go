@@ -60,6 +60,7 @@ func Rows(path string, how Reading) (rows []Row, stats Stats, err error) {
 	if err := columns.missing(); err != nil {
 		return fail(path, err)
 	}
+	stats.NoColumn = columns.unused()
 	if len(rows) == 0 {
 		return fail(path, fmt.Errorf("all %d rows are empty", stats.Documents))
 	}
@@ -134,9 +135,9 @@ func (r *raw) shape() (*Shape, error) {
 		}
 	}
 	if r.has("completion") || r.has("choices") {
-		return nil, badField("prompt", " is missing; it may be an empty string")
+		return nil, noShape{badField("prompt", " is missing; it may be an empty string")}
 	}
-	return nil, fmt.Errorf(`no known field: want "text", or "prompt" with "completion", or another question with its answer, or a question with "choices" and "answer", or "segments", "messages" or "conversations"; found %s`, quotedNames(r.fields))
+	return nil, noShape{fmt.Errorf(`no known field: want "text", or "prompt" with "completion", or another question with its answer, or a question with "choices" and "answer", or "segments", "messages" or "conversations"; found %s`, quotedNames(r.fields))}
 }
 
 // refuseAnywhere refuses what no shape takes, before it is asked which shape it is.
