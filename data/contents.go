@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -33,8 +34,8 @@ func begins(with ...string) func([]byte) bool {
 var contents = []content{
 	{"compressed with gzip", begins("\x1f\x8b"), named("", ".gz")},
 	{"compressed with zstd", begins("\x28\xb5\x2f\xfd"), named("", ".zst")},
-	{"compressed with bzip2", begins("BZh"), named("", ".bz2")},
-	{"Parquet", begins("PAR1", "PARE"), named(".parquet", "")},
+	{"compressed with bzip2", isBzip2, named("", ".bz2")},
+	{"Parquet", isParquet, named(".parquet", "")},
 	{"a zip archive", begins("PK\x03\x04", "PK\x05\x06"), func(path string) string {
 		return "unpack it (unzip " + quoted(path) + ") and give the file that it holds"
 	}},
@@ -64,6 +65,19 @@ var contents = []content{
 	{"UTF-16 text", begins("\xff\xfe", "\xfe\xff"), converted("UTF-16")},
 	{"UTF-16 text", zeros(1), converted("UTF-16LE")},
 	{"UTF-16 text", zeros(0), converted("UTF-16BE")},
+}
+
+// isBzip2 recognises bzip2 by the mark of its first block, or that of its end: a text may begin with BZh.
+func isBzip2(head []byte) bool {
+	return len(head) >= 10 && begins("BZh")(head) && '1' <= head[3] && head[3] <= '9' && begins("1AY&SY", "\x17\x72\x45\x38\x50\x90")(head[4:])
+}
+
+// isParquet recognises Parquet by its mark and by what follows: numbers, which take bytes that no text has. A text may begin with
+// PAR1 or PARE, as PARENTS does.
+func isParquet(head []byte) bool {
+	return begins("PAR1", "PARE")(head) && slices.ContainsFunc(head, func(b byte) bool {
+		return b < ' ' && !strings.ContainsRune("\a\b\t\n\v\f\r\x1b", rune(b))
+	})
 }
 
 // zeros recognises Latin letters in UTF-16 without a mark: every other byte is 0, the first of them at an index.
@@ -124,6 +138,8 @@ func misnamed(path string, known bool, what kind, compression string, head []byt
 		return nil
 	case !known && what == parquetFile && compression != "" && found != nil && found.name == said:
 		return fmt.Errorf("a Parquet file is compressed inside and is not read through %s; decompress the file and name it .parquet", compression)
+	case said == "Parquet" && begins("PAR1", "PARE")(head), compression == "bzip2" && known && begins("BZh")(head):
+		return nil // a damaged one, which its reader describes
 	case found != nil:
 		return fmt.Errorf("the file is %s; %s", found.name, found.after(path))
 	case !known:
@@ -143,13 +159,17 @@ func misnamedInside(path, compression string, head []byte) error {
 	if found == nil {
 		return nil
 	}
-	tool := map[string]string{"gzip": "gzip", "bzip2": "bzip2", "zstd": "zstd"}[compression]
-	return fmt.Errorf("within the compression the file is %s; decompress it (%s -d %s), then %s",
-		found.name, tool, quoted(path), found.after(uncompressedName(path)))
+	return fmt.Errorf("within the compression the file is %s; decompress it (%s -d %s), then %s", // the tools are called as the compressions are
+		found.name, compression, quoted(path), found.after(uncompressedName(path)))
 }
 
 // uncompressedName is a name without the extension of its compression.
-func uncompressedName(path string) string { return path[:len(uncompressed(path))] }
+func uncompressedName(path string) string {
+	if ext := filepath.Ext(path); compressions[strings.ToLower(ext)] != "" {
+		return strings.TrimSuffix(path, ext)
+	}
+	return path
+}
 
 // renamed is a file's name with another extension before that of its compression.
 func renamed(path, extension string) string {

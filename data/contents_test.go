@@ -139,6 +139,56 @@ func TestMisnamed(t *testing.T) {
 	}
 }
 
+// TestTextThatBeginsSo: a text whose first letters are those of a file's mark is a text, plain and compressed, and so is its row.
+func TestTextThatBeginsSo(t *testing.T) {
+	for _, text := range []string{"PARENTS AND CHILDREN\n\tby nobody\r\n", "PAR1 of 3\f", "BZh9 was its name", "BZhang", "PARE"} {
+		for name, content := range map[string]string{"a.txt": text, "a.txt.gz": gz(t, text), "a.md.zst": zst(t, text), "a.csv": text + "\nx\n"} {
+			s, err := openSource(write(t, name, content), nil)
+			if err != nil {
+				t.Errorf("%s of %q: %v", name, text, err)
+				continue
+			}
+			if got, err := s.text(); s.kind == textFile && (err != nil || got != text) {
+				t.Errorf("%s of %q: %q, %v", name, text, got, err)
+			}
+			s.Close()
+		}
+	}
+	for name, want := range map[string]string{"a.parquet": "the Parquet file is encrypted", "a.bz2": "the name does not say", "a.txt.bz2": "bzip2 data invalid"} {
+		_, _, err := LoadDocuments(write(t, name, map[bool]string{true: "PARENTS AND CHILDREN", false: "BZh9 was its name"}[name == "a.parquet"]), byteTokenizer(t, false), Options{MaxSeqLen: 64})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", name, err, want)
+		}
+	}
+	empty := "BZh9\x17\x72\x45\x38\x50\x90\x00\x00\x00\x00" // what bzip2 makes of nothing
+	if _, _, err := LoadDocuments(write(t, "a.txt.bz2", empty), byteTokenizer(t, false), Options{MaxSeqLen: 64}); err == nil || !strings.Contains(err.Error(), "the file is empty") {
+		t.Errorf("nothing, compressed: %v", err)
+	}
+}
+
+// TestNamesOfAnyLetters: letters whose small form takes more or fewer bytes change nothing in what a message says.
+func TestNamesOfAnyLetters(t *testing.T) {
+	const list = "[{\"text\":\"ab\"}]"
+	for name, want := range map[string]string{
+		"\u023a\u023a\u023a.jsonl": "name it \u023a\u023a\u023a.json", "\u0130\u0130.JSONL": "name it \u0130\u0130.json", "\u212aelvin.jsonl": "name it \u212aelvin.json",
+	} {
+		for _, gzipped := range []bool{false, true} {
+			path, content, want := name, list, want
+			if gzipped {
+				path, content, want = name+".GZ", gz(t, list), want+".GZ"
+			}
+			if _, _, err := LoadDocuments(write(t, path, content), byteTokenizer(t, false), Options{MaxSeqLen: 64}); err == nil || !strings.HasSuffix(err.Error(), want) {
+				t.Errorf("%s: %v, want %q", path, err, want)
+			}
+		}
+	}
+	for path, want := range map[string]string{"\u023a.txt.Gz": "\u023a.txt", "\u0130.bz2": "\u0130", "\u023a.GZ.zst": "\u023a.GZ", "a\u023a": "a\u023a", ".gz": "", "a.\u017ft": "a.\u017ft"} {
+		if got := uncompressedName(path); got != want || uncompressed(path) != strings.ToLower(want) {
+			t.Errorf("%s: %q, %q", path, got, uncompressed(path))
+		}
+	}
+}
+
 // TestUTF16: text in UTF-16 is named, and the command of the message makes it readable.
 func TestUTF16(t *testing.T) {
 	want, _, err := LoadDocuments(write(t, "a.jsonl", twoRows), byteTokenizer(t, false), Options{MaxSeqLen: 64})

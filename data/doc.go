@@ -12,8 +12,8 @@
 //     hold JSON; if empty they are absent.
 //   - .parquet: the values as JSON would have them; a float that is not a number is null.
 //
-// Reading.Columns renames fields. An object has one of the shapes below. What a file plainly holds under a wrong name is refused
-// with the right one.
+// Reading.Columns renames fields where a row has them. An object has one of the shapes below. What a file plainly holds under a
+// wrong name is refused with the right one.
 //
 // A directory means its training part, or its evaluation part ([Files]). The shapes, and the parts that carry loss:
 //

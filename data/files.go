@@ -26,7 +26,8 @@ var splits = map[string]string{
 // names. A file belongs to the part that its name begins with: train.jsonl, train-00000-of-00002.parquet, validation.txt.gz; or
 // to that of its folder: train/0000.parquet. Such files and folders lie in the directory itself, in its folder data, or in the
 // folder of a configuration if there is only one. A folder of the Hugging Face cache stands for its snapshot.
-// Training takes train; evaluation takes valid, or test if there is no valid.
+// Training takes train; evaluation takes valid, or test if there is no valid. What may hold a part twice is refused, such as numbered
+// files with a file that is not, two words for one part, or two formats; and so is a file deeper in the folder of a part.
 func Files(path string, evaluation bool) ([]string, error) {
 	info, err := os.Stat(path)
 	if err != nil || !info.IsDir() {
@@ -36,19 +37,19 @@ func Files(path string, evaluation bool) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	parts, folders, err := partsOf(dir)
+	found, err := partsOf(dir)
 	if err != nil {
 		return nil, err
 	}
-	if len(parts) == 0 {
+	if found.none() {
 		var sets []string
-		for _, folder := range folders {
-			of, _, err := partsOf(folder)
+		for _, folder := range found.folders {
+			of, err := partsOf(folder)
 			if err != nil {
 				return nil, err
 			}
-			if len(of) > 0 {
-				parts, sets = of, append(sets, folder)
+			if !of.none() {
+				found, sets = of, append(sets, folder)
 			}
 		}
 		if len(sets) > 1 {
@@ -60,7 +61,10 @@ func Files(path string, evaluation bool) ([]string, error) {
 		want = []string{"valid", "test"}
 	}
 	for _, part := range want {
-		if files := parts[part]; len(files) > 0 {
+		if inside := found.inside[part]; inside != "" {
+			return nil, fmt.Errorf("%s lies in a folder within that of the part %s, where files are not read; move the files of the part into one folder, or give single files", inside, part)
+		}
+		if files := found.files[part]; len(files) > 0 {
 			return files, whole(part, files)
 		}
 	}
@@ -68,71 +72,132 @@ func Files(path string, evaluation bool) ([]string, error) {
 }
 
 // partOf is the part that a name belongs to; "" if it is none.
-func partOf(name string) string {
+func partOf(name string) string { return splits[wordOf(name)] }
+
+// wordOf is the first word of a name.
+func wordOf(name string) string {
 	word := strings.ToLower(name)
 	if i := strings.IndexAny(word, ".-_"); i >= 0 {
 		word = word[:i]
 	}
-	return splits[word]
+	return word
+}
+
+// parts is what a directory holds.
+type parts struct {
+	files   map[string][]string // of each part
+	inside  map[string]string   // a file that lies deeper in the folder of a part
+	folders []string            // which may be configurations
+}
+
+func (p *parts) none() bool { return len(p.files) == 0 && len(p.inside) == 0 }
+
+// add adds a file to a part if it is one of those that are read.
+func (p *parts) add(part, path string) error {
+	if _, _, known := kindOf(path); !known {
+		return nil
+	}
+	if target, gone := hub.Dangling(path); gone {
+		return fmt.Errorf("%s is a link to %s, which is not there; download the data again", path, target)
+	}
+	p.files[part] = append(p.files[part], path)
+	return nil
+}
+
+// addFolder adds the files of a part's folder.
+func (p *parts) addFolder(part, dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name())
+		if passed(e.Name()) {
+			continue
+		}
+		if info, err := os.Stat(path); err == nil && info.IsDir() {
+			deeper, err := anyFile(path)
+			if err != nil {
+				return err
+			}
+			if deeper != "" {
+				p.inside[part] = deeper
+			}
+			continue
+		}
+		if err := p.add(part, path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// passed says that a file or folder within the folder of a part is no data.
+func passed(name string) bool {
+	return strings.HasPrefix(name, ".") || strings.HasPrefix(strings.ToLower(name), "readme")
+}
+
+// anyFile finds a file below a folder that would be read; "" if there is none.
+func anyFile(dir string) (found string, err error) {
+	if dir, err = filepath.EvalSymlinks(dir); err != nil {
+		return "", err
+	}
+	err = filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		_, _, known := kindOf(path)
+		switch {
+		case path != dir && passed(e.Name()) && e.IsDir():
+			return fs.SkipDir
+		case known && !e.IsDir() && !passed(e.Name()):
+			found = path
+			return fs.SkipAll
+		}
+		return nil
+	})
+	return found, err
 }
 
 // partsOf sorts the files of a directory into parts, and lists the folders that may be configurations.
-func partsOf(dir string) (parts map[string][]string, folders []string, err error) {
+func partsOf(dir string) (*parts, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	parts = map[string][]string{}
-	add := func(part, path string) error {
-		if _, _, known := kindOf(path); !known {
-			return nil
-		}
-		if target, gone := hub.Dangling(path); gone {
-			return fmt.Errorf("%s is a link to %s, which is not there; download the data again", path, target)
-		}
-		parts[part] = append(parts[part], path)
-		return nil
-	}
+	p := &parts{files: map[string][]string{}, inside: map[string]string{}}
 	for _, e := range entries {
 		path, part := filepath.Join(dir, e.Name()), partOf(e.Name())
 		info, err := os.Stat(path) // of what a link points to
 		switch {
 		case err == nil && !info.IsDir() || err != nil && e.Type()&fs.ModeSymlink != 0:
 			if part != "" {
-				if err := add(part, path); err != nil {
-					return nil, nil, err
+				if err := p.add(part, path); err != nil {
+					return nil, err
 				}
 			}
 		case err != nil:
-			return nil, nil, err
+			return nil, err
 		case strings.HasPrefix(e.Name(), "."):
 		case splits[strings.ToLower(e.Name())] != "":
-			inside, err := os.ReadDir(path)
-			if err != nil {
-				return nil, nil, err
-			}
-			for _, f := range inside {
-				if f.IsDir() || strings.HasPrefix(f.Name(), ".") || strings.HasPrefix(strings.ToLower(f.Name()), "readme") {
-					continue
-				}
-				if err := add(part, filepath.Join(path, f.Name())); err != nil {
-					return nil, nil, err
-				}
+			if err := p.addFolder(part, path); err != nil {
+				return nil, err
 			}
 		case e.Name() == "data" && filepath.Base(dir) != "data":
-			of, more, err := partsOf(path)
+			of, err := partsOf(path)
 			if err != nil {
-				return nil, nil, err
+				return nil, err
 			}
-			for part, files := range of {
-				parts[part] = append(parts[part], files...)
+			for part, files := range of.files {
+				p.files[part] = append(p.files[part], files...)
 			}
-			folders = append(folders, more...)
+			maps.Copy(p.inside, of.inside)
+			p.folders = append(p.folders, of.folders...)
 		default:
-			folders = append(folders, path)
+			p.folders = append(p.folders, path)
 		}
 	}
-	return parts, folders, nil
+	return p, nil
 }
 
 var shardName = regexp.MustCompile(`-(\d{5})-of-(\d{5})`)
@@ -141,6 +206,7 @@ var shardName = regexp.MustCompile(`-(\d{5})-of-(\d{5})`)
 func whole(part string, files []string) error {
 	seen := map[string]string{}
 	shards := map[string]map[string]bool{} // of each set, which "-00000-of-00002" are there
+	shard, other := "", ""                 // files with and without such a number
 	for _, f := range files {
 		if filepath.Dir(f) != filepath.Dir(files[0]) {
 			return fmt.Errorf("the part %s is in two places, %s and %s; give one of them instead of the directory", part, files[0], f)
@@ -156,13 +222,22 @@ func whole(part string, files []string) error {
 		}
 		seen[name] = f
 		base := filepath.Base(f)
+		if word, first := wordOf(base), wordOf(filepath.Base(files[0])); word != first && splits[word] == part && splits[first] == part {
+			return fmt.Errorf("%s and %s are both named as the part %s and may hold it twice; give one of them instead of the directory", filepath.Base(files[0]), base, part)
+		}
 		if m := shardName.FindStringSubmatchIndex(base); m != nil {
 			set := base[:m[0]] + base[m[3]:m[1]] // train-of-00002
 			if shards[set] == nil {
 				shards[set] = map[string]bool{}
 			}
 			shards[set][base[m[2]:m[3]]] = true
+			shard = base
+		} else {
+			other = base
 		}
+	}
+	if shard != "" && other != "" {
+		return fmt.Errorf("%s is one of the numbered files of the part %s, and %s is not and may hold the same; give one of them instead of the directory, or put the numbered files into a directory of their own", shard, part, other)
 	}
 	if len(shards) > 1 {
 		sets := slices.Sorted(maps.Keys(shards))
@@ -182,14 +257,8 @@ func whole(part string, files []string) error {
 // baseFormat is the file name extension before that of the compression.
 func baseFormat(path string) string { return filepath.Ext(uncompressed(path)) }
 
-// uncompressed is a name in lower case without the extension of its compression.
-func uncompressed(path string) string {
-	name := strings.ToLower(path)
-	if ext := filepath.Ext(name); compressions[ext] != "" {
-		name = strings.TrimSuffix(name, ext)
-	}
-	return name
-}
+// uncompressed is a name in lower case, which may have another length, without the extension of its compression.
+func uncompressed(path string) string { return strings.ToLower(uncompressedName(path)) }
 
 // EachText calls use for every text of a file or of a directory's training part, in any shape. It is meant for uses that need
 // only the text, such as training a tokenizer. An error of use ends it. An error of a line is a [RowError].

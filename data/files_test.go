@@ -55,6 +55,15 @@ func TestLayouts(t *testing.T) {
 		{name: "a missing shard", files: []string{"data/train-00000-of-00003.parquet", "data/train-00002-of-00003.parquet"}, fails: "of the 3 files of the part train the one with 00001-of-00003 in its name is missing"},
 		{name: "two sets of shards", files: []string{"train_gen-00000-of-00001.parquet", "train_sft-00000-of-00001.parquet"},
 			fails: "the part train has files of 2 sets, train_gen-of-00001, train_sft-of-00001; put the files of one of them into a directory of their own"},
+		{name: "a file beside its shards", files: []string{"train-00000-of-00001.jsonl", "train.jsonl"}, fails: "train-00000-of-00001.jsonl is one of the numbered files of the part train, and train.jsonl is not and may hold the same"},
+		{name: "a file beside its shards in a folder", files: []string{"train/all.parquet", "train/x-00000-of-00002.parquet", "train/x-00001-of-00002.parquet"}, fails: "x-00001-of-00002.parquet is one of the numbered files of the part train, and all.parquet is not"},
+		{name: "two words for a part", files: []string{"train.jsonl", "training.jsonl", "val.csv", "valid.csv"}, fails: "train.jsonl and training.jsonl are both named as the part train"},
+		{name: "two words in a folder", files: []string{"train/train.jsonl", "train/training-a.jsonl"}, fails: "train.jsonl and training-a.jsonl are both named as the part train"},
+		{name: "two folders for a part", files: []string{"train/a.jsonl", "training/a.jsonl"}, fails: "the part train is in two places"},
+		{name: "other words in a folder", files: []string{"train/b-valid.jsonl", "train/test.jsonl", "train/train.jsonl"}, train: []string{"train/b-valid.jsonl", "train/test.jsonl", "train/train.jsonl"}},
+		{name: "a folder in a part", files: []string{"train/a.jsonl", "train/more/deep/b.csv.gz", "test.jsonl"}, fails: "more/deep/b.csv.gz lies in a folder within that of the part train, where files are not read", eval: []string{"test.jsonl"}},
+		{name: "only a folder in a part", files: []string{"train.jsonl", "data/train/more/b.jsonl"}, fails: "b.jsonl lies in a folder within that of the part train"},
+		{name: "other folders in a part", files: []string{"train/a.jsonl", "train/images/b.png", "train/.cache/c.jsonl", "train/notes/README.md"}, train: []string{"train/a.jsonl"}},
 		{name: "nothing", files: []string{"notes.md", "texts/a.jsonl"}, fails: "begins with train and that ends in .txt, .jsonl"},
 		{name: "a folder of the cache", dir: "datasets--someone--birds", files: []string{"refs/main=" + commit, "blobs/aa"},
 			links: map[string]string{"snapshots/" + commit + "/data/train-00000-of-00001.parquet": "->../../../blobs/aa"},
@@ -90,6 +99,28 @@ func TestLayouts(t *testing.T) {
 			case want != nil && (err != nil || !slices.Equal(got, want)):
 				t.Errorf("%s: %v, %v; want %v", c.name, got, err, want)
 			}
+		}
+	}
+}
+
+// TestFolderBehindALink: a folder in a part is found through a link, too.
+func TestFolderBehindALink(t *testing.T) {
+	elsewhere := tree(t, "elsewhere", map[string]string{"b.jsonl": ""})
+	dir := tree(t, "birds", map[string]string{"train/a.jsonl": "", "train/more": "->" + elsewhere})
+	if files, err := Files(dir, false); err == nil || !strings.Contains(err.Error(), "b.jsonl lies in a folder within that of the part train") {
+		t.Errorf("%v, %v", files, err)
+	}
+}
+
+// TestOneWord: of two words for the evaluation part one must go.
+func TestOneWord(t *testing.T) {
+	for _, other := range []string{"valid", "validation", "dev-a"} {
+		dir := tree(t, "birds", map[string]string{"val.jsonl": "", other + ".jsonl": "", "train.jsonl": ""})
+		if files, err := Files(dir, true); err == nil || !strings.Contains(err.Error(), "both named as the part valid") {
+			t.Errorf("%v, %v", files, err)
+		}
+		if _, err := Files(dir, false); err != nil {
+			t.Error(err)
 		}
 	}
 }
