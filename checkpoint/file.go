@@ -66,7 +66,11 @@ func NewFile(path string, r io.ReaderAt, size int64) (*File, error) {
 	n := binary.LittleEndian.Uint64(first[:])
 	why := ""
 	if n > maxHeader { // a text or another format
-		why = foreign(first[:])
+		head := make([]byte, min(size, headBytes))
+		if err := readAt(r, head, 0); err != nil {
+			return fail("%w", err)
+		}
+		why = foreign(head)
 	}
 	switch {
 	case why != "":

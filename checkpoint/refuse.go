@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"reprise/internal/hub"
+	"reprise/internal/magic"
 )
 
 // What is given as a model and is not one is recognised here, so that an error names the cause and not its symptom.
@@ -65,7 +66,7 @@ const (
 // fileGiven describes a file that was given in the place of a directory, and says what to give.
 func fileGiven(path string) string {
 	dir := filepath.Dir(path)
-	if head := readHead(path); isGGUF(head) {
+	if magic.IsGGUF(readHead(path)) {
 		return "a GGUF file: " + aboutGGUF
 	}
 	if _, err := os.Stat(filepath.Join(dir, "config.json")); err == nil {
@@ -163,6 +164,9 @@ func modelsBelow(dir string) []string {
 	return found
 }
 
+// headBytes is how much of a file is looked at to see what it is.
+const headBytes = 64
+
 // readHead reads the first bytes of a file; fewer, or none, if it has fewer or cannot be read.
 func readHead(path string) []byte {
 	f, err := os.Open(path)
@@ -170,30 +174,26 @@ func readHead(path string) []byte {
 		return nil
 	}
 	defer f.Close()
-	head := make([]byte, 64)
+	head := make([]byte, headBytes)
 	n, _ := f.Read(head)
 	return head[:n]
 }
 
-func isGGUF(head []byte) bool { return strings.HasPrefix(string(head), "GGUF") }
-
 // foreign says what a file is that begins with these bytes and what to do, if it is neither JSON nor safetensors but one of the
 // things that people find in their place; "" otherwise.
 func foreign(head []byte) string {
-	text := strings.ToLower(strings.TrimLeft(string(head), " \t\r\n\ufeff"))
-	begins := func(with ...string) bool {
-		return slices.ContainsFunc(with, func(w string) bool { return strings.HasPrefix(text, w) })
-	}
+	// Only texts are compared in lower case: that would change the bytes of a binary file.
+	text := []byte(strings.ToLower(strings.TrimLeft(string(head), " \t\r\n\ufeff")))
 	switch {
-	case begins("version "):
-		return "this is a Git LFS pointer, not the file itself; fetch it with: git lfs pull"
-	case begins("<!doctyp", "<html", "<?xml"):
+	case magic.IsPointer(head):
+		return "this is " + magic.Pointer + "; " + magic.Pull
+	case magic.Begins(text, "<!doctyp", "<html", "<?xml"):
 		return "this is a web page, not the file itself: the download went wrong; download it again, logged in if the model asks for it"
-	case begins("entry no", "access t", "invalid ", "reposito", "not foun", "unauthor"):
+	case magic.Begins(text, "entry no", "access t", "invalid ", "reposito", "not foun", "unauthor"):
 		return "this is the answer of a server, not the file itself: the download went wrong; download it again, logged in if the model asks for it"
-	case isGGUF(head):
+	case magic.IsGGUF(head):
 		return "this is a GGUF file: " + aboutGGUF
-	case begins("pk\x03\x04", "\x80\x02", "\x80\x04", "\x80\x05"):
+	case magic.Begins(head, "PK\x03\x04", "\x80\x02", "\x80\x04", "\x80\x05"):
 		return "this is a file of torch.save with another name; give it its name pytorch_model.bin and save the model with transformers: " +
 			fmt.Sprintf(viaTransformers, "DIR")
 	}
@@ -278,7 +278,7 @@ func readConfig(dir string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if why := foreign(text[:min(64, len(text))]); why != "" {
+	if why := foreign(text[:min(headBytes, len(text))]); why != "" {
 		return nil, fmt.Errorf("checkpoint: %s: %s", path, why)
 	}
 	return text, nil

@@ -136,6 +136,19 @@ func TestNoWeights(t *testing.T) {
 		{"torch.save with another name", false,
 			func(t *testing.T, dir string) { put(t, dir, weightsFile, "PK\x03\x04\x00\x00\x08\x08\x00") },
 			[]string{weightsFile + ": this is a file of torch.save"}, nil},
+		{"an old file of torch.save with another name", false,
+			func(t *testing.T, dir string) {
+				put(t, dir, weightsFile, "\x80\x02\x8a\x0al\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03.")
+			},
+			[]string{weightsFile + ": this is a file of torch.save"}, nil},
+		{"a newer pickle with another name", false,
+			func(t *testing.T, dir string) {
+				put(t, dir, weightsFile, "\x80\x04\x95\x1b\x00\x00\x00\x00\x00\x00\x00}\x94")
+			},
+			[]string{weightsFile + ": this is a file of torch.save"}, nil},
+		{"a text", false,
+			func(t *testing.T, dir string) { put(t, dir, weightsFile, "version 2 of the weights is elsewhere") },
+			[]string{weightsFile + ": the header claims ", "is this a safetensors file?"}, nil},
 		{"web page", false,
 			func(t *testing.T, dir string) { put(t, dir, weightsFile, "<!DOCTYPE html><html>") },
 			[]string{weightsFile + ": this is a web page"}, nil},

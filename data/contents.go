@@ -1,12 +1,13 @@
 package data
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"reprise/internal/magic"
 )
 
 // sniffed is how many bytes of a file are looked at to see what it holds.
@@ -20,14 +21,7 @@ type content struct {
 }
 
 func begins(with ...string) func([]byte) bool {
-	return func(head []byte) bool {
-		for _, w := range with {
-			if bytes.HasPrefix(head, []byte(w)) {
-				return true
-			}
-		}
-		return false
-	}
+	return func(head []byte) bool { return magic.Begins(head, with...) }
 }
 
 // contents lists what a file of text or rows is not. The first that fits counts.
@@ -58,9 +52,7 @@ var contents = []content{
 	{"a PDF", begins("%PDF-"), func(path string) string {
 		return fmt.Sprintf("take the text out of it, for example with: pdftotext %s %s", quoted(path), quoted(beside(path, "-text", ".txt")))
 	}},
-	{"a pointer of Git LFS, not the file that it stands for", begins("version https://git-lfs.github.com/spec/"), func(string) string {
-		return "fetch the file with: git lfs pull"
-	}},
+	{magic.Pointer, magic.IsPointer, func(string) string { return magic.Pull }},
 	{"UTF-32 text", begins("\xff\xfe\x00\x00", "\x00\x00\xfe\xff"), converted("UTF-32")},
 	{"UTF-16 text", begins("\xff\xfe", "\xfe\xff"), converted("UTF-16")},
 	{"UTF-16 text", zeros(1), converted("UTF-16LE")},

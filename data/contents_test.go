@@ -98,8 +98,8 @@ func TestMisnamed(t *testing.T) {
 		{"data-00000-of-00001.arrow", "\xff\xff\xff\xff\x10\x00\x00\x00", "an Arrow stream, as datasets keeps in its cache; write it as Parquet; in Python: datasets.Dataset.from_file(", ""},
 		{"a.txt", "SQLite format 3\x00rest", "the file is an SQLite database; write the table as CSV: sqlite3 -header -csv ", ""},
 		{"a.txt", "%PDF-1.7\n", "the file is a PDF; take the text out of it", ""},
-		{"train.txt", "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 3\n", "a pointer of Git LFS, not the file that it stands for; fetch the file with: git lfs pull", ""},
-		{"train.parquet", "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 3\n", "a pointer of Git LFS", ""},
+		{"train.txt", "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 3\n", "a Git LFS pointer, not the file that it stands for; fetch it with: git lfs pull", ""},
+		{"train.parquet", "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 3\n", "a Git LFS pointer", ""},
 		{"a.txt", "\xff\xfe\x00\x00a\x00\x00\x00", "the file is UTF-32 text", ""},
 		{"a.tar", twoRows, "the name does not say what the file holds; name it .txt, .jsonl", ""},
 	} {

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"reprise/internal/magic"
 )
 
 // Parse reads a tokenizer from the bytes of tokenizer.json and of tokenizer_config.json (nil if absent). Errors name
@@ -116,10 +118,10 @@ func (t *Tokenizer) parse(data []byte, config tokenizerConfig) error {
 		Decoder       json.RawMessage `json:"decoder"`
 		Model         json.RawMessage `json:"model"`
 	}
-	if bytes.HasPrefix(data, []byte("version https://git-lfs")) {
-		return errors.New("this is a Git LFS pointer, not the tokenizer itself; fetch it with: git lfs pull")
+	if magic.IsPointer(data) {
+		return errors.New("this is " + magic.Pointer + "; " + magic.Pull)
 	}
-	if bytes.HasPrefix(data, []byte("GGUF")) {
+	if magic.IsGGUF(data) {
 		return errors.New("this is a GGUF file; give the Hugging Face directory that it was made from")
 	}
 	if bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("<")) {
