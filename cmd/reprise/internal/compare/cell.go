@@ -15,7 +15,6 @@ import (
 
 	"reprise/checkpoint"
 	"reprise/cmd/reprise/internal/report"
-	"reprise/data"
 	"reprise/eval"
 	"reprise/internal/atomicfile"
 	"reprise/internal/build"
@@ -314,7 +313,7 @@ func (r *Runner) record(ctx context.Context, kind string, how RecordPlan, seed u
 	source := fmt.Sprintf("%s, %d tokens", text.File, how.MaxSeqLen)
 	all, ok := r.learnt[source]
 	if !ok {
-		docs, _, err := data.LoadDocuments(text.File, r.base.Tokenizer, r.grid.options(text, how.MaxSeqLen, false))
+		docs, err := r.read(text, how.MaxSeqLen, false)
 		if err != nil {
 			return nil, err
 		}

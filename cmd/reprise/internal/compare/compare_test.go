@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -184,6 +185,50 @@ func TestSeamOfAGrid(t *testing.T) {
 	r.grid.Recipe = map[string]any{"seam": "space"}
 	if err := r.grid.Validate(); err == nil || !strings.Contains(err.Error(), "recipe: seam holds for all texts of a comparison; write it outside recipe") {
 		t.Errorf("a seam under recipe: %v", err)
+	}
+}
+
+// TestNoticesOfReading: what reading the base model and the texts changed or left out is told, and told once, however many methods
+// and seeds read a file.
+func TestNoticesOfReading(t *testing.T) {
+	dir := t.TempDir()
+	if err := tiny.Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "domain.jsonl")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := `{"prompt": "` + strings.Repeat("and on it goes ", 90) + `", "completion": "to its end.", "shade": "blue"}` + "\n"
+	if err := os.WriteFile(path, append(text, long...), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	var said []string
+	g := runner(t, dir, func(g *Grid) { g.Methods, g.Seeds = g.Methods[:2], []uint64{1, 2} }).grid
+	pool := tensor.NewPool(2)
+	defer pool.Close()
+	r, err := New(g, pool, func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range r.grid.Methods {
+		for _, seed := range r.grid.Seeds {
+			if _, err := r.plan(t.Context(), id{&r.grid.Methods[i], 1e-3, seed}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, want := range []string{"samples were cut to ", `the field "shade", in 1 sample, is not known`} {
+		n := 0
+		for _, line := range said {
+			if strings.HasPrefix(line, "notice: "+path+": ") && strings.Contains(line, want) {
+				n++
+			}
+		}
+		if n != 1 {
+			t.Errorf("%q is said %d times, want once, in %q", want, n, said)
+		}
 	}
 }
 

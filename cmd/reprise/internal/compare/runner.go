@@ -23,6 +23,7 @@ type Runner struct {
 	grid *Grid
 	pool *tensor.Pool
 	say  func(format string, args ...any)
+	told map[string]bool // notices
 
 	base    *base.Base // never changed: cells load their own
 	texts   *held
@@ -47,10 +48,14 @@ func New(g *Grid, pool *tensor.Pool, say func(format string, args ...any)) (*Run
 	if err := g.findTexts(); err != nil {
 		return nil, err
 	}
-	r := &Runner{grid: g, pool: pool, say: say, learnt: map[string][]unit{}, records: map[string]*record{}, cells: map[string]*Cell{}}
+	r := &Runner{grid: g, pool: pool, say: say, learnt: map[string][]unit{}, records: map[string]*record{}, cells: map[string]*Cell{},
+		told: map[string]bool{}}
 	var err error
 	if r.base, err = base.Open(g.Base); err != nil {
 		return nil, err
+	}
+	for _, text := range r.base.Model.Config.Notices {
+		r.notice(text)
 	}
 	for i := range g.Methods {
 		how, err := g.recordPlan(&g.Methods[i])
@@ -61,7 +66,7 @@ func New(g *Grid, pool *tensor.Pool, say func(format string, args ...any)) (*Run
 			return nil, err
 		}
 	}
-	if r.texts, err = g.hold(r.base.Tokenizer); err != nil {
+	if r.texts, err = r.hold(); err != nil {
 		return nil, err
 	}
 	r.held = digest(append([][]unit{r.texts.choose, r.texts.report}, r.texts.general...)...)

@@ -8,7 +8,6 @@ import (
 
 	"reprise/data"
 	"reprise/tensor"
-	"reprise/tokenizer"
 )
 
 // unit is one document for the purposes of halves, subsamples and bootstraps: a sample with all its windows, so that no text
@@ -63,10 +62,30 @@ func (u unit) tokens() (n int) {
 	return n
 }
 
+// read reads a text as documents, and tells what reading it changed or left out.
+func (r *Runner) read(t Text, maxSeqLen int, evaluation bool) ([]data.Document, error) {
+	docs, stats, err := data.LoadDocuments(t.File, r.base.Tokenizer, r.grid.options(t, maxSeqLen, evaluation))
+	if err != nil {
+		return nil, err
+	}
+	for _, text := range stats.Notices(maxSeqLen) {
+		r.notice(t.File + ": " + text)
+	}
+	return docs, nil
+}
+
+// notice tells the user something that reading a model or a text showed. What several methods read is told once.
+func (r *Runner) notice(text string) {
+	if !r.told[text] {
+		r.told[text] = true
+		r.say("notice: %s", text)
+	}
+}
+
 // load reads a text for measurements as documents: at most limit tokens of them, in a random order that depends only on the
 // file.
-func (g *Grid) load(t Text, tok *tokenizer.Tokenizer, maxSeqLen, limit int) ([]unit, error) {
-	docs, _, err := data.LoadDocuments(t.File, tok, g.options(t, maxSeqLen, true))
+func (r *Runner) load(t Text, maxSeqLen, limit int) ([]unit, error) {
+	docs, err := r.read(t, maxSeqLen, true)
 	if err != nil {
 		return nil, err
 	}
@@ -121,15 +140,15 @@ func (g *Grid) findTexts() error {
 	return nil
 }
 
-func (g *Grid) hold(tok *tokenizer.Tokenizer) (*held, error) {
-	h := &held{}
-	domain, err := g.load(Text{File: g.Domain.Valid, Split: g.Domain.Split}, tok, g.Record.MaxSeqLen, g.EvalTokens)
+func (r *Runner) hold() (*held, error) {
+	g, h := r.grid, &held{}
+	domain, err := r.load(Text{File: g.Domain.Valid, Split: g.Domain.Split}, g.Record.MaxSeqLen, g.EvalTokens)
 	if err != nil {
 		return nil, err
 	}
 	h.choose, h.report = halves(domain)
 	for _, t := range g.General {
-		list, err := g.load(t, tok, g.Record.MaxSeqLen, g.EvalTokens)
+		list, err := r.load(t, g.Record.MaxSeqLen, g.EvalTokens)
 		if err != nil {
 			return nil, err
 		}
