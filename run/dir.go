@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -335,6 +336,7 @@ func (r *Run) trimMetrics() error {
 		var e Event
 		if json.Unmarshal(lines.Bytes(), &e) == nil && (e.Step < r.done || e.Step == r.done && e.Step > 0) {
 			keep.Write(append(lines.Bytes(), '\n'))
+			r.unlogged(e)
 			if e.Step == r.done {
 				r.untold = false
 				if loss, ok := r.deciding(&e); ok {
@@ -353,11 +355,29 @@ func (r *Run) report(e Event, yield func(Event) bool) bool {
 		r.notice = ""
 	}
 	if r.Recipe.Out != "" {
-		if err := appendLine(r.path(metricsFile), e); err != nil {
+		if err := appendLine(r.path(metricsFile), r.unlogged(e)); err != nil {
 			e.warn(err.Error())
 		}
 	}
+	r.told = r.told || len(e.Eval) > 0
 	return yield(e)
+}
+
+// unlogged leaves out of an event the notices that metrics.jsonl holds already, and keeps in mind that it will hold the others: the
+// first measurement of a resumed run tells them again, to a user who may not have seen them.
+func (r *Run) unlogged(e Event) Event {
+	e.Eval = slices.Clone(e.Eval)
+	for i := range e.Eval {
+		var fresh []string
+		for _, text := range e.Eval[i].Notices {
+			if key := e.Eval[i].Name + ": " + text; !r.logged[key] {
+				r.logged[key] = true
+				fresh = append(fresh, text)
+			}
+		}
+		e.Eval[i].Notices = fresh
+	}
+	return e
 }
 
 func appendLine(path string, v any) error {

@@ -223,3 +223,63 @@ func TestOneRunToADirectory(t *testing.T) {
 	}
 	w.run(t, r, w.pool, true) // the directory is free again
 }
+
+// What reading an evaluation's file changed or left out is told once by every process that measures: by a resumed run too, whose user may
+// not have seen it. metrics.jsonl holds it once.
+func TestResumedRunTellsNoticesOfEvaluation(t *testing.T) {
+	w := newWorkshop(t)
+	w.write(t, "asked.jsonl", `{"prompt": "Who was it?", "completion": "Nobody.", "shade": "blue"}`+"\n")
+	w.write(t, "later.jsonl", `{"prompt": "And then?", "completion": "Nothing.", "hue": "red"}`+"\n")
+	r := w.evaluated("whole")
+	r.Eval.Data = []string{"asked=" + w.path("asked.jsonl")}
+	// told runs on and counts the notices of the events; it stops after a step (0: it does not).
+	told := func(r Recipe, resume bool, stop int) (list []string) {
+		run, err := Open(r, w.pool, resume)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		for step, e := range run.Events(ctx) {
+			for _, result := range e.Eval {
+				for _, text := range result.Notices {
+					_, text, _ = strings.Cut(text, `"`)
+					text, _, _ = strings.Cut(text, `"`)
+					list = append(list, fmt.Sprintf("%d %s %s", step, result.Name, text))
+				}
+			}
+			if step == stop && stop > 0 {
+				cancel()
+			}
+		}
+		if err := run.Err(); (err == nil) != (stop == 0) || err != nil && !errors.Is(err, ErrInterrupted) {
+			t.Fatal(err)
+		}
+		return list
+	}
+	if got := told(r, false, 0); !slices.Equal(got, []string{"0 asked shade"}) {
+		t.Errorf("an uninterrupted run tells %q", got)
+	}
+	again := r
+	again.Out = w.path("resumed")
+	if got := told(again, false, 4); !slices.Equal(got, []string{"0 asked shade"}) {
+		t.Errorf("an interrupted run tells %q", got)
+	}
+	if got := told(again, true, 7); !slices.Equal(got, []string{"6 asked shade"}) {
+		t.Errorf("a resumed run tells %q", got)
+	}
+	if got := told(again, true, 0); !slices.Equal(got, []string{"9 asked shade"}) {
+		t.Errorf("a run that is resumed a second time tells %q", got)
+	}
+	w.same(t, "notices", "whole", "resumed")
+
+	again.Out = w.path("another set")
+	told(again, false, 4)
+	again.Eval.Data = append(again.Eval.Data, "later="+w.path("later.jsonl"))
+	if got := told(again, true, 0); !slices.Equal(got, []string{"6 asked shade", "6 later hue"}) {
+		t.Errorf("a run that is resumed with a set more tells %q", got)
+	}
+	if lines := strings.Join(w.metrics(t, "another set"), "\n"); strings.Count(lines, "shade") != 1 || strings.Count(lines, "hue") != 1 {
+		t.Errorf("metrics.jsonl holds a notice not once:\n%s", lines)
+	}
+}

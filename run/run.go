@@ -76,6 +76,9 @@ type Run struct {
 	generation []byte // generation_config.json of the trained model; nil: the base model's
 	from       string // checkpoint that it continues from
 
+	told   bool            // a measurement was reported, with what reading its files changed or left out
+	logged map[string]bool // such notices that metrics.jsonl holds, after the names of their sets
+
 	done       int // steps taken
 	last       Event
 	untold     bool   // last was not reported before the run was interrupted
@@ -109,7 +112,7 @@ func openBase(r Recipe) (*base.Base, error) {
 
 // open is Open for a base model that is in memory.
 func open(r Recipe, b *base.Base, pool *tensor.Pool, resume bool) (*Run, error) {
-	run := &Run{Recipe: r, Base: b, pool: pool, best: math.Inf(1)}
+	run := &Run{Recipe: r, Base: b, pool: pool, best: math.Inf(1), logged: map[string]bool{}}
 	var err error
 	if run.domain, err = openSource(r.Replay, r.Data, r, b); err != nil {
 		return nil, err
@@ -406,8 +409,8 @@ func (r *Run) measure(ctx context.Context, e *Event) error {
 		if err != nil {
 			return err
 		}
-		if r.done > 0 {
-			result.Notices = nil // the first measurement has told them
+		if r.told {
+			result.Notices = nil
 		}
 		e.Eval = append(e.Eval, result)
 	}
