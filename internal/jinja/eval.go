@@ -63,7 +63,7 @@ func (r *run) eval(x expr, s *scope) Value {
 		if x.other != nil {
 			return r.eval(x.other, s)
 		}
-		return &undefined{"the inline if-expression evaluated to false and no else section was defined"}
+		return &undefined{what: "the inline if-expression evaluated to false and no else section was defined"}
 	case *attrExpr:
 		return r.attr(r.eval(x.x, s), x.name)
 	case *itemExpr:
@@ -151,7 +151,7 @@ func (r *run) missing(v Value, name string) Value {
 	} else {
 		kind += " object"
 	}
-	return &undefined{"'" + kind + "' has no attribute '" + clip(name) + "'"}
+	return &undefined{what: "'" + kind + "' has no attribute '" + clip(name) + "'"}
 }
 
 // own finds what Python's getattr finds.
@@ -249,7 +249,7 @@ func (r *run) item(v, key Value) Value {
 	if isNumber(key) {
 		what += " " + r.str(key)
 	}
-	return &undefined{"'" + typeName(v) + " object' has no " + what}
+	return &undefined{what: "'" + typeName(v) + " object' has no " + what}
 }
 
 // slice is x[from:to:step].

@@ -50,7 +50,7 @@ func filterFirst(r *run, v Value, _ []Value) Value {
 	if x, ok := r.iter(v)(); ok {
 		return x
 	}
-	return &undefined{"no first item, sequence was empty"}
+	return &undefined{what: "no first item, sequence was empty"}
 }
 
 func filterLast(r *run, v Value, _ []Value) Value {
@@ -59,7 +59,7 @@ func filterLast(r *run, v Value, _ []Value) Value {
 		r.fail("'%s' object is not reversible", typeName(v))
 	}
 	if len(items) == 0 {
-		return &undefined{"no last item, sequence was empty"}
+		return &undefined{what: "no last item, sequence was empty"}
 	}
 	return items[0]
 }
@@ -149,7 +149,7 @@ func (r *run) extreme(v Value, a []Value, op string) Value {
 	it := r.iter(v)
 	best, ok := it()
 	if !ok {
-		return &undefined{"no aggregated item, sequence was empty"}
+		return &undefined{what: "no aggregated item, sequence was empty"}
 	}
 	bestKey := key(best)
 	for x, ok := it(); ok; x, ok = it() {

@@ -51,9 +51,7 @@ func (r *run) percent(s string, v Value) Value {
 				r.fail("the format %s wants a dictionary, and a name in ()", clip(s[i:]))
 			}
 			value = r.item(dict, s[i+1:i+end])
-			if u, missing := value.(*undefined); missing {
-				r.fail("%s", u.what)
-			}
+			r.defined(value)
 			byName = true
 			i += end + 1
 		}

@@ -1,6 +1,7 @@
 package jinja_test
 
 import (
+	"errors"
 	"math/big"
 	"strings"
 	"testing"
@@ -166,5 +167,34 @@ func TestDecodeJSON(t *testing.T) {
 		if v, err := jinja.DecodeJSON([]byte(bad)); err == nil {
 			t.Errorf("%.20q: %v", bad, v)
 		}
+	}
+}
+
+// The flag of the error for want of a date is set by what the template does, and not by what an error says.
+func TestNeedsDate(t *testing.T) {
+	says := func(source string, variables map[string]jinja.Value) *jinja.Error {
+		template, err := jinja.Parse(source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := template.Render(variables)
+		fault, ok := errors.AsType[*jinja.Error](err)
+		if !ok {
+			t.Fatalf("%q: %q, %v", source, out.Text, err)
+		}
+		return fault
+	}
+	asked := says("{{ strftime_now('%Y') }}", nil)
+	if !asked.NeedsDate {
+		t.Errorf("%v: the flag is not set", asked)
+	}
+	if fault := says("{{ strftime_now.day }}", nil); !fault.NeedsDate {
+		t.Errorf("%v: the flag is not set", fault)
+	}
+	if fault := says("{{ raise_exception(text) }}", map[string]jinja.Value{"text": asked.Problem}); fault.NeedsDate || fault.Problem != asked.Problem {
+		t.Errorf("a template that says the same: %v, flag %v", fault, fault.NeedsDate)
+	}
+	if fault := says("{{ nosuch('%Y') }}", nil); fault.NeedsDate {
+		t.Errorf("%v: the flag is set", fault)
 	}
 }

@@ -100,9 +100,9 @@ func (s *scope) get(name string) Value {
 		}
 	}
 	if name == "strftime_now" {
-		return &undefined{needsDate}
+		return &undefined{what: needsDate, date: true}
 	}
-	return &undefined{"'" + name + "' is undefined"}
+	return &undefined{what: "'" + name + "' is undefined"}
 }
 
 // needsDate is the error of a template that calls strftime_now without a date.
@@ -110,8 +110,7 @@ const needsDate = "strftime_now() gives today's date, with which the same traini
 	`(YYYY-MM-DD), or put a fixed date in its place in the template, for instance {% set date = "26 Jul 2024" %}`
 
 func (r *run) err(format string, args ...any) *Error {
-	problem := fmt.Sprintf(format, args...)
-	return &Error{Line: r.line, Problem: problem, NeedsDate: problem == needsDate}
+	return &Error{Line: r.line, Problem: fmt.Sprintf(format, args...)}
 }
 
 func (r *run) fail(format string, args ...any) { panic(r.err(format, args...)) }
@@ -362,14 +361,14 @@ func (l *loop) field(name string) (Value, bool) {
 		return int64(l.depth), true
 	case "previtem":
 		if l.index0 == 0 {
-			return &undefined{"there is no previous item"}, true
+			return &undefined{what: "there is no previous item"}, true
 		}
 		return l.before, true
 	case "nextitem":
 		if v, more := l.peek(); more {
 			return v, true
 		}
-		return &undefined{"there is no next item"}, true
+		return &undefined{what: "there is no next item"}, true
 	case "cycle":
 		return &function{"loop.cycle", func(r *run, args []Value, keys []keyword) Value {
 			r.noKeys("loop.cycle", keys)
@@ -402,7 +401,7 @@ func (r *run) forLoop(n *forNode, up *scope, seq Value, depth int) control {
 		l.next = func() (Value, bool) {
 			for v, ok := all(); ok; v, ok = all() {
 				in := up.inner()
-				in.vars["loop"] = &undefined{"the condition of a loop cannot look at the loop"}
+				in.vars["loop"] = &undefined{what: "the condition of a loop cannot look at the loop"}
 				r.assign(n.target, v, in)
 				if truth(r.eval(n.test, in)) {
 					return v, true
@@ -474,7 +473,7 @@ func (m *macro) invoke(r *run, args []Value, keys []keyword) Value {
 			if i >= optional {
 				v = r.eval(d.defaults[i-optional], in)
 			} else {
-				v = &undefined{"parameter '" + name + "' was not provided"}
+				v = &undefined{what: "parameter '" + name + "' was not provided"}
 			}
 		}
 		in.vars[name] = v
@@ -482,7 +481,7 @@ func (m *macro) invoke(r *run, args []Value, keys []keyword) Value {
 	if d.useCaller {
 		v, ok := take("caller")
 		if !ok || v == None {
-			v = &undefined{"no caller is defined"}
+			v = &undefined{what: "no caller is defined"}
 		}
 		in.vars["caller"] = v
 	}

@@ -19,7 +19,10 @@ type none struct{}
 var None Value = none{}
 
 // undefined is a name or a field that is not there. It prints nothing; most other uses are errors, which say what is missing.
-type undefined struct{ what string }
+type undefined struct {
+	what string
+	date bool // it is strftime_now: an error for want of a date
+}
 
 // markup is a text that | escape or | safe has made. Few things may be done with it: see plain.
 type markup string
@@ -537,7 +540,9 @@ func anyText(v Value) (string, bool) {
 // defined refuses undefined values.
 func (r *run) defined(v Value) {
 	if u, ok := v.(*undefined); ok {
-		panic(r.err("%s", u.what))
+		e := r.err("%s", u.what)
+		e.NeedsDate = u.date
+		panic(e)
 	}
 }
 
