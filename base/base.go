@@ -2,6 +2,7 @@ package base
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -104,6 +105,27 @@ func Fit(cfg *model.Config, tok *tokenizer.Tokenizer) error {
 			"give eos_token in tokenizer_config.json, or an eos_token_id below %[2]d, or null if texts have no end", cfg.EOSOutside[0], rows)
 	}
 	return nil
+}
+
+// Ends lists the ids at which a continuation ends, each once: of a conversation first the end of a turn, then the tokenizer's end of a
+// text, then more, for which [model.Config] has EOS.
+func Ends(tok *tokenizer.Tokenizer, chat bool, more ...int32) []int32 {
+	var ends []int32
+	add := func(id int32) {
+		if !slices.Contains(ends, id) {
+			ends = append(ends, id)
+		}
+	}
+	if id, ok := tok.EndOfTurn(); ok && chat {
+		add(id)
+	}
+	if id, ok := tok.EOS(); ok {
+		add(id)
+	}
+	for _, id := range more {
+		add(id)
+	}
+	return ends
 }
 
 // mostPadding is how many rows without a token go unmentioned: embeddings are often padded to a multiple of a power of two.

@@ -276,3 +276,33 @@ func TestFewerIDsThanRows(t *testing.T) {
 		}
 	}
 }
+
+// The ids that end a continuation: the turn's only in a conversation, and each of them once.
+func TestEnds(t *testing.T) {
+	text, err := tokenizer.Train(slices.Values([]string{"they sing"}), tokenizer.TrainOptions{VocabSize: 300, Special: []string{"<|end|>", "<|turn|>", "<|over|>"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const template = `{% for m in messages %}<|turn|>{{ m.role }} {{ m.content }}`
+	for _, c := range []struct {
+		config string
+		chat   bool
+		more   []int32
+		want   []int32
+	}{
+		{`{"eos_token": "<|end|>", "chat_template": "` + template + `<|over|>{% endfor %}"}`, true, nil, []int32{2, 0}},
+		{`{"eos_token": "<|end|>", "chat_template": "` + template + `<|over|>{% endfor %}"}`, false, nil, []int32{0}},
+		{`{"eos_token": "<|end|>", "chat_template": "` + template + `<|over|>{% endfor %}"}`, true, []int32{7, 0, 2, 7}, []int32{2, 0, 7}},
+		{`{"eos_token": "<|end|>", "chat_template": "` + template + `<|over|>{% endfor %}"}`, false, []int32{2, 0}, []int32{0, 2}},
+		{`{"eos_token": "<|over|>", "chat_template": "` + template + `<|over|>{% endfor %}"}`, true, nil, []int32{2}},
+		{`{"eos_token": null, "chat_template": "` + template + `{% endfor %}"}`, true, []int32{9}, []int32{9}},
+	} {
+		tok, err := tokenizer.Parse(text, []byte(c.config))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := Ends(tok, c.chat, c.more...); !slices.Equal(got, c.want) {
+			t.Errorf("%s, chat %v, and %v: %v, want %v", c.config, c.chat, c.more, got, c.want)
+		}
+	}
+}

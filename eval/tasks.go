@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"reprise/base"
 	"reprise/data"
 	"reprise/internal/exact"
 	"reprise/model"
@@ -139,11 +140,7 @@ func (e *Evaluator) match(ctx context.Context, path string) (Result, error) {
 			prompt = cutLeft(prompt, room, len(first))
 			truncated++
 		}
-		var stop []int32
-		if id, ok := e.Tokenizer.EndOfTurn(); ok && talk {
-			stop = []int32{id}
-		}
-		got, err := greedy(ctx, e, decoder, prompt, limit, stop)
+		got, err := greedy(ctx, e, decoder, prompt, limit, talk)
 		if err != nil {
 			return Result{}, err
 		}
@@ -170,24 +167,19 @@ func cutLeft(prompt []int32, n, first int) []int32 {
 
 // Greedy completes a prompt up to the end id, which is not returned, or to limit tokens.
 func Greedy(ctx context.Context, e *Evaluator, d *model.Decoder, prompt []int32, limit int) ([]int32, error) {
-	return greedy(ctx, e, d, prompt, limit, nil)
+	return greedy(ctx, e, d, prompt, limit, false)
 }
 
-// greedy is Greedy with more ids that end the answer.
-func greedy(ctx context.Context, e *Evaluator, d *model.Decoder, prompt []int32, limit int, ends []int32) ([]int32, error) {
-	stop := slices.Concat(ends, e.Model.Config.EOS)
-	if id, ok := e.Tokenizer.EOS(); ok {
-		stop = append([]int32{id}, stop...)
-	}
+// greedy is Greedy for a text or a conversation, where the end of a turn ends the answer too.
+func greedy(ctx context.Context, e *Evaluator, d *model.Decoder, prompt []int32, limit int, chat bool) ([]int32, error) {
+	stop := base.Ends(e.Tokenizer, chat, e.Model.Config.EOS...)
 	var out []int32
 	for id, err := range model.Generate(ctx, d, prompt, limit, model.Sampling{}, stop) {
 		if err != nil {
 			return nil, err
 		}
-		for _, s := range stop {
-			if id == s {
-				return out, nil
-			}
+		if slices.Contains(stop, id) {
+			return out, nil
 		}
 		out = append(out, id)
 	}

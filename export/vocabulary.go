@@ -201,15 +201,13 @@ func isByte(piece string) bool {
 
 // special adds the ids of special tokens. llama.cpp stops at two of them: the end of a text and the end of a turn.
 func (e *exporter) special(tok *tokenizer.Tokenizer) {
-	begins, ends := slices.Clone(e.cfg.BOS), slices.Clone(e.cfg.EOS)
+	begins := slices.Clone(e.cfg.BOS)
 	if id, ok := tok.BOS(); ok {
 		begins = slices.Insert(begins, 0, id)
 	}
-	if id, ok := tok.EOS(); ok {
-		ends = slices.Insert(ends, 0, id)
-	}
-	if id, ok := tok.EndOfTurn(); ok {
-		ends = slices.Insert(ends, min(1, len(ends)), id)
+	ends := base.Ends(tok, true, e.cfg.EOS...)
+	if ofText := base.Ends(tok, false, e.cfg.EOS...); len(ofText) > 0 {
+		ends = slices.Insert(ends, 0, ofText[0])
 	}
 	if len(begins) > 0 {
 		e.set("tokenizer.ggml.bos_token_id", uint32(begins[0]))

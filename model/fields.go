@@ -179,17 +179,37 @@ func (f fields) object(name string) fields {
 	return o
 }
 
+// idList are ids as config.json and generation_config.json give them: one id or a list of ids.
+type idList []int32
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (l *idList) UnmarshalJSON(value []byte) error {
+	if value[0] == '[' {
+		return json.Unmarshal(value, (*[]int32)(l))
+	}
+	var id int32
+	if err := json.Unmarshal(value, &id); err != nil {
+		return err
+	}
+	*l = idList{id}
+	return nil
+}
+
+// ParseIDs reads the value of eos_token_id or another such member of a config.json or generation_config.json: one id or a list of ids;
+// without a value, or with null, there are none. Ids outside the vocabulary are among them.
+func ParseIDs(value []byte) ([]int32, error) {
+	if len(value) == 0 || string(value) == "null" {
+		return nil, nil
+	}
+	var list idList
+	err := json.Unmarshal(value, &list)
+	return list, err
+}
+
 // ids reads one id or a list of ids. Those outside the vocabulary, which other programs leave in files, are returned apart.
 func (f fields) ids(name string, vocab int) (inside, outside []int32) {
-	var list []int32
-	if !f.null(name) && f.raw[name][0] == '[' {
-		f.read(name, "ids", &list)
-	} else {
-		var id int32
-		if f.read(name, "an id or a list of ids", &id) {
-			list = []int32{id}
-		}
-	}
+	var list idList
+	f.read(name, "an id or a list of ids", &list)
 	for _, id := range list {
 		if id < 0 || int(id) >= vocab {
 			outside = append(outside, id)

@@ -337,3 +337,16 @@ func TestParseConfigMemory(t *testing.T) {
 		}
 	}
 }
+
+func TestParseIDs(t *testing.T) {
+	for text, want := range map[string][]int32{"": nil, "null": nil, "7": {7}, "-1": {-1}, "[]": {}, "[2, 9]": {2, 9}, " [2] ": {2}} {
+		if got, err := ParseIDs([]byte(text)); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%q: %v, %v; want %v", text, got, err, want)
+		}
+	}
+	for _, text := range []string{`"7"`, "7.5", `[2, "9"]`, "{}", "[2", "99999999999"} {
+		if got, err := ParseIDs([]byte(text)); err == nil {
+			t.Errorf("%q: %v", text, got)
+		}
+	}
+}

@@ -5,13 +5,12 @@ import (
 	"os"
 
 	"github.com/goccy/go-yaml"
+
+	"reprise/internal/build"
 )
 
 // A run directory that a program of contract 1 began ends its schedule at the last step: that program had no key schedule_end.
 // Its digests are those of a recipe with the key at its default, so the directory itself has to tell.
-
-// endContract is the first contract whose programs write schedule_end.
-const endContract = 2
 
 // keepSchedule lets a resumed run of an earlier program keep its schedule.
 func (r *Run) keepSchedule() {
@@ -29,7 +28,7 @@ func (r *Run) keepSchedule() {
 func (r *Run) begunEarlier() bool {
 	var about runInfo
 	if text, err := os.ReadFile(r.path(runFile)); err == nil && json.Unmarshal(text, &about) == nil {
-		return about.Contract < endContract
+		return about.Contract < build.ScheduleEndContract
 	}
 	text, err := os.ReadFile(r.path(recipeFile))
 	if err != nil {

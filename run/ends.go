@@ -12,7 +12,9 @@ import (
 	"slices"
 	"strings"
 
+	"reprise/base"
 	"reprise/data"
+	"reprise/model"
 )
 
 const generationFile = "generation_config.json"
@@ -24,11 +26,10 @@ const generationFile = "generation_config.json"
 func (r *Run) nameEnds() error {
 	var learnt []int32
 	tok := r.Base.Tokenizer
-	if id, ok := tok.EndOfTurn(); ok && r.learns(id) {
-		learnt = append(learnt, id)
-	}
-	if id, ok := tok.EOS(); ok && !slices.Contains(learnt, id) && r.learns(id) {
-		learnt = append(learnt, id)
+	for _, id := range base.Ends(tok, true) {
+		if r.learns(id) {
+			learnt = append(learnt, id)
+		}
 	}
 	if len(learnt) == 0 {
 		return nil
@@ -111,7 +112,7 @@ func withEnds(generation, config []byte, ids []int32) (made []byte, added []int3
 			return nil, nil, fmt.Errorf("%s: %w", f.name, err)
 		}
 		maps.Copy(fields, own)
-		if stops, err = endIDs(fields["eos_token_id"]); err != nil {
+		if stops, err = model.ParseIDs(fields["eos_token_id"]); err != nil {
 			return nil, nil, fmt.Errorf("%s: eos_token_id: %s, want an id or a list of ids", f.name, fields["eos_token_id"])
 		}
 	}
@@ -142,18 +143,6 @@ func withEnds(generation, config []byte, ids []int32) (made []byte, added []int3
 		}
 	}
 	return []byte("{\n" + strings.Join(members, ",\n") + "\n}\n"), added, nil
-}
-
-// endIDs reads the value of eos_token_id.
-func endIDs(value json.RawMessage) (ids []int32, err error) {
-	var one int32
-	switch {
-	case value == nil || string(value) == "null":
-		return nil, nil
-	case json.Unmarshal(value, &one) == nil:
-		return []int32{one}, nil
-	}
-	return ids, json.Unmarshal(value, &ids)
 }
 
 // setMember sets a member of a JSON object to a value, in its place or else as the first one.

@@ -10,6 +10,7 @@ import (
 
 	"reprise/checkpoint"
 	"reprise/data"
+	"reprise/model"
 	"reprise/optim"
 	"reprise/replay"
 	"reprise/tokenizer"
@@ -133,7 +134,7 @@ func (w *workshop) trainsTo(t *testing.T, r Recipe, want string, told bool) {
 		if json.Unmarshal(got, &listed) != nil {
 			continue
 		}
-		ids, err := endIDs(listed.EOS)
+		ids, err := model.ParseIDs(listed.EOS)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -184,7 +184,7 @@ func (r Recipe) seqLen(cfg model.Config) int {
 	if r.MaxSeqLen > 0 {
 		return r.MaxSeqLen
 	}
-	return min(512, cfg.MaxPositions)
+	return min(data.DefaultMaxSeqLen, cfg.MaxPositions)
 }
 
 // textLen is seqLen, checked against the model's limit; it is needed only where text is packed.

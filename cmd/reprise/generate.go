@@ -73,13 +73,7 @@ func (c *generateCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	ends := m.Config.EOS
-	if id, ok := tok.EOS(); ok {
-		ends = append([]int32{id}, ends...)
-	}
-	if id, ok := tok.EndOfTurn(); ok && c.chats() {
-		ends = append([]int32{id}, ends...)
-	}
+	ends := base.Ends(tok, c.chats(), m.Config.EOS...)
 
 	d := model.NewDecoder(m, a.pool())
 	if c.Samples > 1 || c.JSONL {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"unicode"
 
+	"reprise/base"
 	"reprise/checkpoint"
 	"reprise/data"
 	"reprise/internal/hub"
@@ -157,14 +158,11 @@ func readLimits(dir string) (maxSeqLen int, stops []int32, err error) {
 		if err := json.Unmarshal(text, &c); err != nil {
 			return 0, nil, fmt.Errorf("inspect: %s: %w", filepath.Join(dir, name), err)
 		}
-		var list []int32
-		var one int32
-		if json.Unmarshal(c.EOS, &list) != nil && json.Unmarshal(c.EOS, &one) == nil && string(c.EOS) != "null" {
-			list = []int32{one}
+		if ids, err := model.ParseIDs(c.EOS); err == nil {
+			stops = append(stops, ids...)
 		}
-		stops = append(stops, list...)
 	}
-	maxSeqLen = 512
+	maxSeqLen = data.DefaultMaxSeqLen
 	if n := max(c.MaxPositions, c.Positions); n > 1 {
 		maxSeqLen = min(maxSeqLen, n)
 	}
@@ -185,16 +183,13 @@ func (r *dataReport) measure(docs []data.Document) {
 }
 
 func (r *dataReport) findEnds(docs []data.Document, tok *tokenizer.Tokenizer, stops []int32) {
-	if id, ok := tok.EndOfTurn(); ok {
-		r.Ends = append(r.Ends, dataEnd{Kind: "turn", ID: id})
-	}
-	eos, hasEOS := tok.EOS()
-	if hasEOS && (len(r.Ends) == 0 || r.Ends[0].ID != eos) {
-		r.Ends = append(r.Ends, dataEnd{Kind: "text", ID: eos})
-	}
-	for k := range r.Ends {
-		e := &r.Ends[k]
-		e.Token, e.Stops = tok.Piece(e.ID), hasEOS && e.ID == eos || slices.Contains(stops, e.ID)
+	turn, turns := tok.EndOfTurn()
+	stops = base.Ends(tok, false, stops...)
+	for _, id := range base.Ends(tok, true) {
+		e := dataEnd{Kind: "text", ID: id, Token: tok.Piece(id), Stops: slices.Contains(stops, id)}
+		if turns && id == turn {
+			e.Kind = "turn"
+		}
 		for i := range docs {
 			for t, id := range docs[i].IDs {
 				if id == e.ID && docs[i].Target[t] {
@@ -202,6 +197,7 @@ func (r *dataReport) findEnds(docs []data.Document, tok *tokenizer.Tokenizer, st
 				}
 			}
 		}
+		r.Ends = append(r.Ends, e)
 	}
 }
 

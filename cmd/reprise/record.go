@@ -88,7 +88,7 @@ func (c *recordRunCmd) job(a *app, part shard) (replay.Job, error) {
 	}
 	limit := c.MaxSeqLen
 	if limit == 0 {
-		limit = min(512, b.Model.Config.MaxPositions)
+		limit = min(data.DefaultMaxSeqLen, b.Model.Config.MaxPositions)
 	}
 	if err := rule.Validate(b.Model.Config.VocabSize); err != nil { // a 0 that was given is refused; in a Job it means the default
 		return replay.Job{}, err

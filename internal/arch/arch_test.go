@@ -26,7 +26,7 @@ var mayImport = map[string][]string{
 	"checkpoint":                   {"asm", "tensor", "model", "internal/atomicfile", "internal/hub", "internal/magic"},
 	"base":                         {"checkpoint", "model", "tokenizer"},
 	"replay":                       {"asm", "base", "checkpoint", "data", "internal/atomicfile", "internal/exact", "internal/keys", "loss", "model", "tensor", "tokenizer"},
-	"eval":                         {"asm", "data", "internal/exact", "loss", "model", "tensor", "tokenizer"},
+	"eval":                         {"asm", "base", "data", "internal/exact", "loss", "model", "tensor", "tokenizer"},
 	"train":                        {"tensor", "model", "loss", "optim", "data", "replay"},
 	"golden":                       {"asm", "checkpoint", "data", "internal/atomicfile", "loss", "model", "optim", "replay", "tensor", "train", "internal/build"},
 	"run":                          {"asm", "base", "checkpoint", "data", "eval", "internal/atomicfile", "internal/keys", "internal/yamlfile", "loss", "model", "optim", "replay", "tensor", "train", "internal/build"},

@@ -18,6 +18,10 @@ import (
 // Contract is the version of the arithmetic contract (docs/NUMERICS.md). It changes with every change of a bit.
 const Contract = 2
 
+// ScheduleEndContract is the first version of the contract whose programs know the key schedule_end. Digests leave a key out at its
+// default, so that they do not tell.
+const ScheduleEndContract = 2
+
 // unknown is the text for anything that the build does not say.
 const unknown = "unknown"
 

@@ -77,9 +77,6 @@ func (r *Runner) dir(c id) string {
 	return filepath.Join(r.grid.Out, "cells", c.method.Name, lrName(c.lr), fmt.Sprintf("seed-%d", c.seed))
 }
 
-// withEnd is the first contract whose programs know schedule_end. A digest leaves a key out at its default, so it cannot tell.
-const withEnd = 2
-
 // plan is a cell's recipe and its records.
 type plan struct {
 	recipe      run.Recipe
@@ -150,7 +147,7 @@ func (r *Runner) finished(c id, p *plan) (*Cell, error) {
 		return nil, fmt.Errorf("compare: %s: %w; delete the cell's directory to run it again", path, err)
 	}
 	want := p.digest
-	if cell.Contract < withEnd {
+	if cell.Contract < build.ScheduleEndContract {
 		if want = p.first; want == "" {
 			return nil, fmt.Errorf("compare: %s is the result of a program of contract 1, whose schedules ended at the last step; "+
 				"keep to them with schedule_end: last under recipe, choose another out, or delete the cell's directory to run it again", path)
