@@ -162,10 +162,10 @@ func TestErrNothing(t *testing.T) {
 			t.Errorf("%s: %v", content, err)
 		}
 		docs, stats, err := LoadDocuments(write(t, file, content), byteTokenizer(t, false), Options{MaxSeqLen: 64, Reading: Reading{SkipEmpty: true}})
-		if err != nil || len(docs) != 0 || stats.Empty != 1 {
+		if !errors.Is(err, ErrAllEmpty) || !strings.Contains(err.Error(), "all 1 rows are empty") || errors.Is(err, ErrNothing) || docs != nil || stats.Empty != 1 || stats.Documents != 1 {
 			t.Errorf("%s with SkipEmpty: %d documents, %+v, %v", content, len(docs), stats, err)
 		}
-		if _, _, err := Rows(write(t, file, content), Reading{SkipEmpty: true}); err == nil || !strings.Contains(err.Error(), "all 1 rows are empty") {
+		if _, _, err := Rows(write(t, file, content), Reading{SkipEmpty: true}); !errors.Is(err, ErrAllEmpty) || !strings.Contains(err.Error(), "all 1 rows are empty") {
 			t.Errorf("%s: rows: %v", content, err)
 		}
 	}

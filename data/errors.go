@@ -57,6 +57,16 @@ func badField(name, format string, args ...any) error {
 // out.
 var ErrNothing = errors.New("nothing in the sample can be learnt")
 
+// ErrAllEmpty is what errors.Is finds in the error of a file of which every sample was left out.
+var ErrAllEmpty = errors.New("all rows are empty")
+
+// allEmptyError is the error of this many samples.
+type allEmptyError int
+
+func (e allEmptyError) Error() string { return fmt.Sprintf("all %d rows are empty", int(e)) }
+
+func (e allEmptyError) Is(target error) bool { return target == ErrAllEmpty }
+
 // noTargets is the error of a sample in which nothing can be learnt.
 type noTargets string
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"reprise/tokenizer"
@@ -69,36 +70,63 @@ func (s *Stats) add(docs ...Document) {
 	}
 }
 
-// spelled counts the special tokens that a text itself spells and that are learnt.
-func (s *Stats) spelled(tok *tokenizer.Tokenizer, docs []Document) {
-	for i := range docs {
-		d := &docs[i]
-		for t := range d.IDs {
-			if d.Target[t] && !(d.EndID && t == len(d.IDs)-1) {
-				s.countSpecial(tok, d.IDs[t:t+1])
+// spelled counts the special tokens that a sample's texts themselves spell and that are learnt. Of a conversation some are the
+// chat template's own: what ends a turn is not counted, and of all others not more than the learnt messages spell.
+func (s *Stats) spelled(tok *tokenizer.Tokenizer, docs []Document, messages []tokenizer.Message) {
+	var bound map[int32]int
+	if messages != nil {
+		bound = map[int32]int{}
+		for _, m := range messages {
+			if m.Role != "assistant" || m.Silent {
+				continue
+			}
+			for _, id := range tok.Encode(m.Content, false) {
+				if tok.IsSpecial(id) {
+					bound[id]++
+				}
 			}
 		}
+		if len(bound) == 0 {
+			return
+		}
 	}
-}
-
-// countSpecial counts special tokens, but not the one for characters that are unknown, which no text spells.
-func (s *Stats) countSpecial(tok *tokenizer.Tokenizer, ids []int32) {
-	unknown, hasUnknown := tok.Unknown()
-	for _, id := range ids {
-		if !tok.IsSpecial(id) || hasUnknown && id == unknown {
-			continue
+	ends := func(d *Document, t int) bool { // the token ends what is learnt, and nobody has to have written it
+		if t < len(d.IDs)-1 && d.Target[t+1] {
+			return false
 		}
-		if s.Special == nil {
-			s.Special = map[string]int{}
+		if messages == nil {
+			return d.EndID && t == len(d.IDs)-1
 		}
-		s.Special[tok.Piece(id)]++
+		turn, hasTurn := tok.EndOfTurn()
+		end, hasEnd := tok.EOS()
+		return hasTurn && d.IDs[t] == turn || hasEnd && d.IDs[t] == end
+	}
+	unknown, hasUnknown := tok.Unknown() // the token for characters that are unknown, which no text spells
+	for i := range docs {
+		d := &docs[i]
+		for t, id := range d.IDs {
+			if !d.Target[t] || !tok.IsSpecial(id) || hasUnknown && id == unknown || ends(d, t) {
+				continue
+			}
+			if messages != nil && bound[id] == 0 {
+				continue
+			}
+			if messages != nil {
+				bound[id]--
+			}
+			if s.Special == nil {
+				s.Special = map[string]int{}
+			}
+			s.Special[tok.Piece(id)]++
+		}
 	}
 }
 
 var errNoTargets error = noTargets("a sequence with no loss tokens: nothing in it can be predicted; remove it or make it longer")
 
 // LoadDocuments reads a file and tokenises it; see the package comment for what it may hold. Documents come in the file's
-// order, none longer than opt.MaxSeqLen and none without a target. An error of a line is a [RowError].
+// order, none longer than opt.MaxSeqLen and none without a target. An error of a line is a [RowError]. If all samples are left out
+// because they are empty, the error is [ErrAllEmpty], and the Stats count them.
 func LoadDocuments(path string, tok *tokenizer.Tokenizer, opt Options) ([]Document, Stats, error) {
 	fail := func(path string, err error) ([]Document, Stats, error) {
 		return nil, Stats{}, reading(path, err)
@@ -117,6 +145,10 @@ func LoadDocuments(path string, tok *tokenizer.Tokenizer, opt Options) ([]Docume
 	if err != nil {
 		return fail(path, err)
 	}
+	date, err := opt.Date()
+	if err != nil {
+		return fail(path, err)
+	}
 	files, err := Files(path, opt.Evaluation)
 	if err != nil {
 		return fail(path, err)
@@ -126,7 +158,7 @@ func LoadDocuments(path string, tok *tokenizer.Tokenizer, opt Options) ([]Docume
 	var stats Stats
 	for _, file := range files {
 		from := len(docs)
-		docs, err = load(file, tok, opt, columns, docs, &stats)
+		docs, err = load(file, tok, opt, date, columns, docs, &stats)
 		if err != nil {
 			return fail(file, err)
 		}
@@ -143,15 +175,14 @@ func LoadDocuments(path string, tok *tokenizer.Tokenizer, opt Options) ([]Docume
 	if rows {
 		stats.NoColumn = columns.unused()
 	}
+	if len(docs) == 0 {
+		return nil, stats, reading(path, allEmptyError(stats.Documents))
+	}
 	return docs, stats, nil
 }
 
 // load appends a file's documents to docs.
-func load(path string, tok *tokenizer.Tokenizer, opt Options, columns *columns, docs []Document, stats *Stats) ([]Document, error) {
-	date, err := opt.Date()
-	if err != nil {
-		return nil, err
-	}
+func load(path string, tok *tokenizer.Tokenizer, opt Options, date time.Time, columns *columns, docs []Document, stats *Stats) ([]Document, error) {
 	s, err := openSource(path, columns)
 	if err != nil {
 		return nil, err
@@ -162,7 +193,7 @@ func load(path string, tok *tokenizer.Tokenizer, opt Options, columns *columns, 
 	}
 	// enter adds a sample's documents and counts them, or handles the error that it has none.
 	enter := func(line int, made []Document, err error) error {
-		if empty := noTargets(""); opt.SkipEmpty && errors.As(err, &empty) {
+		if opt.SkipEmpty && errors.Is(err, ErrNothing) {
 			stats.Documents++
 			stats.Empty++
 			return nil
@@ -192,7 +223,7 @@ func load(path string, tok *tokenizer.Tokenizer, opt Options, columns *columns, 
 			if len(windows) == 0 {
 				err = errNoTargets
 			}
-			stats.spelled(tok, windows)
+			stats.spelled(tok, windows, nil)
 			if err := enter(line, windows, err); err != nil {
 				return nil, s.at(line, err)
 			}
@@ -213,13 +244,8 @@ func load(path string, tok *tokenizer.Tokenizer, opt Options, columns *columns, 
 		if cut {
 			stats.Truncated++
 		}
-		if row.Chat.Messages == nil {
-			stats.spelled(tok, made)
-		}
-		for _, m := range row.Chat.Messages { // the template's own special tokens are not the text's
-			if m.Role == "assistant" && err == nil {
-				stats.countSpecial(tok, tok.Encode(m.Content, false))
-			}
+		if err == nil {
+			stats.spelled(tok, made, row.Chat.Messages)
 		}
 		return enter(line, made, err)
 	})
@@ -452,8 +478,11 @@ func joined(tok *tokenizer.Tokenizer, j tokenizer.Joined, maxSeqLen int, withEnd
 // Segments tokenises each piece of a sample as the continuation of the one before, so that no id crosses their joint and nothing is
 // added there, and appends the end id, which carries loss if the last piece does. The ids that the tokenizer puts before every text come first. Ids of the beginning and the end that the pieces spell
 // themselves are not doubled; white space after such an end is left out. Beyond maxSeqLen ids the sample loses its end (cut
-// reports it).
+// reports it). No segments give an empty document.
 func Segments(tok *tokenizer.Tokenizer, segments []Segment, maxSeqLen int) (d Document, cut bool) {
+	if len(segments) == 0 {
+		return Document{}, false
+	}
 	segments = slices.Clone(segments)
 	for last := len(segments) - 1; last >= 0; last-- {
 		rest, spelled := tok.CutEnd(segments[last].Text)

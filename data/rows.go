@@ -62,7 +62,7 @@ func Rows(path string, how Reading) (rows []Row, stats Stats, err error) {
 	}
 	stats.NoColumn = columns.unused()
 	if len(rows) == 0 {
-		return fail(path, fmt.Errorf("all %d rows are empty", stats.Documents))
+		return fail(path, allEmptyError(stats.Documents))
 	}
 	return rows, stats, nil
 }

@@ -86,6 +86,29 @@ func TestSpelledTokensOfConversations(t *testing.T) {
 	}
 }
 
+// Only what is learnt counts: not messages without loss, nor what was cut away.
+func TestSpelledTokensThatAreNotLearnt(t *testing.T) {
+	const q, a = `{"role":"user","content":"Q"}`, `{"role":"assistant","content":"b<|endoftext|>c"}`
+	silent := strings.TrimSuffix(a, "}") + `,"weight":0}`
+	for _, c := range []struct {
+		row       string
+		maxSeqLen int
+		want      map[string]int
+	}{
+		{`{"messages":[` + q + "," + a + "," + q + "," + silent + `]}`, 200, map[string]int{"<|endoftext|>": 1}},
+		{`{"messages":[` + q + "," + silent + "," + q + `,{"role":"assistant","content":"d"}]}`, 200, nil},
+		{`{"messages":[` + q + `,{"role":"assistant","content":"d"},` + q + "," + a + `]}`, 30, nil},
+		{`{"messages":[` + q + `,{"role":"assistant","content":"defghi<|endoftext|>c"}]}`, 5, nil},
+		{`{"messages":[` + q + `,{"role":"assistant","content":"d<|im_end|>"}]}`, 200, map[string]int{"<|im_end|>": 1}},
+		{`{"prompt":"Q","completion":"defghi<|endoftext|>c"}`, 5, nil},
+	} {
+		docs, stats, err := LoadDocuments(write(t, "a.jsonl", c.row), chatTokenizer(t, chatML), Options{MaxSeqLen: c.maxSeqLen})
+		if err != nil || !maps.Equal(stats.Special, c.want) {
+			t.Errorf("%s: %v of %q, want %v; %v", c.row, stats.Special, shown(docs), c.want, err)
+		}
+	}
+}
+
 // Several ids that the post-processor puts before a text begin every document and every window.
 func TestPrefixOfSeveralIDs(t *testing.T) {
 	spec := byteSpec(true)

@@ -66,6 +66,12 @@ func TestSegments(t *testing.T) {
 	}
 }
 
+func TestNoSegments(t *testing.T) {
+	if d, cut := Segments(byteTokenizer(t, true), nil, 8); d.IDs != nil || d.Target != nil || cut {
+		t.Errorf("%+v, %v", d, cut)
+	}
+}
+
 // Segments spell their texts end to end, also where the tokenizer puts a space before every text.
 func TestSegmentsSpellTheirTexts(t *testing.T) {
 	for _, name := range []string{"gpt2", "llama2", "gemma", "metaspace-first", "gpt2-prefix-space"} {

@@ -446,6 +446,39 @@ func TestRowErrors(t *testing.T) {
 	}
 }
 
+// TestEmptyRows: the tasks leave out the rows that the loss leaves out, and a blank option has an error of its own.
+func TestEmptyRows(t *testing.T) {
+	b := newBench(t)
+	skips := data.Reading{SkipEmpty: true}
+	run := func(path string, task Task, reading data.Reading) (Result, error) {
+		e := &Evaluator{Model: b.now, Pool: b.pool, Tokenizer: b.tok, MaxSeqLen: 48, MaxTokens: 3, Reading: reading}
+		return e.Run(t.Context(), Set{Name: "x", Path: path, Task: task})
+	}
+	blank := row{"prompt": "the red", "completion": " \n"}
+	pairs := b.write(t, "pairs.jsonl", row{"prompt": "the red", "completion": "lamp"}, blank)
+	choices := b.write(t, "choices.jsonl", row{"prompt": "a", "choices": []string{"b", "c"}, "answer": 1}, row{"prompt": "a", "choices": []string{"b", " "}, "answer": 1})
+	for task, path := range map[Task]string{Loss: pairs, Match: pairs, Choice: choices} {
+		r, err := run(path, task, skips)
+		if err != nil || r.Total != 1 && task != Loss || len(r.Notices) != 1 || !strings.Contains(r.Notices[0], "1 of 2 samples have nothing to learn and are left out") {
+			t.Errorf("%s: %+v, %v", task, r, err)
+		}
+	}
+	if _, err := run(pairs, Match, data.Reading{}); !errors.Is(err, data.ErrNothing) {
+		t.Errorf("a blank answer: %v", err)
+	}
+	for task, path := range map[Task]string{Match: b.write(t, "m.jsonl", blank), Choice: b.write(t, "c.jsonl", row{"prompt": "a", "choices": []string{"b", " "}, "answer": 1})} {
+		if _, err := run(path, task, skips); err == nil || !strings.Contains(err.Error(), "all 1 rows are empty") {
+			t.Errorf("%s of nothing: %v", task, err)
+		}
+	}
+	wrong := b.write(t, "wrong.jsonl", row{"prompt": "a", "choices": []string{"b", " "}, "answer": 0})
+	for _, reading := range []data.Reading{{}, skips} {
+		if _, err := run(wrong, Choice, reading); err == nil || errors.Is(err, data.ErrNothing) || !strings.Contains(err.Error(), `option 1, " ", has no token`) {
+			t.Errorf("a blank option: %v", err)
+		}
+	}
+}
+
 // TestDivergedModel: if the perplexity of a diverged model would be infinite, which JSON cannot hold, it is the largest finite
 // number; a loss that is not a number is an error.
 func TestDivergedModel(t *testing.T) {

@@ -1,7 +1,9 @@
 package eval
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -21,17 +23,26 @@ func (e *Evaluator) choice(ctx context.Context, path string) (Result, error) {
 	}
 	var docs []data.Document
 	truncated := 0
+	scored := rows[:0]
 	for _, row := range rows {
-		stats.Saw(&row)
 		if len(row.Choices) < 2 {
 			return Result{}, rowError(row, "choices", "task choice wants a list \"choices\" of two or more, found %d", len(row.Choices))
 		}
 		if row.Answer < 0 || row.Answer >= len(row.Choices) {
 			return Result{}, rowError(row, "answer", "answer %d, want 0 to %d", row.Answer, len(row.Choices)-1)
 		}
+		right := cmp.Or(row.Completion, row.Choices[row.Answer]) // what the loss would be of
+		if _, _, err := data.Pair(e.Tokenizer, row.Prompt, right, e.Reading.Seam, e.maxSeqLen(), false); e.leftOut(err, &stats) {
+			continue
+		}
+		stats.Saw(&row)
+		scored = append(scored, row)
 		cutRow := false
-		for _, option := range row.Choices {
+		for i, option := range row.Choices {
 			d, cut, err := data.Pair(e.Tokenizer, row.Prompt, option, e.Reading.Seam, e.maxSeqLen(), false)
+			if errors.Is(err, data.ErrNothing) {
+				return Result{}, rowError(row, "choices", "field \"choices\": option %d, %q, has no token that can be scored; every option needs a text", i, option)
+			}
 			if err != nil {
 				return Result{}, rowError(row, "choices", "%w", err)
 			}
@@ -44,6 +55,9 @@ func (e *Evaluator) choice(ctx context.Context, path string) (Result, error) {
 		if cutRow { // a row counts once, however many of its options were too long
 			truncated++
 		}
+	}
+	if rows = scored; len(rows) == 0 {
+		return Result{}, allEmpty(path, stats)
 	}
 	scores := make([]float64, 0, len(docs)) // summed log-likelihood
 	tokens := 0
@@ -105,20 +119,27 @@ func (e *Evaluator) match(ctx context.Context, path string) (Result, error) {
 		return Result{}, err
 	}
 	decoder := model.NewDecoder(e.Model, e.Pool)
-	correct, tokens, truncated := 0, 0, 0
+	correct, tokens, truncated, total := 0, 0, 0, 0
 	for _, row := range rows {
 		talk := row.Chat.Messages != nil
 		if !talk && (row.Prompt == "" || row.Completion == "") {
 			return Result{}, rowError(row, "", "task match wants a question and its answer (\"prompt\" and \"completion\"), or a conversation that ends with the answer")
 		}
-		prompt, want := e.Tokenizer.EncodeCompletion(row.Prompt, row.Completion, e.Reading.Seam)
+		var prompt, want []int32
 		if talk {
-			var err error
 			row.Chat.Date = date
-			if prompt, want, row.Completion, err = row.Ask(e.Tokenizer); err != nil {
-				return Result{}, rowError(row, "", "%w", err)
-			}
+			prompt, want, row.Completion, err = row.Ask(e.Tokenizer)
+		} else {
+			prompt, want = e.Tokenizer.EncodeCompletion(row.Prompt, row.Completion, e.Reading.Seam)
+			_, _, err = data.Pair(e.Tokenizer, row.Prompt, row.Completion, e.Reading.Seam, e.maxSeqLen(), true)
 		}
+		if e.leftOut(err, &stats) {
+			continue
+		}
+		if err != nil {
+			return Result{}, rowError(row, "", "%w", err)
+		}
+		total++
 		if err := e.Tokenizer.CheckRows(prompt); err != nil {
 			return Result{}, rowError(row, "", "%w", err)
 		}
@@ -149,7 +170,24 @@ func (e *Evaluator) match(ctx context.Context, path string) (Result, error) {
 			correct++
 		}
 	}
-	return Result{Correct: &correct, Total: len(rows), Tokens: tokens, Truncated: truncated, Notices: stats.Notices(e.maxSeqLen())}, nil
+	if total == 0 {
+		return Result{}, allEmpty(path, stats)
+	}
+	return Result{Correct: &correct, Total: total, Tokens: tokens, Truncated: truncated, Notices: stats.Notices(e.maxSeqLen())}, nil
+}
+
+// leftOut says that a row is left out because of an error that it is empty, and counts it. The loss leaves out the same rows.
+func (e *Evaluator) leftOut(err error, stats *data.Stats) bool {
+	if !e.Reading.SkipEmpty || !errors.Is(err, data.ErrNothing) {
+		return false
+	}
+	stats.Empty++
+	return true
+}
+
+// allEmpty is the error of a file of which nothing is left, as [data.Rows] words it.
+func allEmpty(path string, stats data.Stats) error {
+	return fmt.Errorf("data: reading %s: all %d rows are empty", path, stats.Documents)
 }
 
 // rowError is the error of a row that a task cannot use; field may be "".

@@ -102,7 +102,7 @@ func (c *inspectDataCmd) Run(a *app) error {
 	reading := c.Reading.reading()
 	reading.SkipEmpty = true // the report counts them
 	docs, stats, err := data.LoadDocuments(c.Data, tok, data.Options{MaxSeqLen: limit, Evaluation: c.Evaluation, Reading: reading})
-	if err != nil {
+	if err != nil && !errors.Is(err, data.ErrAllEmpty) { // the report says that they are
 		return err
 	}
 	if stats.Documents > 0 && stats.Empty == stats.Documents {
