@@ -67,6 +67,9 @@ func (e allEmptyError) Error() string { return fmt.Sprintf("all %d rows are empt
 
 func (e allEmptyError) Is(target error) bool { return target == ErrAllEmpty }
 
+// AllEmpty is the error, an [ErrAllEmpty], of a file of which every sample was left out.
+func (s Stats) AllEmpty(path string) error { return reading(path, allEmptyError(s.Documents)) }
+
 // noTargets is the error of a sample in which nothing can be learnt.
 type noTargets string
 

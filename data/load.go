@@ -176,7 +176,7 @@ func LoadDocuments(path string, tok *tokenizer.Tokenizer, opt Options) ([]Docume
 		stats.NoColumn = columns.unused()
 	}
 	if len(docs) == 0 {
-		return nil, stats, reading(path, allEmptyError(stats.Documents))
+		return nil, stats, stats.AllEmpty(path)
 	}
 	return docs, stats, nil
 }

@@ -1,6 +1,7 @@
 package data
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -62,7 +63,7 @@ func Rows(path string, how Reading) (rows []Row, stats Stats, err error) {
 	}
 	stats.NoColumn = columns.unused()
 	if len(rows) == 0 {
-		return fail(path, allEmptyError(stats.Documents))
+		return nil, Stats{}, stats.AllEmpty(path)
 	}
 	return rows, stats, nil
 }
@@ -84,15 +85,19 @@ func readRows(path string, columns *columns, use func(Row, error) error) error {
 }
 
 // parseRow reads one object by the table of shapes. Names are case-sensitive. A field that is null counts as absent.
-func parseRow(b []byte) (Row, error) {
+func parseRow(b []byte) (Row, error) { return parseRawRow(b, &raw{}) }
+
+func parseRawRow(b []byte, r *raw) (Row, error) {
 	row := Row{Answer: -1}
-	r := &raw{}
 	if err := json.Unmarshal(b, &r.fields); err != nil {
 		var syntax *json.SyntaxError
 		if errors.As(err, &syntax) {
 			return row, fmt.Errorf("bad JSON at byte %d: %w; JSON Lines need one whole object a line", syntax.Offset, err)
 		}
 		return row, fmt.Errorf("want a JSON object, found %s", jsonKind(b))
+	}
+	if err := refuseTwice(b); err != nil {
+		return row, err
 	}
 	for name, value := range r.fields {
 		if jsonKind(value) == "null" {
@@ -140,6 +145,47 @@ func (r *raw) shape() (*Shape, error) {
 	return nil, noShape{fmt.Errorf(`no known field: want "text", or "prompt" with "completion", or another question with its answer, or a question with "choices" and "answer", or "segments", "messages" or "conversations"; found %s`, quotedNames(r.fields))}
 }
 
+// refuseTwice refuses a key that an object has twice, in the row and in all its fields but the harmless ones: readers differ in which
+// one they take. The row is valid JSON.
+func refuseTwice(b []byte) error {
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.UseNumber()
+	var objects []map[string]bool // the keys so far of the objects that are open; nil for a list
+	var top string                // the field of the row
+	key := false                  // the next token is a key, or ends an object
+	for {
+		token, err := dec.Token()
+		if err != nil {
+			return nil // the end
+		}
+		if name, ok := token.(string); ok && key {
+			key = false
+			keys := objects[len(objects)-1]
+			if len(objects) == 1 {
+				top = name
+			}
+			switch {
+			case !keys[name]:
+				keys[name] = true
+			case len(objects) == 1:
+				return badField(name, " is given twice; leave one of them out")
+			case !slices.Contains(harmless, top):
+				return badField(top, ": an object has the key %q twice; leave one of them out", name)
+			}
+			continue
+		}
+		switch token {
+		case json.Delim('{'):
+			objects = append(objects, map[string]bool{})
+		case json.Delim('['):
+			objects = append(objects, nil)
+		case json.Delim('}'), json.Delim(']'):
+			objects = objects[:len(objects)-1]
+		}
+		key = len(objects) > 0 && objects[len(objects)-1] != nil
+	}
+}
+
 // refuseAnywhere refuses what no shape takes, before it is asked which shape it is.
 func (r *raw) refuseAnywhere() error {
 	none := &Shape{}
@@ -171,6 +217,9 @@ func (r *raw) check(shape *Shape, row *Row, late bool) error {
 			}
 			if f.Use != Refused || hollow(value) && !matters(name) {
 				break
+			}
+			if f.empty && r.asks {
+				break // nothing is to be learnt
 			}
 			if f.empty {
 				return emptyField(name, ": "+f.Note)

@@ -26,9 +26,10 @@ type Field struct {
 	Value string // JSON: a value of this kind
 	Row   string // JSON: a row in which the value is of this kind; "": the shape's example
 
-	holds func(r *raw, row *Row, value json.RawMessage) bool // nil: always
-	late  bool                                               // holds looks at the row, which has to be read first
-	empty bool                                               // refused because nothing carries loss then
+	holds  func(r *raw, row *Row, value json.RawMessage) bool // nil: always
+	late   bool                                               // holds looks at the row, which has to be read first
+	empty  bool                                               // refused because nothing carries loss then
+	silent bool                                               // of a message: it carries no loss
 }
 
 // Shape is a shape of a row. The table of shapes is what rows are read by, and what docs/ROWS.md is made from.
@@ -48,6 +49,9 @@ type raw struct {
 	fields map[string]json.RawMessage
 	nulls  []string
 	own    []string // the fields that make its shape
+
+	asks     bool // it is a conversation that is to be answered
+	inPrompt bool // it is a message of a prompt, which carries no loss
 }
 
 func (r *raw) has(name string) bool { _, ok := r.fields[name]; return ok }
@@ -188,13 +192,18 @@ func init() { // the functions read the table
 	}
 }
 
+// losses are the names with which data sets say whether a message carries loss.
+var losses = []string{"weight", "train", "loss"}
+
 // messageShape is what becomes of the fields of a message.
 var messageShape = Shape{Name: "a message", Fields: "`role` and `content` (a text, or a list of {\"type\": \"text\", \"text\"}), or `from` and `value`", Learnt: "of the assistant's messages, the content and the calls",
 	Example: `{"role": "assistant", "content": "A"}`,
 	Beside: []Field{
-		{Names: []string{"weight", "train", "loss"}, Use: Harmless, When: "1 or true, in a message of the assistant", Note: "says what holds anyway", Value: "true"},
-		{Names: []string{"weight", "train", "loss"}, Use: Used, When: "0 or false", Note: "the message carries no loss", Value: "0"},
-		{Names: []string{"weight", "train", "loss"}, Use: Refused, Note: "want 1 or true (the message carries loss) or 0 or false (it does not)", Value: "0.5"},
+		{Names: losses, Use: Refused, When: "1 or true, in a message of another role or of a prompt", Note: "only messages of the assistant can carry loss, and none of a prompt; take the field out", Value: "true",
+			Row: `{"role": "user", "content": "R"}`, holds: cannotLearn},
+		{Names: losses, Use: Harmless, When: "1 or true", Note: "says what holds anyway", Value: "true", holds: is("1", "true")},
+		{Names: losses, Use: Used, When: "0 or false", Note: "the message carries no loss", Value: "0", holds: is("0", "false"), silent: true},
+		{Names: losses, Use: Refused, Note: "want 1 or true (the message carries loss) or 0 or false (it does not)", Value: "0.5"},
 		{Names: []string{"train_detail", "training_detail"}, Use: Refused, Note: "loss on parts of a message is written as segments", Value: `[]`},
 		{Names: []string{"function_call"}, Use: Refused, Note: "is an older form; write it as tool_calls", Value: `{"name": "f", "arguments": "{}"}`},
 		{Names: []string{"tool_calls"}, Use: Used, Note: "given to the template; refused if the template does not write it", Value: `[{"type": "function", "function": {"name": "f", "arguments": {}}}]`},
@@ -242,6 +251,12 @@ func is(values ...string) func(*raw, *Row, json.RawMessage) bool {
 		}
 		return slices.Contains(values, text)
 	}
+}
+
+// cannotLearn holds for a message that says that it carries loss, and cannot.
+func cannotLearn(r *raw, row *Row, v json.RawMessage) bool {
+	role, err := r.text("role")
+	return err == nil && (role != "assistant" || r.inPrompt) && is("1", "true")(r, row, v)
 }
 
 func canonical(r *raw, _ *Row, _ json.RawMessage) bool { return r.has("prompt") && r.has("completion") }

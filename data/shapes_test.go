@@ -146,7 +146,15 @@ func TestEveryFieldOfAMessage(t *testing.T) {
 		plain := strings.ReplaceAll(shape, "MESSAGE", example)
 		for _, f := range MessageShape().Beside {
 			for _, name := range f.Names {
-				r.holdsTo(t, f, name, plain, strings.ReplaceAll(shape, "MESSAGE", with(t, example, name, f.Value)))
+				message, other := example, plain
+				if f.Row != "" {
+					message = f.Row
+					if strings.Contains(shape, "from") {
+						message = `{"from": "human", "value": "R"}`
+					}
+					other = strings.ReplaceAll(shape, "MESSAGE", message)
+				}
+				r.holdsTo(t, f, name, other, strings.ReplaceAll(shape, "MESSAGE", with(t, message, name, f.Value)))
 				before, _, _ := r.load(t, plain, Reading{})
 				null, stats, err := r.load(t, strings.ReplaceAll(shape, "MESSAGE", with(t, example, name, "null")), Reading{})
 				if err != nil || !slices.Equal(null, before) || stats.Unknown != nil {
@@ -223,7 +231,7 @@ func TestRowsRefused(t *testing.T) {
 		q + `{"role":"assistant","content":"","tool_calls":[]}]}`:                                           `the assistant says nothing`,
 		q + `{"role":"assistant","content":"A","weight":0}]}`:                                               `no message is the assistant's and carries loss`,
 		q + `{"role":"assistant","content":"A","weight":0.5}]}`:                                             `field "weight": want 1 or true`,
-		q + `{"role":"user","content":"Q","train":true},{"role":"assistant","content":"A"}]}`:               `field "train": the message is not the assistant's`,
+		q + `{"role":"user","content":"Q","train":true},{"role":"assistant","content":"A"}]}`:               `field "train": only messages of the assistant can carry loss`,
 		q + `{"role":"user","content":null},{"role":"assistant","content":"A"}]}`:                           `[1]: field "content" is missing`,
 		q + `{"role":"assistant","content":"A"}],"tools":[1]}`:                                              `field "tools": [0]: want an object`,
 		q + `{"role":"assistant","content":"A"}],"tools":"f"}`:                                              `field "tools": want a list of objects, or JSON text`,
@@ -238,6 +246,106 @@ func TestRowsRefused(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %q, %v; want %q", row, docs, err, want)
 		}
+	}
+}
+
+// An error about a message names the list that has it, and its place in that list.
+func TestMessageErrorsOfTwoLists(t *testing.T) {
+	r := newRowReader(t)
+	const user, good = `{"role":"user","content":"Q"}`, `{"role":"assistant","content":"A"}`
+	for row, want := range map[string]string{
+		`{"prompt":[` + user + `],"completion":[{"role":"assistant","content":""}]}`:                                       `field "completion": [0]: the assistant says nothing`,
+		`{"prompt":[` + user + `],"completion":[` + good + `,{"role":"user","tool_calls":[]},` + good + `]}`:               `field "completion": [1]: field "content" is missing`,
+		`{"prompt":[` + user + `,` + good + `,{"role":"user","tool_calls":[]}],"completion":[` + good + `]}`:               `field "prompt": [2]: field "content" is missing`,
+		`{"prompt":[{"role":"user","content":"Q","images":["a"]}],"completion":[` + good + `]}`:                            `field "prompt": [0]: field "images": only text can be learnt`,
+		`{"prompt":[` + user + `],"completion":[` + good + `,` + `{"role":"user","content":"a","images":[1]}]}`:            `field "completion": [1]: field "images"`,
+		`{"prompt":[` + user + `,{"role":"assistant","content":"A","weight":1},` + user + `],"completion":[` + good + `]}`: `field "prompt": [1]: field "weight": only messages of the assistant can carry loss, and none of a prompt`,
+		`{"prompt":[{"role":"user","content":"Q","weight":0.5}],"completion":[` + good + `]}`:                              `field "prompt": [0]: field "weight": want 1 or true`,
+		`{"prompt":[` + user + `],"completion":[` + user + `]}`:                                                            `field "completion": no message is the assistant's`,
+	} {
+		if docs, _, err := r.load(t, row, Reading{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %q, %v; want %q", row, docs, err, want)
+		}
+	}
+}
+
+// A key that stands twice in an object is refused, except in fields that nothing depends on.
+func TestKeysThatStandTwice(t *testing.T) {
+	r := newRowReader(t)
+	for row, want := range map[string]string{
+		`{"prompt":"a","completion":"b","completion":"c"}`:           `field "completion" is given twice; leave one of them out`,
+		`{"text":"abc","x":1,"x":1}`:                                 `field "x" is given twice`,
+		`{"text":"abc","text":null}`:                                 `field "text" is given twice`,
+		`{"text":"abc","text":"d"}`:                                  `field "text" is given twice`,
+		`{"messages":[{"role":"user","content":"a","content":"b"}]}`: `field "messages": an object has the key "content" twice`,
+		`{"messages":[{"role":"assistant","content":"a"}],"tools":[{"a":{"b":1,"c":["b"],"b":2}}]}`: `field "tools": an object has the key "b" twice`,
+		`{"text":"abc","meta":{"a":1,"a":2}}`:                                                       "",
+		`{"text":"abc","meta":{"text":"text"},"id":[{"text":1},{"text":2}]}`:                        "",
+	} {
+		_, _, err := r.load(t, row, Reading{})
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v, want %q", row, err, want)
+		}
+	}
+	if _, _, err := r.load(t, `{"q":"a","q":"b","completion":"c"}`, Reading{Columns: "prompt=q"}); err == nil || !strings.Contains(err.Error(), `field "q" is given twice`) {
+		t.Errorf("renamed: %v", err)
+	}
+}
+
+// A conversation that is to be answered is read as rows are, but nothing in it has to be learnt.
+func TestParseTalk(t *testing.T) {
+	chat, all := chatTokenizer(t, chatML), chatTokenizer(t, everything)
+	for text, want := range map[string]string{
+		` [{"role":"user","content":"Q"}] `: "<|im_start|>user\nQ<|im_end|>\n<|im_start|>assistant\n",
+		`{"conversations":[{"from":"human","value":"Q"}],"system":"S","id":7,"label":false,"weight":0}`: "<|im_start|>system\nS<|im_end|>\n<|im_start|>user\nQ<|im_end|>\n<|im_start|>assistant\n",
+		`[{"from":"human","value":"Q"}]`:                                           "<|im_start|>user\nQ<|im_end|>\n<|im_start|>assistant\n",
+		`{"messages":[{"role":"user","content":"Q"}],"tools":null,"functions":[]}`: "<|im_start|>user\nQ<|im_end|>\n<|im_start|>assistant\n",
+	} {
+		row, err := ParseTalk([]byte(text))
+		if err == nil {
+			err = row.Unwritten(chat, true)
+		}
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		if got, err := chat.RenderChat(row.Chat, true); err != nil || got != want || row.Unknown != nil {
+			t.Errorf("%s: %q, %v, unknown %q", text, got, err, row.Unknown)
+		}
+	}
+	const q = `"messages":[{"role":"user","content":"Q"}]`
+	for text, want := range map[string]string{
+		`hi`:                             "want a list of",
+		`{"messages":`:                   "unexpected end of JSON input",
+		`{"text":"a"}`:                   "a row of another kind",
+		`{"messages":null}`:              `field "messages" is null`,
+		`{` + q + `,` + q + `}`:          `field "messages" is given twice`,
+		`{` + q + `,"images":["a"]}`:     `field "images": only text`,
+		`{` + q + `,"tools":{}}`:         `field "tools": want a list`,
+		`[{"from":"bing","value":"a"}]`:  `from "bing" is not known`,
+		`[{"role":"user","content":3}]`:  `field "messages": [0]: field "content": want a text`,
+		`{"messages":[],"text":"a"}`:     "leave one of them out",
+		`{` + q + `,"prompt":"another"}`: "is not the first message of the user",
+	} {
+		if _, err := ParseTalk([]byte(text)); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "skip_empty") {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+	row, err := ParseTalk([]byte(`{` + q + `,"tools":[{"name":"f"}],"chat_template_kwargs":{"enable_thinking":true}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := row.Unwritten(all, true); err != nil || row.Unknown != nil {
+		t.Errorf("a template that writes all: %v, %q", err, row.Unknown)
+	}
+	if err := row.Unwritten(chat, true); err == nil || !strings.Contains(err.Error(), `field "tools": the tokenizer's chat template does not write it, so that it would have no effect`) {
+		t.Errorf("tools that are not written: %v", err)
+	}
+	if row, err = ParseTalk([]byte(`{"messages":[{"role":"user","content":"Q","mood":"x"}],"chat_template_kwargs":{"a":1}}`)); err != nil {
+		t.Fatal(err)
+	}
+	if err := row.Unwritten(chat, true); err != nil || !slices.Equal(row.Unknown, []string{"messages[].mood", "chat_template_kwargs.a"}) {
+		t.Errorf("fields that are not written: %v, %q", err, row.Unknown)
 	}
 }
 

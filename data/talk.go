@@ -60,24 +60,19 @@ func (r *raw) readChat(row *Row, name string, messages, prompt json.RawMessage) 
 	if err != nil {
 		return err
 	}
-	if row.Chat, err = tokenizer.ParseConversation(messages, nil); err != nil {
+	if row.Chat.Messages, err = parseMessages(messages, false); err != nil {
 		return badField(name, ": %w", err)
 	}
-	if err := row.Chat.ReadWeights(); err != nil {
-		return badField(name, ": %w", err)
-	}
+	asked := 0 // messages of the prompt
 	if prompt != nil {
-		before, err := tokenizer.ParseConversation(prompt, nil)
+		before, err := parseMessages(prompt, true)
 		if err != nil {
 			return badField("prompt", ": %w", err)
 		}
-		for i := range before.Messages {
-			before.Messages[i].Silent = true
-		}
-		if last := before.Messages[len(before.Messages)-1].Role; last == "assistant" {
+		if asked = len(before); before[asked-1].Role == "assistant" {
 			return badField("prompt", `: its last message is the assistant's, which the completion would go on with; put it into "completion"`)
 		}
-		row.Chat.Messages = append(before.Messages, row.Chat.Messages...)
+		row.Chat.Messages = append(before, row.Chat.Messages...)
 	}
 	if err := row.Chat.SetTools(tools); err != nil {
 		return badField(field, ": %w", err)
@@ -88,7 +83,7 @@ func (r *raw) readChat(row *Row, name string, messages, prompt json.RawMessage) 
 		}
 	}
 	row.Chat.DropNulls()
-	if err := row.checkMessages(name); err != nil {
+	if err := row.checkMessages(name, asked, r.asks); err != nil {
 		return err
 	}
 	for _, name := range systems {
@@ -106,10 +101,15 @@ func (r *raw) readChat(row *Row, name string, messages, prompt json.RawMessage) 
 // unread refuses tools and calls that the chat template does not write, because the sample would be another one without them. Other
 // fields that it does not write become unknown ones.
 func (row *Row) unread(tok *tokenizer.Tokenizer) error {
-	for _, name := range tok.Unread(row.Chat) {
+	return row.unwritten(tok.Unread(row.Chat), "the sample would be learnt without", "the row")
+}
+
+// unwritten is unread for what is not written.
+func (row *Row) unwritten(names []string, effect, from string) error {
+	for _, name := range names {
 		switch {
 		case name == "tools" || name == "tool_calls":
-			return badField(name, ": the tokenizer's chat template does not write it, so that the sample would be learnt without; take another template, or remove it from the row")
+			return badField(name, ": the tokenizer's chat template does not write it, so that %s; take another template, or remove it from %s", effect, from)
 		case strings.Contains(name, "."):
 			row.Unknown = append(row.Unknown, name)
 		default:
@@ -119,30 +119,86 @@ func (row *Row) unread(tok *tokenizer.Tokenizer) error {
 	return nil
 }
 
-// checkMessages looks at what is learnt and at the names of the messages' fields.
-func (row *Row) checkMessages(name string) error {
-	learnt := false
+// parseMessages reads a list of messages, and what the table of a message's fields says about them. Those of a prompt carry no loss.
+func parseMessages(messages json.RawMessage, inPrompt bool) ([]tokenizer.Message, error) {
+	c, err := tokenizer.ParseConversation(messages, nil)
+	if err != nil {
+		return nil, err
+	}
+	var objects []map[string]json.RawMessage
+	if err := json.Unmarshal(messages, &objects); err != nil {
+		return nil, err
+	}
+	for i := range c.Messages {
+		m := &c.Messages[i]
+		m.Silent = inPrompt
+		r := &raw{fields: objects[i], inPrompt: inPrompt}
+		for _, name := range slices.Sorted(maps.Keys(r.fields)) {
+			if r.kind(name) == "null" {
+				continue
+			}
+			for _, f := range messageShape.rules(name) {
+				if f.holds == nil || f.holds(r, nil, r.fields[name]) {
+					if f.Use == Refused {
+						return nil, fmt.Errorf("[%d]: field %q: %s", i, name, f.Note)
+					}
+					m.Silent = m.Silent || f.silent
+					break
+				}
+			}
+		}
+	}
+	return c.Messages, nil
+}
+
+// checkMessages looks at what is learnt, and that every message has a content. The first messages, as many as asked, are of the field
+// prompt, the others of the field name. If the conversation is one to be answered, nothing in it has to be learnt.
+func (row *Row) checkMessages(name string, asked int, answered bool) error {
+	learnt := answered
 	for i, m := range row.Chat.Messages {
+		field, at := name, i-asked
+		if i < asked {
+			field, at = "prompt", i
+		}
 		if m.Role == "assistant" && !m.Silent {
-			if learnt = true; m.Empty() {
-				return emptyField(name, fmt.Sprintf(`: [%d]: the assistant says nothing, so there is nothing to learn; remove the message, or give it "weight": 0`, i))
+			if learnt = true; m.Empty() && !answered {
+				return emptyField(field, fmt.Sprintf(`: [%d]: the assistant says nothing, so there is nothing to learn; remove the message, or give it "weight": 0`, at))
 			}
 		}
-		fields := m.Fields()
-		if fields != nil && m.Role != "assistant" && !slices.Contains(fields, "content") {
-			return badField(name, `: [%d]: field "content" is missing`, i)
-		}
-		for _, field := range fields {
-			rules := messageShape.rules(field)
-			if len(rules) == 1 && rules[0].Use == Refused {
-				return badField(name, ": [%d]: field %q: %s", i, field, rules[0].Note)
-			}
+		if fields := m.Fields(); fields != nil && m.Role != "assistant" && !slices.Contains(fields, "content") {
+			return badField(field, `: [%d]: field "content" is missing`, at)
 		}
 	}
 	if !learnt {
 		return emptyField(name, `: no message is the assistant's and carries loss, so there is nothing to learn`)
 	}
 	return nil
+}
+
+// ParseTalk reads a conversation that a model is to answer, as a row of data is read: a list of messages, or an object that holds one
+// with its tools, its template's variables and other fields. Nothing in it has to be learnt. [Row.Unwritten] has to be asked too.
+func ParseTalk(text []byte) (Row, error) {
+	text = bytes.TrimSpace(text)
+	if err := json.Unmarshal(text, new(any)); err != nil {
+		return Row{}, fmt.Errorf(`want a list of {"role": …, "content": …}, or an object that holds one as "messages": %w`, err)
+	}
+	if text[0] != '{' {
+		text = slices.Concat([]byte(`{"messages":`), text, []byte("}"))
+	}
+	row, err := parseRawRow(text, &raw{asks: true})
+	if empty, ok := errors.AsType[noTargets](err); ok {
+		err = errors.New(string(empty)) // nothing would be left out here
+	}
+	if err == nil && row.Chat.Messages == nil {
+		err = errors.New(`want a list of {"role": …, "content": …} as "messages" or "conversations", found a row of another kind`)
+	}
+	return row, err
+}
+
+// Unwritten refuses tools and calls that the chat template does not write in the conversation's text, as training does. Other fields that
+// it does not write are added to row.Unknown. header asks for the beginning of an assistant's turn after the messages.
+func (row *Row) Unwritten(tok *tokenizer.Tokenizer, header bool) error {
+	return row.unwritten(tok.UnreadText(row.Chat, header), "it would have no effect", "the conversation")
 }
 
 // tools are those of "tools", or those that "functions" describes, and the field that they come from.

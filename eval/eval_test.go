@@ -467,7 +467,7 @@ func TestEmptyRows(t *testing.T) {
 		t.Errorf("a blank answer: %v", err)
 	}
 	for task, path := range map[Task]string{Match: b.write(t, "m.jsonl", blank), Choice: b.write(t, "c.jsonl", row{"prompt": "a", "choices": []string{"b", " "}, "answer": 1})} {
-		if _, err := run(path, task, skips); err == nil || !strings.Contains(err.Error(), "all 1 rows are empty") {
+		if _, err := run(path, task, skips); !errors.Is(err, data.ErrAllEmpty) || !strings.Contains(err.Error(), "all 1 rows are empty") {
 			t.Errorf("%s of nothing: %v", task, err)
 		}
 	}

@@ -57,7 +57,7 @@ func (e *Evaluator) choice(ctx context.Context, path string) (Result, error) {
 		}
 	}
 	if rows = scored; len(rows) == 0 {
-		return Result{}, allEmpty(path, stats)
+		return Result{}, stats.AllEmpty(path)
 	}
 	scores := make([]float64, 0, len(docs)) // summed log-likelihood
 	tokens := 0
@@ -171,7 +171,7 @@ func (e *Evaluator) match(ctx context.Context, path string) (Result, error) {
 		}
 	}
 	if total == 0 {
-		return Result{}, allEmpty(path, stats)
+		return Result{}, stats.AllEmpty(path)
 	}
 	return Result{Correct: &correct, Total: total, Tokens: tokens, Truncated: truncated, Notices: stats.Notices(e.maxSeqLen())}, nil
 }
@@ -183,11 +183,6 @@ func (e *Evaluator) leftOut(err error, stats *data.Stats) bool {
 	}
 	stats.Empty++
 	return true
-}
-
-// allEmpty is the error of a file of which nothing is left, as [data.Rows] words it.
-func allEmpty(path string, stats data.Stats) error {
-	return fmt.Errorf("data: reading %s: all %d rows are empty", path, stats.Documents)
 }
 
 // rowError is the error of a row that a task cannot use; field may be "".

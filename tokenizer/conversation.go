@@ -78,47 +78,6 @@ func parseMessage(fields *jinja.Dict) (m Message, err error) {
 	return m, nil
 }
 
-// ReadWeights makes those messages of the assistant Silent whose "weight" is 0 or whose "train" or "loss" is false. Other values
-// than 0, 1, true and false are refused, and so is loss on a message that is not the assistant's.
-func (c *Conversation) ReadWeights() error {
-	for i := range c.Messages {
-		m := &c.Messages[i]
-		if m.fields == nil {
-			continue
-		}
-		quiet, err := silent(m.Role, m.fields)
-		if err != nil {
-			return fmt.Errorf("[%d]: %w", i, err)
-		}
-		m.Silent = m.Silent || quiet
-	}
-	return nil
-}
-
-// silent reads the fields with which datasets say whether a message carries loss.
-func silent(role string, fields *jinja.Dict) (bool, error) {
-	result := false
-	for _, name := range []string{"weight", "train", "loss"} {
-		v, ok := fields.Get(name)
-		if !ok || v == jinja.None {
-			continue
-		}
-		on := false
-		switch v {
-		case true, int64(1), 1.0:
-			on = true
-		case false, int64(0), 0.0:
-			result = true
-		default:
-			return false, fmt.Errorf("field %q: want 1 or true (the message carries loss) or 0 or false (it does not)", name)
-		}
-		if on && role != "assistant" {
-			return false, fmt.Errorf("field %q: the message is not the assistant's, and only those can carry loss; take the field out", name)
-		}
-	}
-	return result, nil
-}
-
 // SetTools sets the tools: a list of objects, or JSON text that holds one. Null and an empty text mean none.
 func (c *Conversation) SetTools(raw json.RawMessage) error {
 	if isNull(raw) {
@@ -203,7 +162,27 @@ func (m Message) Fields() []string {
 
 // Unread names what the template does not write, so that the parts of Turns are the same without it: "tools", "tool_calls" and other
 // fields of messages, and variables as "chat_template_kwargs.name". Nothing is named if the conversation cannot be rendered.
-func (t *Tokenizer) Unread(c Conversation) (names []string) {
+func (t *Tokenizer) Unread(c Conversation) []string {
+	var all [][]Part
+	return t.unread(c, c.learntEnd(), false, func(without Conversation) bool {
+		if all == nil {
+			if all, _ = t.Turns(c); all == nil {
+				return false
+			}
+		}
+		parts, err := t.Turns(without)
+		return err == nil && slices.EqualFunc(parts, all, slices.Equal[[]Part])
+	})
+}
+
+// UnreadText is Unread for the text of RenderChat.
+func (t *Tokenizer) UnreadText(c Conversation, header bool) []string {
+	return t.unread(c, len(c.Messages), header, func(Conversation) bool { return true })
+}
+
+// unread names what makes no difference to the text of the first n messages, nor by the judgement of same, which is asked only then,
+// because it may render the conversation many times.
+func (t *Tokenizer) unread(c Conversation, n int, header bool, same func(without Conversation) bool) (names []string) {
 	var fields []string
 	for _, m := range c.Messages {
 		for _, name := range m.Fields() {
@@ -213,35 +192,44 @@ func (t *Tokenizer) Unread(c Conversation) (names []string) {
 		}
 	}
 	hasTools := c.tools != nil && len(c.tools.Items) > 0
-	if fields == nil && !hasTools && len(c.variables) == 0 {
+	if fields == nil && !hasTools && len(c.variables) == 0 || n == 0 || t.compile() != nil {
 		return nil
 	}
-	all, err := t.Turns(c)
+	whole, err := t.render(c, n, header)
 	if err != nil {
 		return nil
 	}
-	same := func(c Conversation) bool { // an error says that something reads what is missing
-		parts, err := t.Turns(c)
-		return err == nil && slices.EqualFunc(parts, all, slices.Equal[[]Part])
+	isUnread := func(without Conversation) bool { // an error says that something reads what is missing
+		out, err := t.render(without, n, header)
+		return err == nil && out.Text == whole.Text && same(without)
 	}
 	if without := c; hasTools {
-		if without.tools = nil; same(without) {
+		if without.tools = nil; isUnread(without) {
 			names = append(names, "tools")
 		}
 	}
 	for _, name := range fields {
-		if same(c.withoutField(name)) {
+		if isUnread(c.withoutField(name)) {
 			names = append(names, name)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.variables)) {
 		without := c
 		without.variables = maps.Clone(c.variables)
-		if delete(without.variables, name); same(without) {
+		if delete(without.variables, name); isUnread(without) {
 			names = append(names, "chat_template_kwargs."+name)
 		}
 	}
 	return names
+}
+
+// learntEnd is the number of messages up to the last one that carries loss.
+func (c Conversation) learntEnd() int {
+	n := len(c.Messages)
+	for n > 0 && (c.Messages[n-1].Role != "assistant" || c.Messages[n-1].Silent) {
+		n--
+	}
+	return n
 }
 
 // plainFields are those fields of a message of which Unread does not speak: it has them all, or they say what is learnt, or they only
@@ -263,6 +251,24 @@ func (c Conversation) withoutField(name string) Conversation {
 		}
 		c.Messages[i].fields = fields
 	}
+	return c
+}
+
+// WithLastContent is the conversation with another content of its last message. The order of the message's fields stays.
+func (c Conversation) WithLastContent(content string) Conversation {
+	c.Messages = slices.Clone(c.Messages)
+	last := &c.Messages[len(c.Messages)-1]
+	last.Content = content
+	if last.fields == nil {
+		return c
+	}
+	fields := jinja.NewDict()
+	for _, key := range last.fields.Names() {
+		v, _ := last.fields.Get(key)
+		fields.Set(key, v)
+	}
+	fields.Set("content", content)
+	last.fields = fields
 	return c
 }
 

@@ -37,10 +37,7 @@ func (t *Tokenizer) Turns(c Conversation) ([][]Part, error) {
 	if err := t.compile(); err != nil {
 		return nil, err
 	}
-	n := len(c.Messages)
-	for n > 0 && (c.Messages[n-1].Role != "assistant" || c.Messages[n-1].Silent) {
-		n--
-	}
+	n := c.learntEnd()
 	if n == 0 {
 		return nil, errors.New(`no message has the role "assistant" and carries loss, so there is nothing to learn`)
 	}

@@ -119,3 +119,52 @@ func TestAdditionalTemplates(t *testing.T) {
 	put("tokenizer_config.json", `{"chat_template": [{"name": "default", "template": "config"}, {"name": "tool_use", "template": "old tools"}]}`)
 	check(`[{"name": "f"}]`, "new tools Q")
 }
+
+// Unread says the same as leaving a field out and looking, and a field that is written is told from one rendering, not from those of
+// all turns.
+func TestUnread(t *testing.T) {
+	const names = `{% for m in messages %}{{ m.role }}{% if m.name %}{{ m.name }}{% endif %}: {{ m.content }}|{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}`
+	tok := withChat(t, names)
+	var list []string
+	for range 30 {
+		list = append(list, `{"role": "user", "content": "Q", "name": "N"}, {"role": "assistant", "content": "A"}`)
+	}
+	talk, err := ParseConversation([]byte("["+strings.Join(list, ", ")+"]"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := tok.Unread(talk); got != nil {
+		t.Errorf("%q is not read", got)
+	}
+	all := testing.AllocsPerRun(1, func() {
+		if _, err := tok.Turns(talk); err != nil {
+			t.Error(err)
+		}
+	})
+	if one := testing.AllocsPerRun(1, func() { tok.Unread(talk) }); one > all/4 {
+		t.Errorf("%v allocations to see that a field is written, %v to find the turns", one, all)
+	}
+	// What only messages after the last learnt one have is not in the sample; it is in the text for generation.
+	talk, err = ParseConversation([]byte(`[{"role": "user", "content": "Q"}, {"role": "assistant", "content": "A", "mood": "x"}, {"role": "user", "content": "R", "name": "N"}]`), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := tok.Unread(talk); !slices.Equal(got, []string{"mood", "name"}) {
+		t.Errorf("of the sample: %q", got)
+	}
+	if got := tok.UnreadText(talk, true); !slices.Equal(got, []string{"mood"}) {
+		t.Errorf("of the text: %q", got)
+	}
+	// A template that writes earlier turns otherwise: the field stands only in a text before the last.
+	tok = withChat(t, `{% for m in messages %}{{ m.role }}: {% if loop.last and m.thinking %}{{ m.thinking }} {% endif %}{{ m.content }}|{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}`)
+	talk, err = ParseConversation([]byte(`[{"role": "user", "content": "Q"}, {"role": "assistant", "content": "A", "thinking": "T"}, {"role": "user", "content": "R"}, {"role": "assistant", "content": "B"}]`), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := tok.Unread(talk); got != nil {
+		t.Errorf("%q is not read", got)
+	}
+	if got := tok.UnreadText(talk, false); !slices.Equal(got, []string{"thinking"}) {
+		t.Errorf("of the text: %q", got)
+	}
+}

@@ -59,7 +59,7 @@ func (c *generateCmd) Run(a *app) error {
 		return err
 	}
 	m, tok := b.Model, b.Tokenizer
-	prompt, err := c.read(os.Stdin, tok)
+	prompt, err := c.read(os.Stdin, tok, a.note)
 	if err != nil {
 		return err
 	}

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -21,7 +19,7 @@ type generatePrompt struct {
 	Prompt   *string `help:"Text to continue; - reads it from standard input, without its last line end. Empty: start from the begin-of-text token." placeholder:"TEXT"`
 	Chat     bool    `help:"Give the prompt as a user's message, written by the model's chat template."`
 	System   *string `help:"With --chat: the system's message before it." placeholder:"TEXT"`
-	Messages string  `help:"Answer a conversation, written by the model's chat template: a JSON list of messages, or an object with messages, tools and chat_template_kwargs; - reads it from standard input." placeholder:"FILE"`
+	Messages string  `help:"Answer a conversation, written by the model's chat template: a JSON list of messages, or an object with messages, tools and chat_template_kwargs, as a row of data; - reads it from standard input." placeholder:"FILE"`
 	Continue bool    `help:"With --messages: go on with the last message, which is the assistant's."`
 	ChatDate string  `help:"With --chat or --messages: the day that chat templates get where they ask for today's date." placeholder:"YYYY-MM-DD"`
 }
@@ -55,10 +53,10 @@ func (c *generatePrompt) check() error {
 	return nil
 }
 
-// read returns the ids of the prompt.
-func (c *generatePrompt) read(stdin io.Reader, tok *tokenizer.Tokenizer) ([]int32, error) {
+// read returns the ids of the prompt. note tells the user what has no effect.
+func (c *generatePrompt) read(stdin io.Reader, tok *tokenizer.Tokenizer, note func(format string, args ...any)) ([]int32, error) {
 	if c.chats() {
-		text, err := c.conversation(stdin, tok)
+		text, err := c.conversation(stdin, tok, note)
 		if err != nil {
 			return nil, err
 		}
@@ -113,7 +111,7 @@ func readInput(r io.Reader, flag, name string) ([]byte, error) {
 }
 
 // conversation is the text of the conversation up to where the model goes on.
-func (c *generatePrompt) conversation(stdin io.Reader, tok *tokenizer.Tokenizer) (string, error) {
+func (c *generatePrompt) conversation(stdin io.Reader, tok *tokenizer.Tokenizer, note func(format string, args ...any)) (string, error) {
 	date, err := data.Reading{ChatDate: c.ChatDate}.Date()
 	if err != nil {
 		return "", fmt.Errorf("generate: %w", err)
@@ -129,35 +127,20 @@ func (c *generatePrompt) conversation(stdin io.Reader, tok *tokenizer.Tokenizer)
 		}
 		return tok.RenderChat(tokenizer.Conversation{Messages: messages, Date: date}, true)
 	}
-	fields, name, err := c.messages(stdin)
+	row, name, err := c.messages(stdin)
 	if err != nil {
 		return "", err
 	}
-	messages := fields["messages"]
-	// parse reads the conversation as training reads one.
-	parse := func(messages json.RawMessage) (tokenizer.Conversation, error) {
-		talk, err := tokenizer.ParseConversation(messages, fields["tools"])
-		if variables, ok := fields["chat_template_kwargs"]; ok && err == nil {
-			if err = talk.SetVariables(variables); err != nil {
-				err = fmt.Errorf("chat_template_kwargs: %w", err)
-			}
-		}
-		if err != nil {
-			return talk, fmt.Errorf("generate: --messages: %s: %w", name, err)
-		}
-		talk.DropNulls()
-		talk.Date = date
-		return talk, nil
-	}
-	talk, err := parse(messages)
-	if err != nil {
-		return "", err
-	}
+	row.Chat.Date = date
+	talk := row.Chat
 	last := talk.Messages[len(talk.Messages)-1]
 	if !c.Continue {
 		if last.Role == "assistant" {
 			return "", fmt.Errorf("generate: --messages: %s: the last message is the assistant's, so that there is nothing to answer; "+
 				"leave it out, or go on with it: --continue", name)
+		}
+		if err := written(row, name, tok, true, note); err != nil {
+			return "", err
 		}
 		return tok.RenderChat(talk, true)
 	}
@@ -167,13 +150,13 @@ func (c *generatePrompt) conversation(stdin io.Reader, tok *tokenizer.Tokenizer)
 	// Where the content ends in the text is seen by a mark after it. A template that strips white space strips the mark's too, and
 	// would have stripped that of the content.
 	const mark = "THE-TEXT-GOES-ON-HERE "
-	if messages, err = withLastContent(messages, last.Content+mark); err != nil {
-		return "", fmt.Errorf("generate: --messages: %s: %w", name, err)
+	if fields := last.Fields(); fields != nil && !slices.Contains(fields, "content") {
+		return "", fmt.Errorf("generate: --continue: %s: the last message has no content to go on with", name)
 	}
-	if talk, err = parse(messages); err != nil {
+	if err := written(row, name, tok, false, note); err != nil {
 		return "", err
 	}
-	text, err := tok.RenderChat(talk, false)
+	text, err := tok.RenderChat(talk.WithLastContent(last.Content+mark), false)
 	if err != nil {
 		return "", err
 	}
@@ -187,66 +170,39 @@ func (c *generatePrompt) conversation(stdin io.Reader, tok *tokenizer.Tokenizer)
 	return strings.TrimRightFunc(text[:at], unicode.IsSpace), nil
 }
 
-// messages reads the fields of the conversation of --messages; name is where it comes from.
-func (c *generatePrompt) messages(stdin io.Reader) (fields map[string]json.RawMessage, name string, err error) {
+// messages reads the conversation of --messages, as training reads one; name is where it comes from.
+func (c *generatePrompt) messages(stdin io.Reader) (row data.Row, name string, err error) {
 	in, name := stdin, "standard input"
 	if c.Messages != "-" {
 		f, err := os.Open(c.Messages)
 		if err != nil {
-			return nil, "", fmt.Errorf("generate: --messages: %w", err)
+			return row, "", fmt.Errorf("generate: --messages: %w", err)
 		}
 		defer f.Close()
 		in, name = f, c.Messages
 	}
 	text, err := readInput(in, "--messages", name)
 	if err != nil {
-		return nil, "", err
+		return row, "", err
 	}
-	if !bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) {
-		return map[string]json.RawMessage{"messages": text}, name, nil
+	if row, err = data.ParseTalk(text); err != nil {
+		return row, "", fmt.Errorf("generate: --messages: %s: %w", name, err)
 	}
-	if err := json.Unmarshal(text, &fields); err != nil {
-		return nil, "", fmt.Errorf("generate: --messages: %s: %w", name, err)
+	if len(row.Unknown) > 0 { // here it is more likely that something was meant by it than in a set of data
+		return row, "", fmt.Errorf("generate: --messages: %s: field %q is not known; take it out (reprise recipe rows lists all fields)", name, row.Unknown[0])
 	}
-	for key, value := range fields {
-		switch {
-		case string(value) == "null":
-			delete(fields, key)
-		case !slices.Contains([]string{"messages", "tools", "chat_template_kwargs"}, key):
-			return nil, "", fmt.Errorf("generate: --messages: %s: field %q is not read; an object has messages, tools and chat_template_kwargs", name, key)
-		}
-	}
-	return fields, name, nil
+	return row, name, nil
 }
 
-// withLastContent replaces the content of the last message. The order of its other fields, which a template may write, stays.
-func withLastContent(messages json.RawMessage, content string) (json.RawMessage, error) {
-	var list []json.RawMessage
-	if err := json.Unmarshal(messages, &list); err != nil {
-		return nil, err
+// written refuses what the template leaves out of the conversation, as training does, or tells it.
+func written(row data.Row, name string, tok *tokenizer.Tokenizer, header bool, note func(format string, args ...any)) error {
+	if err := row.Unwritten(tok, header); err != nil {
+		return fmt.Errorf("generate: --messages: %s: %w", name, err)
 	}
-	last := list[len(list)-1]
-	quoted, err := json.Marshal(content)
-	if err != nil {
-		return nil, err
+	var stats data.Stats
+	stats.Saw(&row)
+	for _, text := range stats.Notices(0) {
+		note("notice: %s: %s", name, text)
 	}
-	dec := json.NewDecoder(bytes.NewReader(last))
-	if _, err := dec.Token(); err != nil { // {
-		return nil, err
-	}
-	for dec.More() {
-		key, err := dec.Token()
-		if err != nil {
-			return nil, err
-		}
-		var value json.RawMessage
-		if err := dec.Decode(&value); err != nil {
-			return nil, err
-		}
-		if end := int(dec.InputOffset()); key == "content" {
-			list[len(list)-1] = slices.Concat(last[:end-len(value)], quoted, last[end:])
-			return json.Marshal(list)
-		}
-	}
-	return nil, errors.New("the last message has no content")
+	return nil
 }

@@ -230,12 +230,12 @@ func TestGenerateConversations(t *testing.T) {
 	}
 	for file, want := range map[string]string{
 		`[{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]`: "the last message is the assistant's, so that there is nothing to answer; leave it out, or go on with it: --continue",
-		`{"messages": [{"role": "user", "content": "a"}], "temperature": 1}`:        `field "temperature" is not read; an object has messages, tools and chat_template_kwargs`,
+		`{"messages": [{"role": "user", "content": "a"}], "temperature": 1}`:        `talk.json: field "temperature" is not known; take it out`,
 		`[{"role": "tool", "content": "a"}]`:                                        "no tools here",
-		`{"tools": []}`:                                                             "talk.json: want a list of",
-		`[{"content": "a"}]`:                                                        `talk.json: [0]: field "role" is missing`,
+		`{"tools": []}`:                                                             "talk.json: no known field",
+		`[{"content": "a"}]`:                                                        `talk.json: field "messages": [0]: field "role" is missing`,
 		`hi`:                                                                        "talk.json: want a list of",
-		`{"messages": `:                                                             "talk.json: unexpected end of JSON input",
+		`{"messages": `:                                                             "unexpected end of JSON input",
 		"[{\"role\": \"user\", \"c\": \"\xff\"":                                     "talk.json is not UTF-8",
 	} {
 		if out, notes, code := runGenerate(t, dir, "--messages", write(t, talk, file)); code != exitFailed || out != "" || !strings.Contains(notes, want) {
@@ -385,6 +385,27 @@ func TestGenerateReadsAsTraining(t *testing.T) {
 	r := generates(t, dir, "--messages", talk, "--max-tokens", "1", "--chat-date", "2025-01-31")
 	if got, want := tok.Decode(r.PromptIDs, false), "31.01.2025[think][user]a[assistant]"; got != want {
 		t.Errorf("prompt %q, want %q", got, want)
+	}
+	// What a row of data may be, a conversation may be.
+	row := write(t, filepath.Join(t.TempDir(), "row.json"), `{"conversations": [{"from": "human", "value": "a", "mood": "x"}], "system": "b", "id": 1}`)
+	r = generates(t, dir, "--messages", row, "--max-tokens", "1")
+	if got, want := tok.Decode(r.PromptIDs, false), "[system]b[user]a[assistant]"; got != want {
+		t.Errorf("prompt %q, want %q", got, want)
+	}
+	if _, notes, code := runGenerate(t, dir, "--messages", row, "--max-tokens", "1"); code != exitDone ||
+		!strings.Contains(notes, `row.json: the field "messages[].mood", in 1 sample, is not read by the chat template and changes nothing`) {
+		t.Errorf("a field that is not written: exit code %d, %q", code, notes)
+	}
+	// What training refuses because the template does not write it is refused here.
+	for _, more := range []string{`{"role": "user", "content": "a"}`, `{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}`} {
+		tools := write(t, filepath.Join(t.TempDir(), "tools.json"), `{"messages": [`+more+`], "tools": [{"name": "f"}]}`)
+		args := []string{"--messages", tools}
+		if strings.Contains(more, "assistant") {
+			args = append(args, "--continue")
+		}
+		if _, notes, code := runGenerate(t, dir, args...); code != exitFailed || !strings.Contains(notes, `tools.json: field "tools": the tokenizer's chat template does not write it`) {
+			t.Errorf("tools that are not written: exit code %d, %q", code, notes)
+		}
 	}
 	for want, args := range map[string][]string{
 		"hint: give the day with --chat-date YYYY-MM-DD": {"--messages", talk},
