@@ -12,6 +12,12 @@ type turn struct {
 	marked         bool
 }
 
+// ending is the token that ends a turn, if the template has one.
+type ending struct {
+	id int32
+	ok bool
+}
+
 // Chat renders a conversation with the tokenizer's template and tokenises it. The assistant's turns carry loss, but for Silent
 // messages, up to and including the token that ends a turn: what a template puts after it is never generated. If the template has
 // no such token, the end id follows the last turn, with loss. If the template marks what the assistant writes, exactly that carries
@@ -26,12 +32,14 @@ func Chat(tok *tokenizer.Tokenizer, c tokenizer.Conversation, maxSeqLen int) (do
 	if err != nil {
 		return nil, false, err
 	}
+	end := ending{}
+	end.id, end.ok = tok.EndOfTurnIn(c)
 	for _, parts := range all {
-		turns := chatTurns(tok, parts)
+		turns := chatTurns(tok, parts, end)
 		if len(turns) == 0 { // the template marks nothing
 			continue
 		}
-		d, short := chatDocument(tok, turns, maxSeqLen)
+		d, short := chatDocument(tok, turns, end, maxSeqLen)
 		cut = cut || short
 		if d.Targets() > 0 {
 			docs = append(docs, d)
@@ -45,13 +53,12 @@ func Chat(tok *tokenizer.Tokenizer, c tokenizer.Conversation, maxSeqLen int) (do
 
 // chatTurns tokenises parts. Those without loss are joined with what is before the next one that has loss; after the last one nothing
 // is kept.
-func chatTurns(tok *tokenizer.Tokenizer, parts []tokenizer.Part) []turn {
+func chatTurns(tok *tokenizer.Tokenizer, parts []tokenizer.Part, endOfTurn ending) []turn {
 	texts := make([]string, len(parts))
 	for i, p := range parts {
 		texts[i] = p.Text
 	}
 	ids := tok.EncodeParts(texts)
-	endOfTurn, hasEnd := tok.EndOfTurn()
 	var turns []turn
 	var before []int32
 	for i, p := range parts {
@@ -61,8 +68,8 @@ func chatTurns(tok *tokenizer.Tokenizer, parts []tokenizer.Part) []turn {
 		}
 		u := turn{before: before, answer: ids[i], learn: len(ids[i]), bytes: len(p.Text), marked: p.Marked}
 		before = nil
-		for n := len(u.answer); hasEnd && !p.Marked && n > 0; n-- {
-			if u.answer[n-1] == endOfTurn {
+		for n := len(u.answer); endOfTurn.ok && !p.Marked && n > 0; n-- {
+			if u.answer[n-1] == endOfTurn.id {
 				u.learn = n
 				break
 			}
@@ -75,10 +82,9 @@ func chatTurns(tok *tokenizer.Tokenizer, parts []tokenizer.Part) []turn {
 	return turns
 }
 
-func chatDocument(tok *tokenizer.Tokenizer, turns []turn, maxSeqLen int) (d Document, cut bool) {
-	_, endsTurns := tok.EndOfTurn()
+func chatDocument(tok *tokenizer.Tokenizer, turns []turn, endsTurns ending, maxSeqLen int) (d Document, cut bool) {
 	end, hasEnd := tok.EOS()
-	hasEnd = hasEnd && !endsTurns && !turns[len(turns)-1].marked
+	hasEnd = hasEnd && !endsTurns.ok && !turns[len(turns)-1].marked
 	size := func() int {
 		n := 0
 		for i, u := range turns {

@@ -161,7 +161,11 @@ func (e *Evaluator) match(ctx context.Context, path string) (Result, error) {
 			prompt = cutLeft(prompt, room, len(first))
 			truncated++
 		}
-		got, err := greedy(ctx, e, decoder, prompt, limit, talk)
+		more := e.Model.Config.EOS
+		if id, ok := e.Tokenizer.EndOfTurnIn(row.Chat); ok && talk {
+			more = append([]int32{id}, more...)
+		}
+		got, err := greedy(ctx, e, decoder, prompt, limit, base.Ends(e.Tokenizer, talk, more...))
 		if err != nil {
 			return Result{}, err
 		}
@@ -200,12 +204,11 @@ func cutLeft(prompt []int32, n, first int) []int32 {
 
 // Greedy completes a prompt up to the end id, which is not returned, or to limit tokens.
 func Greedy(ctx context.Context, e *Evaluator, d *model.Decoder, prompt []int32, limit int) ([]int32, error) {
-	return greedy(ctx, e, d, prompt, limit, false)
+	return greedy(ctx, e, d, prompt, limit, base.Ends(e.Tokenizer, false, e.Model.Config.EOS...))
 }
 
-// greedy is Greedy for a text or a conversation, where the end of a turn ends the answer too.
-func greedy(ctx context.Context, e *Evaluator, d *model.Decoder, prompt []int32, limit int, chat bool) ([]int32, error) {
-	stop := base.Ends(e.Tokenizer, chat, e.Model.Config.EOS...)
+// greedy is Greedy with the ids that end the answer.
+func greedy(ctx context.Context, e *Evaluator, d *model.Decoder, prompt []int32, limit int, stop []int32) ([]int32, error) {
 	var out []int32
 	for id, err := range model.Generate(ctx, d, prompt, limit, model.Sampling{}, stop) {
 		if err != nil {

@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
-	"time"
 
 	"reprise/internal/jinja"
 )
@@ -20,7 +18,7 @@ type chat struct {
 	toolUse   *jinja.Template // of withTools
 	toolErr   error
 	err       error
-	ending    string // the text after the last assistant turn
+	ending    ending
 }
 
 // specialNames are the special tokens in tokenizer_config.json that a template may write.
@@ -81,50 +79,11 @@ func (t *Tokenizer) compile() error {
 			c.toolUse, c.toolErr = jinja.Parse(c.withTools)
 		}
 		if c.err == nil {
-			c.err = t.probeEnding()
+			c.err = t.probe()
 		}
 	})
 	if t.chat.err != nil {
 		return fmt.Errorf("chat template: %w", t.chat.err)
-	}
-	return nil
-}
-
-// probeEnding finds the text that the template puts after an assistant's turn, at the end of a conversation and before
-// another message. A template that adds the assistant's header even without add_generation_prompt is refused, because the
-// header would be learnt as part of the turn, unless the template marks what the assistant writes.
-func (t *Tokenizer) probeEnding() error {
-	const mark = "Mark"
-	// The date does not matter: what is asked is how a turn ends.
-	two := Conversation{Messages: []Message{{Role: "user", Content: "Ask"}, {Role: "assistant", Content: mark}}, Date: time.Date(2024, 7, 26, 0, 0, 0, 0, time.UTC)}
-	three := two
-	three.Messages = append(two.Messages, Message{Role: "user", Content: "Ask"})
-	after := func(c Conversation, header bool) (string, error) {
-		out, err := t.render(c, len(c.Messages), header)
-		text := out.Text
-		at := strings.LastIndex(text, mark)
-		if err == nil && at < 0 {
-			err = errors.New("it leaves out what the assistant says")
-		}
-		if err != nil {
-			return "", err
-		}
-		return text[at+len(mark):], nil
-	}
-	ending, err := after(two, false)
-	if err != nil {
-		return err
-	}
-	t.chat.ending = ending
-	withHeader, err := after(two, true)
-	if err != nil {
-		return err
-	}
-	// A template may need more than the probe has, for instance a system message. Its error here proves nothing and is
-	// ignored.
-	if longer, err := after(three, false); err == nil && ending == withHeader && !strings.HasPrefix(longer, ending) && !t.chat.template.Marks() {
-		return fmt.Errorf("it ignores add_generation_prompt, and what it puts after an assistant's turn, %q, is not there before another message: "+
-			"let it add the assistant's header only {%% if add_generation_prompt %%}", ending)
 	}
 	return nil
 }
@@ -189,28 +148,32 @@ func (e needsDate) Is(target error) bool { return target == ErrNeedsDate }
 func (e needsDate) Unwrap() error        { return e.error }
 
 // RenderChat writes a conversation as text; header asks for the beginning of an assistant's turn after it, which is what a
-// model continues.
+// model continues. A message that the template leaves out is an error, but for the assistant's.
 func (t *Tokenizer) RenderChat(c Conversation, header bool) (string, error) {
-	if err := t.compile(); err != nil {
-		return "", err
-	}
-	out, err := t.render(c, len(c.Messages), header)
-	if err != nil {
-		return "", fmt.Errorf("chat template: %w", err)
-	}
-	return out.Text, nil
-}
-
-// EndOfTurn is the id that ends an assistant's turn: the first special token that the template puts after its text. ok is
-// false without a template or such a token.
-func (t *Tokenizer) EndOfTurn() (id int32, ok bool) {
-	if t.compile() != nil {
-		return 0, false
-	}
-	for _, id := range t.EncodeParts([]string{"Mark", t.chat.ending})[1] {
-		if t.IsSpecial(id) {
-			return id, true
+	c, text, err := t.write(c, header)
+	if err == nil {
+		if err = t.allWritten(c, text, header); err != nil {
+			err = fmt.Errorf("chat template: %w", err)
 		}
 	}
-	return 0, false
+	if err != nil {
+		return "", err
+	}
+	return text, nil
+}
+
+// write is RenderChat with nothing asked of the text; it also returns the conversation as the template was given it.
+func (t *Tokenizer) write(c Conversation, header bool) (Conversation, string, error) {
+	if err := t.compile(); err != nil {
+		return c, "", err
+	}
+	c = t.settle(c)
+	out, err := t.render(c, len(c.Messages), header)
+	if err == nil {
+		err = t.learnEnding(c)
+	}
+	if err != nil {
+		return c, "", fmt.Errorf("chat template: %w", err)
+	}
+	return c, out.Text, nil
 }

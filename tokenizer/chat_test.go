@@ -50,7 +50,7 @@ func (g *chatGoldens) differs(t *testing.T, c chatCase) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := tok.RenderChat(conversation, c.Header)
+	_, got, err := tok.write(conversation, c.Header)
 	switch {
 	case c.Text == nil && err == nil:
 		return fmt.Sprintf("%q, want an error: %s%s", got, c.Raised, c.Error)

@@ -29,7 +29,8 @@ type Conversation struct {
 }
 
 // ParseConversation reads a list of {"role", "content", …} and the tools beside it, which may be absent: a list of objects, or
-// JSON text that holds one. A content is a text or a list of {"type": "text", "text"}, which are joined. Other fields are passed
+// JSON text that holds one. A content is a text or a list of {"type": "text", "text"}, whose texts are
+// joined for a template that cannot write the parts. Other fields are passed
 // to the template unchanged.
 func ParseConversation(messages, tools json.RawMessage) (Conversation, error) {
 	var c Conversation
@@ -71,9 +72,6 @@ func parseMessage(fields *jinja.Dict) (m Message, err error) {
 	}
 	if _, isList := calls.(*jinja.List); hasCalls && calls != jinja.None && !isList {
 		return m, errors.New(`field "tool_calls": want a list`)
-	}
-	if _, parts := content.(*jinja.List); parts {
-		fields.Set("content", m.Content)
 	}
 	return m, nil
 }

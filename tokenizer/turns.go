@@ -25,7 +25,7 @@ const maxTurns = 512 << 20
 //
 // If the template has {% generation %} marks, they decide: the text is one rendering, and what they enclose carries loss, as with
 // return_assistant_tokens_mask in transformers. It is an error if their place is not known (inside a macro), or if there are
-// Silent messages and the marks are not one for each message of the assistant.
+// Silent messages and it cannot be told which messages the marks are of.
 //
 // Otherwise the text before assistant message i is the rendering of the messages before it with the generation prompt, which is the
 // text that a model would be given. Render the messages up to and including message i: its turn is the part after the first
@@ -42,6 +42,7 @@ func (t *Tokenizer) Turns(c Conversation) ([][]Part, error) {
 		return nil, errors.New(`no message has the role "assistant" and carries loss, so there is nothing to learn`)
 	}
 	c.Messages = c.Messages[:n]
+	c = t.settle(c)
 	template, err := t.templateOf(c)
 	if err != nil {
 		return nil, fmt.Errorf("chat template: %w", err)
@@ -77,6 +78,12 @@ func (t *Tokenizer) Turns(c Conversation) ([][]Part, error) {
 		}
 	}
 	whole := turns[len(turns)-1].with
+	if err := t.learnEnding(c); err != nil {
+		return nil, fmt.Errorf("chat template: %w", err)
+	}
+	if err := t.allWritten(c, whole, false); err != nil {
+		return nil, fmt.Errorf("chat template: %w", err)
+	}
 	var one []Part
 	done := 0
 	for _, u := range turns {
@@ -108,26 +115,24 @@ func (t *Tokenizer) marked(c Conversation) ([][]Part, error) {
 	if out.Untracked {
 		return nil, errors.New("chat template: a {% generation %} block stands inside a macro or a captured text, so that its place in the text is not known: move the block out of it")
 	}
-	spans := outermost(out.Generation)
-	silent, assistants := 0, 0
-	var learn []bool
-	for _, m := range c.Messages {
-		if m.Role != "assistant" {
-			continue
-		}
-		if assistants++; m.Silent {
-			silent++
-		}
-		learn = append(learn, !m.Silent)
+	if err := t.learnEnding(c); err != nil {
+		return nil, fmt.Errorf("chat template: %w", err)
 	}
-	if silent > 0 && len(spans) != assistants {
-		return nil, fmt.Errorf("chat template: its {%% generation %%} marks %d places for %d messages of the assistant, so that those that carry no loss cannot be told: "+
-			"let it mark one place for each message", len(spans), assistants)
+	if err := t.allWritten(c, out.Text, false); err != nil {
+		return nil, fmt.Errorf("chat template: %w", err)
+	}
+	spans := outermost(out.Generation)
+	var owners []int // nil: all spans carry loss
+	if slices.ContainsFunc(c.Messages, func(m Message) bool { return m.Role == "assistant" && m.Silent }) {
+		if owners, err = t.owners(c, out.Text, spans); err != nil {
+			return nil, fmt.Errorf("chat template: %w", err)
+		}
 	}
 	var parts []Part
 	done := 0
 	for i, s := range spans {
-		parts = append(parts, Part{Text: out.Text[done:s.From]}, Part{Text: out.Text[s.From:s.To], Learn: silent == 0 || learn[i], Marked: true})
+		learn := owners == nil || !c.Messages[owners[i]].Silent
+		parts = append(parts, Part{Text: out.Text[done:s.From]}, Part{Text: out.Text[s.From:s.To], Learn: learn, Marked: true})
 		done = s.To
 	}
 	return [][]Part{append(parts, Part{Text: out.Text[done:]})}, nil

@@ -33,8 +33,8 @@ func TestMarksDecide(t *testing.T) {
 		{"a silent message", marked, quiet, q + a + "\n<|im_start|>user\nR<|im_end|>\n<|im_start|>assistant\n{B<|im_end|>}\n"},
 		{"the last one is silent", marked, last, q + "{" + a + "}\n"},
 		{"no marks, a silent message", strings.NewReplacer("{% generation %}", "", "{% endgeneration %}", "").Replace(marked), quiet, q + a + "\n<|im_start|>user\nR<|im_end|>\n<|im_start|>assistant\n{B<|im_end|>\n}"},
-		{"marks within marks", "{% generation %}a{% generation %}b{% endgeneration %}{{ messages[1].content }}{% endgeneration %}d", say("user", "Q", "assistant", "A"), "{abA}d"},
-		{"nothing marked", "{% if messages | length > 9 %}{% generation %}x{% endgeneration %}{% endif %}{{ messages[1].content }}", say("user", "Q", "assistant", "A"), "A"},
+		{"marks within marks", "{{ messages[0].content }}{% generation %}a{% generation %}b{% endgeneration %}{{ messages[1].content }}{% endgeneration %}d", say("user", "Q", "assistant", "A"), "Q{abA}d"},
+		{"nothing marked", "{% if messages | length > 9 %}{% generation %}x{% endgeneration %}{% endif %}{{ messages[0].content + messages[1].content }}", say("user", "Q", "assistant", "A"), "QA"},
 	} {
 		docs, err := withChat(t, c.template).Turns(c.talk)
 		if got := learnt(docs); err != nil || !slices.Equal(got, []string{c.want}) {
