@@ -80,6 +80,7 @@ func TestAlpaca(t *testing.T) {
 		`{"instruction":"do","input":"","output":"it"}`:               "[do] it$",
 		`{"instruction":"do","output":"it","text":"a template: do"}`:  "[do] it$",
 		`{"instruction":"do","input":"this","output":"it"}`:           "[do\n\nthis] it$",
+		`{"instruction":"","input":"this","output":"it"}`:             "[this] it$",
 		`{"instruction":"do","input":null,"output":"it","prompt":""}`: "",
 	} {
 		docs, _, err := LoadDocuments(write(t, "a.jsonl", line), byteTokenizer(t, false), Options{MaxSeqLen: 50})

@@ -32,6 +32,8 @@ func newColumns(text string) (*columns, error) {
 		switch {
 		case !ok || to == "" || from == "":
 			return nil, fmt.Errorf("columns: %q: want FIELD=COLUMN, such as prompt=question, and a comma between several", pair)
+		case !known(to):
+			return nil, fmt.Errorf("columns: %q is not a field that rows are read for; before the = stands one such as prompt, completion, text or messages (docs/ROWS.md has all)", to)
 		case slices.Contains(c.to, to):
 			return nil, fmt.Errorf("columns: %q is given twice", to)
 		case slices.Contains(c.from, from):
@@ -40,6 +42,21 @@ func newColumns(text string) (*columns, error) {
 		c.from, c.to, c.seen = append(c.from, from), append(c.to, to), append(c.seen, false)
 	}
 	return c, nil
+}
+
+// known says whether the table of shapes has a field.
+func known(name string) bool {
+	if slices.Contains(slices.Concat(questions, answers, talks, []string{"text", "segments", "choices"}), name) {
+		return true
+	}
+	for _, s := range Shapes() {
+		for _, f := range slices.Concat(s.Beside, FieldsAnywhere()) {
+			if slices.Contains(f.Names, name) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // field is the name that a column gets.

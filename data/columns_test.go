@@ -15,6 +15,7 @@ func TestColumns(t *testing.T) {
 		"a.json":  `[{"question":"a","answer":"b","completion":null}]`,
 		"a.csv":   "question,answer,id\na,b,3\n",
 		"a.tsv":   "id\tanswer\tquestion\n3\tb\ta\n",
+		"i.csv":   ",question,answer\n0,a,b\n", // with pandas' index
 	} {
 		path := write(t, file, content)
 		docs, _, err := LoadDocuments(path, byteTokenizer(t, false), Options{MaxSeqLen: 64, Reading: how})

@@ -331,7 +331,7 @@ func TestZeroBytes(t *testing.T) {
 func TestParquetRows(t *testing.T) {
 	var want map[string][]map[string]any
 	testfiles.ReadBoxJSON(t, &want, "parquet", "rows.json")
-	opt := Options{MaxSeqLen: 64, Reading: Reading{SkipEmpty: true, Columns: "text=prompt,was=completion"}}
+	opt := Options{MaxSeqLen: 64, Reading: Reading{SkipEmpty: true, Columns: "text=prompt,title=completion"}}
 	var lines bytes.Buffer
 	for _, row := range want["pairs"] {
 		lines.Write(append(mustJSON(row), '\n'))

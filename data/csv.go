@@ -148,6 +148,8 @@ func (t *table) check(comma rune) error {
 		switch {
 		case notUTF8(name) >= 0:
 			return fmt.Errorf("the name of column %d is not UTF-8; convert the file to UTF-8", i+1)
+		case name == "" && i == 0 && len(t.header) > 1: // the index that pandas writes, which object leaves out
+			continue
 		case strings.TrimSpace(name) == "":
 			return fmt.Errorf("column %d has no name; the first line gives the columns their names", i+1)
 		case strings.TrimSpace(name) != name:
@@ -187,6 +189,9 @@ func (t *table) object(cells []string) ([]byte, error) {
 	t.b = append(t.b[:0], '{')
 	for i, cell := range cells {
 		name := t.header[i]
+		if name == "" {
+			continue
+		}
 		switch at := notUTF8(cell); {
 		case at >= 0:
 			return nil, badField(name, ": byte %d of the cell is 0x%02x, not UTF-8; convert the file to UTF-8", at+1, cell[at])

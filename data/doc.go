@@ -7,9 +7,9 @@
 //     separate documents; without such lines the file is one document, or one per paragraph with [SplitBlankLine].
 //   - .jsonl, .ndjson: one object a line. .json: one list of objects, an object that holds nothing but such a list, or an object
 //     a line.
-//   - .csv, .tsv: the first line names the columns. Cells are text; an empty cell is an empty text. Cells of messages,
-//     conversations, conversation, segments, choices, tools, functions, history, chat_template_kwargs, and of answer beside choices,
-//     hold JSON; if empty they are absent.
+//   - .csv, .tsv: the first line names the columns; a first column without a name, as of an index, is left out. Cells are text; an
+//     empty cell is an empty text. Cells of messages, conversations, conversation, segments, choices, tools, functions, history,
+//     chat_template_kwargs, and of answer beside choices, hold JSON; if empty they are absent.
 //   - .parquet: the values as JSON would have them; a float that is not a number is null.
 //
 // Reading.Columns renames fields where a row has them. An object has one of the shapes below. What a file plainly holds under a

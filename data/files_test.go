@@ -133,7 +133,7 @@ func TestCacheIsRead(t *testing.T) {
 		"blobs/aa":  string(testfiles.ReadBox(t, "parquet", "pairs-arrow-plain.parquet")), "blobs/bb": string(testfiles.ReadBox(t, "parquet", "pairs-hyparquet.parquet")),
 		snapshot + "data/train-00000-of-00002.parquet": "->../../../blobs/aa", snapshot + "data/train-00001-of-00002.parquet": "->../../../blobs/bb",
 	})
-	docs, stats, err := LoadDocuments(dir, byteTokenizer(t, false), Options{MaxSeqLen: 64, Reading: Reading{Columns: "text=prompt,was=completion"}})
+	docs, stats, err := LoadDocuments(dir, byteTokenizer(t, false), Options{MaxSeqLen: 64, Reading: Reading{Columns: "text=prompt,title=completion"}})
 	if err != nil || stats.Documents != 300 || !strings.HasSuffix(docs[0].Origin(), "00000-of-00002.parquet, row 1") || !strings.HasSuffix(docs[299].Origin(), "00001-of-00002.parquet, row 150") {
 		t.Errorf("%d documents, %v", len(docs), err)
 	}

@@ -315,29 +315,25 @@ func ownPair(r *raw) []string {
 // readPair reads a question with what belongs to it, and its answer or the choices. The parts of the prompt are the system's text,
 // the earlier turns, the question, input and context, with a blank line between them.
 func readPair(r *raw, row *Row) (err error) {
-	const blank = "\n\n"
+	var parts []string
 	for _, name := range systems {
 		text, err := r.text(name)
 		if err != nil {
 			return err
 		}
-		if text != "" {
-			row.Prompt += text + blank
-		}
+		parts = append(parts, text)
 	}
 	history, err := r.history()
 	if err != nil {
 		return err
 	}
-	for _, turn := range history {
-		row.Prompt += turn + blank
-	}
+	parts = append(parts, history...)
 	asked := r.own[0]
 	question, err := r.text(asked)
 	if err != nil {
 		return err
 	}
-	row.Prompt += question
+	parts = append(parts, question)
 	for _, name := range additions {
 		if name == asked {
 			continue
@@ -346,10 +342,10 @@ func readPair(r *raw, row *Row) (err error) {
 		if err != nil {
 			return err
 		}
-		if text != "" {
-			row.Prompt += blank + text
-		}
+		parts = append(parts, text)
 	}
+	parts = slices.DeleteFunc(parts, func(text string) bool { return text == "" })
+	row.Prompt = strings.Join(parts, "\n\n")
 	answer := "completion"
 	if r.has("choices") {
 		if err := row.readChoices(r); err != nil {

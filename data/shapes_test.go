@@ -287,7 +287,7 @@ func TestKeysThatStandTwice(t *testing.T) {
 			t.Errorf("%s: %v, want %q", row, err, want)
 		}
 	}
-	if _, _, err := r.load(t, `{"q":"a","q":"b","completion":"c"}`, Reading{Columns: "prompt=q"}); err == nil || !strings.Contains(err.Error(), `field "q" is given twice`) {
+	if _, _, err := r.load(t, `{"q":"a","q":"b","completion":"c"}`, Reading{Columns: "prompt=q"}); err == nil || !strings.Contains(err.Error(), `field "prompt" is given twice`) {
 		t.Errorf("renamed: %v", err)
 	}
 }

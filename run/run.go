@@ -17,6 +17,7 @@ import (
 	"reprise/loss"
 	"reprise/model"
 	"reprise/optim"
+	"reprise/replay"
 	"reprise/tensor"
 	"reprise/train"
 )
@@ -128,7 +129,7 @@ func open(r Recipe, b *base.Base, pool *tensor.Pool, resume bool) (*Run, error) 
 			record, text = "", r.Mix
 		}
 		if record != "" && data.KnownName(r.Mix) {
-			return nil, fmt.Errorf("run: mix: %s is data and not a record, which loss replay and kl need; make one with: reprise record", r.Mix)
+			return nil, fmt.Errorf("run: mix: %s is data, and %w, which loss replay and kl need", r.Mix, replay.ErrNotRecord)
 		}
 		if run.mix, err = openSource(record, text, r, b); err != nil {
 			return nil, err

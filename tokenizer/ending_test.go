@@ -86,7 +86,9 @@ func TestUnwritten(t *testing.T) {
 	all := say("system", long, "user", "user", "assistant", "A")
 	tool := say("user", "Q", "assistant", "A", "tool", "42", "assistant", "B")
 	only := "{% for m in messages %}{% if m.role in ['user', 'assistant'] %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endif %}{% endfor %}" + prompt
-	form := func(f string) string { return strings.Replace(marked, "{% else %}{{ m.content }}", "{% else %}{{ "+f+" }}", 1) }
+	form := func(f string) string {
+		return strings.Replace(marked, "{% else %}{{ m.content }}", "{% else %}{{ "+f+" }}", 1)
+	}
 	for _, c := range []struct {
 		template string
 		talk     Conversation

@@ -261,26 +261,28 @@ func TestGenerateConversations(t *testing.T) {
 func TestGenerateRefuses(t *testing.T) {
 	dir := generateModel(t, "")
 	for want, args := range map[string][]string{
-		"--temperature -1: want 0 to 100":                                              {"--temperature=-1"},
-		"--temperature NaN: want 0 to 100":                                             {"--temperature", "nan"},
-		"--top-k -1: want a whole number":                                              {"--top-k=-1"},
-		"--top-p 0: want more than 0 and at most 1":                                    {"--top-p", "0"},
-		"--top-p 1.1: want more than 0":                                                {"--top-p", "1.1"},
-		"--min-p 2: want 0 to 1":                                                       {"--min-p", "2"},
-		"--repetition-penalty 0: want 0.01":                                            {"--repetition-penalty", "0"},
-		"--repetition-penalty 1000: want 0.01":                                         {"--repetition-penalty", "1000"},
-		"--presence-penalty 3: want -2 to 2":                                           {"--presence-penalty", "3"},
-		"--frequency-penalty -3: want -2 to 2":                                         {"--frequency-penalty=-3"},
-		"--max-tokens -1: want 1 or more":                                              {"--max-tokens=-1"},
-		"--stop is empty":                                                              {"--stop", "x", "--stop", ""},
-		"--system needs --chat":                                                        {"--system", "x"},
-		"--continue needs --messages":                                                  {"--continue"},
-		"--prompt and --messages are both given":                                       {"--messages", "x.json"},
-		"the prompt has 70 tokens, and the model has 64 positions; give a shorter one": {"--prompt", strings.Repeat("\x01", 70)},
+		"--temperature -1: want 0 to 100":           {"--temperature=-1"},
+		"--temperature NaN: want 0 to 100":          {"--temperature", "nan"},
+		"--top-k -1: want a whole number":           {"--top-k=-1"},
+		"--top-p 0: want more than 0 and at most 1": {"--top-p", "0"},
+		"--top-p 1.1: want more than 0":             {"--top-p", "1.1"},
+		"--min-p 2: want 0 to 1":                    {"--min-p", "2"},
+		"--repetition-penalty 0: want 0.01":         {"--repetition-penalty", "0"},
+		"--repetition-penalty 1000: want 0.01":      {"--repetition-penalty", "1000"},
+		"--presence-penalty 3: want -2 to 2":        {"--presence-penalty", "3"},
+		"--frequency-penalty -3: want -2 to 2":      {"--frequency-penalty=-3"},
+		"--max-tokens -1: want 1 or more":           {"--max-tokens=-1"},
+		"--stop is empty":                           {"--stop", "x", "--stop", ""},
+		"--system needs --chat":                     {"--system", "x"},
+		"--continue needs --messages":               {"--continue"},
+		"--prompt and --messages are both given":    {"--messages", "x.json"},
 	} {
 		if out, notes, code := runGenerate(t, dir, append([]string{"--prompt", "x"}, args...)...); code != exitFailed || out != "" || !strings.Contains(notes, want) {
 			t.Errorf("%v: exit code %d, %q %q, want %q", args, code, out, notes, want)
 		}
+	}
+	if _, notes, _ := runGenerate(t, dir, "--prompt", strings.Repeat("\x01", 70)); !strings.Contains(notes, "the prompt has 70 tokens, and the model has 64 positions; give a shorter one") {
+		t.Errorf("a long prompt: %q", notes)
 	}
 	if _, notes, _ := runGenerate(t, dir, "--messages", "x.json", "--system", "y"); !strings.Contains(notes, "--system and --messages are both given") {
 		t.Errorf("--system with --messages: %q", notes)

@@ -105,12 +105,6 @@ func (c *inspectDataCmd) Run(a *app) error {
 	if err != nil && !errors.Is(err, data.ErrAllEmpty) { // the report says that they are
 		return err
 	}
-	if stats.Documents > 0 && stats.Empty == stats.Documents {
-		reading.SkipEmpty = false // the first row says why nothing can be learnt
-		if _, _, err = data.LoadDocuments(c.Data, tok, data.Options{MaxSeqLen: limit, Evaluation: c.Evaluation, Reading: reading}); err != nil {
-			return err
-		}
-	}
 	r := dataReport{Data: c.Data, MaxSeqLen: limit, Samples: stats.Documents, Documents: len(docs), Tokens: stats.Tokens, Trained: stats.Targets,
 		Empty: stats.Empty, Truncated: stats.Truncated, Seam: reading.Seam, Pairs: stats.Pairs, Spaced: stats.Spaced,
 		Warnings: []string{}, Ends: []dataEnd{}, Shown: []shownDocument{}}
@@ -123,6 +117,12 @@ func (c *inspectDataCmd) Run(a *app) error {
 		r.Shown = append(r.Shown, show(tok, &docs[i]))
 	}
 	noEnd := r.judge()
+	if stats.Documents > 0 && stats.Empty == stats.Documents && noEnd != nil {
+		reading.SkipEmpty = false // the first row says why nothing can be learnt
+		if _, _, err := data.LoadDocuments(c.Data, tok, data.Options{MaxSeqLen: limit, Evaluation: c.Evaluation, Reading: reading}); err != nil {
+			noEnd = err
+		}
+	}
 	stats.Empty, stats.Truncated = 0, 0 // these are judged already
 	r.Warnings = append(r.Warnings, stats.Notices(limit)...)
 	if c.JSON {
