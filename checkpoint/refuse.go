@@ -258,7 +258,7 @@ func noShard(index, dir, shard string, tensors []string) error {
 	return fmt.Errorf("%s; download it again into the same directory", what)
 }
 
-// ReadConfig reads the config.json of a model directory, or of a folder of the Hugging Face cache. The error for what is no model
+// ReadConfig reads the config.json of a model directory, or of a folder of the Hugging Face cache. The error for what is not a model
 // says what it is and what to give instead.
 func ReadConfig(dir string) ([]byte, error) {
 	dir, err := snapshot(dir)
@@ -268,7 +268,7 @@ func ReadConfig(dir string) ([]byte, error) {
 	return readConfig(dir)
 }
 
-// readConfig is ReadConfig for a directory that is no folder of the cache.
+// readConfig is ReadConfig for a directory that is not a folder of the cache.
 func readConfig(dir string) ([]byte, error) {
 	path := filepath.Join(dir, "config.json")
 	text, err := readLimited(path, maxConfig)

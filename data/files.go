@@ -132,7 +132,7 @@ func (p *parts) addFolder(part, dir string) error {
 	return nil
 }
 
-// passed says that a file or folder within the folder of a part is no data.
+// passed says that a file or folder within the folder of a part is not data.
 func passed(name string) bool {
 	return strings.HasPrefix(name, ".") || strings.HasPrefix(strings.ToLower(name), "readme")
 }

@@ -40,7 +40,7 @@ func (c *generatePrompt) check() error {
 	case c.System != nil && c.Messages != "":
 		return errors.New(`generate: --system and --messages are both given; put the system's message first in the conversation: {"role": "system", "content": "…"}`)
 	case c.System != nil && !c.Chat:
-		return errors.New("generate: --system needs --chat: without the chat template there is no system's message")
+		return errors.New("generate: --system needs --chat: without the chat template there is no system message")
 	case c.Continue && c.Messages == "":
 		return errors.New("generate: --continue needs --messages: it goes on with the conversation's last message")
 	case c.ChatDate != "" && !c.chats():
