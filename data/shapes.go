@@ -82,7 +82,7 @@ func without(names []string, name string) []string {
 	return slices.DeleteFunc(slices.Clone(names), func(n string) bool { return n == name })
 }
 
-// harmless are names under which data sets keep what is no part of a sample.
+// harmless are names under which data sets keep what does not belong to a sample.
 var harmless = []string{
 	"id", "idx", "index", "uid", "uuid", "row_id", "prompt_id", "conversation_id", "question_id", "task_id", "db_id", "table_id", "hash", "source", "data_source",
 	"dataset", "dataset_name", "origin", "url", "title", "meta", "metadata", "info", "extra_info", "category", "subcategory", "subject",
