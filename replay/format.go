@@ -58,6 +58,9 @@ type Header struct {
 	DataDigest    [32]byte // data.Digest of all sequences of the recording
 	Shard, Shards int      // this file is shard Shard, from 0, of Shards; 0 shards count as 1
 	Sequences     int      // of the whole recording, all shards together
+
+	// Rehearsal describes the text that the base model wrote itself; nil: none. The fields above are about the domain alone.
+	Rehearsal *Rehearsal
 }
 
 // Moving says that the model was trained while it was recorded (train --record-out): the ids of a position are those of the

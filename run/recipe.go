@@ -55,6 +55,11 @@ type Recipe struct {
 	Mix       string  `yaml:"mix" bound:"any" group:"Mixing" bits:"contents" grid:"own" holder:"FILE" help:"General text to mix into every batch: a record; with loss full also text."`
 	ReplayMix float64 `yaml:"replay_mix" bound:"[0,1)" when:"mix" help:"Share of a batch that comes from mix; more than 0."`
 
+	Rehearse       float64 `yaml:"rehearse" bound:"[0,1)" zero:"none" group:"Rehearsal" when:"replay" help:"Share of a step's packs that the base model wrote itself, where the record holds such packs; they come on top of global_batch_size."`
+	RehearseLoss   string  `yaml:"rehearse_loss" bound:"ce|soft|kl" group:"Rehearsal" when:"rehearse" help:"Loss on those packs: cross-entropy on the drawn ids, on the recorded distribution, or KL to it over the recorded ids and one bucket (biased)."`
+	RehearseWeight float64 `yaml:"rehearse_weight" bound:"[0,1000]" zero:"one mean over all positions of a step" group:"Rehearsal" when:"rehearse" help:"Weight of their mean loss beside the domain's mean loss."`
+	MixLoss        string  `yaml:"mix_loss" bound:"domain|rehearsal" group:"Mixing" when:"mix" help:"Whether text to mix in has the domain's loss, in one mean with it, or that of rehearsal, with rehearse_loss and rehearse_weight."`
+
 	KL      float64     `yaml:"kl" bound:"[0,1000]" zero:"off" group:"Loss" help:"Weight of KL(base ‖ model) over the recorded ids and one bucket for the rest; it keeps the model near the base model."`
 	Refresh RefreshPlan `yaml:"refresh" group:"Refresh"`
 
@@ -93,6 +98,7 @@ func DefaultRecipe() Recipe {
 		Loss:    "replay", Config: optim.DefaultConfig(optim.MoClip), LR: 1e-3, Schedule: "cosine", WarmupRatio: 0.1, ScheduleEnd: "after",
 		Epochs: 2, GlobalBatchSize: 8, MicroBatchSize: 8, Seed: 1,
 		Tail: "sampled", Proposal: "frequency", ReplayMix: 0.25,
+		Rehearse: 0.25, RehearseLoss: "soft", RehearseWeight: 1, MixLoss: "domain",
 		Record: RecordPlan{Rule: replay.DefaultRule()}, Save: SavePlan{KeepLast: 2},
 	}
 }
