@@ -46,7 +46,7 @@ func (c *demoCmd) Run(a *app) error {
 		}
 	}
 	start := time.Now()
-	d, err := demo.Open(a.ctx, dir, a.pool())
+	d, err := demo.Open(a.ctx, dir, a.pool(), len(c.Sweep) > 0)
 	if err != nil {
 		return err
 	}

@@ -92,8 +92,9 @@ type Demo struct {
 	general []data.Document
 }
 
-// Open unpacks the base model into dir, measures it and runs Stage 0.
-func Open(ctx context.Context, dir string, pool *tensor.Pool) (*Demo, error) {
+// Open unpacks the base model into dir, measures it and runs Stage 0. With choosing, everything is measured on other held-out text
+// than the demonstration's: that on which learning rates are chosen.
+func Open(ctx context.Context, dir string, pool *tensor.Pool, choosing bool) (*Demo, error) {
 	if err := unpack(filepath.Join(dir, "base")); err != nil {
 		return nil, fmt.Errorf("demo: unpacking the base model: %w", err)
 	}
@@ -105,6 +106,10 @@ func Open(ctx context.Context, dir string, pool *tensor.Pool) (*Demo, error) {
 	d.Tokenizer = d.base.Tokenizer
 	d.valid = domain(d.Tokenizer, synth.Valid, validDocs)
 	d.general = general(d.Tokenizer, generalTexts("valid", generalDocs))
+	if choosing {
+		d.valid = domain(d.Tokenizer, synth.Test, validDocs)
+		d.general = general(d.Tokenizer, choosingTexts(generalDocs))
+	}
 	if d.Base, err = d.score(ctx, d.base.Model); err != nil {
 		return nil, err
 	}

@@ -170,6 +170,12 @@ func mixTexts(n int) iter.Seq[string] {
 	return from(generalDocs, generalTexts("valid", generalDocs+n))
 }
 
+// choosingTexts returns n general texts on which learning rates are chosen. They come after those that are mixed in.
+func choosingTexts(n int) iter.Seq[string] {
+	before := generalDocs + mixDocs
+	return from(before, generalTexts("valid", before+n))
+}
+
 // seedOf keeps training and validation text apart.
 func seedOf(split string) uint64 {
 	if split == "train" {

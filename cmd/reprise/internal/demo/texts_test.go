@@ -128,9 +128,21 @@ func TestHeldOutTextsAreHeldOut(t *testing.T) {
 	if len(mixed) < mixDocs*9/10 {
 		t.Errorf("%d different texts to mix in, of %d", len(mixed), mixDocs)
 	}
+	reported := map[string]bool{}
 	for text := range generalTexts("valid", generalDocs) {
+		reported[text] = true
 		if mixed[text] {
 			t.Errorf("arm d trains on %q, which it is measured on", text)
 		}
+	}
+	chosen := 0 // texts that decide the learning rates
+	for text := range choosingTexts(generalDocs) {
+		chosen++
+		if mixed[text] || reported[text] {
+			t.Errorf("%q decides a learning rate, and is trained on or reported too", text)
+		}
+	}
+	if chosen != generalDocs {
+		t.Errorf("%d texts decide the learning rates, want %d", chosen, generalDocs)
 	}
 }
