@@ -28,11 +28,11 @@ func (e *ShardError) Error() string {
 	return fmt.Sprintf("%s is one shard of %d (number %d, counted from 0); join them all first with replay.Merge", e.Path, e.Shards, e.Shard)
 }
 
-// WrongBaseError says that a record was made with another base model or tokenizer than the ones it is used with. It is also an
-// [ErrRecordAgain].
+// WrongBaseError says that a record was made with another base model, tokenizer or config.json than the ones it is used with. It is
+// also an [ErrRecordAgain].
 type WrongBaseError struct {
 	Path    string // the record
-	What    string // what differs: "base model" or "tokenizer"
+	What    string // what differs: "base model", "tokenizer" or "configuration"
 	Have    string // fingerprint in the record
 	MovedTo string // of a record that was made while its model was trained: the model's fingerprint at the end; otherwise ""
 	Want    string // fingerprint in the run
@@ -46,6 +46,9 @@ func (e *WrongBaseError) Error() string {
 			e.Have, e.MovedTo, e.Want)
 	case e.What == "tokenizer":
 		what = fmt.Sprintf("the record was made with another tokenizer (%.12s…, the model has %.12s…)", e.Have, e.Want)
+	case e.What == "configuration":
+		what = fmt.Sprintf("the record was made with another config.json (%.12s…, the model has %.12s…): the weights are the same, but a field that changes "+
+			"what they compute is not, such as rope_theta or rms_norm_eps", e.Have, e.Want)
 	default:
 		what = fmt.Sprintf("the record was made with another %s (weights %.12s…, the model has %.12s…)", e.What, e.Have, e.Want)
 	}

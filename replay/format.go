@@ -15,7 +15,7 @@ import (
 
 // Numbers of the layout in docs/FORMAT.md.
 const (
-	version      = 1
+	newest       = 2 // version; files of version 1 are read, continued and merged as such
 	sectionHead  = 16
 	sectionFrame = sectionHead + 4 // with the CRC after the payload
 	trailerSize  = 36
@@ -28,6 +28,8 @@ const (
 	maxTokens    = 1 << 20 // of a sequence
 	maxIDs       = 1 << 20 // of a position
 	maxAlways    = 1024    // ids that are recorded at every position
+	maxStop      = 1024    // ids that end a document of the model's own
+	maxHeat      = 1000    // temperature of a draw
 )
 
 var (
@@ -36,7 +38,10 @@ var (
 
 	kindSequence   = [4]byte{'S', 'E', 'Q', ' '}
 	kindCompressed = [4]byte{'S', 'E', 'Q', 'Z'}
+	kindOwn        = [4]byte{'R', 'E', 'H', ' '}
+	kindOwnPacked  = [4]byte{'R', 'E', 'H', 'Z'}
 	kindStats      = [4]byte{'S', 'T', 'A', 'T'}
+	kindOwnStats   = [4]byte{'R', 'S', 'T', 'A'}
 	kindIndex      = [4]byte{'I', 'N', 'D', 'X'}
 
 	castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -48,6 +53,7 @@ type Header struct {
 	BaseModel     string   // fingerprint of the base model's weights
 	MovedTo       string   // "" if the model was frozen; if it was trained meanwhile, the fingerprint of its weights at the end
 	Tokenizer     string   // fingerprint of tokenizer.json
+	Config        string   // model.Config.Fingerprint of the base model; "" in a record of version 1
 	Seam          string   // how prompt and completion meet, see data.SeamWords
 	Rule                   // which ids were recorded
 	VocabSize     int      // of the model: every id is below it
@@ -61,6 +67,16 @@ type Header struct {
 
 	// Rehearsal describes the text that the base model wrote itself; nil: none. The fields above are about the domain alone.
 	Rehearsal *Rehearsal
+
+	others []field // of later programs: this one may ignore them, and copies them
+}
+
+// version is 1 for a record with nothing in its header that version 1 does not know.
+func (h *Header) version() uint32 {
+	if len(h.fields()) == 0 {
+		return 1
+	}
+	return newest
 }
 
 // Moving says that the model was trained while it was recorded (train --record-out): the ids of a position are those of the
@@ -68,9 +84,21 @@ type Header struct {
 func (h *Header) Moving() bool { return h.MovedTo != "" }
 
 // Range returns the sequences lo..hi-1 of the recording that this shard holds.
-func (h *Header) Range() (lo, hi int) {
-	n := max(h.Shards, 1)
-	part := func(i int) int { return int(uint64(i) * uint64(h.Sequences) / uint64(n)) }
+func (h *Header) Range() (lo, hi int) { return h.share(h.Sequences) }
+
+// RehearsalRange returns the packs lo..hi-1 of the model's own text that this shard holds. The packs to be trained on come before the
+// held-out ones, so that a shard may hold one kind only.
+func (h *Header) RehearsalRange() (lo, hi int) {
+	if h.Rehearsal == nil {
+		return 0, 0
+	}
+	return h.share(h.Rehearsal.Packs + h.Rehearsal.Gauge)
+}
+
+// share is this shard's part of n things.
+func (h *Header) share(n int) (lo, hi int) {
+	shards := uint64(max(h.Shards, 1))
+	part := func(i int) int { return int(uint64(i) * uint64(n) / shards) }
 	return part(h.Shard), part(h.Shard + 1)
 }
 
@@ -81,7 +109,7 @@ func (h *Header) validate() error {
 	bad := func(field string, format string, args ...any) error {
 		return fmt.Errorf("header: %s: %s", field, fmt.Sprintf(format, args...))
 	}
-	for _, s := range []struct{ name, value string }{{"base model", h.BaseModel}, {"moved to", h.MovedTo}, {"tokenizer", h.Tokenizer}, {"seam", h.Seam}} {
+	for _, s := range []struct{ name, value string }{{"base model", h.BaseModel}, {"moved to", h.MovedTo}, {"tokenizer", h.Tokenizer}, {"seam", h.Seam}, {"configuration", h.Config}} {
 		if len(s.value) > 255 {
 			return bad(s.name, "%d bytes, want at most 255", len(s.value))
 		}
@@ -107,26 +135,28 @@ func (h *Header) validate() error {
 			return bad("always", "id %d is outside the vocabulary of %d", id, h.VocabSize)
 		}
 	}
+	if err := h.Rehearsal.validate(h.VocabSize); err != nil {
+		return fmt.Errorf("header: rehearsal: %w", err)
+	}
 	return nil
 }
 
-// difference names a field in which two headers differ, with both values; "" if there is none.
-func (h *Header) difference(o *Header, butShard bool) string {
-	for _, f := range []struct {
-		name string
-		a, b any
-		skip bool
-	}{
+// difference names a field in which two headers differ, with both values; "" if there is none. Two shards of one recording may differ
+// in the shard's number, and not in their version. Otherwise a record of version 1 fits a header of the same settings, although it
+// does not name the configuration.
+func (h *Header) difference(o *Header, shards bool) string {
+	for _, f := range append([]difference{
 		{"base model", h.BaseModel, o.BaseModel, false}, {"moved to", h.MovedTo, o.MovedTo, false}, {"tokenizer", h.Tokenizer, o.Tokenizer, false},
 		{"seam", h.Seam, o.Seam, false}, {"tau", h.Tau, o.Tau, false}, {"k_min", h.KMin, o.KMin, false},
 		{"k_max", h.KMax, o.KMax, false}, {"always", fmt.Sprint(h.Always), fmt.Sprint(o.Always), false},
 		{"vocabulary size", h.VocabSize, o.VocabSize, false}, {"max_seq_len", h.MaxSeqLen, o.MaxSeqLen, false},
 		{"seed", h.Seed, o.Seed, false}, {"cross-document attention", h.CrossDocument, o.CrossDocument, false},
-		{"compress", h.Compress, o.Compress, false},
+		{"compress", h.Compress, o.Compress, false}, {"configuration", h.Config, o.Config, !shards && (h.Config == "" || o.Config == "")},
 		{"data", fmt.Sprintf("%.6x…", h.DataDigest), fmt.Sprintf("%.6x…", o.DataDigest), false},
 		{"sequences", h.Sequences, o.Sequences, false}, {"shards", max(h.Shards, 1), max(o.Shards, 1), false},
-		{"shard", h.Shard, o.Shard, butShard},
-	} {
+		{"shard", h.Shard, o.Shard, shards},
+		{"fields of a later program", fmt.Sprint(h.others), fmt.Sprint(o.others), false},
+	}, h.Rehearsal.differences(o.Rehearsal)...) {
 		if f.a != f.b && !f.skip {
 			return fmt.Sprintf("%s: %v against %v", f.name, f.a, f.b)
 		}
@@ -137,7 +167,15 @@ func (h *Header) difference(o *Header, butShard bool) string {
 	return ""
 }
 
-// Difference names a field in which two headers differ, with both values; it is empty if there is none.
+// difference is a field of two headers. It does not count if it is to be skipped.
+type difference struct {
+	name string
+	a, b any
+	skip bool
+}
+
+// Difference names a field in which two headers differ, with both values; it is empty if there is none. A header of version 1, which
+// has no Config, fits any Config.
 func (h *Header) Difference(o *Header) string { return h.difference(o, false) }
 
 // Bits of the header's flags.
@@ -150,7 +188,7 @@ const (
 func (h *Header) append(b []byte) []byte {
 	start := len(b)
 	b = append(b, magic[:]...)
-	b = le.AppendUint32(b, version)
+	b = le.AppendUint32(b, h.version())
 	b = le.AppendUint32(b, 0) // length of the body, filled in below
 	body := len(b)
 	for _, s := range []string{h.BaseModel, h.MovedTo, h.Tokenizer, h.Seam} {
@@ -178,6 +216,11 @@ func (h *Header) append(b []byte) []byte {
 	b = le.AppendUint32(b, uint32(h.Shard))
 	b = le.AppendUint32(b, uint32(max(h.Shards, 1)))
 	b = le.AppendUint64(b, uint64(h.Sequences))
+	for _, f := range h.fields() {
+		b = append(b, f.tag)
+		b = le.AppendUint32(b, uint32(len(f.value)))
+		b = append(b, f.value...)
+	}
 	le.PutUint32(b[body-4:], uint32(len(b)-body))
 	return le.AppendUint32(b, crc32.Checksum(b[start:], castagnoli))
 }
@@ -192,8 +235,9 @@ func parseHeader(b []byte) (h Header, size int, err error) {
 	if len(b) < 16 {
 		return h, 0, errTruncated
 	}
-	if v := le.Uint32(b[8:]); v != version {
-		return h, 0, fmt.Errorf("record version %d, this program knows %d; record again, or use the program that wrote it (a damaged file may also look like this)", v, version)
+	version := le.Uint32(b[8:])
+	if version < 1 || version > newest {
+		return h, 0, fmt.Errorf("record version %d, this program knows 1 to %d; record again, or use the program that wrote it (a damaged file may also look like this)", version, newest)
 	}
 	n := int(le.Uint32(b[12:]))
 	if n > maxHeader {
@@ -210,19 +254,16 @@ func parseHeader(b []byte) (h Header, size int, err error) {
 	h.BaseModel, h.MovedTo, h.Tokenizer, h.Seam = c.string(), c.string(), c.string(), c.string()
 	h.Tau = math.Float64frombits(c.u64())
 	h.KMin, h.KMax = int(c.u32()), int(c.u32())
-	always := int(c.u32())
-	if always > len(c.b)/4 {
-		return h, 0, errors.New("header: always: longer than the header")
-	}
-	for range always {
-		h.Always = append(h.Always, int32(c.u32()))
-	}
+	h.Always = c.ids()
 	h.VocabSize, h.MaxSeqLen, h.Seed = int(c.u32()), int(c.u32()), c.u64()
 	flags := c.take(1)
 	copy(h.DataDigest[:], c.take(32))
 	h.Shard, h.Shards = int(c.u32()), int(c.u32())
 	sequences := c.u64()
-	if c.bad || len(c.b) > 0 || flags[0] > flagCross|flagCompress || sequences > maxSequences || h.Shards == 0 {
+	if err := h.parseFields(&c); err != nil {
+		return h, 0, err
+	}
+	if c.bad || version != h.version() || flags[0] > flagCross|flagCompress || sequences > maxSequences || h.Shards == 0 {
 		return h, 0, errors.New("header: the fields contradict each other; the program that wrote it did not follow the format")
 	}
 	h.CrossDocument, h.Compress = flags[0]&flagCross != 0, flags[0]&flagCompress != 0
@@ -250,6 +291,18 @@ func (c *cursor) take(n int) []byte {
 
 func (c *cursor) u32() uint32 { return le.Uint32(c.take(4)) }
 func (c *cursor) u64() uint64 { return le.Uint64(c.take(8)) }
+
+// ids reads a number of ids and the ids.
+func (c *cursor) ids() (list []int32) {
+	n := int(c.u32())
+	if n > len(c.b)/4 {
+		c.bad, c.b, n = true, nil, 0
+	}
+	for range n {
+		list = append(list, int32(c.u32()))
+	}
+	return list
+}
 
 func (c *cursor) string() string {
 	n := int(c.take(1)[0])
@@ -316,7 +369,7 @@ type stats struct {
 	targets                                                       loss.Targets // of the sequence that was added last
 }
 
-func (s *stats) add(h *Header, q *data.Sequence, uncovered []uint64) {
+func (s *stats) add(kMax int, q *data.Sequence, uncovered []uint64) {
 	u := q.Subsets
 	s.sequences++
 	s.documents += uint64(len(q.DocStarts))
@@ -330,7 +383,7 @@ func (s *stats) add(h *Header, q *data.Sequence, uncovered []uint64) {
 			s.outside++
 			n--
 		}
-		if n >= h.KMax {
+		if n >= kMax {
 			s.atKMax++
 		}
 		s.uncovered += uncovered[i]
@@ -353,7 +406,7 @@ func (s *stats) fixed() []*uint64 {
 	return []*uint64{&s.sequences, &s.documents, &s.tokens, &s.positions, &s.ids, &s.atKMax, &s.outside, &s.uncovered}
 }
 
-// append writes the payload of the STAT section.
+// append writes the counts.
 func (s *stats) append(b []byte) []byte {
 	for _, v := range s.fixed() {
 		b = le.AppendUint64(b, *v)
@@ -373,9 +426,8 @@ func (s *stats) append(b []byte) []byte {
 	return b
 }
 
-// parse reads the payload of the STAT section. It allocates memory in proportion to the payload.
-func (s *stats) parse(payload []byte, vocab int) error {
-	c := cursor{b: payload}
+// parse reads what append wrote. It allocates memory in proportion to the bytes read.
+func (s *stats) parse(c *cursor, vocab int) error {
 	for _, v := range s.fixed() {
 		*v = c.u64()
 	}
@@ -398,10 +450,21 @@ func (s *stats) parse(payload []byte, vocab int) error {
 		s.gold[int32(id)] = c.varint()
 		sum += s.gold[int32(id)]
 	}
-	if c.bad || len(c.b) > 0 || sum != s.positions {
-		return errors.New("statistics: the counts of gold ids contradict the others: the program that wrote them did not follow the format")
+	if c.bad || sum != s.positions {
+		return errors.New("the counts of gold ids contradict the others: the program that wrote them did not follow the format")
 	}
 	return nil
+}
+
+// counts is the number of times that each id below vocab is a target.
+func (s *stats) counts(vocab int) []int64 {
+	counts := make([]int64, vocab)
+	for id, n := range s.gold {
+		if int(id) < vocab {
+			counts[id] = int64(n)
+		}
+	}
+	return counts
 }
 
 func (s *stats) summary(size int64) Summary {

@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"bytes"
 	"hash/crc32"
 	"math"
 	"os"
@@ -96,7 +97,7 @@ func TestSummary(t *testing.T) {
 		LogProb: []float32{-1, -2, -3, -4, -5}, Mass: []float32{0.75, 1}, Outside: []bool{true, true},
 	}
 	h.DataDigest = data.Digest([]data.Sequence{q})
-	path := recording{h, []data.Sequence{q}, []loss.Subsets{u}}.write(t)
+	path := recording{h: h, seqs: []data.Sequence{q}, subs: []loss.Subsets{u}}.write(t)
 	f, err := Open(path)
 	if err != nil {
 		t.Fatal(err)
@@ -117,13 +118,16 @@ func TestSummary(t *testing.T) {
 
 // Every flipped bit and every shorter file is detected, wherever it is.
 func TestEveryFlipIsDetected(t *testing.T) {
-	for _, compress := range []bool{false, true} {
-		r := invent(5, 3, 12, 500)
+	for i, r := range []recording{invent(5, 3, 12, 500), invent(5, 3, 12, 500), rehearsing(6, 2, 2, 1, 12, 500), rehearsing(7, 1, 2, 2, 12, 500)} {
+		compress := i%2 == 1
 		r.h.Compress = compress
 		if compress {
 			repetitive(&r)
 		}
 		b := r.bytes(t)
+		if compress && len(r.packs) > 0 && !bytes.Contains(b, kindOwnPacked[:]) {
+			t.Errorf("record %d: no compressed pack in it", i)
+		}
 		path := put(t, b)
 		if err := Verify(path); err != nil {
 			t.Fatal(err)
@@ -133,25 +137,25 @@ func TestEveryFlipIsDetected(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer f.Close()
-		for i := range b {
+		for at := range b {
 			for bit := range 8 {
-				if _, err := f.WriteAt([]byte{b[i] ^ 1<<bit}, int64(i)); err != nil {
+				if _, err := f.WriteAt([]byte{b[at] ^ 1<<bit}, int64(at)); err != nil {
 					t.Fatal(err)
 				}
 				if err := Verify(path); err == nil {
-					t.Errorf("compress %v: bit %d of byte %d of %d: not noticed", compress, bit, i, len(b))
+					t.Errorf("record %d: bit %d of byte %d of %d: not noticed", i, bit, at, len(b))
 				} else if !strings.Contains(err.Error(), path) {
 					t.Errorf("the error does not name the file: %v", err)
 				}
 			}
-			f.WriteAt(b[i:i+1], int64(i))
+			f.WriteAt(b[at:at+1], int64(at))
 		}
 		for n := len(b) - 1; n >= 0; n-- {
 			if err := f.Truncate(int64(n)); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := Open(path); err == nil {
-				t.Errorf("compress %v: cut to %d of %d bytes: not noticed", compress, n, len(b))
+				t.Errorf("record %d: cut to %d of %d bytes: not noticed", i, n, len(b))
 			}
 		}
 		if _, err := Open(put(t, append(b, 0))); err == nil {
@@ -162,9 +166,9 @@ func TestEveryFlipIsDetected(t *testing.T) {
 
 // repetitive makes sequences that compress.
 func repetitive(r *recording) {
-	for i := range r.subs {
-		for k := range r.subs[i].LogProb {
-			r.subs[i].LogProb[k] = -1
+	for _, u := range slices.Concat(r.subs, r.packSubs) {
+		for k := range u.LogProb {
+			u.LogProb[k] = -1
 		}
 	}
 }
@@ -173,7 +177,7 @@ func repetitive(r *recording) {
 func TestOpenErrors(t *testing.T) {
 	b := invent(1, 2, 12, 500).bytes(t)
 	future := slices.Clone(b)
-	future[8] = 2
+	future[8] = newest + 1
 	for _, c := range []struct {
 		name string
 		b    []byte
@@ -181,7 +185,7 @@ func TestOpenErrors(t *testing.T) {
 	}{
 		{"empty", nil, "truncated"},
 		{"another file", []byte("{\"text\": 1, and so on}"), "not a record: the first bytes are not REPLAY; replay.Record makes one"},
-		{"version", future, "record version 2, this program knows 1"},
+		{"version", future, "record version 3, this program knows 1 to 2"},
 		{"unfinished", b[:len(b)-1], "the end of a record is missing: the file is truncated, damaged, or not finished; copy it again, or resume"},
 		{"head only", b[:20], "truncated"},
 	} {
@@ -258,8 +262,12 @@ func TestLogProbabilitiesOfAFile(t *testing.T) {
 
 // The same for whole files: every section is altered, and its checksum recomputed.
 func TestHostileFiles(t *testing.T) {
-	r := invent(11, 3, 12, 500)
-	b := r.bytes(t)
+	for _, r := range []recording{invent(11, 3, 12, 500), rehearsing(12, 2, 2, 1, 12, 500)} {
+		hostileFiles(t, r.bytes(t))
+	}
+}
+
+func hostileFiles(t *testing.T, b []byte) {
 	rng := tensor.NewRNG(4, "hostile", 0)
 	_, head, err := parseHeader(b)
 	if err != nil {
@@ -355,7 +363,7 @@ func TestBytesPerID(t *testing.T) {
 		}
 	}
 	h.DataDigest = data.Digest([]data.Sequence{q})
-	size := len(recording{h, []data.Sequence{q}, []loss.Subsets{u}}.bytes(t))
+	size := len(recording{h: h, seqs: []data.Sequence{q}, subs: []loss.Subsets{u}}.bytes(t))
 	per := float64(size) / float64(len(u.IDs))
 	t.Logf("%d ids in %d bytes: %.2f bytes per id, tokens and all else included", len(u.IDs), size, per)
 	if per > 3.5 {

@@ -21,6 +21,12 @@ func FuzzReader(f *testing.F) {
 		repetitive(&r)
 		f.Add(r.bytes(f))
 	}
+	for i, compress := range []bool{false, true} {
+		r := rehearsing(uint64(53+i), 2, 2, 1, 12, 500)
+		r.h.Compress = compress
+		repetitive(&r)
+		f.Add(r.bytes(f))
+	}
 	f.Add(tiny().bytes(f))
 	empty := invent(52, 0, 12, 500)
 	f.Add(empty.bytes(f))

@@ -80,6 +80,9 @@ func Gather(path string, h Header, keep int) (g *Gatherer, err error) {
 	if err := h.validate(); err != nil {
 		return fail(err)
 	}
+	if h.Rehearsal != nil {
+		return fail(errors.New("header: rehearsal: a model in training writes no text; leave it out"))
+	}
 	flag := 0
 	if keep == 0 {
 		flag = os.O_CREATE
@@ -123,6 +126,7 @@ func (g *Gatherer) keep(n int) error {
 	if d := h.difference(&g.e.h, false); d != "" {
 		return fmt.Errorf("it belongs to another recording (%s)", d)
 	}
+	g.e.h = h // which may be of version 1
 	in := sections{at: int64(head), size: size, r: bufio.NewReaderSize(io.NewSectionReader(g.file, int64(head), size-int64(head)), 1<<20)}
 	un := unpacker{h: &g.e.h}
 	var s data.Sequence
@@ -161,7 +165,7 @@ func (g *Gatherer) Put(i int, q *data.Sequence) error {
 	if err == nil {
 		at := g.e.off
 		var frame []byte
-		if frame, err = g.e.frameOf(i, q); err == nil {
+		if frame, err = g.e.frameOf(kindSequence, i, q); err == nil {
 			if err = g.e.write(frame); err == nil {
 				g.at[i] = at
 				g.have++

@@ -16,6 +16,9 @@ type recording struct {
 	h    Header
 	seqs []data.Sequence
 	subs []loss.Subsets
+
+	packs    []data.Sequence // of the model's own text
+	packSubs []loss.Subsets
 }
 
 // invent makes a recording of n sequences. Its ids are skewed towards small ones, as in a trained tokenizer.
@@ -25,22 +28,39 @@ func invent(seed uint64, n, maxSeqLen, vocab int) recording {
 		VocabSize: vocab, MaxSeqLen: maxSeqLen, Seed: seed, Sequences: n,
 	}
 	r := recording{h: h}
-	rng := tensor.NewRNG(seed, "test", 0)
+	r.seqs, r.subs = inventSequences(tensor.NewRNG(seed, "test", 0), &h, n)
+	r.h.DataDigest = data.Digest(r.seqs)
+	return r
+}
+
+// rehearsing is invent's recording, to which the model has added packs that it wrote itself, recorded by a rule of their own. Their
+// header is of version 2.
+func rehearsing(seed uint64, n, packs, gauge, maxSeqLen, vocab int) recording {
+	r := invent(seed, n, maxSeqLen, vocab)
+	r.h.Config = "c0"
+	r.h.Rehearsal = &Rehearsal{
+		Packs: packs, Gauge: gauge, Start: Start{ID: -1, BurnIn: 32}, Stop: []int32{2, 1}, Temperature: 1, Prompts: [32]byte{1, 2, 3}, Chat: 0.5,
+		Rule: Rule{Tau: 0.9, KMin: 3, KMax: 9, Always: []int32{7}}, Seed: seed + 1, BaseModel: "b5",
+	}
+	r.packs, r.packSubs = inventSequences(tensor.NewRNG(seed, "own", 0), r.h.own(), packs+gauge)
+	return r
+}
+
+func inventSequences(rng *tensor.RNG, h *Header, n int) (seqs []data.Sequence, subs []loss.Subsets) {
 	for range n {
 		var q data.Sequence
-		for i := range 2 + rng.Intn(maxSeqLen-1) {
-			q.IDs = append(q.IDs, skewed(rng, vocab))
+		for i := range 2 + rng.Intn(h.MaxSeqLen-1) {
+			q.IDs = append(q.IDs, skewed(rng, h.VocabSize))
 			begins := i == 0 || rng.Intn(8) == 0
 			if begins {
 				q.DocStarts = append(q.DocStarts, int32(i))
 			}
 			q.Target = append(q.Target, !begins && rng.Intn(4) > 0)
 		}
-		r.seqs = append(r.seqs, q)
-		r.subs = append(r.subs, inventSubsets(rng, &h, &q))
+		seqs = append(seqs, q)
+		subs = append(subs, inventSubsets(rng, h, &q))
 	}
-	r.h.DataDigest = data.Digest(r.seqs)
-	return r
+	return seqs, subs
 }
 
 func skewed(rng *tensor.RNG, vocab int) int32 {
@@ -88,6 +108,8 @@ func (r recording) write(t testing.TB) string {
 	}
 	lo, hi := r.h.Range()
 	r.append(t, w, lo, hi)
+	lo, hi = r.h.RehearsalRange()
+	r.rehearse(t, w, lo, hi)
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -98,6 +120,16 @@ func (r recording) append(t testing.TB, w *Writer, lo, hi int) {
 	t.Helper()
 	for i := lo; i < hi; i++ {
 		if err := w.Append(i, r.seqs[i].With(&r.subs[i])); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// rehearse writes packs of the model's own text.
+func (r recording) rehearse(t testing.TB, w *Writer, lo, hi int) {
+	t.Helper()
+	for i := lo; i < hi; i++ {
+		if err := w.Rehearse(i, r.packs[i].With(&r.packSubs[i])); err != nil {
 			t.Fatal(err)
 		}
 	}

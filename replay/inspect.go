@@ -3,6 +3,7 @@ package replay
 import (
 	"math/bits"
 
+	"reprise/data"
 	"reprise/internal/exact"
 	"reprise/loss"
 )
@@ -11,13 +12,32 @@ import (
 type Report struct {
 	Summary
 	Source        string  `json:"source"`          // frozen, or moving (Header.Moving)
-	BytesPerToken float64 `json:"bytes_per_token"` // of the file
+	BytesPerToken float64 `json:"bytes_per_token"` // of the domain's part of the file
 	BytesPerID    float64 `json:"bytes_per_id"`
 	Sizes         []int   `json:"subset_sizes"` // Sizes[k] positions have k ids
 	Ranks         []Rank  `json:"gold_ranks"`   // of the gold id among the recorded ones
-	BaseLoss      float64 `json:"base_loss"`    // mean of −log p(gold): the model's full cross-entropy, in nats, through float16
-	Entropy       float64 `json:"entropy"`      // mean, in nats, with all ids outside a subset counted as one: a lower bound
-	EntropyMax    float64 `json:"entropy_max"`  // the same with their mass spread evenly over them: an upper bound
+	Level
+	Rehearsal *RehearsalReport `json:"rehearsal,omitempty"` // of the text that the base model wrote itself; everything above is the domain's
+}
+
+// RehearsalReport describes the packs that the base model wrote. Its Summary is that of the packs that are trained on.
+type RehearsalReport struct {
+	Summary
+	Level
+	Gauge GaugeReport `json:"gauge"`
+}
+
+// GaugeReport describes the held-out packs.
+type GaugeReport struct {
+	Summary
+	Level
+}
+
+// Level is how well the recorded model predicts a text. All values are means over the positions that carry loss, in nats.
+type Level struct {
+	BaseLoss   float64 `json:"base_loss"`   // of −log p(gold): the model's full cross-entropy, through float16
+	Entropy    float64 `json:"entropy"`     // with all ids outside a subset counted as one: a lower bound
+	EntropyMax float64 `json:"entropy_max"` // with their mass spread evenly over them: an upper bound
 }
 
 // Rank counts the positions whose gold id is between the From-th and the To-th most probable. Positions whose gold id was
@@ -47,31 +67,66 @@ func Inspect(path string) (Header, Report, error) {
 			report.add(s.Subsets, p, r.h.VocabSize)
 		}
 	}
-	positions := float64(max(report.Positions, 1))
-	report.BaseLoss /= positions
-	report.Entropy /= positions
-	report.EntropyMax /= positions
-	report.BytesPerToken = float64(report.Bytes) / float64(max(report.Tokens, 1))
-	report.BytesPerID = float64(report.Bytes) / float64(max(report.IDs, 1))
+	report.mean(report.Positions)
+	bytes := report.Bytes
+	if r.h.Rehearsal != nil {
+		own := &RehearsalReport{Summary: r.RehearsalSummary()}
+		report.Rehearsal = own
+		held := r.packs[r.Rehearsed()]
+		own.Gauge.Summary = r.own.gauge.summary(int64(r.packs[len(r.packs)-1] - held))
+		bytes -= own.Bytes + own.Gauge.Bytes
+		var s data.Sequence
+		for i := range r.Rehearsed() + r.Gauged() {
+			if _, err := r.pack(i, &s); err != nil {
+				return r.h, report, err
+			}
+			level := &own.Level
+			if i >= r.Rehearsed() {
+				level = &own.Gauge.Level
+			}
+			for p := range s.Subsets.Rows {
+				level.add(s.Subsets, p, r.h.VocabSize)
+			}
+		}
+		own.mean(own.Positions)
+		own.Gauge.mean(own.Gauge.Positions)
+	}
+	report.BytesPerToken = float64(bytes) / float64(max(report.Tokens, 1))
+	report.BytesPerID = float64(bytes) / float64(max(report.IDs, 1))
 	return r.h, report, nil
 }
 
 // add counts a position. Ranks are counted in powers of two: 1, 2, 3 to 4, 5 to 8, …
 func (r *Report) add(u *loss.Subsets, p, vocab int) {
-	logs := u.LogProb[u.Offsets[p]:u.Offsets[p+1]]
-	for len(r.Sizes) <= len(logs) {
+	n := int(u.Offsets[p+1] - u.Offsets[p])
+	for len(r.Sizes) <= n {
 		r.Sizes = append(r.Sizes, 0)
 	}
-	r.Sizes[len(logs)]++
+	r.Sizes[n]++
+	rank := r.Level.add(u, p, vocab)
+	if u.Outside[p] {
+		return
+	}
+	i := bits.Len(uint(rank - 1))
+	for len(r.Ranks) <= i {
+		n := len(r.Ranks)
+		r.Ranks = append(r.Ranks, Rank{From: 1<<n/2 + 1, To: 1 << n})
+	}
+	r.Ranks[i].Positions++
+}
+
+// add adds a position to the sums, and returns the rank of its gold id.
+func (l *Level) add(u *loss.Subsets, p, vocab int) (rank int) {
+	logs := u.LogProb[u.Offsets[p]:u.Offsets[p+1]]
 	gold := logs[u.Gold[p]]
-	r.BaseLoss -= float64(gold)
-	rank := 1
+	l.BaseLoss -= float64(gold)
+	rank = 1
 	entropy := 0.0
-	for _, l := range logs {
-		if l > gold {
+	for _, x := range logs {
+		if x > gold {
 			rank++
 		}
-		entropy -= float64(exact.Exp(float64(l)) * float64(l))
+		entropy -= float64(exact.Exp(float64(x)) * float64(x))
 	}
 	most := entropy
 	if rest := 1 - float64(u.Mass[p]); rest > 0 {
@@ -82,15 +137,15 @@ func (r *Report) add(u *loss.Subsets, p, vocab int) {
 			most += float64(rest * exact.Log(float64(others)))
 		}
 	}
-	r.Entropy += entropy
-	r.EntropyMax += most
-	if u.Outside[p] {
-		return
-	}
-	i := bits.Len(uint(rank - 1))
-	for len(r.Ranks) <= i {
-		n := len(r.Ranks)
-		r.Ranks = append(r.Ranks, Rank{From: 1<<n/2 + 1, To: 1 << n})
-	}
-	r.Ranks[i].Positions++
+	l.Entropy += entropy
+	l.EntropyMax += most
+	return rank
+}
+
+// mean turns the sums into means.
+func (l *Level) mean(positions int) {
+	n := float64(max(positions, 1))
+	l.BaseLoss /= n
+	l.Entropy /= n
+	l.EntropyMax /= n
 }

@@ -60,11 +60,11 @@ func Record(ctx context.Context, j Job) (Summary, error) {
 	if err != nil {
 		return Summary{}, err
 	}
-	return j.record(ctx, seqs)
+	return j.record(ctx, seqs, nil)
 }
 
-// Again records the sequences of a record again, with the model as it is now: the packs, their order and the rule stay. Of j
-// it needs Model, Tokenizer, Pool and Out. Like Record it continues an unfinished record of an earlier attempt.
+// Again records the sequences of a record again, with the model as it is now: the packs, their order and the rule stay. Text that the
+// base model wrote itself is copied as it is. Of j it needs Model, Tokenizer, Pool and Out. Like Record it continues an unfinished record of an earlier attempt.
 func Again(ctx context.Context, j Job, from *Reader) (s Summary, err error) {
 	if err := j.complete(true); err != nil {
 		return Summary{}, err
@@ -87,12 +87,15 @@ func Again(ctx context.Context, j Job, from *Reader) (s Summary, err error) {
 		s.Subsets = nil // made again
 		seqs[i] = s
 	}
-	return j.record(ctx, seqs)
+	return j.record(ctx, seqs, from)
 }
 
-// record writes the record of packed sequences.
-func (j *Job) record(ctx context.Context, seqs []data.Sequence) (Summary, error) {
+// record writes the record of packed sequences. The model's own text is copied from a record, unless that is nil.
+func (j *Job) record(ctx context.Context, seqs []data.Sequence, from *Reader) (Summary, error) {
 	h := j.header(seqs)
+	if from != nil {
+		h.Rehearsal = from.h.Rehearsal
+	}
 	if done, s, err := finished(j.Out, &h); done || err != nil {
 		if done {
 			j.note("%s exists already, is complete, and was made from the same model, data and settings: nothing to do", j.Out)
@@ -109,6 +112,11 @@ func (j *Job) record(ctx context.Context, seqs []data.Sequence) (Summary, error)
 	}
 	if err := j.run(ctx, w, &h, seqs, done); err != nil {
 		return Summary{}, errors.Join(err, w.Suspend())
+	}
+	if from != nil {
+		if err := w.copyRehearsal(from); err != nil {
+			return Summary{}, errors.Join(err, w.Suspend())
+		}
 	}
 	if err := w.Close(); err != nil {
 		return Summary{}, err
@@ -167,7 +175,7 @@ func (j *Job) note(format string, args ...any) {
 
 func (j *Job) header(seqs []data.Sequence) Header {
 	return Header{
-		BaseModel: j.ModelFingerprint, Tokenizer: j.Tokenizer.Fingerprint(), Rule: j.Rule,
+		BaseModel: j.ModelFingerprint, Tokenizer: j.Tokenizer.Fingerprint(), Config: j.Model.Config.Fingerprint(), Rule: j.Rule,
 		VocabSize: j.Model.Config.VocabSize, MaxSeqLen: j.MaxSeqLen, Seed: j.Seed, Seam: data.SeamWords(j.Tokenizer, j.Seam),
 		DataDigest: data.Digest(seqs), Shard: j.Shard, Shards: j.Shards, Sequences: len(seqs),
 		Compress: j.Compress,

@@ -11,7 +11,7 @@ import (
 )
 
 // Merge joins the shards of one recording, given in any order, into the record that one run would have written, byte for
-// byte. All shards must be given. Every sequence is checked; out appears only when it is complete.
+// byte. All shards must be given. Every sequence is checked, and every pack of the model's own text; out appears only when it is complete.
 func Merge(out string, shards []string) (err error) {
 	readers, err := openShards(shards)
 	defer func() {
@@ -50,6 +50,13 @@ func Merge(out string, shards []string) (err error) {
 				}
 				e.codec.unit = append(e.codec.unit[:0], r.un.codec.unit...)
 				if err := e.raw(frame, &s); err != nil {
+					return err
+				}
+			}
+		}
+		for _, r := range readers {
+			for i := range r.Rehearsed() + r.Gauged() {
+				if err := e.copyPack(r, i, &s); err != nil {
 					return err
 				}
 			}

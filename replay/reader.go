@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -47,6 +48,7 @@ func parseTrailer(b []byte, size int64) (t trailer, err error) {
 // unpacker decodes the sections of sequences.
 type unpacker struct {
 	h     *Header
+	own   *Header // for the model's own text
 	codec codec
 	raw   []byte
 	zstd  *zstd.Decoder // made when first needed
@@ -54,19 +56,28 @@ type unpacker struct {
 
 // open checks that a section is that of the sequence with the given number, and decodes it.
 func (u *unpacker) open(frame []byte, number int, s *data.Sequence) error {
+	return u.unpack(frame, u.h, kindSequence, kindCompressed, number, s)
+}
+
+// openOwn does the same for a pack of the model's own text.
+func (u *unpacker) openOwn(frame []byte, number int, s *data.Sequence) error {
+	return u.unpack(frame, u.own, kindOwn, kindOwnPacked, number, s)
+}
+
+func (u *unpacker) unpack(frame []byte, h *Header, plain, compressed [4]byte, number int, s *data.Sequence) error {
 	kind, n, payload, rawLen, err := openSection(frame)
 	if err != nil {
 		return err
 	}
 	if n != uint32(number) {
-		return fmt.Errorf("its section says sequence %d", n)
+		return fmt.Errorf("its section has the number %d", n)
 	}
 	switch kind {
-	case kindSequence:
+	case plain:
 		if rawLen != len(payload) || rawLen > maxPayload {
 			return errPayload
 		}
-	case kindCompressed:
+	case compressed:
 		if rawLen > maxPayload || rawLen > maxExpansion*len(payload) {
 			return errPayload
 		}
@@ -84,7 +95,7 @@ func (u *unpacker) open(frame []byte, number int, s *data.Sequence) error {
 	default:
 		return fmt.Errorf("its section has the kind %q", string(kind[:]))
 	}
-	return u.codec.decode(payload, u.h, s)
+	return u.codec.decode(payload, h, s)
 }
 
 // sections reads one section after another.
@@ -123,10 +134,14 @@ type Reader struct {
 	size    int64
 	h       Header
 	first   int
-	offsets []uint64 // of the sequences, and of the STAT section after the last one
+	offsets []uint64 // of the sequences, and of what follows the last one
 	stats   stats
 	un      unpacker
 	buf     []byte
+
+	firstPack int      // number of this file's first pack of the model's own text
+	packs     []uint64 // offsets of those packs, and of the STAT section after the last one
+	own       ownStats
 }
 
 // Open reads header, statistics and index, and checks them. Sequences are checked when they are read.
@@ -160,6 +175,7 @@ func (r *Reader) open() error {
 		return err
 	}
 	r.h = h
+	r.un.own = r.h.own()
 	if r.size < int64(headerSize)+trailerSize {
 		return errTruncated
 	}
@@ -180,17 +196,57 @@ func (r *Reader) open() error {
 	if err := r.parseIndex(b, uint64(headerSize), t.stats); err != nil {
 		return fmt.Errorf("index: %w", err)
 	}
-	if b, err = r.part(t.stats, t.index, kindStats); err != nil {
+	if err := r.parseStats(t.stats, t.index); err != nil {
 		return fmt.Errorf("statistics: %w", err)
-	}
-	if err := r.stats.parse(b, r.h.VocabSize); err != nil {
-		return err
-	}
-	if r.stats.sequences != uint64(r.Len()) {
-		return fmt.Errorf("statistics count %d sequences, the index %d", r.stats.sequences, r.Len())
 	}
 	return nil
 }
+
+// parseStats reads the statistics between two offsets: those of the domain, and if there are any those of the model's own text.
+func (r *Reader) parseStats(from, to uint64) error {
+	middle := to
+	if r.h.Rehearsal != nil {
+		b, err := r.read(int64(from), int64(min(to-from, sectionHead)))
+		if err != nil {
+			return err
+		}
+		if len(b) < sectionHead || sectionFrame+uint64(le.Uint32(b[8:])) > to-from {
+			return errPayload
+		}
+		middle = from + sectionFrame + uint64(le.Uint32(b[8:]))
+	}
+	b, err := r.part(from, middle, kindStats)
+	if err != nil {
+		return err
+	}
+	c := cursor{b: b}
+	if err := r.stats.parse(&c, r.h.VocabSize); err != nil {
+		return err
+	}
+	if len(c.b) > 0 {
+		return errPayload
+	}
+	if r.stats.sequences != uint64(r.Len()) {
+		return fmt.Errorf("they count %d sequences, the index %d", r.stats.sequences, r.Len())
+	}
+	if r.h.Rehearsal == nil {
+		return nil
+	}
+	if b, err = r.part(middle, to, kindOwnStats); err != nil {
+		return fmt.Errorf("rehearsal: %w", err)
+	}
+	if err := r.own.parse(b, r.h.VocabSize); err != nil {
+		return fmt.Errorf("rehearsal: %w", err)
+	}
+	lo, hi := r.h.RehearsalRange()
+	if train := clamp(r.h.Rehearsal.Packs, lo, hi) - lo; r.own.train.sequences != uint64(train) || r.own.gauge.sequences != uint64(hi-lo-train) {
+		return fmt.Errorf("rehearsal: they count %d packs and %d of the gauge, the file holds %d and %d",
+			r.own.train.sequences, r.own.gauge.sequences, train, hi-lo-train)
+	}
+	return nil
+}
+
+func clamp(x, lo, hi int) int { return min(max(x, lo), hi) }
 
 // read returns bytes of the file in memory that the next call reuses.
 func (r *Reader) read(at, n int64) ([]byte, error) {
@@ -220,27 +276,50 @@ func (r *Reader) part(from, to uint64, want [4]byte) ([]byte, error) {
 	return payload, nil
 }
 
-// parseIndex checks that the sequences fill the file from the header to the statistics without a gap.
+// parseIndex checks that the sequences, and after them the packs of the model's own text, fill the file from the header to the
+// statistics without a gap.
 func (r *Reader) parseIndex(b []byte, first, end uint64) error {
+	var all []uint64
+	list := func(lo, hi int, what string) error {
+		if len(b) < 16+8*(hi-lo) || le.Uint64(b) != uint64(lo) || le.Uint64(b[8:]) != uint64(hi-lo) {
+			return fmt.Errorf("it does not list %s %d to %d", what, lo, hi-1)
+		}
+		all = slices.Grow(all, hi-lo+1)
+		for b = b[16:]; lo < hi; lo++ {
+			all = append(all, le.Uint64(b))
+			b = b[8:]
+		}
+		return nil
+	}
 	lo, hi := r.h.Range()
-	if len(b) != 16+8*(hi-lo) || le.Uint64(b) != uint64(lo) || le.Uint64(b[8:]) != uint64(hi-lo) {
-		return fmt.Errorf("it does not list sequences %d to %d", lo, hi-1)
+	if err := list(lo, hi, "sequences"); err != nil {
+		return err
 	}
-	r.first = lo
-	r.offsets = make([]uint64, 0, hi-lo+1)
-	for b = b[16:]; len(b) > 0; b = b[8:] {
-		r.offsets = append(r.offsets, le.Uint64(b))
+	n := len(all)
+	if r.h.Rehearsal != nil {
+		lo, hi := r.h.RehearsalRange()
+		if err := list(lo, hi, "rehearsal packs"); err != nil {
+			return err
+		}
+		r.firstPack = lo
 	}
-	r.offsets = append(r.offsets, end)
-	if r.offsets[0] != first {
+	if len(b) > 0 {
+		return errPayload
+	}
+	all = append(all, end)
+	if all[0] != first {
 		return errors.New("the first sequence does not follow the header")
 	}
-	for i := 1; i < len(r.offsets); i++ {
-		a, b := r.offsets[i-1], r.offsets[i]
+	for i := 1; i < len(all); i++ {
+		a, b := all[i-1], all[i]
 		if b <= a || b-a < sectionFrame || b-a > sectionFrame+maxPayload {
-			return fmt.Errorf("sequence %d from byte %d to %d", r.first+i-1, a, b)
+			if i > n {
+				return fmt.Errorf("rehearsal pack %d from byte %d to %d", r.firstPack+i-1-n, a, b)
+			}
+			return fmt.Errorf("sequence %d from byte %d to %d", lo+i-1, a, b)
 		}
 	}
+	r.first, r.offsets, r.packs = lo, all[:n+1], all[n:]
 	return nil
 }
 
@@ -250,25 +329,17 @@ func (r *Reader) Close() error { return r.file.Close() }
 // Header returns the record's header: what the recording was made from and how.
 func (r *Reader) Header() Header { return r.h }
 
-// Len is the number of sequences in this file.
+// Len is the number of the domain's sequences in this file.
 func (r *Reader) Len() int { return len(r.offsets) - 1 }
 
-// Summary returns the counts of the file's contents.
+// Summary returns the counts of the domain's sequences in this file. Bytes is the size of the whole file.
 func (r *Reader) Summary() Summary { return r.stats.summary(r.size) }
 
 // GoldCounts is the number of times that each id below vocab is a target. vocab is the model's, as in the header.
-func (r *Reader) GoldCounts(vocab int) []int64 {
-	counts := make([]int64, vocab)
-	for id, n := range r.stats.gold {
-		if int(id) < vocab {
-			counts[id] = int64(n)
-		}
-	}
-	return counts
-}
+func (r *Reader) GoldCounts(vocab int) []int64 { return r.stats.counts(vocab) }
 
 // Fits returns an error if Stage 1 cannot train a base model on the record: a [WrongBaseError] if it was made with another
-// model or tokenizer, a [ShardError] if it is only a shard.
+// model, tokenizer or config.json, a [ShardError] if it is only a shard.
 func (r *Reader) Fits(b *base.Base) error {
 	h, cfg := &r.h, b.Model.Config
 	switch {
@@ -276,6 +347,8 @@ func (r *Reader) Fits(b *base.Base) error {
 		return &WrongBaseError{Path: r.path, What: "tokenizer", Have: h.Tokenizer, Want: b.Tokenizer.Fingerprint()}
 	case h.BaseModel != b.Fingerprint && !(h.Moving() && h.MovedTo == b.Fingerprint):
 		return &WrongBaseError{Path: r.path, What: "base model", Have: h.BaseModel, MovedTo: h.MovedTo, Want: b.Fingerprint}
+	case h.Config != "" && h.Config != cfg.Fingerprint():
+		return &WrongBaseError{Path: r.path, What: "configuration", Have: h.Config, Want: cfg.Fingerprint()}
 	case h.VocabSize != cfg.VocabSize:
 		return fmt.Errorf("replay: %s: the record has a vocabulary of %d, the model %d", r.path, h.VocabSize, cfg.VocabSize)
 	case h.MaxSeqLen > cfg.MaxPositions:
@@ -345,14 +418,21 @@ func (r *Reader) All() iter.Seq2[*data.Sequence, error] {
 	}
 }
 
-// Verify reads a whole record: every checksum, every id and index, the ids that are always recorded, the counts, and (if
-// the file is not one shard of several) the digest of the data.
+// Verify reads a whole record: every checksum, every id and index, the ids that are always recorded, the counts, the digest of the
+// model's own text, and (if the file is not one shard of several) that of the data.
 func Verify(path string) error {
 	r, err := Open(path)
 	if err != nil {
 		return err
 	}
 	defer r.Close()
+	return r.verify()
+}
+
+func (r *Reader) verify() error {
+	bad := func(format string, args ...any) error {
+		return fmt.Errorf("replay: verifying %s: %w", r.path, fmt.Errorf(format, args...))
+	}
 	var s data.Sequence
 	var sum stats
 	digest := data.NewDigester()
@@ -360,28 +440,65 @@ func Verify(path string) error {
 		if err := r.Sequence(i, &s); err != nil {
 			return err
 		}
-		u := s.Subsets
-		for p := range u.Rows {
-			ids := u.IDs[u.Offsets[p]:u.Offsets[p+1]]
-			for _, id := range r.h.Always {
-				if _, ok := slices.BinarySearch(ids, id); !ok {
-					return fmt.Errorf("replay: verifying %s: sequence %d: position %d lacks id %d, which the header says is always recorded", path, r.first+i, p, id)
-				}
-			}
+		if err := lacking(&s, r.h.Always); err != nil {
+			return bad("sequence %d: %w", r.first+i, err)
 		}
-		sum.add(&r.h, &s, r.un.codec.unit)
+		sum.add(r.h.KMax, &s, r.un.codec.unit)
 		digest.Add(&s)
 	}
-	for i, v := range sum.fixed() {
-		if *v != *r.stats.fixed()[i] {
-			return fmt.Errorf("replay: verifying %s: statistics: %s: %d, the sequences have %d", path, statNames[i], *r.stats.fixed()[i], *v)
-		}
-	}
-	if !maps.Equal(sum.gold, r.stats.gold) && len(sum.gold)+len(r.stats.gold) > 0 {
-		return fmt.Errorf("replay: verifying %s: statistics: the counts of gold ids are not those of the sequences", path)
+	if err := sum.compare(&r.stats); err != nil {
+		return bad("statistics: %w", err)
 	}
 	if r.h.Shards == 1 && digest.Sum() != r.h.DataDigest {
-		return fmt.Errorf("replay: verifying %s: the sequences are not the data that the header names (digest %.6x…, want %.6x…)", path, digest.Sum(), r.h.DataDigest)
+		return bad("the sequences are not the data that the header names (digest %.6x…, want %.6x…)", digest.Sum(), r.h.DataDigest)
+	}
+	if r.h.Rehearsal == nil {
+		return nil
+	}
+	var own ownStats
+	digest = data.NewDigester()
+	for i := range r.Rehearsed() + r.Gauged() {
+		if _, err := r.pack(i, &s); err != nil {
+			return err
+		}
+		if err := lacking(&s, r.h.Rehearsal.Always); err != nil {
+			return bad("rehearsal pack %d: %w", r.firstPack+i, err)
+		}
+		own.of(&r.h, r.firstPack+i).add(r.h.Rehearsal.KMax, &s, r.un.codec.unit)
+		digest.Add(&s)
+	}
+	if err := cmp.Or(own.train.compare(&r.own.train), own.gauge.compare(&r.own.gauge)); err != nil {
+		return bad("statistics: rehearsal: %w", err)
+	}
+	if digest.Sum() != r.own.digest {
+		return bad("statistics: rehearsal: the packs are not the text that they name (digest %.6x…, want %.6x…)", digest.Sum(), r.own.digest)
+	}
+	return nil
+}
+
+// lacking returns an error if a position lacks an id that is always recorded.
+func lacking(s *data.Sequence, always []int32) error {
+	u := s.Subsets
+	for p := range u.Rows {
+		ids := u.IDs[u.Offsets[p]:u.Offsets[p+1]]
+		for _, id := range always {
+			if _, ok := slices.BinarySearch(ids, id); !ok {
+				return fmt.Errorf("position %d lacks id %d, which the header says is always recorded", p, id)
+			}
+		}
+	}
+	return nil
+}
+
+// compare returns an error if the counts in the file are not those of the sequences.
+func (s *stats) compare(file *stats) error {
+	for i, v := range s.fixed() {
+		if *v != *file.fixed()[i] {
+			return fmt.Errorf("%s: %d, the sequences have %d", statNames[i], *file.fixed()[i], *v)
+		}
+	}
+	if !maps.Equal(s.gold, file.gold) && len(s.gold)+len(file.gold) > 0 {
+		return errors.New("the counts of gold ids are not those of the sequences")
 	}
 	return nil
 }

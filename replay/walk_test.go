@@ -24,7 +24,7 @@ func tiny() recording {
 		BaseModel: "b4", Tokenizer: "70", Seam: "sp", Rule: Rule{Tau: 0.95, KMin: 1, KMax: 2}, VocabSize: 50, MaxSeqLen: 8, Seed: 1,
 		Sequences: 1, DataDigest: data.Digest([]data.Sequence{q}),
 	}
-	return recording{h, []data.Sequence{q}, []loss.Subsets{u}}
+	return recording{h: h, seqs: []data.Sequence{q}, subs: []loss.Subsets{u}}
 }
 
 // The bytes in docs/FORMAT.md are the bytes that are written. Every line of the walk-through has an offset, bytes, two

@@ -55,7 +55,7 @@ func (r *Run) planRecording() (h replay.Header, err error) {
 	}
 	h = replay.Header{
 		BaseModel: r.Base.Fingerprint, Tokenizer: r.Base.Tokenizer.Fingerprint(), Seam: data.SeamWords(r.Base.Tokenizer, r.Recipe.Seam),
-		Rule: rule, VocabSize: cfg.VocabSize,
+		Config: cfg.Fingerprint(), Rule: rule, VocabSize: cfg.VocabSize,
 		MaxSeqLen: r.Recipe.seqLen(cfg), Seed: r.Recipe.Seed, DataDigest: data.Digest(r.domain.packed), Sequences: len(r.domain.packed),
 	}
 	if dir := filepath.Dir(plan.Out); dir != filepath.Clean(r.Recipe.Out) { // the run directory is created later
