@@ -35,7 +35,7 @@ func (s Start) String() string {
 	if s.ID < 0 {
 		return fmt.Sprintf("after %d ids that are thrown away", s.BurnIn)
 	}
-	return fmt.Sprintf("id %d", s.ID)
+	return fmt.Sprintf("with id %d", s.ID)
 }
 
 // validate names a field that cannot be used. No rehearsal is valid.

@@ -164,7 +164,7 @@ func TestRehearsalDiffers(t *testing.T) {
 	for want, change := range map[string]func(h *Header){
 		"rehearsal: 4 packs and 2 of the gauge against none":                       func(h *Header) { h.Rehearsal = nil },
 		"rehearsal: 4 packs and 2 of the gauge against 3 packs and 3 of the gauge": func(h *Header) { h.Rehearsal.Packs, h.Rehearsal.Gauge = 3, 3 },
-		"rehearsal's start: after 32 ids that are thrown away against id 5":        func(h *Header) { h.Rehearsal.Start = Start{ID: 5} },
+		"rehearsal's start: after 32 ids that are thrown away against with id 5":   func(h *Header) { h.Rehearsal.Start = Start{ID: 5} },
 		"rehearsal's stop: [2 1] against [2]":                                      func(h *Header) { h.Rehearsal.Stop = []int32{2} },
 		"rehearsal's temperature: 1 against 0.97":                                  func(h *Header) { h.Rehearsal.Temperature = 0.97 },
 		"rehearsal's prompts: 010203":                                              func(h *Header) { h.Rehearsal.Prompts = [32]byte{9} },

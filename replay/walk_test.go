@@ -22,9 +22,20 @@ func tiny() recording {
 	}
 	h := Header{
 		BaseModel: "b4", Tokenizer: "70", Seam: "sp", Rule: Rule{Tau: 0.95, KMin: 1, KMax: 2}, VocabSize: 50, MaxSeqLen: 8, Seed: 1,
-		Sequences: 1, DataDigest: data.Digest([]data.Sequence{q}),
+		Sequences: 1, DataDigest: data.Digest([]data.Sequence{q}), Config: "c0",
+		Rehearsal: &Rehearsal{
+			Packs: 1, Gauge: 1, Start: Start{ID: 1}, Stop: []int32{2}, Temperature: 1, Rule: Rule{Tau: 0.9, KMin: 1, KMax: 1}, Seed: 1, BaseModel: "b4",
+		},
 	}
-	return recording{h: h, seqs: []data.Sequence{q}, subs: []loss.Subsets{u}}
+	pack := func(word, other int32) (data.Sequence, loss.Subsets) {
+		return data.Sequence{IDs: []int32{1, word, 2}, Target: []bool{false, true, true}, DocStarts: []int32{0}}, loss.Subsets{
+			Rows: []int32{0, 1}, Offsets: []int32{0, 2, 3}, IDs: []int32{word, other, 2}, Gold: []int32{0, 0},
+			LogProb: []float32{-2, -0.5, -0.25}, Mass: []float32{0.75, 0.75}, Outside: []bool{true, false},
+		}
+	}
+	p, u1 := pack(5, 7)
+	g, u2 := pack(6, 9)
+	return recording{h, []data.Sequence{q}, []loss.Subsets{u}, []data.Sequence{p, g}, []loss.Subsets{u1, u2}}
 }
 
 // The bytes in docs/FORMAT.md are the bytes that are written. Every line of the walk-through has an offset, bytes, two

@@ -37,11 +37,16 @@ func TestWrongBaseError(t *testing.T) {
 	if err := tiny.Model(w.path("words"), tok, 1); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.CopyFS(w.path("config"), os.DirFS(w.path("base"))); err != nil {
+		t.Fatal(err)
+	}
+	w.write(t, "config/config.json", strings.Replace(tiny.Config, `"rope_theta":10000.0`, `"rope_theta":500000.0`, 1))
 	record := w.path("domain.replay")
 	h, _ := readRecord(t, record)
 	for _, c := range []struct{ model, what, have, text string }{
 		{"weights", "base model", h.BaseModel, "made with another base model (weights " + h.BaseModel[:12] + "…, the model has "},
 		{"words", "tokenizer", h.Tokenizer, "made with another tokenizer (" + h.Tokenizer[:12] + "…, the model has "},
+		{"config", "configuration", h.Config, "made with another config.json (" + h.Config[:12] + "…, the model has "},
 	} {
 		b, err := base.Open(w.path(c.model))
 		if err != nil {
@@ -58,6 +63,9 @@ func TestWrongBaseError(t *testing.T) {
 		want := b.Fingerprint
 		if c.what == "tokenizer" {
 			want = b.Tokenizer.Fingerprint()
+		}
+		if c.what == "configuration" {
+			want = b.Model.Config.Fingerprint()
 		}
 		if *wrong != (replay.WrongBaseError{Path: record, What: c.what, Have: c.have, Want: want}) || !errors.Is(err, replay.ErrRecordAgain) {
 			t.Errorf("%s: %+v, want %s: have %s, want %s", c.model, *wrong, c.what, c.have, want)

@@ -39,6 +39,9 @@ func (c *inspectReplayCmd) Run(a *app) error {
 		source = fmt.Sprintf("a model in training, from these weights to %.16s…", h.MovedTo)
 	}
 	a.printf("base model   %.16s…\nsource       %s\ntokenizer    %.16s…\n", h.BaseModel, source, h.Tokenizer)
+	if h.Config != "" {
+		a.printf("config       %.16s…\n", h.Config)
+	}
 	a.printf("rule         tau %g, k_min %d, k_max %d, always %v\n", h.Tau, h.KMin, h.KMax, h.Always)
 	a.printf("seam         %s\n", h.Seam)
 	lo, hi := h.Range()
@@ -51,11 +54,44 @@ func (c *inspectReplayCmd) Run(a *app) error {
 	a.printf("entropy      %.3f to %.3f nats (mass outside a subset counted as one id, or spread evenly)\n", r.Entropy, r.EntropyMax)
 	a.printf("base loss    %.4f nats per position, the recorded model's full cross-entropy\n", r.BaseLoss)
 	a.printf("bytes        %d: %.2f per token, %.2f per id\n", r.Bytes, r.BytesPerToken, r.BytesPerID)
+	if r.Rehearsal != nil {
+		a.printf("\n%s\n", rehearsalText(&h, r.Rehearsal))
+	}
 	if r.Positions == 0 {
 		return nil
 	}
 	a.printf("\nids per position\n%s\nrank of gold\n%s", textBars(sizeBars(r)), textBars(rankBars(r)))
 	return nil
+}
+
+// rehearsalText describes the text that the base model wrote itself.
+func rehearsalText(h *replay.Header, r *replay.RehearsalReport) string {
+	var b strings.Builder
+	own := h.Rehearsal
+	fmt.Fprintf(&b, "rehearsal    text that the model %.16s… wrote, at temperature %g, seed %d\n", own.BaseModel, own.Temperature, own.Seed)
+	fmt.Fprintf(&b, "documents    begin %s and end with one of %v", own.Start, own.Stop)
+	if own.Prompts != [32]byte{} {
+		fmt.Fprintf(&b, "; beginnings of the file %.8x…", own.Prompts)
+	}
+	if own.Chat > 0 {
+		fmt.Fprintf(&b, "; %g %% are conversations", 100*own.Chat)
+	}
+	fmt.Fprintf(&b, "\nits rule     tau %g, k_min %d, k_max %d, always %v\n", own.Tau, own.KMin, own.KMax, own.Always)
+	for _, p := range []struct {
+		name  string
+		of    int
+		sum   replay.Summary
+		level replay.Level
+	}{{"to train on", own.Packs, r.Summary, r.Level}, {"the gauge", own.Gauge, r.Gauge.Summary, r.Gauge.Level}} {
+		of := ""
+		if h.Shards > 1 {
+			of = fmt.Sprintf(" of %d", p.of)
+		}
+		fmt.Fprintf(&b, "%-12s %d%s packs, %d documents, %d tokens, %d positions with loss, mean |S| %.2f, coverage %.4f, %d bytes\n",
+			p.name, p.sum.Sequences, of, p.sum.Documents, p.sum.Tokens, p.sum.Positions, p.sum.MeanSubset, p.sum.Coverage, p.sum.Bytes)
+		fmt.Fprintf(&b, "             entropy %.3f to %.3f nats, base loss %.4f\n", p.level.Entropy, p.level.EntropyMax, p.level.BaseLoss)
+	}
+	return strings.TrimSuffix(b.String(), "\n")
 }
 
 // bar is one bar of a histogram.
