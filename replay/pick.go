@@ -16,7 +16,8 @@ import (
 // sequences at a time. Its memory is O(positions of a block · KMax), independent of the vocabulary.
 type Picker struct {
 	rule   Rule
-	k      int           // KMax, or the vocabulary if that is smaller
+	k      int           // KMax, or the number of ids if that is smaller
+	ids    int           // ids at or above it are never candidates and count as mass that is not covered
 	places []place       // positions of the batch that carry loss
 	seq    int32         // number of the next sequence
 	tokens int32         // of the batch so far
@@ -56,7 +57,7 @@ type candidates struct {
 // are those of DefaultRule.
 func NewPicker(rule Rule, vocab, workers, block int) *Picker {
 	rule = rule.complete()
-	p := &Picker{rule: rule, k: min(rule.KMax, vocab), rows: make([]candidates, block), work: make([]pickScratch, workers)}
+	p := &Picker{rule: rule, k: min(rule.KMax, vocab), ids: vocab, rows: make([]candidates, block), work: make([]pickScratch, workers)}
 	for i := range p.work {
 		p.work[i] = pickScratch{exps: make([]float32, loss.Tile), idx: make([]int32, loss.Tile)}
 	}
@@ -107,13 +108,17 @@ func (p *Picker) Visit(worker, position, first int, z []float32) {
 		}
 	}
 	var n int
-	if first == 0 && len(z) >= 8*p.k {
-		n = asm.SelectAbove(w.idx, z, guess(z, p.k))
+	own := z[:min(max(p.ids-first, 0), len(z))]
+	if first == 0 && len(own) >= 8*p.k {
+		n = asm.SelectAbove(w.idx, own, guess(own, p.k))
 	}
 	if n < p.k { // no guess, or a guess that was too high: a threshold must leave at least KMax ids
-		n = asm.SelectAbove(w.idx, z, c.threshold)
+		n = asm.SelectAbove(w.idx, own, c.threshold)
 	}
 	top := negInf // if no logit is above the threshold, the maximum so far does not change
+	if len(own) < len(z) {
+		top = asm.Max(z[len(own):])
+	}
 	for _, i := range w.idx[:n] {
 		top = max(top, z[i])
 	}
