@@ -32,7 +32,8 @@ type Author struct {
 	Width     int              // packs that share each pass over the weights; 0: chosen by their memory. What is written does not depend on it
 	Wrote     func(tokens int) // called after every pass with the number of tokens that it added; may be nil
 
-	d *model.Decoder
+	d    *model.Decoder
+	draw func(d *loss.Draw, z []float32, pack, position int) (id int32, ok bool) // of a test that draws wrongly; else nil
 }
 
 // tailPositions is the number of positions at the end of a pack in which no document begins: it would be too short to tell much.
@@ -195,7 +196,7 @@ type page struct {
 	logits        []float32   // after next
 	at            int         // in desk.draws
 	done          bool
-	bad           bool // the logits were not numbers
+	ok            bool // the logits were numbers
 }
 
 func (p *page) pack() *data.Sequence { return p.seq.With(p.subsets) }
@@ -214,9 +215,9 @@ func (d *desk) take(number int) error {
 	return d.begin(p)
 }
 
-// stream is the random stream of a purpose at the end of a page.
-func (d *desk) stream(purpose string, p *page) *tensor.RNG {
-	return tensor.NewRNG(d.a.Seed, purpose, uint64(p.number)<<32+uint64(len(p.seq.IDs)))
+// stream is the random stream of a purpose at a position of a pack.
+func (a *Author) stream(purpose string, pack, position int) *tensor.RNG {
+	return tensor.NewRNG(a.Seed, purpose, uint64(pack)<<32+uint64(position))
 }
 
 // begin begins a document at the end of a page, or ends the page where it would be too short.
@@ -230,7 +231,7 @@ func (d *desk) begin(p *page) error {
 	if d.a.Start.ID >= 0 {
 		return d.first(p, d.a.Start.ID)
 	}
-	p.rng, p.burnIn = d.stream("rehearse/burn-in", p), d.a.Start.BurnIn
+	p.rng, p.burnIn = d.a.stream("rehearse/burn-in", p.number, at), d.a.Start.BurnIn
 	p.next = d.a.Ordinary[p.rng.Intn(len(d.a.Ordinary))]
 	return nil
 }
@@ -240,7 +241,7 @@ func (d *desk) first(p *page, id int32) error {
 	at := len(p.seq.IDs)
 	var prompt []int32
 	if len(d.a.Begin) > 0 {
-		prompt = d.a.Begin[d.stream("rehearse/prompt", p).Intn(len(d.a.Begin))]
+		prompt = d.a.Begin[d.a.stream("rehearse/prompt", p.number, at).Intn(len(d.a.Begin))]
 		if at > 0 && at+1+len(prompt) > d.a.MaxSeqLen-tailPositions {
 			p.done = true
 			return nil
@@ -296,7 +297,7 @@ func (d *desk) pass() error {
 	d.pick.block(0, len(d.draws))
 	d.a.Pool.Run(len(d.running), d)
 	for _, p := range d.running {
-		if p.bad {
+		if !p.ok {
 			return fmt.Errorf("replay: the model's logits are not finite at token %d of pack %d that it writes: its weights are damaged", len(p.seq.IDs), p.number)
 		}
 	}
@@ -324,11 +325,11 @@ func (d *desk) Do(worker, task int) {
 		for _, id := range d.hidden {
 			z[id] = negInf
 		}
-		p.next, p.bad = p.drawn(z, p.rng)
+		p.next, p.ok = p.draw.ID(z, p.rng.Float64())
 		return
 	}
-	p.next, p.bad = p.drawn(z, d.stream("rehearse", p))
-	if p.bad {
+	p.next, p.ok = d.a.next(&p.draw, z, p.number, len(p.seq.IDs))
+	if !p.ok {
 		return
 	}
 	d.pick.places[p.at].gold = p.next
@@ -337,10 +338,12 @@ func (d *desk) Do(worker, task int) {
 	}
 }
 
-// drawn draws an id.
-func (p *page) drawn(z []float32, rng *tensor.RNG) (id int32, bad bool) {
-	id, ok := p.draw.ID(z, rng.Float64())
-	return id, !ok
+// next draws the token at a position of a pack.
+func (a *Author) next(d *loss.Draw, z []float32, pack, position int) (id int32, ok bool) {
+	if a.draw != nil {
+		return a.draw(d, z, pack, position)
+	}
+	return d.ID(z, a.stream("rehearse", pack, position).Float64())
 }
 
 // proceed takes what was drawn onto a page.

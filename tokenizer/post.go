@@ -235,6 +235,7 @@ func (t *Tokenizer) parseConfig(c tokenizerConfig) error {
 	if t.eos, err = t.configToken("eos_token", c.EOS, eosNames, nil); err != nil {
 		return err
 	}
+	t.namesBOS = len(c.BOS) > 0 && t.bos >= 0
 	// The configuration takes precedence over the template, as in transformers.
 	if c.AddBOS != nil && t.bos >= 0 && *c.AddBOS != slices.Contains(t.prefix, t.bos) {
 		if *c.AddBOS {

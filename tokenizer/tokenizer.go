@@ -32,7 +32,8 @@ type Tokenizer struct {
 	byteText       [][]byte // with a ByteLevel decoder: id → the bytes that it stands for
 
 	bos, eos    int32 // -1: none
-	rows        int   // of the model's embedding; 0: not known
+	namesBOS    bool
+	rows        int // of the model's embedding; 0: not known
 	addsBOS     bool
 	prefixSpace bool   // byte-level: a space is added before a text
 	space       string // what a completion begins with to stand one space after its prompt; "" where the normalizer puts it there
@@ -115,6 +116,10 @@ func fingerprint(data []byte) string {
 
 // BOS is the id that begins a document, if there is one.
 func (t *Tokenizer) BOS() (id int32, ok bool) { return max(t.bos, 0), t.bos >= 0 }
+
+// NamesBOS reports whether a configuration names BOS; otherwise BOS is a special token with a usual name, which the model may never
+// have read.
+func (t *Tokenizer) NamesBOS() bool { return t.namesBOS }
 
 // EOS is the id that ends a document, if there is one.
 func (t *Tokenizer) EOS() (id int32, ok bool) { return max(t.eos, 0), t.eos >= 0 }
