@@ -19,15 +19,15 @@ import (
 // left out and b is scaled to the sum 1.
 type Anchor struct {
 	Lambda float32
-	KL     []float64 // set by Run: the divergence of every position in nats, not multiplied by λ. One element per position
+	KL     []float64 // set by Run: the divergence of every position of the domain in nats, not multiplied by λ
 }
 
-// anchor fills b with the base probabilities of position i and returns T and r/p_R. z are the model's logits of the position's
-// ids.
-func (s *Subsets) anchor(i int, b, z []float32, logZ float64, outside float32) (total, ratio float32) {
+// anchor fills b with the base probabilities of position i and returns T, r/p_R and KL in nats. z are the model's logits of the
+// position's ids.
+func (s *Subsets) anchor(i int, b, z []float32, logZ float64, outside float32) (total, ratio float32, kl float64) {
 	logB := s.LogProb[s.Offsets[i]:s.Offsets[i+1]]
 	asm.Exp(b, logB)
-	var sum, kl float64
+	var sum float64
 	for k, p := range b {
 		sum += float64(p)
 		kl += float64(float64(p) * (float64(logB[k]) - (float64(z[k]) - logZ)))
@@ -43,8 +43,7 @@ func (s *Subsets) anchor(i int, b, z []float32, logZ float64, outside float32) (
 		total, ratio = 1, 0
 		kl = kl/sum - exact.Log(sum)
 	}
-	s.Anchor.KL[i] = kl
-	return total, ratio
+	return total, ratio, kl
 }
 
 // massOf is the sum of the probabilities of logits under a normaliser. tmp holds Tile values.
@@ -58,50 +57,65 @@ func (l LSE) massOf(z, tmp []float32) float32 {
 	return float32(sum) * (1 / l.Sum)
 }
 
-// anchored is softJob.position's gradient with an anchor: z and tail hold logits and become gradients.
-func (j *softJob) anchored(worker, i int, l LSE, z, tail []float32) {
-	r, s, a := j.r, j.s, j.s.Anchor
+// pulled adds KL to softJob.position's loss and gradient: z and tail hold logits and become gradients.
+func (j *softJob) pulled(worker, i int, l LSE, z, tail []float32, o role) {
+	r, s := j.r, j.s
 	tmp := r.tmp[worker*Tile : (worker+1)*Tile]
 	b := append(r.base[worker][:0], z...)
 	r.base[worker] = b
-	total, ratio := s.anchor(i, b, z, l.Log(), l.massOf(tail, tmp))
+	total, ratio, kl := s.anchor(i, b, z, l.Log(), l.massOf(tail, tmp))
+	if o.domain {
+		s.Anchor.KL[i] = kl
+	} else {
+		j.losses[i] = kl
+	}
 	if !j.gradient {
 		return
 	}
-	inv, pull := 1/l.Sum, a.Lambda*j.scale
-	asm.SoftmaxGrad(z, z, l.Max, inv, j.scale+float32(pull*total))
+	inv, ce, pull := 1/l.Sum, o.ce*o.scale, o.kl*o.scale
+	asm.SoftmaxGrad(z, z, l.Max, inv, ce+float32(pull*total))
 	asm.Axpy(z, -pull, b)
-	z[s.Gold[i]] -= j.scale
+	z[s.Gold[i]] -= ce
 	if tail != nil {
-		asm.SoftmaxGrad(tail, tail, l.Max, inv, j.scale+float32(pull*(total-ratio)))
+		asm.SoftmaxGrad(tail, tail, l.Max, inv, ce+float32(pull*(total-ratio)))
 	}
 }
 
-// anchored is fullJob's gradient with an anchor. The logits z of position i become gradients.
-func (j *fullJob) anchored(worker, i int, l LSE, z []float32) {
-	s, a := j.base, j.base.Anchor
-	at := j.first + i
-	lo, hi := int(s.Offsets[at]), int(s.Offsets[at+1])
-	ids := s.IDs[lo:hi]
+// pulled adds KL to fullJob's loss and gradient of position i of the block, which is position at of j.base. Its logits z become
+// gradients.
+func (j *fullJob) pulled(worker, i, at int, l LSE, z []float32, o role) {
+	s := j.base
+	ids := s.IDs[s.Offsets[at]:s.Offsets[at+1]]
 	w := &j.f.work[worker]
-	w.b, w.z, w.p = w.b[:0], w.z[:0], w.p[:0]
-	for _, id := range ids {
-		w.z = append(w.z, z[id])
-	}
+	w.gather(z, ids)
 	logZ := l.Log()
 	asm.SoftmaxGrad(z, z, l.Max, 1/l.Sum, 1)
+	w.p = w.p[:0]
 	for _, id := range ids {
 		w.p = append(w.p, z[id])
 		z[id] = 0
 	}
-	w.b = append(w.b, w.z...)
-	total, ratio := s.anchor(at, w.b, w.z, logZ, asm.Sum(z))
+	total, ratio, kl := s.anchor(at, w.b, w.z, logZ, asm.Sum(z))
+	if o.domain {
+		s.Anchor.KL[at] = kl
+	} else {
+		j.losses[i] = kl
+	}
 	if !j.gradient {
 		return
 	}
-	asm.Scale(z, j.scale*(1+float32(a.Lambda*(total-ratio))), z)
+	asm.Scale(z, o.scale*(o.ce+float32(o.kl*(total-ratio))), z)
 	for k, id := range ids {
-		z[id] = (float32(w.p[k]*(1+float32(a.Lambda*total))) - float32(a.Lambda*w.b[k])) * j.scale
+		z[id] = (float32(w.p[k]*(o.ce+float32(o.kl*total))) - float32(o.kl*w.b[k])) * o.scale
 	}
-	z[j.gold[i]] -= j.scale
+	z[j.gold[i]] -= o.ce * o.scale
+}
+
+// gather copies the logits of a position's ids, and makes room for their base probabilities.
+func (w *anchorWork) gather(z []float32, ids []int32) {
+	w.z = w.z[:0]
+	for _, id := range ids {
+		w.z = append(w.z, z[id])
+	}
+	w.b = append(w.b[:0], w.z...)
 }

@@ -31,11 +31,16 @@ func TestSubsetsAppend(t *testing.T) {
 	}
 	anchored := want
 	anchored.LogProb, anchored.Mass = []float32{-1, -2, -3, -1, -2, -3}, []float32{0.5, 0.25, 0.5, 0.25}
+	anchored.Outside = []bool{true, false, true, false}
 	anchored.Anchor = &Anchor{Lambda: 1}
+	soft := anchored
+	soft.Anchor, soft.Rehearsal = nil, &Rehearsal{Kind: Soft}
+	sampled := want
+	sampled.Rehearsal = &Rehearsal{Kind: CE}
 	got := Subsets{LogProb: []float32{1}, Mass: []float32{1}, Outside: []bool{true}}
-	for _, want := range []Subsets{anchored, want} { // the second one uses the first one's memory
+	for _, want := range []Subsets{anchored, soft, sampled, want} { // each uses the memory of the one before
 		got.Reset()
-		got.Anchor = want.Anchor
+		got.Anchor, got.Rehearsal = want.Anchor, want.Rehearsal
 		got.Append(one, 0)
 		got.Append(one, 4)
 		if diff := cmp.Diff(want, got); diff != "" {

@@ -18,11 +18,13 @@ type Targets struct {
 	Rows []int32 // row of the hidden states
 	Gold []int32 // id to be predicted there
 
-	Base *Subsets // recorded subsets of the same positions, with an Anchor; nil: no KL to the base model
+	Base      *Subsets   // recorded subsets: of the domain's positions with an Anchor, of those that are rehearsed with Soft or KL. nil: none
+	BaseFrom  int        // first position that Base has
+	Rehearsal *Rehearsal // nil: all positions are the domain's
 }
 
-// Reset empties the list and keeps its memory.
-func (t *Targets) Reset() { t.Rows, t.Gold = t.Rows[:0], t.Gold[:0] }
+// Reset empties the list and keeps its memory; there are neither subsets nor a Rehearsal afterwards.
+func (t *Targets) Reset() { *t = Targets{Rows: t.Rows[:0], Gold: t.Gold[:0]} }
 
 // Append adds those tokens of a sequence that carry loss. Row i of the hidden states predicts token i+1, so the first token
 // of a sequence never carries loss. first is the row of the sequence's first token.
@@ -69,28 +71,48 @@ func (f *Full) Run(pool *tensor.Pool, head *tensor.Param, h, dh *tensor.Matrix, 
 		panic(fmt.Sprintf("loss: %d rows, %d golds, %d losses; hidden [%d, %d], head [%d, %d]",
 			len(t.Rows), len(t.Gold), len(losses), h.Rows, h.Cols, head.W.Rows, head.W.Cols))
 	}
+	t.check()
+	f.job = fullJob{f: f, base: t.Base, from: t.BaseFrom, rehearsal: t.Rehearsal, scale: scale, gradient: dh != nil}
+	if t.Base != nil {
+		f.job.anchor = t.Base.Anchor
+	}
 	if dh != nil {
 		clearRows(dh)
 	}
 	for lo := 0; lo < len(t.Rows); lo += block {
 		hi := min(lo+block, len(t.Rows))
-		f.run(pool, head, h, dh, Targets{t.Rows[lo:hi], t.Gold[lo:hi], t.Base}, lo, scale, losses[lo:hi])
+		f.job.first, f.job.gold, f.job.losses = lo, t.Gold[lo:hi], losses[lo:hi]
+		f.run(pool, head, h, dh, t.Rows[lo:hi])
 	}
 }
 
-// run handles one block of positions, whose first is position number first.
-func (f *Full) run(pool *tensor.Pool, head *tensor.Param, h, dh *tensor.Matrix, t Targets, first int, scale float32, losses []float64) {
-	n, vocab := len(t.Rows), head.W.Rows
+// check panics if subsets are missing.
+func (t *Targets) check() {
+	domain, have := len(t.Rows), 0
+	if t.Rehearsal != nil {
+		domain = t.Rehearsal.From
+	}
+	if t.Base != nil {
+		have = t.BaseFrom + len(t.Base.Rows)
+	}
+	anchored := t.Base != nil && t.Base.Anchor != nil && (t.BaseFrom > 0 || have < domain)
+	if anchored || t.Rehearsal.probabilities() && (t.Base == nil || t.BaseFrom > domain || have != len(t.Rows)) {
+		panic(fmt.Sprintf("loss: subsets of the positions from %d to %d; of %d, the first %d are the domain's", t.BaseFrom, have, len(t.Rows), domain))
+	}
+}
+
+// run handles one block of positions, which f.job describes.
+func (f *Full) run(pool *tensor.Pool, head *tensor.Param, h, dh *tensor.Matrix, rows []int32) {
+	n, vocab := len(rows), head.W.Rows
 	space := f.Space
 	f.logits = place(&space, &f.own[0], n, vocab)
 	f.hidden = place(&space, &f.own[1], n, h.Cols)
-	GatherRows(&f.hidden, h, t.Rows)
+	GatherRows(&f.hidden, h, rows)
 	pool.MatMulNT(&f.logits, &f.hidden, head.W, false)
 	if f.Watch != nil {
-		f.Watch(first, first+n, &f.logits)
+		f.Watch(f.job.first, f.job.first+n, &f.logits)
 	}
 	f.Reserve(pool.Workers(), 0)
-	f.job = fullJob{f: f, gold: t.Gold, base: t.Base, first: first, scale: scale, losses: losses, gradient: dh != nil}
 	pool.Run(n, &f.job)
 	if dh == nil {
 		return
@@ -98,20 +120,24 @@ func (f *Full) run(pool *tensor.Pool, head *tensor.Param, h, dh *tensor.Matrix, 
 	f.dhidden = place(&space, &f.own[2], n, h.Cols)
 	pool.MatMul(&f.dhidden, &f.logits, head.W, false)
 	pool.MatMulTN(head.G, &f.logits, &f.hidden, true)
-	for i, r := range t.Rows {
+	for i, r := range rows {
 		copy(dh.Row(int(r)), f.dhidden.Row(i))
 	}
 }
 
 // fullJob turns one row of logits into its loss and, in place, into the gradient.
 type fullJob struct {
-	f        *Full
-	gold     []int32
-	base     *Subsets
-	first    int // number of the block's first position
-	scale    float32
-	losses   []float64
-	gradient bool
+	f         *Full
+	base      *Subsets
+	from      int // first position that base has
+	anchor    *Anchor
+	rehearsal *Rehearsal
+	scale     float32
+	gradient  bool
+
+	first  int // number of the block's first position
+	gold   []int32
+	losses []float64
 }
 
 func (j *fullJob) Do(worker, i int) {
@@ -119,13 +145,16 @@ func (j *fullJob) Do(worker, i int) {
 	l := LogSumExp(z, j.f.tmp[worker*Tile:(worker+1)*Tile])
 	gold := z[j.gold[i]]
 	j.losses[i] = l.Log() - float64(gold)
-	if j.base != nil {
-		j.anchored(worker, i, l, z)
-		return
-	}
-	if j.gradient {
-		asm.SoftmaxGrad(z, z, l.Max, 1/l.Sum, j.scale)
-		z[j.gold[i]] = (l.Prob(gold) - 1) * j.scale
+	o := roleOf(j.first+i, j.scale, j.anchor, j.rehearsal)
+	at := j.first + i - j.from
+	switch {
+	case o.pulled:
+		j.pulled(worker, i, at, l, z, o)
+	case o.soft && !j.base.Outside[at]:
+		j.softened(worker, i, at, l, z, o.scale)
+	case j.gradient:
+		asm.SoftmaxGrad(z, z, l.Max, 1/l.Sum, o.scale)
+		z[j.gold[i]] = (l.Prob(gold) - 1) * o.scale
 	}
 }
 

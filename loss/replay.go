@@ -16,19 +16,22 @@ type Subsets struct {
 	IDs     []int32 // ascending within a position
 	Gold    []int32 // index of the gold id inside its position's ids
 
-	// The base model's probabilities: Stage 0 fills them in, and the losses read them only with an Anchor.
+	// The base model's probabilities: Stage 0 fills them in. The losses read them with an Anchor, or to rehearse with Soft or KL;
+	// otherwise a batch does not have them.
 	LogProb []float32 // log-probabilities in nats, in the layout of IDs; a record keeps them as float16
 	Mass    []float32 // probability that a position's ids cover; a record keeps 1 − Mass as float16
-	Outside []bool    // per position: the gold id was not in the prefix and was added. Not kept in a batch
+	Outside []bool    // per position: the gold id was not in the prefix and was added
 
 	Seqs   []int32 // in a batch: first position of each sequence; the first is 0. Empty: all are of one sequence
 	Anchor *Anchor // in a batch: KL to the base model; nil: none
+
+	Rehearsal *Rehearsal // in a batch; nil: all positions are the domain's
 }
 
 // Positions is the number of positions that carry loss.
 func (s *Subsets) Positions() int { return len(s.Rows) }
 
-// Reset empties the list and keeps its memory; there is no Anchor afterwards.
+// Reset empties the list and keeps its memory; there is neither an Anchor nor a Rehearsal afterwards.
 func (s *Subsets) Reset() {
 	*s = Subsets{
 		Rows: s.Rows[:0], Offsets: append(s.Offsets[:0], 0), IDs: s.IDs[:0], Gold: s.Gold[:0],
@@ -37,7 +40,7 @@ func (s *Subsets) Reset() {
 }
 
 // Append adds the subsets of one sequence to a batch, which is zero or was Reset. first is the row of the sequence's first
-// token. The base model's probabilities are copied only if the batch has an Anchor.
+// token. The base model's probabilities are copied only if the batch has an Anchor or rehearses with Soft or KL.
 func (s *Subsets) Append(q *Subsets, first int32) {
 	if len(s.Offsets) == 0 {
 		s.Offsets = append(s.Offsets, 0)
@@ -50,8 +53,8 @@ func (s *Subsets) Append(q *Subsets, first int32) {
 		s.Offsets = append(s.Offsets, base+q.Offsets[i+1])
 	}
 	s.IDs = append(s.IDs, q.IDs...)
-	if s.Anchor != nil {
-		s.LogProb, s.Mass = append(s.LogProb, q.LogProb...), append(s.Mass, q.Mass...)
+	if s.Anchor != nil || s.Rehearsal.probabilities() {
+		s.LogProb, s.Mass, s.Outside = append(s.LogProb, q.LogProb...), append(s.Mass, q.Mass...), append(s.Outside, q.Outside...)
 	}
 }
 
@@ -96,6 +99,9 @@ func (r *Replay) Run(pool *tensor.Pool, head *tensor.Param, h, dh *tensor.Matrix
 	if len(losses) != len(s.Rows) || len(s.Offsets) != len(s.Rows)+1 || tails != nil && len(tails) != s.sequences() || h.Cols != head.W.Cols {
 		panic(fmt.Sprintf("loss: %d positions, %d offsets, %d losses, %d sequences, %d tails; hidden [%d, %d], head [%d, %d]",
 			len(s.Rows), len(s.Offsets), len(losses), s.sequences(), len(tails), h.Rows, h.Cols, head.W.Rows, head.W.Cols))
+	}
+	if (s.Anchor != nil || s.Rehearsal.probabilities()) && (len(s.LogProb) != len(s.IDs) || len(s.Mass) != len(s.Rows)) {
+		panic(fmt.Sprintf("loss: %d ids at %d positions, with %d base log-probabilities and %d masses", len(s.IDs), len(s.Rows), len(s.LogProb), len(s.Mass)))
 	}
 	r.resize(pool.Workers(), s.sizes(tails), len(s.IDs), h.Cols)
 	GatherRows(&r.hidden, h, s.Rows)
@@ -241,18 +247,19 @@ func (j *softJob) position(worker, i int) {
 	}
 	l := LogSumExp(all, r.tmp[worker*Tile:(worker+1)*Tile])
 	j.losses[i] = l.Log() - float64(gold)
-	if s.Anchor != nil {
-		j.anchored(worker, i, l, z, tail)
-		return
-	}
-	if !j.gradient {
-		return
-	}
-	inv := 1 / l.Sum
-	asm.SoftmaxGrad(z, z, l.Max, inv, j.scale)
-	z[s.Gold[i]] = (l.Prob(gold) - 1) * j.scale
-	if tail != nil {
-		asm.SoftmaxGrad(tail, tail, l.Max, inv, j.scale)
+	o := roleOf(i, j.scale, s.Anchor, s.Rehearsal)
+	switch {
+	case o.pulled:
+		j.pulled(worker, i, l, z, tail, o)
+	case o.soft && !s.Outside[i]:
+		j.softened(worker, i, l, z, tail, o.scale)
+	case j.gradient:
+		inv := 1 / l.Sum
+		asm.SoftmaxGrad(z, z, l.Max, inv, o.scale)
+		z[s.Gold[i]] = (l.Prob(gold) - 1) * o.scale
+		if tail != nil {
+			asm.SoftmaxGrad(tail, tail, l.Max, inv, o.scale)
+		}
 	}
 }
 

@@ -31,6 +31,9 @@ func TestAStepAllocatesNothing(t *testing.T) {
 		{"full, mofo, gpt2, recompute", optim.MoFO, tinyGPT2, Objective{}, true},
 		{"replay, moclip", optim.MoClip, tiny.Config, Objective{Replay: true, Bare: true}, false},
 		{"replay, sampled tail, moclip", optim.MoClip, tiny.Config, Objective{Replay: true, Proposal: loss.Uniform(300), TailN: 24}, false},
+		{"replay, soft", optim.MoClip, tiny.Config, Objective{Replay: true, Proposal: loss.Uniform(300), TailN: 24, Rehearse: loss.Soft}, false},
+		{"full, soft, kl", optim.AdamW, tiny.Config, Objective{Rehearse: loss.Soft, RehearseWeight: 2, KL: 0.1}, false},
+		{"full, rehearsal kl", optim.AdamW, tiny.Config, Objective{Rehearse: loss.KL, RehearseWeight: 2}, false},
 		{"replay, kl, cautious, recompute", optim.Cautious, tiny.Config, Objective{Replay: true, Bare: true, KL: 0.1}, true},
 	} {
 		for _, workers := range []int{1, 2} {
@@ -61,7 +64,8 @@ func TestAStepAllocatesNothing(t *testing.T) {
 					done := 0
 					step = func() {
 						s.Optimizer.Measure = done == 0 || done == 7
-						if _, err := s.Step(batches[done%len(batches)], 2, done+1, 1e-3); err != nil {
+						batch := batches[done%len(batches)]
+						if _, err := s.StepRehearsing(batch[:1], batch[1:], 2, done+1, 1e-3); err != nil {
 							t.Fatal(err)
 						}
 						done++
@@ -97,7 +101,7 @@ func randomBatch(vocab int, number uint64) []*data.Sequence {
 				u.IDs, u.LogProb = append(u.IDs, first+k), append(u.LogProb, -3)
 			}
 			u.Rows, u.Gold = append(u.Rows, int32(i-1)), append(u.Gold, id-first)
-			u.Offsets, u.Mass = append(u.Offsets, int32(len(u.IDs))), append(u.Mass, 0.4)
+			u.Offsets, u.Mass, u.Outside = append(u.Offsets, int32(len(u.IDs))), append(u.Mass, 0.4), append(u.Outside, id%5 == 0)
 		}
 		seqs = append(seqs, q)
 	}

@@ -16,7 +16,12 @@ type Objective struct {
 	Proposal *loss.Proposal // replay: distribution of the sampled tail; every Replay objective that is not Bare needs one
 	TailN    int            // replay: draws of the tail per sequence; 0: DefaultTail of the vocabulary
 	Seed     uint64         // replay: seed of the draws
-	KL       float64        // weight of KL(base ‖ model), 0: none; the sequences must carry recorded subsets
+	KL       float64        // weight of KL(base ‖ model) in the domain, 0: none; the sequences must carry recorded subsets
+
+	// How StepRehearsing weighs what is rehearsed: its loss, and the weight of that loss's mean beside the domain's mean. Weight 0 is
+	// one mean over all positions. Soft and KL need recorded subsets there.
+	Rehearse       loss.Kind
+	RehearseWeight float64
 }
 
 // DefaultObjective is the replay loss with a tail drawn in proportion to the frequency of the record's gold ids, with seed 1.
@@ -28,8 +33,10 @@ func DefaultObjective(record *replay.Reader) Objective {
 // DefaultTail is the default number of draws of the sampled tail per sequence for a vocabulary of V ids: max(128, V/64).
 func DefaultTail(vocab int) int { return max(128, vocab/64) }
 
-// recorded says whether the sequences must carry recorded subsets.
-func (o Objective) recorded() bool { return o.Replay || o.KL > 0 }
+// recorded says whether the domain's sequences must carry recorded subsets, and whether those that are rehearsed must.
+func (o Objective) recorded() (domain, rehearsed bool) {
+	return o.Replay || o.KL > 0, o.Replay || o.Rehearse != loss.CE
+}
 
 // complete fills in defaults and returns an error for a contradictory or incomplete objective.
 func (o Objective) complete(vocab int) (Objective, error) {
@@ -48,6 +55,10 @@ func (o Objective) complete(vocab int) (Objective, error) {
 		return fail(fmt.Sprintf("TailN is %d, want 1 or more, or 0 for DefaultTail", o.TailN))
 	case !(o.KL >= 0):
 		return fail(fmt.Sprintf("KL is %g, want 0 or more", o.KL))
+	case !(o.RehearseWeight >= 0):
+		return fail(fmt.Sprintf("RehearseWeight is %g, want 0 or more", o.RehearseWeight))
+	case o.Rehearse > loss.KL:
+		return fail(fmt.Sprintf("Rehearse is %d, want loss.CE, loss.Soft or loss.KL", o.Rehearse))
 	}
 	if o.Replay && !o.Bare && o.TailN == 0 {
 		o.TailN = DefaultTail(vocab)

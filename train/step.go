@@ -23,7 +23,8 @@ type Stepper struct {
 	Stats     optim.Stats     // of the last step
 	Times     Times           // of the last step
 	Watch     *replay.Watcher // records subsets from the logits of full cross-entropy; nil: none
-	KL        float64         // of the last step: mean KL(base ‖ model) per target in nats, if the objective has it
+	KL        float64         // of the last step: mean KL(base ‖ model) per target of the domain in nats, if the objective has it
+	Rehearsed float64         // of the last step: mean loss per target of what was rehearsed, in nats, as Objective.Rehearse defines it; 0: nothing was
 
 	pass    *model.Pass
 	full    loss.Full
@@ -32,6 +33,8 @@ type Stepper struct {
 	targets loss.Targets
 	subsets loss.Subsets
 	anchor  loss.Anchor
+	second  loss.Rehearsal
+	seqs    []*data.Sequence // of the step
 	tails   []loss.Tail
 	losses  []float64
 }
@@ -88,19 +91,26 @@ func NewStepper(m *model.Model, pool *tensor.Pool, o Objective, c optim.Config, 
 //
 // A loss or a gradient that is not finite is a [DivergedError]; the weights are then as they were.
 func (s *Stepper) Step(seqs []*data.Sequence, micro, step int, lr float64) (float64, error) {
+	return s.StepRehearsing(seqs, nil, micro, step, lr)
+}
+
+// StepRehearsing is Step with sequences that are rehearsed so that they are not forgotten, after those of the domain. It minimises
+//
+//	mean over the domain's targets + RehearseWeight · mean over the rehearsed targets
+//
+// and returns the first mean; s.Rehearsed is the second. A micro-batch may hold sequences of both.
+func (s *Stepper) StepRehearsing(domain, rehearsed []*data.Sequence, micro, step int, lr float64) (float64, error) {
+	s.seqs = append(append(s.seqs[:0], domain...), rehearsed...)
 	if micro <= 0 {
-		micro = max(1, len(seqs))
+		micro = max(1, len(s.seqs))
 	}
-	n := 0
-	for i, q := range seqs {
-		n += q.Targets()
-		if longest, limit := q.Longest(), s.Model.Config.MaxPositions; longest > limit {
-			return 0, fmt.Errorf("train: step %d: sequence %d holds a document of %d tokens, the model takes %d; "+
-				"load the documents with MaxSeqLen %d in data.Options", step, i, longest, limit, limit)
-		}
-		if q.Subsets == nil && s.Objective.recorded() {
-			return 0, fmt.Errorf("train: step %d: sequence %d has no recorded subsets, which the objective needs; read it from a record of Stage 0", step, i)
-		}
+	n, err := s.count(domain, step, 0)
+	if err != nil {
+		return 0, err
+	}
+	again, err := s.count(rehearsed, step, len(domain))
+	if err != nil {
+		return 0, err
 	}
 	if n == 0 {
 		return 0, fmt.Errorf("train: step %d: the batch holds no token that carries loss", step)
@@ -110,10 +120,16 @@ func (s *Stepper) Step(seqs []*data.Sequence, micro, step int, lr float64) (floa
 	if s.Watch != nil {
 		s.Watch.Begin()
 	}
-	var sum, kl float64
-	for lo := 0; lo < len(seqs); lo += micro {
-		for _, l := range s.microBatch(seqs[lo:min(lo+micro, len(seqs))], lo, step, 1/float32(n)) {
+	scale, second := loss.MeanScales(n, again, s.Objective.RehearseWeight)
+	s.second = loss.Rehearsal{Kind: s.Objective.Rehearse, Scale: second}
+	var sum, sumAgain, kl float64
+	for lo := 0; lo < len(s.seqs); lo += micro {
+		losses := s.microBatch(s.seqs[lo:min(lo+micro, len(s.seqs))], lo, max(0, len(domain)-lo), step, scale)
+		for _, l := range losses[:s.second.From] {
 			sum += l
+		}
+		for _, l := range losses[s.second.From:] {
+			sumAgain += l
 		}
 		for _, d := range s.anchor.KL {
 			kl += d
@@ -121,12 +137,14 @@ func (s *Stepper) Step(seqs []*data.Sequence, micro, step int, lr float64) (floa
 	}
 	s.pass.EndStep()
 	mean := sum / float64(n)
-	s.KL = kl / float64(n)
-	if !finite(mean) {
-		return mean, &DivergedError{Step: step, Loss: mean}
+	s.KL, s.Rehearsed = kl/float64(n), sumAgain/float64(max(1, again))
+	for _, l := range []float64{mean, s.Rehearsed} {
+		if !finite(l) {
+			return mean, &DivergedError{Step: step, Loss: l}
+		}
 	}
 	start := time.Now()
-	err := s.Optimizer.Step(s.Pool, lr, &s.Stats)
+	err = s.Optimizer.Step(s.Pool, lr, &s.Stats)
 	s.Times.Optimizer = time.Since(start)
 	if norm := s.Stats.GradNorm; err != nil && !finite(norm) {
 		return mean, &DivergedError{Step: step, Loss: mean, GradNorm: norm}
@@ -134,10 +152,30 @@ func (s *Stepper) Step(seqs []*data.Sequence, micro, step int, lr float64) (floa
 	return mean, err
 }
 
+// count counts the targets of sequences, after it has checked them. The first is sequence first of the step; those after the
+// domain's are rehearsed.
+func (s *Stepper) count(seqs []*data.Sequence, step, first int) (n int, err error) {
+	needed, rehearsed := s.Objective.recorded()
+	if first > 0 {
+		needed = rehearsed
+	}
+	for i, q := range seqs {
+		n += q.Targets()
+		if longest, limit := q.Longest(), s.Model.Config.MaxPositions; longest > limit {
+			return 0, fmt.Errorf("train: step %d: sequence %d holds a document of %d tokens, the model takes %d; "+
+				"load the documents with MaxSeqLen %d in data.Options", step, first+i, longest, limit, limit)
+		}
+		if q.Subsets == nil && needed {
+			return 0, fmt.Errorf("train: step %d: sequence %d has no recorded subsets, which the objective needs; read it from a record of Stage 0", step, first+i)
+		}
+	}
+	return n, nil
+}
+
 // microBatch runs forward and backward passes over some sequences of a step and returns their losses. first is the number of
-// the first of these sequences in the step.
-func (s *Stepper) microBatch(seqs []*data.Sequence, first, step int, scale float32) []float64 {
-	s.collect(seqs)
+// the first of these sequences in the step; the first ones of them, as many as domain says, are the domain's.
+func (s *Stepper) microBatch(seqs []*data.Sequence, first, domain, step int, scale float32) []float64 {
+	s.collect(seqs, min(domain, len(seqs)))
 	s.pass.Attention = 0
 	start := time.Now()
 	h := s.pass.Forward(s.batch)
@@ -170,32 +208,54 @@ func (s *Stepper) clock(start *time.Time) time.Duration {
 	return d
 }
 
-// collect joins sequences end to end, with their targets, their subsets, or both.
-func (s *Stepper) collect(seqs []*data.Sequence) {
+// collect joins sequences end to end, with their targets, their subsets, or both. The first ones, as many as domain says, are the domain's.
+func (s *Stepper) collect(seqs []*data.Sequence, domain int) {
 	s.batch.Reset()
 	s.targets.Reset()
 	s.subsets.Reset()
-	anchored := s.Objective.KL > 0
-	if anchored {
+	o := &s.Objective
+	if o.KL > 0 {
 		s.subsets.Anchor = &s.anchor
 	}
-	for _, q := range seqs {
+	if domain < len(seqs) {
+		s.subsets.Rehearsal, s.targets.Rehearsal = &s.second, &s.second
+	}
+	ownSubsets, againSubsets := o.recorded()
+	s.second.From = -1
+	for i, q := range seqs {
+		if i == domain {
+			s.second.From = s.positions()
+		}
 		first := int32(len(s.batch.IDs))
 		s.batch.Append(q.IDs, q.DocStarts)
-		if !s.Objective.Replay {
+		if !o.Replay {
 			s.targets.Append(q.IDs, q.Target, first)
 		}
-		if s.Objective.recorded() {
+		if i < domain && ownSubsets || i >= domain && againSubsets {
 			s.subsets.Append(q.Subsets, first)
 		}
 	}
-	if anchored {
-		s.anchor.Lambda = float32(s.Objective.KL)
-		s.anchor.KL = grow(s.anchor.KL, s.subsets.Positions())
-		if !s.Objective.Replay {
-			s.targets.Base = &s.subsets
+	if s.second.From < 0 {
+		s.second.From = s.positions()
+	}
+	if o.KL > 0 {
+		s.anchor.Lambda = float32(o.KL)
+		s.anchor.KL = grow(s.anchor.KL, s.second.From)
+	}
+	if !o.Replay && s.subsets.Positions() > 0 {
+		s.targets.Base = &s.subsets
+		if !ownSubsets {
+			s.targets.BaseFrom = s.second.From
 		}
 	}
+}
+
+// positions is the number of positions with loss that collect has found so far.
+func (s *Stepper) positions() int {
+	if s.Objective.Replay {
+		return s.subsets.Positions()
+	}
+	return len(s.targets.Rows)
 }
 
 // drawTails draws the tail of every sequence of a micro-batch, keyed by the seed, the step and the sequence's number in the

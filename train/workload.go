@@ -3,6 +3,7 @@ package train
 import (
 	"cmp"
 
+	"reprise/data"
 	"reprise/loss"
 	"reprise/model"
 )
@@ -87,7 +88,7 @@ func (s *Stepper) reserve(w Workload) {
 	s.Pool.Reserve()
 	s.pass.Reserve(w.passWork(cfg))
 	s.batch.IDs, s.batch.DocStarts = make([]int32, 0, n), make([]int32, 0, n)
-	s.losses = make([]float64, n)
+	s.losses, s.seqs = make([]float64, n), make([]*data.Sequence, 0, max(w.StepTokens, n)/w.SeqLen)
 	if !w.Replay {
 		s.full.Reserve(w.Workers, w.Subset)
 		s.targets.Rows, s.targets.Gold = make([]int32, 0, n), make([]int32, 0, n)
@@ -103,8 +104,9 @@ func (s *Stepper) reserve(w Workload) {
 		u.Rows, u.Gold, u.Offsets = make([]int32, 0, n), make([]int32, 0, n), make([]int32, 0, n+1)
 		u.IDs, u.Seqs = make([]int32, 0, n*w.Subset), make([]int32, 0, n)
 	}
-	if s.Objective.KL > 0 {
+	if s.Objective.KL > 0 || s.Objective.Rehearse != loss.CE {
 		u := &s.subsets
-		u.LogProb, u.Mass, s.anchor.KL = make([]float32, 0, n*w.Subset), make([]float32, 0, n), make([]float64, n)
+		u.LogProb, u.Mass, u.Outside = make([]float32, 0, n*w.Subset), make([]float32, 0, n), make([]bool, 0, n)
+		s.anchor.KL = make([]float64, n)
 	}
 }
