@@ -77,11 +77,12 @@ func (r *Run) newDigest() string {
 			continue
 		}
 		fmt.Fprintf(h, "%x\n", s.digest())
-		if c.Loss == "replay" || c.KL > 0 {
+		if s.record != nil && (c.Loss == "replay" || c.KL > 0 || s == r.mix && c.mixProbabilities()) {
 			made := s.record.Header()
 			fmt.Fprintf(h, "%g %d %d %v %s %s\n", made.Tau, made.KMin, made.KMax, made.Always, made.BaseModel, made.MovedTo)
 		}
 	}
+	r.digestRehearsal(h)
 	return hex.EncodeToString(h.Sum(nil))
 }
 

@@ -17,11 +17,13 @@ import (
 const (
 	defaultIdentity = "52529ede8b5fa82e1fbc1a7a9d8a53115a86e03d82073ec0117475e11a036fa5"
 	uniformIdentity = "ba9967cf84b3afc6f77808a573690eddf19f0028dcc19e1aeb3e26156865c973"
+	softIdentity    = "eb769b198241a068288cd795f664f1036229d0bd07c972556edaa49cdc4c64f1"
+	klIdentity      = "41a9fcca3b521ff53e1d1acf4717cbcf062a7dd9478106c7f20e62a7853bf82e"
 	fullIdentity    = "cd700f96e2ec7ee5055086f350cc629ded4d3e875d61210240020ba300019839"
 )
 
 // identityFlops limits the operations of one run, so that portable and emulated runs stay quick.
-const identityFlops = 0.5e9
+const identityFlops = 0.55e9
 
 // awkward is a model whose widths are not a multiple of any tile or vector, with three query heads for each key head.
 const awkward = `{"architectures":["LlamaForCausalLM"],"model_type":"llama","vocab_size":300,"hidden_size":42,"intermediate_size":46,
@@ -41,6 +43,8 @@ func TestTrainingHasTheSameBitsEverywhere(t *testing.T) {
 	}{
 		{"replay, moclip", true, []int{1, 2, 3, 8}, func(r *Recipe) { r.Delta, r.CapStart = 80, 2 }, defaultIdentity},
 		{"replay, uniform tail, moclip", true, []int{3}, func(r *Recipe) { r.Delta, r.CapStart, r.Proposal = 80, 2, "uniform" }, uniformIdentity},
+		{"replay, rehearsed softly, moclip", true, []int{1, 3}, rehearsed("replay", "soft"), softIdentity},
+		{"full, rehearsed by kl, moclip", true, []int{3}, rehearsed("full", "kl"), klIdentity},
 		{"full, adamw", false, []int{1, 2, 3, 8}, func(r *Recipe) { r.Loss, r.Config = "full", optim.DefaultConfig(optim.AdamW) }, fullIdentity},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -57,6 +61,13 @@ func TestTrainingHasTheSameBitsEverywhere(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// rehearsed is a recipe whose mix is rehearsed.
+func rehearsed(loss, kind string) func(*Recipe) {
+	return func(r *Recipe) {
+		r.Loss, r.Mix, r.MixLoss, r.RehearseLoss, r.RehearseWeight = loss, r.Replay, "rehearsal", kind, 0.75
 	}
 }
 

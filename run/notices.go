@@ -34,5 +34,11 @@ func (r *Run) idle() (list []string) {
 			say("mix: %d sequences are taken and only %d are there, so that each is read up to %d times; more general text would be better", taken, have, times)
 		}
 	}
+	if r.rehearsal != nil {
+		taken, have := r.Steps*r.rehearses(), r.rehearsal.len()
+		if times := (taken + have - 1) / have; times > 2*max(c.Epochs, 1) {
+			say("rehearse: %d packs are taken and the record holds only %d, so that each is read up to %d times; record with more of them", taken, have, times)
+		}
+	}
 	return list
 }

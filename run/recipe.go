@@ -56,8 +56,8 @@ type Recipe struct {
 	ReplayMix float64 `yaml:"replay_mix" bound:"[0,1)" when:"mix" help:"Share of a batch that comes from mix; more than 0."`
 
 	Rehearse       float64 `yaml:"rehearse" bound:"[0,1)" zero:"none" group:"Rehearsal" when:"replay" help:"Share of a step's packs that the base model wrote itself, where the record holds such packs; they come on top of global_batch_size."`
-	RehearseLoss   string  `yaml:"rehearse_loss" bound:"ce|soft|kl" group:"Rehearsal" when:"rehearse" help:"Loss on those packs: cross-entropy on the drawn ids, on the recorded distribution, or KL to it over the recorded ids and one bucket (biased)."`
-	RehearseWeight float64 `yaml:"rehearse_weight" bound:"[0,1000]" zero:"one mean over all positions of a step" group:"Rehearsal" when:"rehearse" help:"Weight of their mean loss beside the domain's mean loss."`
+	RehearseLoss   string  `yaml:"rehearse_loss" bound:"ce|soft|kl" group:"Rehearsal" when:"replay|mix rehearse|mix" help:"Loss on those packs: cross-entropy on the drawn ids, on the recorded distribution, or KL to it over the recorded ids and one bucket (biased)."`
+	RehearseWeight float64 `yaml:"rehearse_weight" bound:"[0,1000]" zero:"one mean over all positions of a step" group:"Rehearsal" when:"replay|mix rehearse|mix" help:"Weight of their mean loss beside the domain's mean loss."`
 	MixLoss        string  `yaml:"mix_loss" bound:"domain|rehearsal" group:"Mixing" when:"mix" help:"Whether text to mix in has the domain's loss, in one mean with it, or that of rehearsal, with rehearse_loss and rehearse_weight."`
 
 	KL      float64     `yaml:"kl" bound:"[0,1000]" zero:"off" group:"Loss" help:"Weight of KL(base ‖ model) over the recorded ids and one bucket for the rest; it keeps the model near the base model."`
@@ -158,6 +158,8 @@ func (r Recipe) Validate() error {
 		return field("data", "loss full needs either data or replay, and not both")
 	case r.Mix != "" && r.ReplayMix == 0:
 		return field("replay_mix", "0, want more than 0 with mix")
+	case r.Refresh.on() && r.mixRehearsed() && r.RehearseLoss != "ce":
+		return field("mix_loss", "rehearsal with rehearse_loss %s: after a refresh the recorded probabilities of mix are no longer the base model's; leave refresh out, or use rehearse_loss: ce", r.RehearseLoss)
 	case r.KL > 0 && r.Replay == "":
 		return field("kl", "the base model's probabilities are read from a record; give replay instead of data")
 	case r.KL > 0 && r.Refresh.on():

@@ -24,11 +24,11 @@ func (r *Run) newProbe() (err error) {
 // stepsPerEpoch is the number of steps that take every sequence of the domain once.
 func (r *Run) stepsPerEpoch() int { return (r.domain.len() + r.perBatch - 1) / r.perBatch }
 
-// sequences is the number of sequences that all steps take, including those of mix.
+// sequences is the number of sequences that all steps take, including those of mix and those that are rehearsed.
 func (r *Run) sequences() int {
 	per := r.stepsPerEpoch()
 	domain := r.Steps/per*r.domain.len() + min(r.Steps%per*r.perBatch, r.domain.len())
-	return domain + r.Steps*(r.Recipe.GlobalBatchSize-r.perBatch)
+	return domain + r.Steps*(r.Recipe.GlobalBatchSize-r.perBatch+r.rehearses())
 }
 
 // due says whether the plan asks for a new record before the next step.
@@ -96,6 +96,12 @@ func (r *Run) useRecords(step int) error {
 		fresh, err := replay.Open(r.recordPath(kind, step))
 		if err != nil {
 			return fmt.Errorf("%w; the run made this record before step %d and needs it: put it back, or train from the start", err, step+1)
+		}
+		if kind == "domain" && r.rehearsal != nil {
+			if fresh.Rehearsed() != r.rehearsal.len() {
+				return fmt.Errorf("run: %s %w: it lacks the text that the base model wrote; choose another out", r.recordPath(kind, step), ErrNotThisRun)
+			}
+			r.rehearsal.record = fresh
 		}
 		if fresh.Header().DataDigest != s.record.Header().DataDigest {
 			return fmt.Errorf("run: %s %w: it holds other sequences than the run's record; choose another out", r.recordPath(kind, step), ErrNotThisRun)

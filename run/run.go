@@ -24,26 +24,27 @@ import (
 
 // Event is what a run reports after every step, before the first one (step 0) and whenever it evaluates.
 type Event struct {
-	Step       int           `json:"step"`
-	Steps      int           `json:"steps"`
-	LossReplay *float64      `json:"loss_replay,omitempty"` // mean over the batch's targets; not a full cross-entropy
-	LossFull   *float64      `json:"loss_full,omitempty"`   // mean over the batch's targets, for loss: full
-	LR         float64       `json:"lr,omitempty"`
-	GradNorm   float64       `json:"grad_norm,omitempty"` // before clipping
-	Clip       float64       `json:"clip,omitempty"`      // factor of global-norm clipping
-	Phi        *float64      `json:"phi_median,omitempty"`
-	Capped     *float64      `json:"capped,omitempty"` // share of tensors whose angle was capped
-	Tokens     int           `json:"tokens,omitempty"` // of this step
-	Seconds    float64       `json:"seconds"`          // since the run began, without evaluations
-	KL         *float64      `json:"kl,omitempty"`     // mean KL(base ‖ model) over the batch's targets, as the kl term estimates it
-	Rho        *float64      `json:"rho,omitempty"`    // mean mass outside the subsets, measured exactly on a sample
-	RhoP95     *float64      `json:"rho_p95,omitempty"`
-	Groups     []Group       `json:"groups,omitempty"`          // at evaluations: angles since the last evaluation, update and weights of this step
-	Refreshed  string        `json:"refreshed,omitempty"`       // record that was made again before this step
-	Refreshing float64       `json:"refresh_seconds,omitempty"` // spent on making records again, since the run began
-	Eval       []eval.Result `json:"eval,omitempty"`
-	Checkpoint string        `json:"checkpoint,omitempty"`
-	Warning    string        `json:"warning,omitempty"`
+	Step         int           `json:"step"`
+	Steps        int           `json:"steps"`
+	LossReplay   *float64      `json:"loss_replay,omitempty"`   // mean over the batch's targets; not a full cross-entropy
+	LossFull     *float64      `json:"loss_full,omitempty"`     // mean over the batch's targets, for loss: full
+	LossRehearse *float64      `json:"loss_rehearse,omitempty"` // mean over the targets that are rehearsed, as rehearse_loss defines it; the other means are then without them
+	LR           float64       `json:"lr,omitempty"`
+	GradNorm     float64       `json:"grad_norm,omitempty"` // before clipping
+	Clip         float64       `json:"clip,omitempty"`      // factor of global-norm clipping
+	Phi          *float64      `json:"phi_median,omitempty"`
+	Capped       *float64      `json:"capped,omitempty"` // share of tensors whose angle was capped
+	Tokens       int           `json:"tokens,omitempty"` // of this step
+	Seconds      float64       `json:"seconds"`          // since the run began, without evaluations
+	KL           *float64      `json:"kl,omitempty"`     // mean KL(base ‖ model) over the batch's targets, as the kl term estimates it
+	Rho          *float64      `json:"rho,omitempty"`    // mean mass outside the subsets, measured exactly on a sample
+	RhoP95       *float64      `json:"rho_p95,omitempty"`
+	Groups       []Group       `json:"groups,omitempty"`          // at evaluations: angles since the last evaluation, update and weights of this step
+	Refreshed    string        `json:"refreshed,omitempty"`       // record that was made again before this step
+	Refreshing   float64       `json:"refresh_seconds,omitempty"` // spent on making records again, since the run began
+	Eval         []eval.Result `json:"eval,omitempty"`
+	Checkpoint   string        `json:"checkpoint,omitempty"`
+	Warning      string        `json:"warning,omitempty"`
 }
 
 // Run is a training run: a recipe with its model, data and records opened.
@@ -55,16 +56,17 @@ type Run struct {
 	// Notices are sentences for the user that are known before the first step.
 	Notices []string
 
-	pool     *tensor.Pool
-	digest   string // of everything that decides the result
-	domain   *source
-	mix      *source // nil without mixing
-	perBatch int     // sequences of a batch from domain; the others are from mix
-	stepper  *train.Stepper
-	schedule optim.Schedule
-	eval     *eval.Evaluator
-	sets     []eval.Set
-	probe    *rhoProbe
+	pool      *tensor.Pool
+	digest    string // of everything that decides the result
+	domain    *source
+	mix       *source // nil without mixing
+	rehearsal *source // packs that the base model wrote; nil: none
+	perBatch  int     // sequences of a batch from domain; the others are from mix
+	stepper   *train.Stepper
+	schedule  optim.Schedule
+	eval      *eval.Evaluator
+	sets      []eval.Set
+	probe     *rhoProbe
 
 	angles angleLog
 	record int // step before which the record was last made again; 0: never
@@ -115,7 +117,7 @@ func openBase(r Recipe) (*base.Base, error) {
 func open(r Recipe, b *base.Base, pool *tensor.Pool, resume bool) (*Run, error) {
 	run := &Run{Recipe: r, Base: b, pool: pool, best: math.Inf(1), logged: map[string]bool{}}
 	var err error
-	if run.domain, err = openSource(r.Replay, r.Data, r, b); err != nil {
+	if run.domain, err = openSource(r.Replay, r.Data, r, r.KL > 0, b); err != nil {
 		return nil, err
 	}
 	if r, err = run.follow(r); err != nil {
@@ -125,13 +127,13 @@ func open(r Recipe, b *base.Base, pool *tensor.Pool, resume bool) (*Run, error) 
 	run.perBatch = r.GlobalBatchSize
 	if r.Mix != "" {
 		record, text := r.Mix, ""
-		if r.Loss == "full" && r.KL == 0 && data.KnownName(r.Mix) {
+		if r.Loss == "full" && !r.mixProbabilities() && data.KnownName(r.Mix) {
 			record, text = "", r.Mix
 		}
 		if record != "" && data.KnownName(r.Mix) {
-			return nil, fmt.Errorf("run: mix: %s is data, and %w, which loss replay and kl need", r.Mix, replay.ErrNotRecord)
+			return nil, fmt.Errorf("run: mix: %s is data, and %w, which loss replay, kl, and rehearse_loss soft and kl need", r.Mix, replay.ErrNotRecord)
 		}
-		if run.mix, err = openSource(record, text, r, b); err != nil {
+		if run.mix, err = openSource(record, text, r, r.mixProbabilities(), b); err != nil {
 			return nil, err
 		}
 		run.perBatch -= r.mixed()
@@ -139,6 +141,7 @@ func open(r Recipe, b *base.Base, pool *tensor.Pool, resume bool) (*Run, error) 
 			return nil, fmt.Errorf("run: global_batch_size: 1 leaves no room for mix; want 2 or more")
 		}
 	}
+	run.openRehearsal()
 	run.Notices = append(run.Notices, run.domain.notices...)
 	if run.mix != nil {
 		run.Notices = append(run.Notices, run.mix.notices...)
@@ -186,17 +189,21 @@ func open(r Recipe, b *base.Base, pool *tensor.Pool, resume bool) (*Run, error) 
 
 // objective is the loss that the recipe asks for.
 func (r *Run) objective() train.Objective {
+	o := train.Objective{KL: r.Recipe.KL}
+	if r.rehearsal != nil || r.Recipe.mixRehearsed() {
+		o.Rehearse, o.RehearseWeight = kinds[r.Recipe.RehearseLoss], r.Recipe.RehearseWeight
+	}
 	if r.Recipe.Loss != "replay" {
-		return train.Objective{KL: r.Recipe.KL}
+		return o
 	}
 	vocab := r.Base.Model.Config.VocabSize
-	o := train.Objective{Replay: true, Bare: r.Recipe.Tail == "none", TailN: r.Recipe.TailDraws(vocab), Seed: r.Recipe.Seed, KL: r.Recipe.KL}
+	o.Replay, o.Bare, o.TailN, o.Seed = true, r.Recipe.Tail == "none", r.Recipe.TailDraws(vocab), r.Recipe.Seed
 	if o.Bare {
 		return o
 	}
 	o.Proposal = loss.Uniform(vocab)
 	if r.Recipe.Proposal == "frequency" {
-		o.Proposal = loss.Frequency(r.domain.record.GoldCounts(vocab))
+		o.Proposal = loss.Frequency(r.goldCounts(vocab))
 	}
 	return o
 }
@@ -204,11 +211,13 @@ func (r *Run) objective() train.Objective {
 // workload says how much the steps compute, to plan memory.
 func (r *Run) workload() train.Workload {
 	seqLen, ids := r.domain.size()
-	if r.mix != nil {
-		n, k := r.mix.size()
-		seqLen, ids = max(seqLen, n), max(ids, k)
+	for _, s := range []*source{r.mix, r.rehearsal} {
+		if s != nil {
+			n, k := s.size()
+			seqLen, ids = max(seqLen, n), max(ids, k)
+		}
 	}
-	return r.Recipe.workload(r.Base.Model.Config, r.domain.len(), seqLen, ids, r.pool.Workers())
+	return r.Recipe.workload(r.Base.Model.Config, r.domain.len(), r.rehearses(), seqLen, ids, r.pool.Workers())
 }
 
 // Events runs the steps and yields an event for each. It ends early when ctx is cancelled (after saving) or on an error; see
@@ -248,7 +257,7 @@ func (r *Run) loop(ctx context.Context, yield func(Event) bool) error {
 			return err
 		}
 	}
-	batch := make([]*data.Sequence, 0, r.Recipe.GlobalBatchSize)
+	batch := make([]*data.Sequence, 0, r.Recipe.GlobalBatchSize+r.rehearses())
 	for r.done < r.Steps {
 		if ctx.Err() != nil {
 			return r.interrupted()
@@ -346,12 +355,13 @@ func (r *Run) measures(step int) bool {
 // step takes one optimizer step on the next batch.
 func (r *Run) step(batch *[]*data.Sequence) (Event, error) {
 	start := time.Now()
-	if err := r.gather(batch); err != nil {
+	domain, err := r.gather(batch)
+	if err != nil {
 		return Event{}, err
 	}
 	lr := r.schedule.At(r.done + 1)
 	r.stepper.Optimizer.Measure = r.measures(r.done + 1)
-	mean, err := r.stepper.Step(*batch, r.Recipe.MicroBatchSize, r.done+1, lr)
+	mean, err := r.stepper.StepRehearsing((*batch)[:domain], (*batch)[domain:], r.Recipe.MicroBatchSize, r.done+1, lr)
 	if err != nil {
 		return Event{}, err
 	}
@@ -366,6 +376,10 @@ func (r *Run) step(batch *[]*data.Sequence) (Event, error) {
 	} else {
 		e.LossFull = &mean
 	}
+	if domain < len(*batch) {
+		again := r.stepper.Rehearsed
+		e.LossRehearse = &again
+	}
 	if r.Recipe.KL > 0 {
 		kl := r.stepper.KL
 		e.KL = &kl
@@ -377,8 +391,9 @@ func (r *Run) step(batch *[]*data.Sequence) (Event, error) {
 	return e, nil
 }
 
-// gather reads the sequences of the next batch. They depend only on the number of steps taken.
-func (r *Run) gather(batch *[]*data.Sequence) error {
+// gather reads the sequences of the next batch: those of the domain, domain many, and after them those that are rehearsed. They
+// depend only on the number of steps taken.
+func (r *Run) gather(batch *[]*data.Sequence) (domain int, err error) {
 	*batch = (*batch)[:0]
 	take := func(s *source, first, n int) error {
 		for i := first; i < first+n; i++ {
@@ -394,13 +409,22 @@ func (r *Run) gather(batch *[]*data.Sequence) error {
 	epoch, within := r.done/per, r.done%per
 	n := min(r.perBatch, r.domain.len()-within*r.perBatch) // the last batch of an epoch may be short
 	if err := take(r.domain, epoch*r.domain.len()+within*r.perBatch, n); err != nil {
-		return err
+		return 0, err
 	}
+	domain = n
 	if r.mix != nil {
 		k := r.Recipe.GlobalBatchSize - r.perBatch
-		return take(r.mix, r.done*k, k)
+		if err := take(r.mix, r.done*k, k); err != nil {
+			return 0, err
+		}
+		if !r.Recipe.mixRehearsed() {
+			domain += k
+		}
 	}
-	return nil
+	if k := r.rehearses(); k > 0 {
+		err = take(r.rehearsal, r.done*k, k)
+	}
+	return domain, err
 }
 
 // measure evaluates the sets, measures rho, and saves the weights as best/ if the loss is the lowest so far.

@@ -21,22 +21,25 @@ type source struct {
 
 	notices []string // about reading the text
 
+	written bool    // the packs are those that the base model wrote, which the record holds besides
+	always  []int32 // ids that every position of the record holds
+
 	order []int // of packs, in the epoch below
 	epoch int
 	ring  []data.Sequence // reused; as many as a batch holds
 	next  int
 }
 
-// openSource opens a record, or packs text when there is none.
-func openSource(record, text string, r Recipe, b *base.Base) (*source, error) {
+// openSource opens a record, or packs text when there is none. probabilities says whether the loss will read those of the base model.
+func openSource(record, text string, r Recipe, probabilities bool, b *base.Base) (*source, error) {
 	s := &source{epoch: -1, ring: make([]data.Sequence, r.GlobalBatchSize)}
 	if record != "" {
 		reader, err := replay.Open(record)
 		if err != nil {
 			return nil, err
 		}
-		s.record = reader
-		return s, s.checkRecord(record, r.KL, b)
+		s.record, s.always = reader, reader.Header().Always
+		return s, s.checkRecord(record, probabilities, b)
 	}
 	limit, err := r.textLen(b.Model.Config)
 	if err != nil {
@@ -57,15 +60,15 @@ func openSource(record, text string, r Recipe, b *base.Base) (*source, error) {
 }
 
 // checkRecord refuses a record that the run cannot train the model on.
-func (s *source) checkRecord(path string, kl float64, b *base.Base) error {
+func (s *source) checkRecord(path string, probabilities bool, b *base.Base) error {
 	if err := s.record.Fits(b); err != nil {
 		return err
 	}
 	if _, err := s.record.Seam(); err != nil {
 		return err
 	}
-	if h := s.record.Header(); h.Moving() && kl > 0 {
-		return fmt.Errorf("run: %s: kl: the record was made while a model was trained, and its probabilities are not the base model's; leave kl out, or %w", path, replay.ErrRecordAgain)
+	if h := s.record.Header(); h.Moving() && probabilities {
+		return fmt.Errorf("run: %s: kl: the record was made while a model was trained, and its probabilities are not the base model's; leave kl out (for mix_loss rehearsal: rehearse_loss ce), or %w", path, replay.ErrRecordAgain)
 	}
 	if s.len() == 0 {
 		return fmt.Errorf("run: %s holds no sequence to train on", path)
@@ -102,7 +105,10 @@ func (run *Run) otherSeam(r Recipe) (notices []string) {
 }
 
 func (s *source) len() int {
-	if s.record != nil {
+	switch {
+	case s.written:
+		return s.record.Rehearsed()
+	case s.record != nil:
 		return s.record.Len()
 	}
 	return len(s.packed)
@@ -112,7 +118,11 @@ func (s *source) len() int {
 func (s *source) size() (seqLen, ids int) {
 	if s.record != nil {
 		h := s.record.Header()
-		return h.MaxSeqLen, subsetSize(h)
+		rule := h.Rule
+		if s.written {
+			rule = h.Rehearsal.Rule
+		}
+		return h.MaxSeqLen, subsetSize(rule)
 	}
 	for i := range s.packed {
 		seqLen = max(seqLen, len(s.packed[i].IDs))
@@ -121,7 +131,7 @@ func (s *source) size() (seqLen, ids int) {
 }
 
 // at gives sequence i counted through all epochs, each of which has its own permutation. The sequence stays valid until
-// global_batch_size more have been asked for.
+// as many more have been asked for as a batch holds.
 func (s *source) at(seed uint64, i int) (*data.Sequence, error) {
 	if epoch := i / s.len(); epoch != s.epoch {
 		s.order, s.epoch = data.Order(seed, epoch, s.len()), epoch
@@ -137,7 +147,13 @@ func (s *source) read(pack int, into *data.Sequence) error {
 		*into = s.packed[pack]
 		return nil
 	}
-	return s.record.Sequence(pack, into)
+	read := s.record.Sequence
+	if s.written {
+		read = s.record.RehearsalPack
+	}
+	err := read(pack, into)
+	s.inside(into)
+	return err
 }
 
 // probePositions is the least number of positions that rho is measured on; the sample consists of whole packs.
@@ -200,6 +216,13 @@ func (r *Run) warnings() (list []string) {
 		if share := float64(k) / float64(r.Recipe.GlobalBatchSize); math.Abs(share/r.Recipe.ReplayMix-1) > 0.1 {
 			list = append(list, fmt.Sprintf("replay_mix: %g of global_batch_size %d is rounded to %d, a share of %.3g",
 				r.Recipe.ReplayMix, r.Recipe.GlobalBatchSize, k, share))
+		}
+	}
+	if k := r.rehearses(); k > 0 {
+		n := r.Recipe.GlobalBatchSize
+		if share := float64(k) / float64(k+n); math.Abs(share/r.Recipe.Rehearse-1) > 0.1 {
+			list = append(list, fmt.Sprintf("rehearse: %g beside global_batch_size %d is rounded to %d packs, a share of %.3g",
+				r.Recipe.Rehearse, n, k, share))
 		}
 	}
 	if r.recording != nil && r.Steps > r.stepsPerEpoch() {

@@ -12,21 +12,21 @@ import (
 )
 
 // subsetSize is the largest number of ids that a position of a record holds: its prefix, the ids of always and the gold id.
-func subsetSize(h replay.Header) int { return h.KMax + len(h.Always) + 1 }
+func subsetSize(r replay.Rule) int { return r.KMax + len(r.Always) + 1 }
 
 // workload is the work of the recipe's steps, given the number of sequences in its domain, the length of the longest, and the
-// largest number of ids at a recorded position.
-func (r Recipe) workload(cfg model.Config, sequences, seqLen, ids, workers int) train.Workload {
+// largest number of ids at a recorded position. rehearsed is the number of packs of a step that the base model wrote.
+func (r Recipe) workload(cfg model.Config, sequences, rehearsed, seqLen, ids, workers int) train.Workload {
 	mixed := 0
 	if r.Mix != "" {
 		mixed = r.mixed()
 	}
-	global := mixed + min(sequences, r.GlobalBatchSize-mixed)
+	global := mixed + min(sequences, r.GlobalBatchSize-mixed) + rehearsed
 	w := train.Workload{
 		Replay: r.Loss == "replay", Recompute: r.Recompute, SeqLen: seqLen, Workers: workers,
 		MicroTokens: min(r.MicroBatchSize, global) * seqLen, StepTokens: global * seqLen,
 	}
-	if w.Replay || r.KL > 0 {
+	if w.Replay || r.KL > 0 || r.RehearseLoss != "ce" && (rehearsed > 0 || r.mixRehearsed()) {
 		w.Subset = ids
 	}
 	if w.Replay {

@@ -120,6 +120,9 @@ func remark(e run.Event) string {
 	if e.LossFull != nil {
 		s = fmt.Sprintf("loss_full %.4f", *e.LossFull)
 	}
+	if e.LossRehearse != nil {
+		s += fmt.Sprintf(" loss_rehearse %.4f", *e.LossRehearse)
+	}
 	return s + fmt.Sprintf(" lr %.2e", e.LR)
 }
 

@@ -1,0 +1,103 @@
+package run
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"slices"
+
+	"reprise/data"
+	"reprise/loss"
+)
+
+// What is rehearsed in a step are packs that the base model wrote itself, which the domain's record holds, and with mix_loss:
+// rehearsal the sequences of mix. They come after the domain's.
+
+// kinds are the losses of what is rehearsed, under their names in a recipe.
+var kinds = map[string]loss.Kind{"ce": loss.CE, "soft": loss.Soft, "kl": loss.KL}
+
+// mixRehearsed says whether the sequences of mix are rehearsed.
+func (r Recipe) mixRehearsed() bool { return r.Mix != "" && r.MixLoss == "rehearsal" }
+
+// mixProbabilities says whether the loss reads the base model's probabilities at the positions of mix.
+func (r Recipe) mixProbabilities() bool {
+	if r.mixRehearsed() {
+		return r.RehearseLoss != "ce"
+	}
+	return r.KL > 0
+}
+
+// rehearsed is the number of self-written packs of a step, on top of global_batch_size, where the record holds such packs.
+func (r Recipe) rehearsed() int {
+	if r.Rehearse == 0 {
+		return 0
+	}
+	return max(1, int(math.Round(float64(r.GlobalBatchSize)*r.Rehearse/(1-r.Rehearse))))
+}
+
+// openRehearsal makes the source of self-written packs from the domain's record; without such packs there is none.
+func (r *Run) openRehearsal() {
+	record := r.domain.record
+	n := r.Recipe.rehearsed()
+	if n == 0 {
+		return
+	}
+	if record == nil || record.Rehearsed() == 0 {
+		if standard := DefaultRecipe().Rehearse; r.Recipe.Rehearse != standard {
+			where, remedy := r.Recipe.Replay, "record the data again"
+			if record == nil {
+				where, remedy = "data without a record", "make a record with: reprise record, and give it as replay"
+			} else if h := record.Header(); h.Moving() {
+				where += ", which was made while a model was trained,"
+			}
+			r.Notices = append(r.Notices, fmt.Sprintf("rehearse: %g has no effect: %s holds no text that the base model wrote; %s", r.Recipe.Rehearse, where, remedy))
+		}
+		return
+	}
+	r.rehearsal = &source{epoch: -1, ring: make([]data.Sequence, n), record: record, always: record.Header().Rehearsal.Always, written: true}
+}
+
+// rehearses is the number of self-written packs of a step.
+func (r *Run) rehearses() int {
+	if r.rehearsal == nil {
+		return 0
+	}
+	return r.Recipe.rehearsed()
+}
+
+// digestRehearsal writes what decides the self-written packs; without such packs it writes nothing, so that the digests of runs
+// from before rehearsal stay.
+func (r *Run) digestRehearsal(to io.Writer) {
+	if r.rehearsal == nil {
+		return
+	}
+	h := r.domain.record.Header().Rehearsal
+	fmt.Fprintf(to, "rehearsal %d %d %d %v %g %x %g %g %d %d %v %d %s\n", h.Packs, h.Start.ID, h.Start.BurnIn, h.Stop, h.Temperature, h.Prompts, h.Chat,
+		h.Tau, h.KMin, h.KMax, h.Always, h.Seed, h.BaseModel)
+}
+
+// goldCounts is how often each id is to be predicted in what the tail's proposal counts: the domain, and self-written packs if they
+// are rehearsed.
+func (r *Run) goldCounts(vocab int) []int64 {
+	counts := r.domain.record.GoldCounts(vocab)
+	if r.rehearsal != nil {
+		for id, n := range r.domain.record.RehearsalGoldCounts(vocab) {
+			counts[id] += n
+		}
+	}
+	return counts
+}
+
+// inside marks gold ids that the record's rule always records as recorded whether or not they are gold: the soft loss takes them for
+// members of the prefix.
+func (s *source) inside(q *data.Sequence) {
+	u := q.Subsets
+	if u == nil || len(s.always) == 0 {
+		return
+	}
+	for i, outside := range u.Outside {
+		if outside && slices.Contains(s.always, u.IDs[u.Offsets[i]+u.Gold[i]]) {
+			u.Outside[i] = false
+		}
+	}
+}
