@@ -19,31 +19,89 @@ import (
 // left out and b is scaled to the sum 1.
 type Anchor struct {
 	Lambda float32
+	Masked bool      // leaves the gold id out of both distributions: see masked
 	KL     []float64 // set by Run: the divergence of every position of the domain in nats, not multiplied by λ
 }
 
-// anchor fills b with the base probabilities of position i and returns T, r/p_R and KL in nats. z are the model's logits of the
-// position's ids.
-func (s *Subsets) anchor(i int, b, z []float32, logZ float64, outside float32) (total, ratio float32, kl float64) {
+// pull is the gradient of a position's KL in parts: p_j·all − b_j for j ∈ S, but p_y·gold − b_y for the gold id y, and p_j·(all − ratio)
+// elsewhere. kl is the divergence in nats.
+type pull struct {
+	all, gold, ratio float32
+	kl               float64
+}
+
+// divergence fills b as the pull needs it. z are the model's logits of the position's ids, p their probabilities, which only a masked
+// anchor reads, and outside is the model's probability of all other ids.
+func (s *Subsets) divergence(i int, masked bool, b, z, p []float32, logZ float64, outside float32) pull {
+	if masked {
+		return s.masked(i, b, z, p, logZ, outside)
+	}
+	return s.anchor(i, b, z, logZ, outside)
+}
+
+// anchor is the divergence of an Anchor.
+func (s *Subsets) anchor(i int, b, z []float32, logZ float64, outside float32) (t pull) {
 	logB := s.LogProb[s.Offsets[i]:s.Offsets[i+1]]
 	asm.Exp(b, logB)
 	var sum float64
 	for k, p := range b {
 		sum += float64(p)
-		kl += float64(float64(p) * (float64(logB[k]) - (float64(z[k]) - logZ)))
+		t.kl += float64(float64(p) * (float64(logB[k]) - (float64(z[k]) - logZ)))
 	}
 	r := 1 - s.Mass[i]
-	if ratio = r / outside; outside > 0 && !math.IsInf(float64(ratio), 0) {
-		total = float32(sum + float64(r))
+	if t.ratio = r / outside; outside > 0 && !math.IsInf(float64(t.ratio), 0) {
+		t.all = float32(sum + float64(r))
 		if r > 0 {
-			kl += float64(float64(r) * exact.Log(float64(ratio)))
+			t.kl += float64(float64(r) * exact.Log(float64(t.ratio)))
 		}
 	} else {
 		asm.Scale(b, float32(1/sum), b)
-		total, ratio = 1, 0
-		kl = kl/sum - exact.Log(sum)
+		t.all, t.ratio = 1, 0
+		t.kl = t.kl/sum - exact.Log(sum)
 	}
-	return total, ratio, kl
+	t.gold = t.all
+	return t
+}
+
+// masked is the divergence of an Anchor that leaves the gold id y out, as TMKL does (arXiv 2605.29498): it does not oppose the
+// cross-entropy, which moves p_y. Both distributions are scaled to the sum 1 without it. With B = Σ_{j∈S\y} b_j + r and
+// Q = Σ_{j∈S\y} p_j + p_R:
+//
+//	KL = Σ_{j∈S\y} (b_j/B)·(log b_j − log p_j) + (r/B)·(log r − log p_R) + log(Q/B)
+//	∂KL/∂z_j = p_j/Q − b_j/B for j ∈ S\y,  p_j·(1/Q − (r/B)/p_R) elsewhere,  0 for y
+//
+// The bucket is left out where anchor leaves it out. Where nothing is left of a distribution, or a factor overflows float32, KL is 0.
+func (s *Subsets) masked(i int, b, z, p []float32, logZ float64, outside float32) (t pull) {
+	logB := s.LogProb[s.Offsets[i]:s.Offsets[i+1]]
+	asm.Exp(b, logB)
+	b[s.Gold[i]] = 0
+	var base, now float64
+	for k := range b {
+		if int32(k) != s.Gold[i] {
+			base, now = base+float64(b[k]), now+float64(p[k])
+			t.kl += float64(float64(b[k]) * (float64(logB[k]) - (float64(z[k]) - logZ)))
+		}
+	}
+	r := 1 - s.Mass[i]
+	if t.ratio = r / outside; outside > 0 && !math.IsInf(float64(t.ratio), 0) {
+		base, now = base+float64(r), now+float64(outside)
+		if r > 0 {
+			t.kl += float64(float64(r) * exact.Log(float64(t.ratio)))
+		}
+	} else {
+		t.ratio = 0
+	}
+	scale := float32(1 / base)
+	t.all, t.ratio = float32(1/now), t.ratio*scale
+	for _, x := range []float32{scale, t.all, t.ratio} {
+		if math.IsInf(float64(x), 0) || math.IsNaN(float64(x)) {
+			clear(b)
+			return pull{}
+		}
+	}
+	asm.Scale(b, scale, b)
+	t.kl = t.kl/base + exact.Log(now/base)
+	return t
 }
 
 // massOf is the sum of the probabilities of logits under a normaliser. tmp holds Tile values.
@@ -60,24 +118,33 @@ func (l LSE) massOf(z, tmp []float32) float32 {
 // pulled adds KL to softJob.position's loss and gradient: z and tail hold logits and become gradients.
 func (j *softJob) pulled(worker, i int, l LSE, z, tail []float32, o role) {
 	r, s := j.r, j.s
-	tmp := r.tmp[worker*Tile : (worker+1)*Tile]
+	tmp, inv := r.tmp[worker*Tile:(worker+1)*Tile], 1/l.Sum
 	b := append(r.base[worker][:0], z...)
 	r.base[worker] = b
-	total, ratio, kl := s.anchor(i, b, z, l.Log(), l.massOf(tail, tmp))
+	var p []float32
+	if o.masked {
+		p = append(r.row[worker][:0], z...)
+		r.row[worker] = p
+		asm.SoftmaxGrad(p, p, l.Max, inv, 1)
+	}
+	t := s.divergence(i, o.masked, b, z, p, l.Log(), l.massOf(tail, tmp))
 	if o.domain {
-		s.Anchor.KL[i] = kl
+		s.Anchor.KL[i] = t.kl
 	} else {
-		j.losses[i] = kl
+		j.losses[i] = t.kl
 	}
 	if !j.gradient {
 		return
 	}
-	inv, ce, pull := 1/l.Sum, o.ce*o.scale, o.kl*o.scale
-	asm.SoftmaxGrad(z, z, l.Max, inv, ce+float32(pull*total))
-	asm.Axpy(z, -pull, b)
-	z[s.Gold[i]] -= ce
+	ce, kl, gold := o.ce*o.scale, o.kl*o.scale, s.Gold[i]
+	asm.SoftmaxGrad(z, z, l.Max, inv, ce+float32(kl*t.all))
+	asm.Axpy(z, -kl, b)
+	z[gold] -= ce
+	if o.masked {
+		z[gold] = (p[gold] - 1) * ce
+	}
 	if tail != nil {
-		asm.SoftmaxGrad(tail, tail, l.Max, inv, ce+float32(pull*(total-ratio)))
+		asm.SoftmaxGrad(tail, tail, l.Max, inv, ce+float32(kl*(t.all-t.ratio)))
 	}
 }
 
@@ -95,18 +162,22 @@ func (j *fullJob) pulled(worker, i, at int, l LSE, z []float32, o role) {
 		w.p = append(w.p, z[id])
 		z[id] = 0
 	}
-	total, ratio, kl := s.anchor(at, w.b, w.z, logZ, asm.Sum(z))
+	t := s.divergence(at, o.masked, w.b, w.z, w.p, logZ, asm.Sum(z))
 	if o.domain {
-		s.Anchor.KL[at] = kl
+		s.Anchor.KL[at] = t.kl
 	} else {
-		j.losses[i] = kl
+		j.losses[i] = t.kl
 	}
 	if !j.gradient {
 		return
 	}
-	asm.Scale(z, o.scale*(o.ce+float32(o.kl*(total-ratio))), z)
+	asm.Scale(z, o.scale*(o.ce+float32(o.kl*(t.all-t.ratio))), z)
 	for k, id := range ids {
-		z[id] = (float32(w.p[k]*(o.ce+float32(o.kl*total))) - float32(o.kl*w.b[k])) * o.scale
+		all := t.all
+		if id == j.gold[i] {
+			all = t.gold
+		}
+		z[id] = (float32(w.p[k]*(o.ce+float32(o.kl*all))) - float32(o.kl*w.b[k])) * o.scale
 	}
 	z[j.gold[i]] -= o.ce * o.scale
 }

@@ -20,6 +20,7 @@ type Targets struct {
 
 	Base      *Subsets   // recorded subsets: of the domain's positions with an Anchor, of those that are rehearsed with Soft or KL. nil: none
 	BaseFrom  int        // first position that Base has
+	Weights   Weights    // of the cross-entropy in the domain
 	Rehearsal *Rehearsal // nil: all positions are the domain's
 }
 
@@ -72,7 +73,7 @@ func (f *Full) Run(pool *tensor.Pool, head *tensor.Param, h, dh *tensor.Matrix, 
 			len(t.Rows), len(t.Gold), len(losses), h.Rows, h.Cols, head.W.Rows, head.W.Cols))
 	}
 	t.check()
-	f.job = fullJob{f: f, base: t.Base, from: t.BaseFrom, rehearsal: t.Rehearsal, scale: scale, gradient: dh != nil}
+	f.job = fullJob{f: f, base: t.Base, from: t.BaseFrom, weights: t.Weights, rehearsal: t.Rehearsal, scale: scale, gradient: dh != nil}
 	if t.Base != nil {
 		f.job.anchor = t.Base.Anchor
 	}
@@ -130,6 +131,7 @@ type fullJob struct {
 	f         *Full
 	base      *Subsets
 	from      int // first position that base has
+	weights   Weights
 	anchor    *Anchor
 	rehearsal *Rehearsal
 	scale     float32
@@ -147,14 +149,18 @@ func (j *fullJob) Do(worker, i int) {
 	j.losses[i] = l.Log() - float64(gold)
 	o := roleOf(j.first+i, j.scale, j.anchor, j.rehearsal)
 	at := j.first + i - j.from
+	if o.domain && j.weights != Even {
+		o.ce = j.weights.of(z, l, gold)
+	}
 	switch {
 	case o.pulled:
 		j.pulled(worker, i, at, l, z, o)
 	case o.soft && !j.base.Outside[at]:
 		j.softened(worker, i, at, l, z, o.scale)
 	case j.gradient:
-		asm.SoftmaxGrad(z, z, l.Max, 1/l.Sum, o.scale)
-		z[j.gold[i]] = (l.Prob(gold) - 1) * o.scale
+		scale := o.ce * o.scale
+		asm.SoftmaxGrad(z, z, l.Max, 1/l.Sum, scale)
+		z[j.gold[i]] = (l.Prob(gold) - 1) * scale
 	}
 }
 

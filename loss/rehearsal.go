@@ -40,6 +40,7 @@ func (r *Rehearsal) probabilities() bool { return r != nil && r.Kind != CE }
 type role struct {
 	scale, ce, kl float32
 	pulled        bool // KL is computed, though kl may be 0
+	masked        bool // KL leaves the gold id out
 	soft          bool // the cross-entropy is that with the recorded distribution
 	domain        bool
 }
@@ -50,7 +51,7 @@ func roleOf(i int, scale float32, a *Anchor, r *Rehearsal) role {
 	case (r == nil || i < r.From) && a == nil:
 		return role{scale: scale, ce: 1, domain: true}
 	case r == nil || i < r.From:
-		return role{scale: scale, ce: 1, kl: a.Lambda, pulled: true, domain: true}
+		return role{scale: scale, ce: 1, kl: a.Lambda, pulled: true, masked: a.Masked, domain: true}
 	case r.Kind == KL:
 		return role{scale: r.Scale, kl: 1, pulled: true}
 	}
