@@ -3,6 +3,7 @@
 //
 // [Evaluator.Run] measures on a file, a [Set]; [Evaluator.Documents] on documents that are in memory. If the Evaluator also has
 // a base model, both also measure how far the model's predictions have moved from the base model's ([Drift]).
+// [Evaluator.Forgetting] measures the same on text that the base model wrote, and needs only what Stage 0 recorded of it.
 //
 //	e := eval.Evaluator{Model: b.Model, Pool: pool, Tokenizer: b.Tokenizer}
 //	r, err := e.Run(ctx, eval.Set{Name: "domain", Path: "valid.jsonl"})

@@ -95,7 +95,7 @@ type Evaluator struct {
 	MaxSeqLen int          // longest sequence, in tokens; 0: the model's number of positions
 	Reading   data.Reading // how the files' rows are understood
 	MaxTokens int          // match: longest answer; 0: 128
-	Idle      *model.Pass  // a pass whose memory may be used during Run; nil: none
+	Idle      *model.Pass  // a pass whose memory may be used while the Evaluator works; nil: none
 
 	pass    *model.Pass
 	full    loss.Full
