@@ -13,14 +13,6 @@ import (
 // that it depends only on the steps taken. A resumed run uses the finished record, completes a partial one, or makes it from
 // the same weights with the same bits.
 
-// newProbe draws the sample that rho is measured on.
-func (r *Run) newProbe() (err error) {
-	if r.Recipe.Loss == "replay" {
-		r.probe, err = newRhoProbe(r.domain, r.Recipe.Seed)
-	}
-	return err
-}
-
 // stepsPerEpoch is the number of steps that take every sequence of the domain once.
 func (r *Run) stepsPerEpoch() int { return (r.domain.len() + r.perBatch - 1) / r.perBatch }
 
@@ -32,27 +24,27 @@ func (r *Run) sequences() int {
 }
 
 // due says whether the plan asks for a new record before the next step.
-func (r *Run) due() bool {
+func (r *Run) due(ctx context.Context) (bool, error) {
 	plan := r.Recipe.Refresh
 	if r.done == 0 || r.done == r.record {
-		return false
+		return false, nil
 	}
 	per := r.stepsPerEpoch()
 	if every := plan.EveryEpochs * per; every > 0 && r.done%every == 0 {
-		return true
+		return true, nil
 	}
 	if plan.RhoAbove == 0 {
-		return false
+		return false, nil
 	}
 	check := plan.CheckEvery
 	if check == 0 {
 		check = max(1, per/8)
 	}
 	if r.done%check != 0 {
-		return false
+		return false, nil
 	}
-	rho, _ := r.probe.measure(r.stepper)
-	return rho > plan.RhoAbove
+	rho, _, err := r.rho(ctx)
+	return rho > plan.RhoAbove, err
 }
 
 // refresh makes the records again if that is due, and returns the domain's new file.
@@ -62,8 +54,8 @@ func (r *Run) refresh(ctx context.Context) (string, error) {
 	}
 	start := time.Now()
 	defer func() { r.refreshing += time.Since(start).Seconds() }()
-	if !r.due() {
-		return "", nil
+	if due, err := r.due(ctx); !due || err != nil {
+		return "", err
 	}
 	print := checkpoint.TensorSHA256(r.Base.Model)
 	for kind, s := range r.sources() {

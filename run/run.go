@@ -45,6 +45,8 @@ type Event struct {
 	Eval         []eval.Result `json:"eval,omitempty"`
 	Checkpoint   string        `json:"checkpoint,omitempty"`
 	Warning      string        `json:"warning,omitempty"`
+
+	Forgetting *eval.Forgetting `json:"forgetting,omitempty"` // at evaluations, on text that the base model wrote, if the record holds some out
 }
 
 // Run is a training run: a recipe with its model, data and records opened.
@@ -66,7 +68,8 @@ type Run struct {
 	schedule  optim.Schedule
 	eval      *eval.Evaluator
 	sets      []eval.Set
-	probe     *rhoProbe
+	probe     []data.Sequence // rho is measured on them
+	held      []data.Sequence // forgetting is measured on them: text that the base model wrote
 
 	angles angleLog
 	record int // step before which the record was last made again; 0: never
@@ -166,6 +169,9 @@ func open(r Recipe, b *base.Base, pool *tensor.Pool, resume bool) (*Run, error) 
 	}
 	run.eval = &eval.Evaluator{Model: b.Model, Pool: pool, Tokenizer: b.Tokenizer, MaxSeqLen: r.MaxSeqLen, Reading: r.Reading}
 	if err := run.newProbe(); err != nil {
+		return nil, err
+	}
+	if run.held, err = heldOut(run.domain.record); err != nil {
 		return nil, err
 	}
 	if run.stepper, err = train.NewStepper(b.Model, pool, run.objective(), r.Config, run.workload()); err != nil {
@@ -427,7 +433,7 @@ func (r *Run) gather(batch *[]*data.Sequence) (domain int, err error) {
 	return domain, err
 }
 
-// measure evaluates the sets, measures rho, and saves the weights as best/ if the loss is the lowest so far.
+// measure evaluates the sets, measures rho and forgetting, and saves the weights as best/ if the loss is the lowest so far.
 func (r *Run) measure(ctx context.Context, e *Event) error {
 	for _, s := range r.sets {
 		result, err := r.eval.Run(ctx, s)
@@ -440,12 +446,18 @@ func (r *Run) measure(ctx context.Context, e *Event) error {
 		e.Eval = append(e.Eval, result)
 	}
 	if r.probe != nil {
-		rho, p95 := r.probe.measure(r.stepper)
+		rho, p95, err := r.rho(ctx)
+		if err != nil {
+			return err
+		}
 		e.Rho, e.RhoP95 = &rho, &p95
 		if rho > 0.2 && r.Recipe.Tail == "none" {
 			e.warn(fmt.Sprintf("rho is %.2f: the model now gives this much probability to ids that the record does not hold, so "+
 				"the record is stale. Train with tail: sampled, or let refresh.rho_above make the record again", rho))
 		}
+	}
+	if err := r.gauge(ctx, e); err != nil {
+		return err
 	}
 	if loss, ok := r.deciding(e); ok && loss < r.best && r.Recipe.Out != "" && r.done > 0 {
 		r.best = loss

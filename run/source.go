@@ -3,15 +3,10 @@ package run
 import (
 	"fmt"
 	"math"
-	"slices"
 
 	"reprise/base"
 	"reprise/data"
-	"reprise/loss"
-	"reprise/model"
 	"reprise/replay"
-	"reprise/tensor"
-	"reprise/train"
 )
 
 // source gives packed sequences by number, from a record or from packed text.
@@ -154,59 +149,6 @@ func (s *source) read(pack int, into *data.Sequence) error {
 	err := read(pack, into)
 	s.inside(into)
 	return err
-}
-
-// probePositions is the least number of positions that rho is measured on; the sample consists of whole packs.
-const probePositions = 512
-
-// rhoProbe holds a seeded sample of recorded sequences.
-type rhoProbe struct {
-	seqs []data.Sequence
-	full loss.Full
-	pass *model.Pass
-}
-
-func newRhoProbe(s *source, seed uint64) (*rhoProbe, error) {
-	p := &rhoProbe{}
-	n := 0
-	for _, pack := range tensor.NewRNG(seed, "rho", 0).Perm(s.len()) {
-		if n >= probePositions {
-			break
-		}
-		var q data.Sequence
-		if err := s.read(pack, &q); err != nil {
-			return nil, err
-		}
-		p.seqs = append(p.seqs, q)
-		n += len(q.Subsets.Rows)
-	}
-	return p, nil
-}
-
-// measure returns the mean and the 95th percentile of the mass that the model gives to ids outside the recorded subsets.
-func (p *rhoProbe) measure(s *train.Stepper) (mean, p95 float64) {
-	m, pool := s.Model, s.Pool
-	if p.pass == nil {
-		p.pass = model.NewPass(m, pool, false)
-		p.pass.Borrow(s.Pass(), loss.FullMemory(probePositions, m.Config.VocabSize, m.Config.HiddenSize)/4)
-	}
-	var all []float64
-	for i := range p.seqs {
-		q := &p.seqs[i]
-		rho := make([]float64, q.Subsets.Positions())
-		h := p.pass.Forward(model.Batch{IDs: q.IDs, DocStarts: q.DocStarts})
-		p.full.Space = p.pass.Spare()
-		p.full.Rho(pool, m.Head(), h, q.Subsets, rho)
-		all = append(all, rho...)
-	}
-	if len(all) == 0 {
-		return 0, 0
-	}
-	for _, r := range all {
-		mean += r
-	}
-	slices.Sort(all)
-	return mean / float64(len(all)), all[(len(all)-1)*95/100]
 }
 
 // warnings lists what in the recipe and the record the user should know before the first step.

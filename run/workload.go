@@ -31,7 +31,9 @@ func (r Recipe) workload(cfg model.Config, sequences, rehearsed, seqLen, ids, wo
 	}
 	if w.Replay {
 		w.Tail = r.TailDraws(cfg.VocabSize)
-		w.EvalTokens = seqLen // rho is measured on a sample
+	}
+	if r.Replay != "" {
+		w.EvalTokens = seqLen // rho and forgetting are measured on a few of its packs, one at a time
 	}
 	limit := cfg.MaxPositions
 	if r.MaxSeqLen > 0 {
