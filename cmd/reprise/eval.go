@@ -13,7 +13,8 @@ import (
 type evalCmd struct {
 	Model     string   `required:"" help:"Model directory." placeholder:"DIR"`
 	Base      string   `help:"Base model directory: adds drift, how far the model's predictions are from the base model's." placeholder:"DIR"`
-	Data      []string `required:"" sep:"none" help:"NAME=FILE, NAME=FILE:choice or NAME=FILE:match; may be given several times." placeholder:"NAME=FILE"`
+	Data      []string `sep:"none" help:"NAME=FILE, NAME=FILE:choice or NAME=FILE:match; may be given several times." placeholder:"NAME=FILE"`
+	Replay    string   `help:"Record with text that the base model wrote: how far the model has moved on it. With --base, also from the base model's weights." placeholder:"FILE"`
 	MaxSeqLen int      `help:"Longest sequence in tokens; 0: the model's number of positions."`
 	JSON      bool     `name:"json" help:"Print one JSON object."`
 
@@ -21,6 +22,9 @@ type evalCmd struct {
 }
 
 func (c *evalCmd) Run(a *app) error {
+	if len(c.Data) == 0 && c.Replay == "" {
+		return fmt.Errorf("eval: nothing to measure on; give --data NAME=FILE, --replay FILE, or both")
+	}
 	sets, err := eval.ParseSets(c.Data)
 	if err != nil {
 		return err
@@ -45,9 +49,9 @@ func (c *evalCmd) Run(a *app) error {
 		a.note("notice: --max-seq-len %d: the model has %d positions, so sequences are at most that long", n, most)
 	}
 	e := &eval.Evaluator{Model: b.Model, Pool: a.pool(), Tokenizer: b.Tokenizer, MaxSeqLen: c.MaxSeqLen, Reading: c.Reading.reading()}
+	var from *base.Base
 	if c.Base != "" {
-		from, err := base.Open(c.Base)
-		if err != nil {
+		if from, err = base.Open(c.Base); err != nil {
 			return err
 		}
 		if from.Tokenizer.Fingerprint() != b.Tokenizer.Fingerprint() || from.Model.Config.VocabSize != b.Model.Config.VocabSize {
@@ -55,7 +59,11 @@ func (c *evalCmd) Run(a *app) error {
 		}
 		e.Base = from.Model
 	}
-	var results []eval.Result
+	packs, err := c.heldOut(b, from)
+	if err != nil {
+		return err
+	}
+	results := []eval.Result{}
 	for _, s := range sets {
 		r, err := e.Run(a.ctx, s)
 		if err != nil {
@@ -72,8 +80,19 @@ func (c *evalCmd) Run(a *app) error {
 			}
 		}
 	}
+	all := map[string]any{"results": results}
+	if c.Replay != "" {
+		f, err := e.Forgetting(a.ctx, packs)
+		if err != nil {
+			return err
+		}
+		if !c.JSON {
+			a.printf("%s\n", describeForgetting(f))
+		}
+		all["forgetting"] = f
+	}
 	if c.JSON {
-		return json.NewEncoder(a.stdout).Encode(map[string]any{"results": results})
+		return json.NewEncoder(a.stdout).Encode(all)
 	}
 	return nil
 }

@@ -138,6 +138,9 @@ func measured(e run.Event) string {
 	if e.Rho != nil {
 		fmt.Fprintf(&b, "step %-5d rho %.4f (mass outside the recorded ids, measured on a sample)\n", e.Step, *e.Rho)
 	}
+	if f := e.Forgetting; f != nil {
+		fmt.Fprintf(&b, "step %-5d forgetting %s nats/token (KL from the base model on text that it wrote)\n", e.Step, plusMinus(f.KL, f.SE))
+	}
 	if e.Warning != "" {
 		fmt.Fprintf(&b, "warning: %s\n", flagged.Replace(e.Warning))
 	}

@@ -84,8 +84,9 @@ type LRPoint struct {
 	Choose Spread  `json:"choose"` // domain loss on the choosing half
 	Loss   Spread  `json:"loss"`   // domain loss on the reported half
 	Gain   Spread  `json:"gain"`
-	Forget Spread  `json:"forget"` // mean over the general texts
-	KL     Spread  `json:"kl"`     // KL(base‖now) on the general texts
+	Forget Spread  `json:"forget"`          // mean over the general texts
+	KL     Spread  `json:"kl"`              // KL(base‖now) on the general texts
+	Gauge  *Spread `json:"gauge,omitempty"` // KL(base‖now) on the base model's own text, estimated; nil: not every seed has it
 	Seeds  []Seed  `json:"seeds"`
 	Failed int     `json:"failed"` // seeds that diverged
 }

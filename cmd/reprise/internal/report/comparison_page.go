@@ -320,14 +320,25 @@ func (c *Comparison) sorted(by func(*Method) float64) []int {
 
 func (c *Comparison) table() string {
 	var b strings.Builder
-	b.WriteString(`<table><tr><th>method</th><th>best lr</th><th>domain loss</th><th>gain</th><th>forgetting</th><th>at equal gain</th><th>KL from base</th><th>ρ at the end</th><th>seconds</th><th>saving</th><th>FLOP ceiling</th></tr>`)
+	gauged, columns := c.gauged(), 10
+	gauge := func(cell string) string {
+		if !gauged {
+			return ""
+		}
+		return cell
+	}
+	if gauged {
+		columns++
+	}
+	fmt.Fprintf(&b, `<table><tr><th>method</th><th>best lr</th><th>domain loss</th><th>gain</th><th>forgetting</th><th>at equal gain</th><th>KL from base</th>%s<th>ρ at the end</th><th>seconds</th><th>saving</th><th>FLOP ceiling</th></tr>`,
+		gauge(`<th title="estimated on text that the base model wrote">KL on its own text</th>`))
 	for i, m := range c.Methods {
 		name := key(i, m.Name)
 		if m.Note != "" {
 			name += `<br/><small class="soft">` + html.EscapeString(m.Note) + "</small>"
 		}
 		if m.Best < 0 {
-			fmt.Fprintf(&b, `<tr><td>%s</td><td class="l" colspan="10">diverged at every learning rate</td></tr>`, name)
+			fmt.Fprintf(&b, `<tr><td>%s</td><td class="l" colspan="%d">diverged at every learning rate</td></tr>`, name, columns)
 			continue
 		}
 		p := &m.LRs[m.Best]
@@ -335,11 +346,16 @@ func (c *Comparison) table() string {
 		if m.Edge {
 			edge = ` <span class="no" title="on the edge of the grid">edge</span>`
 		}
-		fmt.Fprintf(&b, "<tr><td>%s</td><td>%s%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%.1f</td><td>%s</td><td>%s</td></tr>",
+		fmt.Fprintf(&b, "<tr><td>%s</td><td>%s%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td>%s<td>%s</td><td>%.1f</td><td>%s</td><td>%s</td></tr>",
 			name, number(p.LR), edge, p.Loss.html(), p.Gain.html(), p.Forget.html(), m.AtEqual.orNone("not reached"), p.KL.html(),
-			share(m.Rho, 1), m.Cost.Total(), share(m.Saving, 100), share(m.Ceiling, 100))
+			gauge("<td>"+p.Gauge.orNone("–")+"</td>"), share(m.Rho, 1), m.Cost.Total(), share(m.Saving, 100), share(m.Ceiling, 100))
 	}
 	return b.String() + "</table>"
+}
+
+// gauged says whether a method's best rate has the gauge of forgetting.
+func (c *Comparison) gauged() bool {
+	return slices.ContainsFunc(c.Methods, func(m Method) bool { return m.Best >= 0 && m.LRs[m.Best].Gauge != nil })
 }
 
 func (c *Comparison) verdicts() string {

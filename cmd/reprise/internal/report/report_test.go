@@ -63,6 +63,20 @@ func TestComparisonPage(t *testing.T) {
 			t.Errorf("the page lacks %q", want)
 		}
 	}
+	if strings.Contains(string(page), "own text") {
+		t.Error("the page has a column for what no method has")
+	}
+	c.Methods[0].LRs[1].Gauge = &Spread{Mean: 0.0625, SD: 0.002, N: 2}
+	gauged := c.Page()
+	wellFormed(t, gauged)
+	for _, want := range []string{"KL on its own text", `<td>0.062 <span class="soft">±0.002</span></td>`, `colspan="11"`} {
+		if !strings.Contains(string(gauged), want) {
+			t.Errorf("the page with the gauge lacks %q", want)
+		}
+	}
+	if rows, cells := strings.Count(string(gauged), "<td>"), strings.Count(string(page), "<td>"); rows != cells+2 {
+		t.Errorf("%d cells, want those of the other page, %d, and one for each of two methods", rows, cells)
+	}
 	if strings.Contains(string(page), "put together by") {
 		t.Error("the page names a program, though the results do not")
 	}
@@ -123,10 +137,10 @@ func TestResultsOfAnotherProgram(t *testing.T) {
 
 func TestRunPage(t *testing.T) {
 	dir := t.TempDir()
-	lines := `{"step":0,"steps":3,"rho":0.04,"rho_p95":0.2,"eval":[{"name":"x<y","task":"loss","loss":2},{"name":"quiz","task":"choice","correct":1,"total":4}]}
+	lines := `{"step":0,"steps":3,"forgetting":{"kl":-0.0001,"se":0.0002,"packs":4},"rho":0.04,"rho_p95":0.2,"eval":[{"name":"x<y","task":"loss","loss":2},{"name":"quiz","task":"choice","correct":1,"total":4}]}
 {"step":1,"steps":3,"loss_replay":3,"lr":0.1,"grad_norm":2,"tokens":10,"seconds":0.5,"kl":0.1}
 {"step":2,"steps":3,"loss_replay":2.5,"lr":0.1,"grad_norm":1,"tokens":10,"seconds":1,"refreshed":"domain-000001.replay","warning":"mind <this>"}
-{"step":3,"steps":3,"loss_replay":2,"tokens":10,"seconds":2,"rho":0.3,"groups":[{"name":"mlp","phi":[40,50,60,70,80],"capped":0.5,"update_rms":0.4,"weight_norm":3}],"eval":[{"name":"x<y","task":"loss","loss":1},{"name":"quiz","task":"choice","correct":3,"total":4}]}
+{"step":3,"steps":3,"loss_replay":2,"tokens":10,"seconds":2,"forgetting":{"kl":0.0625,"se":0.003,"packs":4},"rho":0.3,"groups":[{"name":"mlp","phi":[40,50,60,70,80],"capped":0.5,"update_rms":0.4,"weight_norm":3}],"eval":[{"name":"x<y","task":"loss","loss":1},{"name":"quiz","task":"choice","correct":3,"total":4}]}
 `
 	if err := os.WriteFile(filepath.Join(dir, MetricsFile), []byte(lines), 0o666); err != nil {
 		t.Fatal(err)
@@ -141,7 +155,7 @@ func TestRunPage(t *testing.T) {
 	if err != nil || !strings.Contains(string(here), filepath.Base(dir)) {
 		t.Errorf("the page of the directory itself does not name it (%v)", err)
 	}
-	for _, want := range []string{"not a full cross-entropy", "x&lt;y", "mind &lt;this&gt;", "made again before step 2", "φ (degrees)", "25.0 → 75.0 %", "quiz, choice"} {
+	for _, want := range []string{"not a full cross-entropy", "x&lt;y", "mind &lt;this&gt;", "made again before step 2", "φ (degrees)", "25.0 → 75.0 %", "quiz, choice", "-0.0001 → 0.0625", "forgetting, step 3: 0.0625"} {
 		if !strings.Contains(string(page), want) {
 			t.Errorf("the page lacks %q", want)
 		}

@@ -28,7 +28,11 @@ type event struct {
 	RhoP95     *float64 `json:"rho_p95"`
 	Refreshed  string   `json:"refreshed"`
 	Warning    string   `json:"warning"`
-	Eval       []struct {
+	Forgetting *struct {
+		KL float64 `json:"kl"`
+		SE float64 `json:"se"`
+	} `json:"forgetting"`
+	Eval []struct {
 		Name    string   `json:"name"`
 		Task    string   `json:"task"`
 		Loss    *float64 `json:"loss"`
@@ -168,7 +172,7 @@ func (r *run) page() []byte {
 	}
 	name := filepath.Base(filepath.Dir(dir)) + "/" + filepath.Base(dir)
 	last := r.events[len(r.events)-1]
-	var train, kl, rho, p95, lr, norm curve
+	var train, kl, rho, p95, lr, norm, forgetting curve
 	loss := "loss_full"
 	evals, answers := newFamily(), newFamily()
 	var refreshed []int
@@ -191,6 +195,10 @@ func (r *run) page() []byte {
 		}
 		if e.RhoP95 != nil {
 			p95.add(e.Step, *e.RhoP95)
+		}
+		if f := e.Forgetting; f != nil {
+			forgetting.add(e.Step, f.KL)
+			forgetting.low, forgetting.high = append(forgetting.low, f.KL-f.SE), append(forgetting.high, f.KL+f.SE)
 		}
 		if e.Step > 0 {
 			lr.add(e.Step, e.LR)
@@ -222,6 +230,9 @@ func (r *run) page() []byte {
 	for _, c := range answers.curves {
 		facts = append(facts, fmt.Sprintf("%.1f → %.1f %%", c.y[0], c.y[len(c.y)-1]), c.name+", right")
 	}
+	if n := len(forgetting.y); n > 0 {
+		facts = append(facts, fmt.Sprintf("%.4f → %.4f", forgetting.y[0], forgetting.y[n-1]), "forgetting, without other text")
+	}
 	if n := len(rho.y); n > 0 {
 		facts = append(facts, fmt.Sprintf("%.3f → %.3f", rho.y[0], rho.y[n-1]), "ρ")
 	}
@@ -246,6 +257,11 @@ func (r *run) page() []byte {
 	if len(evals.curves) > 0 {
 		d.heading("Held-out text", "Full cross-entropy, whatever the training loss was.")
 		d.card(plot(1040, 360, "loss_full (nats per token)", evals.curves, refreshed) + legend(names(evals.curves)))
+	}
+	if len(forgetting.y) > 0 {
+		d.heading("Forgetting, without other text", "KL(base‖now) on text that the base model wrote and that is held out, estimated from its recorded probabilities. The band is one standard error to each side.")
+		forgetting.name = "forgetting"
+		d.card(plot(1040, 300, "forgetting (nats per token)", []curve{forgetting}, nil))
 	}
 	if len(answers.curves) > 0 {
 		d.heading("Answers", "Share of the questions answered right: multiple choice by log-likelihood, exact match of greedy completions.")
