@@ -67,6 +67,7 @@ func TestTrainingHasTheSameBitsEverywhere(t *testing.T) {
 // rehearsed is a recipe whose mix is rehearsed.
 func rehearsed(loss, kind string) func(*Recipe) {
 	return func(r *Recipe) {
+		r.GlobalBatchSize, r.ReplayMix = 1, 0.5 // one of the domain, and one on top
 		r.Loss, r.Mix, r.MixLoss, r.RehearseLoss, r.RehearseWeight = loss, r.Replay, "rehearsal", kind, 0.75
 	}
 }

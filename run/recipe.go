@@ -58,7 +58,7 @@ type Recipe struct {
 	Rehearse       float64 `yaml:"rehearse" bound:"[0,1)" zero:"none" group:"Rehearsal" when:"replay" help:"Share of a step's packs that the base model wrote itself, where the record holds such packs; they come on top of global_batch_size."`
 	RehearseLoss   string  `yaml:"rehearse_loss" bound:"ce|soft|kl" group:"Rehearsal" when:"replay|mix rehearse|mix" help:"Loss on those packs: cross-entropy on the drawn ids, on the recorded distribution, or KL to it over the recorded ids and one bucket (biased)."`
 	RehearseWeight float64 `yaml:"rehearse_weight" bound:"[0,1000]" zero:"one mean over all positions of a step" group:"Rehearsal" when:"replay|mix rehearse|mix" help:"Weight of their mean loss beside the domain's mean loss."`
-	MixLoss        string  `yaml:"mix_loss" bound:"domain|rehearsal" group:"Mixing" when:"mix" help:"Whether text to mix in has the domain's loss, in one mean with it, or that of rehearsal, with rehearse_loss and rehearse_weight."`
+	MixLoss        string  `yaml:"mix_loss" bound:"domain|rehearsal" group:"Mixing" when:"mix" help:"Whether text to mix in is a part of global_batch_size, with the domain's loss and in one mean with it, or comes on top as rehearsal does, with rehearse_loss and rehearse_weight."`
 
 	KL      float64     `yaml:"kl" bound:"[0,1000]" zero:"off" group:"Loss" help:"Weight of KL(base ‖ model) over the recorded ids and one bucket for the rest; it keeps the model near the base model."`
 	Refresh RefreshPlan `yaml:"refresh" group:"Refresh"`
@@ -204,10 +204,29 @@ func (r Recipe) textLen(cfg model.Config) (int, error) {
 	return n, nil
 }
 
-// mixed is how many sequences of a batch come from mix.
+// mixed is how many sequences of a step come from mix: of those that global_batch_size counts, or on top of them if they are rehearsed.
 func (r Recipe) mixed() int {
+	switch {
+	case r.Mix == "":
+		return 0
+	case r.mixRehearsed():
+		return r.onTop(r.ReplayMix)
+	}
 	n := int(math.Round(r.ReplayMix * float64(r.GlobalBatchSize)))
 	return min(max(n, 1), r.GlobalBatchSize-1)
+}
+
+// perBatch is how many sequences of a step come from the domain, if it has as many.
+func (r Recipe) perBatch() int {
+	if r.mixRehearsed() {
+		return r.GlobalBatchSize
+	}
+	return r.GlobalBatchSize - r.mixed()
+}
+
+// onTop is the number of sequences that have a share of a step if global_batch_size others are in it; at least 1.
+func (r Recipe) onTop(share float64) int {
+	return max(1, int(math.Round(float64(r.GlobalBatchSize)*share/(1-share))))
 }
 
 // schedule is the recipe's learning rate over a number of steps.

@@ -3,7 +3,6 @@ package run
 import (
 	"fmt"
 	"io"
-	"math"
 	"slices"
 
 	"reprise/data"
@@ -32,7 +31,7 @@ func (r Recipe) rehearsed() int {
 	if r.Rehearse == 0 {
 		return 0
 	}
-	return max(1, int(math.Round(float64(r.GlobalBatchSize)*r.Rehearse/(1-r.Rehearse))))
+	return r.onTop(r.Rehearse)
 }
 
 // openRehearsal makes the source of self-written packs from the domain's record; without such packs there is none.

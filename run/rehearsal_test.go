@@ -11,10 +11,11 @@ func TestRehearsedMixInOneMeanIsMix(t *testing.T) {
 	w := newWorkshop(t)
 	for _, loss := range []string{"replay", "full"} {
 		mixed := w.recipe("")
-		mixed.Out, mixed.Loss, mixed.Mix, mixed.ReplayMix, mixed.MaxSteps = "", loss, mixed.Replay, 0.4, 4
+		mixed.Out, mixed.Loss, mixed.Mix, mixed.ReplayMix, mixed.MaxSteps = "", loss, mixed.Replay, 1./3, 4
 		want := w.run(t, mixed, w.pool, false)
 		seen := map[string]string{want: "mixed"}
 		r := mixed
+		r.GlobalBatchSize -= 2 // the two sequences of mix come on top
 		r.MixLoss, r.RehearseLoss, r.RehearseWeight = "rehearsal", "ce", 0
 		if got := w.run(t, r, w.pool, false); got != want {
 			t.Errorf("loss %s: weights %s rehearsed, %s mixed", loss, got, want)
@@ -54,7 +55,7 @@ func TestLossesOfAStepAreApart(t *testing.T) {
 		}
 		return last
 	}
-	alone := first(func(r *Recipe) { r.GlobalBatchSize = 4 })
+	alone := first(func(*Recipe) {})
 	apart := first(func(r *Recipe) { r.Mix, r.ReplayMix, r.MixLoss = r.Replay, 0.33, "rehearsal" })
 	if *alone.LossFull != *apart.LossFull || alone.LossRehearse != nil || apart.LossRehearse == nil || *apart.LossRehearse <= 0 || *apart.LossRehearse == *apart.LossFull {
 		t.Errorf("losses %v %v alone, %v %v with rehearsal", *alone.LossFull, alone.LossRehearse, *apart.LossFull, apart.LossRehearse)
@@ -89,7 +90,7 @@ func TestRehearsedPacks(t *testing.T) {
 		share float64
 		batch int
 		want  int
-	}{{0, 8, 0}, {0.1, 8, 1}, {0.25, 8, 3}, {0.4, 8, 5}, {0.5, 8, 8}, {0.01, 8, 1}, {0.25, 6, 2}, {0.25, 1, 1}} {
+	}{{0.6, 8, 12}, {0, 8, 0}, {0.1, 8, 1}, {0.25, 8, 3}, {0.4, 8, 5}, {0.5, 8, 8}, {0.01, 8, 1}, {0.25, 6, 2}, {0.25, 1, 1}} {
 		r := DefaultRecipe()
 		r.Rehearse, r.GlobalBatchSize = c.share, c.batch
 		if got := r.rehearsed(); got != c.want {

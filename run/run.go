@@ -63,7 +63,7 @@ type Run struct {
 	domain    *source
 	mix       *source // nil without mixing
 	rehearsal *source // packs that the base model wrote; nil: none
-	perBatch  int     // sequences of a batch from domain; the others are from mix
+	perBatch  int     // sequences of a step from domain
 	stepper   *train.Stepper
 	schedule  optim.Schedule
 	eval      *eval.Evaluator
@@ -127,7 +127,7 @@ func open(r Recipe, b *base.Base, pool *tensor.Pool, resume bool) (*Run, error) 
 		return nil, err
 	}
 	run.Recipe = r // its directory keeps the seam that counted
-	run.perBatch = r.GlobalBatchSize
+	run.perBatch = r.perBatch()
 	if r.Mix != "" {
 		record, text := r.Mix, ""
 		if r.Loss == "full" && !r.mixProbabilities() && data.KnownName(r.Mix) {
@@ -139,8 +139,8 @@ func open(r Recipe, b *base.Base, pool *tensor.Pool, resume bool) (*Run, error) 
 		if run.mix, err = openSource(record, text, r, r.mixProbabilities(), b); err != nil {
 			return nil, err
 		}
-		run.perBatch -= r.mixed()
-		if r.GlobalBatchSize < 2 {
+		run.mix.ring = make([]data.Sequence, r.mixed())
+		if run.perBatch < 1 {
 			return nil, fmt.Errorf("run: global_batch_size: 1 leaves no room for mix; want 2 or more")
 		}
 	}
@@ -419,7 +419,7 @@ func (r *Run) gather(batch *[]*data.Sequence) (domain int, err error) {
 	}
 	domain = n
 	if r.mix != nil {
-		k := r.Recipe.GlobalBatchSize - r.perBatch
+		k := r.Recipe.mixed()
 		if err := take(r.mix, r.done*k, k); err != nil {
 			return 0, err
 		}

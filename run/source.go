@@ -154,8 +154,8 @@ func (s *source) read(pack int, into *data.Sequence) error {
 // warnings lists what in the recipe and the record the user should know before the first step.
 func (r *Run) warnings() (list []string) {
 	if r.mix != nil {
-		k := r.Recipe.GlobalBatchSize - r.perBatch
-		if share := float64(k) / float64(r.Recipe.GlobalBatchSize); math.Abs(share/r.Recipe.ReplayMix-1) > 0.1 {
+		k := r.Recipe.mixed()
+		if share := float64(k) / float64(r.perBatch+k); math.Abs(share/r.Recipe.ReplayMix-1) > 0.1 {
 			list = append(list, fmt.Sprintf("replay_mix: %g of global_batch_size %d is rounded to %d, a share of %.3g",
 				r.Recipe.ReplayMix, r.Recipe.GlobalBatchSize, k, share))
 		}

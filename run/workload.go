@@ -17,11 +17,7 @@ func subsetSize(r replay.Rule) int { return r.KMax + len(r.Always) + 1 }
 // workload is the work of the recipe's steps, given the number of sequences in its domain, the length of the longest, and the
 // largest number of ids at a recorded position. rehearsed is the number of packs of a step that the base model wrote.
 func (r Recipe) workload(cfg model.Config, sequences, rehearsed, seqLen, ids, workers int) train.Workload {
-	mixed := 0
-	if r.Mix != "" {
-		mixed = r.mixed()
-	}
-	global := mixed + min(sequences, r.GlobalBatchSize-mixed) + rehearsed
+	global := min(sequences, r.perBatch()) + r.mixed() + rehearsed
 	w := train.Workload{
 		Replay: r.Loss == "replay", Recompute: r.Recompute, SeqLen: seqLen, Workers: workers,
 		MicroTokens: min(r.MicroBatchSize, global) * seqLen, StepTokens: global * seqLen,
