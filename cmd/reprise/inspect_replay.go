@@ -87,7 +87,7 @@ func rehearsalText(h *replay.Header, r *replay.RehearsalReport) string {
 		if h.Shards > 1 {
 			of = fmt.Sprintf(" of %d", p.of)
 		}
-		fmt.Fprintf(&b, "%-12s %d%s packs, %d documents, %d tokens, %d positions with loss, mean |S| %.2f, coverage %.4f, %d bytes\n",
+		fmt.Fprintf(&b, "%-12s packs %d%s, documents %d, tokens %d, positions with loss %d, mean |S| %.2f, coverage %.4f, bytes %d\n",
 			p.name, p.sum.Sequences, of, p.sum.Documents, p.sum.Tokens, p.sum.Positions, p.sum.MeanSubset, p.sum.Coverage, p.sum.Bytes)
 		fmt.Fprintf(&b, "             entropy %.3f to %.3f nats, base loss %.4f\n", p.level.Entropy, p.level.EntropyMax, p.level.BaseLoss)
 	}

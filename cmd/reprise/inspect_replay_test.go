@@ -59,8 +59,8 @@ func TestInspectRehearsal(t *testing.T) {
 		"sequences    1 of at most 8 tokens",
 		"rehearsal    text that the model b4… wrote, at temperature 1, seed 7\n",
 		"documents    begin after 32 ids that are thrown away and end with one of [2]; beginnings of the file ab00000000000000…; 25 % are conversations\n",
-		"to train on  2 packs, 2 documents, 6 tokens, 4 positions with loss, mean |S| 1.50, coverage 0.7500, ",
-		"the gauge    1 packs, 1 documents, 3 tokens, 2 positions with loss, ",
+		"to train on  packs 2, documents 2, tokens 6, positions with loss 4, mean |S| 1.50, coverage 0.7500, ",
+		"the gauge    packs 1, documents 1, tokens 3, positions with loss 2, ",
 		"base loss 1.1250", // the mean of 2 and 0.25
 	} {
 		if !strings.Contains(out, want) {
