@@ -35,14 +35,18 @@ type Job struct {
 	Documents []data.Document
 	Seam      tokenizer.Seam // how prompts and completions meet in Documents: Seam of the data.Reading that they were read with; "": auto
 	MaxSeqLen int            // tokens per packed sequence; 0: the model's longest, at most data.DefaultMaxSeqLen
-	Seed      uint64         // of the packing
+	Seed      uint64         // of the packing, and of the text that the model writes
+
+	Rehearse *Rehearse // text that the model writes into the record; nil: none
 
 	Out           string // record to write; Predict does not need it
 	Shard, Shards int    // the part of the sequences to record; Shards 0 or 1: all
 	Compress      bool   // compress a sequence with zstd if that makes it smaller
 
-	Progress func(done, total, tokens int) // called after every batch; may be nil
-	Note     func(text string)             // called if something was already recorded; may be nil
+	// Progress is called after every batch and may be nil. A sequence counts as one step, a pack that the model writes as several,
+	// because it takes longer.
+	Progress func(done, total, tokens int)
+	Note     func(text string) // called if something was already recorded; may be nil
 }
 
 // recordTokens is about the number of tokens that run through the model together. The record does not depend on it.
@@ -60,7 +64,14 @@ func Record(ctx context.Context, j Job) (Summary, error) {
 	if err != nil {
 		return Summary{}, err
 	}
-	return j.record(ctx, seqs, nil)
+	var from *Reader
+	if j.Rehearse != nil && j.Rehearse.From != "" {
+		if from, err = j.openOwn(); err != nil {
+			return Summary{}, err
+		}
+		defer from.Close()
+	}
+	return j.record(ctx, seqs, from)
 }
 
 // Again records the sequences of a record again, with the model as it is now: the packs, their order and the rule stay. Text that the
@@ -93,8 +104,14 @@ func Again(ctx context.Context, j Job, from *Reader) (s Summary, err error) {
 // record writes the record of packed sequences. The model's own text is copied from a record, unless that is nil.
 func (j *Job) record(ctx context.Context, seqs []data.Sequence, from *Reader) (Summary, error) {
 	h := j.header(seqs)
-	if from != nil {
+	switch {
+	case from != nil:
 		h.Rehearsal = from.h.Rehearsal
+	case j.Rehearse != nil:
+		var err error
+		if h.Rehearsal, err = j.rehearsal(len(seqs)); err != nil {
+			return Summary{}, err
+		}
 	}
 	if done, s, err := finished(j.Out, &h); done || err != nil {
 		if done {
@@ -106,17 +123,16 @@ func (j *Job) record(ctx context.Context, seqs []data.Sequence, from *Reader) (S
 	if err != nil {
 		return Summary{}, err
 	}
-	if done > 0 {
+	if done > 0 || w.Rehearsed() > 0 {
 		lo, hi := h.Range()
-		j.note("continuing %s: %d of %d sequences are recorded", partial(j.Out), done, hi-lo)
-	}
-	if err := j.run(ctx, w, &h, seqs, done); err != nil {
-		return Summary{}, errors.Join(err, w.Suspend())
-	}
-	if from != nil {
-		if err := w.copyRehearsal(from); err != nil {
-			return Summary{}, errors.Join(err, w.Suspend())
+		text := fmt.Sprintf("%d of %d sequences are recorded", done, hi-lo)
+		if lo, hi := h.RehearsalRange(); hi > lo {
+			text += fmt.Sprintf(", %d of %d packs are written", w.Rehearsed(), hi-lo)
 		}
+		j.note("continuing %s: %s", partial(j.Out), text)
+	}
+	if err := j.run(ctx, w, &h, seqs, done, from); err != nil {
+		return Summary{}, errors.Join(err, w.Suspend())
 	}
 	if err := w.Close(); err != nil {
 		return Summary{}, err
@@ -200,29 +216,47 @@ func finished(path string, h *Header) (bool, Summary, error) {
 	return true, r.Summary(), nil
 }
 
-// run records the shard's sequences after the first done ones.
-func (j *Job) run(ctx context.Context, w *Writer, h *Header, seqs []data.Sequence, done int) error {
-	rec := NewRecorder(j.Model, j.Pool, j.Rule)
+// run records the shard's sequences after the first done ones, and then the model's own text, which is copied from a record or, if that
+// is nil, written.
+func (j *Job) run(ctx context.Context, w *Writer, h *Header, seqs []data.Sequence, done int, from *Reader) error {
 	lo, hi := h.Range()
-	tokens := 0
-	for at := lo + done; at < hi; {
-		n, size := batch(seqs[at:hi])
+	total := hi - lo
+	if first, end := h.RehearsalRange(); from == nil {
+		total += packCost * (end - first - w.Rehearsed())
+	}
+	tokens, err := j.sequences(ctx, w, seqs[lo+done:hi], lo+done, total)
+	switch {
+	case err != nil || h.Rehearsal == nil:
+		return err
+	case from != nil:
+		return w.copyRehearsal(from)
+	}
+	return j.write(ctx, w, h, hi-lo, total, tokens)
+}
+
+// sequences records sequences, the first of which is number first of the recording. It returns how many tokens they have.
+func (j *Job) sequences(ctx context.Context, w *Writer, seqs []data.Sequence, first, total int) (tokens int, err error) {
+	rec := NewRecorder(j.Model, j.Pool, j.Rule)
+	h := w.Header()
+	lo, _ := h.Range()
+	for at := 0; at < len(seqs); {
+		n, size := batch(seqs[at:])
 		subsets, err := rec.Sequences(ctx, seqs[at:at+n])
 		if err != nil {
-			return err
+			return tokens, err
 		}
 		for i := range subsets {
-			if err := w.Append(at+i, seqs[at+i].With(&subsets[i])); err != nil {
-				return err
+			if err := w.Append(first+at+i, seqs[at+i].With(&subsets[i])); err != nil {
+				return tokens, err
 			}
 		}
 		at += n
 		tokens += size
 		if j.Progress != nil {
-			j.Progress(at-lo, hi-lo, tokens)
+			j.Progress(first+at-lo, total, tokens)
 		}
 	}
-	return nil
+	return tokens, nil
 }
 
 // batch returns how many of the next sequences run through the model together, and the number of their tokens.

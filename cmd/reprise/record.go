@@ -19,7 +19,7 @@ type recordCmd struct {
 
 type recordRunCmd struct {
 	Model     string `required:"" help:"Base model directory." placeholder:"DIR"`
-	Data      string `required:"" help:"Training data: .txt, .jsonl, .json, .csv or .tsv (also .gz, .bz2, .zst), .parquet, or a directory with a train file." placeholder:"FILE"`
+	Data      string `help:"Training data: .txt, .jsonl, .json, .csv or .tsv (also .gz, .bz2, .zst), .parquet, or a directory with a train file." placeholder:"FILE"`
 	Out       string `required:"" help:"Record to write; {shard} in it stands for the part's number." placeholder:"FILE"`
 	MaxSeqLen int    `help:"Tokens per packed sequence; 0: the model's, at most 512."`
 	Seed      uint64 `default:"1" help:"Seed of the packing."`
@@ -30,11 +30,16 @@ type recordRunCmd struct {
 	JSON      bool   `name:"json" help:"Print one JSON object."`
 	Quiet     bool   `help:"No progress."`
 
+	Rehearsal rehearseFlags `embed:"" group:"Rehearsal: text that the base model writes, to keep what it knows"`
+
 	Rule    keyFlags     `embed:""` // of replay.Rule
 	Reading readingFlags `embed:""`
 }
 
 func (c *recordRunCmd) Run(a *app) error {
+	if err := c.checkRehearsal(); err != nil {
+		return err
+	}
 	part, err := findShard(c.Shard, c.Shards, os.Getenv)
 	if err != nil {
 		return err
@@ -54,6 +59,9 @@ func (c *recordRunCmd) Run(a *app) error {
 	if c.DryRun {
 		return c.predict(a, job)
 	}
+	if job.Rehearse != nil && job.Rehearse.From == "" {
+		a.note("documents of the base model begin %s; they are drawn at temperature 1, and nothing is left out", job.Rehearse.Start.Text(job.Tokenizer))
+	}
 	p := newProgress(a.stderr, "recording", c.Quiet)
 	job.Progress = p.update
 	job.Note = func(text string) { a.note("%s", text) }
@@ -62,8 +70,20 @@ func (c *recordRunCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	own, err := ownText(job.Out, job.Tokenizer)
+	if err != nil {
+		return err
+	}
 	if c.JSON {
-		return json.NewEncoder(a.stdout).Encode(summary)
+		return json.NewEncoder(a.stdout).Encode(struct {
+			replay.Summary
+			Rehearsal *ownSummary `json:"rehearsal,omitempty"`
+		}{summary, own})
+	}
+	if c.Rehearsal.Only {
+		a.printf("%s: %d bytes\n", job.Out, summary.Bytes)
+		own.print(a)
+		return nil
 	}
 	a.printf("%s: %d sequences, %d tokens, %d positions with loss\n", job.Out, summary.Sequences, summary.Tokens, summary.Positions)
 	a.printf("mean |S| %.2f, at k_max %.1f %%, covered mass %.4f, gold_outside %.1f %%, %d bytes\n",
@@ -72,6 +92,7 @@ func (c *recordRunCmd) Run(a *app) error {
 		a.printf("The base model did not expect %.1f %% of the gold tokens: keep the sampled tail (the default) when training;\n"+
 			"the bare loss (--tail none) drifts on such data.\n", 100*summary.GoldOutside)
 	}
+	own.print(a)
 	return nil
 }
 
@@ -93,18 +114,25 @@ func (c *recordRunCmd) job(a *app, part shard) (replay.Job, error) {
 	if err := rule.Validate(b.Model.Config.VocabSize); err != nil { // a 0 that was given is refused; in a Job it means the default
 		return replay.Job{}, err
 	}
-	reading := c.Reading.reading()
-	docs, stats, err := data.LoadDocuments(c.Data, b.Tokenizer, data.Options{MaxSeqLen: limit, Reading: reading})
+	own, err := c.Rehearsal.rehearse(b, limit)
 	if err != nil {
 		return replay.Job{}, err
 	}
-	for _, text := range stats.Notices(limit) {
-		a.note("notice: %s; to see them: reprise inspect data", text)
+	reading := c.Reading.reading()
+	var docs []data.Document
+	if !c.Rehearsal.Only {
+		var stats data.Stats
+		if docs, stats, err = data.LoadDocuments(c.Data, b.Tokenizer, data.Options{MaxSeqLen: limit, Reading: reading}); err != nil {
+			return replay.Job{}, err
+		}
+		for _, text := range stats.Notices(limit) {
+			a.note("notice: %s; to see them: reprise inspect data", text)
+		}
 	}
 	return replay.Job{
 		Model: b.Model, ModelFingerprint: b.Fingerprint, Tokenizer: b.Tokenizer, Pool: a.pool(), Rule: rule,
 		Documents: docs, Seam: reading.Seam, MaxSeqLen: limit, Seed: c.Seed, Out: part.path(c.Out), Shard: part.i, Shards: part.n,
-		Compress: c.Compress == "zstd",
+		Compress: c.Compress == "zstd", Rehearse: own,
 	}, nil
 }
 
