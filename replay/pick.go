@@ -22,6 +22,7 @@ type Picker struct {
 	seq    int32         // number of the next sequence
 	tokens int32         // of the batch so far
 	first  int           // index in places of the position whose candidates are rows[0]
+	n      int           // positions of the block
 	rows   []candidates  // of a block of positions
 	work   []pickScratch // per worker
 
@@ -84,8 +85,8 @@ func (p *Picker) add(rows []int32, s *data.Sequence) []int32 {
 
 // block starts a block of the positions lo..hi-1 of the batch.
 func (p *Picker) block(lo, hi int) {
-	p.first = lo
-	for i := range hi - lo {
+	p.first, p.n = lo, hi-lo
+	for i := range p.n {
 		c := &p.rows[i]
 		c.lse, c.best, c.threshold = loss.NewLSE(), c.best[:0], negInf
 		if c.always == nil {
@@ -209,7 +210,7 @@ func smallest(keys []uint64, n int) {
 
 // Do applies the rule to the candidates of a few positions. end runs it on the workers at the end of a block.
 func (p *Picker) Do(worker, task int) {
-	for i := task * positionsPerTask; i < min((task+1)*positionsPerTask, len(p.places)-p.first, len(p.rows)); i++ {
+	for i := task * positionsPerTask; i < min((task+1)*positionsPerTask, p.n); i++ {
 		p.choose(&p.work[worker], &p.rows[i], p.places[p.first+i].gold)
 	}
 }

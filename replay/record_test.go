@@ -17,6 +17,7 @@ import (
 	"reprise/data"
 	"reprise/internal/exact"
 	"reprise/internal/testfiles"
+	"reprise/loss"
 	"reprise/model"
 	"reprise/replay"
 	"reprise/tensor"
@@ -195,6 +196,35 @@ func TestRecorderEqualsSortedSoftmax(t *testing.T) {
 	}
 	if outside == 0 || full == 0 {
 		t.Errorf("%d golds outside, %d of them outside a full prefix: the test tests nothing", outside, full)
+	}
+}
+
+// TestBlocksThatAreNoMultipleOfATask: a batch of several blocks, whose last tasks have fewer positions than others, gives what its
+// sequences give alone, also with ids that are always recorded.
+func TestBlocksThatAreNoMultipleOfATask(t *testing.T) {
+	pool := tensor.NewPool(2)
+	defer pool.Close()
+	rec := replay.NewRecorder(randomModel(t), pool, replay.Rule{Tau: 0.5, KMin: 2, KMax: 9, Always: []int32{7, 2000}})
+	seqs := randomSequences(69)
+	positions := 0
+	for i := range seqs {
+		positions += seqs[i].Targets()
+	}
+	if positions <= loss.Block || positions%16 == 0 {
+		t.Fatalf("%d positions are one block, or two of whole tasks", positions)
+	}
+	together, err := rec.Sequences(t.Context(), seqs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range seqs {
+		alone, err := rec.Sequences(t.Context(), seqs[i:i+1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(alone[0].IDs, together[i].IDs) || !slices.Equal(alone[0].Mass, together[i].Mass) {
+			t.Errorf("sequence %d differs", i)
+		}
 	}
 }
 
