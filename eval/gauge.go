@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"reprise/data"
+	"reprise/internal/exact"
 	"reprise/loss"
 	"reprise/model"
 	"reprise/tensor"
@@ -38,25 +39,23 @@ var ErrNotFinite = errors.New("the model has diverged; train with a lower learni
 // Forgetting measures on packs that the base model wrote and Stage 0 recorded (replay.Reader.GaugePacks). Packs go through the
 // model one at a time. The error wraps [ErrNotFinite] if the model has diverged.
 func (e *Evaluator) Forgetting(ctx context.Context, packs []data.Sequence) (Forgetting, error) {
-	var estimate, exact, difference clusters
+	var parts []part
+	var whole clusters
 	e.compare.reset()
-	err := e.packs(ctx, packs, func(q *data.Sequence, h *tensor.Matrix, values []float64) {
-		e.full.Divergence(e.Pool, e.Model.Head(), h, q.Subsets, values)
-		estimate.add(values)
-		if e.Base == nil {
-			return
+	err := e.packs(ctx, packs, func(q *data.Sequence, h *tensor.Matrix) {
+		n := q.Subsets.Positions()
+		inside, drawn := make([]float64, n), make([]float64, n)
+		e.full.Divergence(e.Pool, e.Model.Head(), h, q.Subsets, inside, drawn)
+		parts = append(parts, newPart(q.Subsets, inside, drawn))
+		if e.Base != nil {
+			whole.add(e.exactKL(q, h))
 		}
-		kl := e.exactKL(q, h)
-		exact.add(kl)
-		for i := range values {
-			values[i] -= kl[i]
-		}
-		difference.add(values)
 	})
 	if err != nil {
 		return Forgetting{}, err
 	}
 	f := Forgetting{Packs: len(packs)}
+	estimate := estimate(parts)
 	f.KL, f.SE, f.Positions = estimate.mean()
 	switch {
 	case f.Positions == 0:
@@ -66,10 +65,58 @@ func (e *Evaluator) Forgetting(ctx context.Context, packs []data.Sequence) (Forg
 	}
 	if e.Base != nil {
 		f.Exact = &ExactKL{}
-		f.Exact.KL, f.Exact.SE, _ = exact.mean()
-		f.Exact.Difference, f.Exact.DiffSE, _ = difference.mean()
+		f.Exact.KL, f.Exact.SE, _ = whole.mean()
+		for i, s := range whole.sums {
+			estimate.sums[i] -= s
+		}
+		f.Exact.Difference, f.Exact.DiffSE, _ = estimate.mean()
 	}
 	return f, nil
+}
+
+// part holds sums over the positions of a pack.
+type part struct {
+	inside  float64 // divergence inside the recorded prefixes, exact
+	rest    float64 // the base model's mass outside them
+	drawn   float64 // log-ratios of the drawn ids that are outside
+	outside int     // their number
+	n       int     // positions
+}
+
+func newPart(s *loss.Subsets, inside, drawn []float64) part {
+	p := part{n: s.Positions()}
+	for i := range s.Rows {
+		p.inside += inside[i]
+		p.drawn += drawn[i]
+		p.rest += float64(1 - s.Mass[i])
+		if s.Outside[i] {
+			p.outside++
+			p.rest += exact.Exp(float64(s.LogProb[s.Offsets[i]+s.Gold[i]]))
+		}
+	}
+	return p
+}
+
+// estimate gives every pack its estimate of the summed divergence: inside + drawn + λ·(rest − outside), where λ is the mean
+// log-ratio outside the prefixes in all other packs. The last term is 0 in the mean, because a drawn id is outside with the
+// probability that the base model has there; it takes away most of the noise of how often that happened. λ is of the other packs,
+// because with a λ that depends on the pack's own draws the mean would not be 0.
+func estimate(parts []part) (c clusters) {
+	var drawn float64
+	outside := 0
+	for _, p := range parts {
+		drawn += p.drawn
+		outside += p.outside
+	}
+	for _, p := range parts {
+		sum := p.inside + p.drawn
+		if others := outside - p.outside; others > 0 {
+			lambda := (drawn - p.drawn) / float64(others)
+			sum += float64(lambda * (p.rest - float64(p.outside)))
+		}
+		c.sums, c.n = append(c.sums, sum), append(c.n, p.n)
+	}
+	return c
 }
 
 // exactKL compares the model, whose hidden states are h, with the base model at the positions of a pack.
@@ -88,7 +135,8 @@ func (e *Evaluator) exactKL(q *data.Sequence, h *tensor.Matrix) []float64 {
 // Rho returns for every recorded position of the packs the probability that the model gives to ids outside the recorded subset
 // (loss.Full.Rho). Packs go through the model one at a time.
 func (e *Evaluator) Rho(ctx context.Context, packs []data.Sequence) (rho []float64, err error) {
-	err = e.packs(ctx, packs, func(q *data.Sequence, h *tensor.Matrix, values []float64) {
+	err = e.packs(ctx, packs, func(q *data.Sequence, h *tensor.Matrix) {
+		values := make([]float64, q.Subsets.Positions())
 		e.full.Rho(e.Pool, e.Model.Head(), h, q.Subsets, values)
 		rho = append(rho, values...)
 	})
@@ -96,8 +144,8 @@ func (e *Evaluator) Rho(ctx context.Context, packs []data.Sequence) (rho []float
 }
 
 // packs runs one recorded pack after another through the model, in the memory of Idle if that is given, and hands use the hidden
-// states and room for one value at every recorded position.
-func (e *Evaluator) packs(ctx context.Context, packs []data.Sequence, use func(q *data.Sequence, h *tensor.Matrix, values []float64)) error {
+// states.
+func (e *Evaluator) packs(ctx context.Context, packs []data.Sequence, use func(q *data.Sequence, h *tensor.Matrix)) error {
 	if err := e.ready(nil); err != nil {
 		return err
 	}
@@ -116,7 +164,7 @@ func (e *Evaluator) packs(ctx context.Context, packs []data.Sequence, use func(q
 		}
 		h := e.pass.Forward(model.Batch{IDs: q.IDs, DocStarts: q.DocStarts})
 		e.full.Space = e.pass.Spare()
-		use(q, h, make([]float64, q.Subsets.Positions()))
+		use(q, h)
 	}
 	return nil
 }

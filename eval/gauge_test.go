@@ -36,9 +36,12 @@ func (b *bench) packs(lengths ...int) (packs []data.Sequence) {
 				ids = append(ids, gold)
 			}
 			slices.Sort(ids)
+			var mass float64
 			for _, id := range ids {
 				u.LogProb = append(u.LogProb, float32(p[id]))
+				mass += math.Exp(p[id])
 			}
+			u.Mass = append(u.Mass, float32(mass))
 			k, _ := slices.BinarySearch(ids, gold)
 			u.Rows, u.Gold, u.Outside = append(u.Rows, int32(at)), append(u.Gold, int32(k)), append(u.Outside, outside)
 			u.IDs = append(u.IDs, ids...)
@@ -68,58 +71,63 @@ func TestForgetting(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var estimate, exact, difference [3][]float64
+	// Sums over the positions of every pack: the log-ratios that are drawn, inside as they are expected and outside as they are; the
+	// chance of being outside, and how often it happened; the exact divergence.
+	type sums struct{ ratios, chance, drawn, outside, exact, n float64 }
+	of := make([]sums, 3)
+	var all sums
 	in := 0
 	for i := range packs {
-		now, base, u := logProbs(b.nowP, packs[i].IDs), logProbs(b.oldP, packs[i].IDs), packs[i].Subsets
+		now, base, u, p := logProbs(b.nowP, packs[i].IDs), logProbs(b.oldP, packs[i].IDs), packs[i].Subsets, &of[i]
 		for k, row := range u.Rows {
 			change := func(id int32) float64 { return base[row][id] - now[row][id] }
 			gold := packs[i].IDs[row+1]
-			x := change(gold)
-			if !u.Outside[k] {
-				in++
-				var total float64
-				x = 0
-				for _, id := range u.IDs[u.Offsets[k]:u.Offsets[k+1]] {
-					total += math.Exp(base[row][id])
-					x += math.Exp(base[row][id]) * change(id)
+			p.chance++
+			for _, id := range u.IDs[u.Offsets[k]:u.Offsets[k+1]] {
+				if !(u.Outside[k] && id == gold) {
+					p.ratios += math.Exp(base[row][id]) * change(id)
+					p.chance -= math.Exp(base[row][id])
 				}
-				x /= total
 			}
-			var kl float64
+			if u.Outside[k] {
+				p.drawn += change(gold)
+				p.outside++
+			} else {
+				in++
+			}
 			for id, l := range base[row] {
-				kl += math.Exp(l) * change(int32(id))
+				p.exact += math.Exp(l) * change(int32(id))
 			}
-			estimate[i], exact[i], difference[i] = append(estimate[i], x), append(exact[i], kl), append(difference[i], x-kl)
+			p.n++
 		}
+		all.drawn, all.outside = all.drawn+p.drawn, all.outside+p.outside
 	}
 	if in < 3 {
 		t.Fatalf("the gold id is in the prefix at %d positions, want some", in)
 	}
+	var estimate, whole, difference, n []float64
+	for _, p := range of {
+		mean := (all.drawn - p.drawn) / (all.outside - p.outside) // of the other packs
+		x := p.ratios + p.drawn + mean*(p.chance-p.outside)
+		estimate, whole, difference, n = append(estimate, x), append(whole, p.exact), append(difference, x-p.exact), append(n, p.n)
+	}
 	// The standard error of a mean of groups, written as the spread of the groups' means with the weights n_g/(n/G).
-	check := func(what string, mean, se float64, groups [3][]float64) {
+	check := func(what string, mean, se float64, groups []float64) {
 		t.Helper()
-		var sum, n float64
-		for _, g := range groups {
-			for _, v := range g {
-				sum += v
-				n++
-			}
+		var sum, count float64
+		for i, g := range groups {
+			sum += g
+			count += n[i]
 		}
-		near(t, what, mean, sum/n, 2e-6)
+		near(t, what, mean, sum/count, 2e-6)
 		var spread float64
-		for _, g := range groups {
-			var s float64
-			for _, v := range g {
-				s += v
-			}
-			w := float64(len(g)) / (n / 3)
-			spread += math.Pow(w*(s/float64(len(g))-sum/n), 2)
+		for i, g := range groups {
+			spread += math.Pow(n[i]/(count/3)*(g/n[i]-sum/count), 2)
 		}
 		near(t, what+": standard error", se, math.Sqrt(spread/2/3), 2e-6)
 	}
 	check("estimate", got.KL, got.SE, estimate)
-	check("exact", got.Exact.KL, got.Exact.SE, exact)
+	check("exact", got.Exact.KL, got.Exact.SE, whole)
 	check("difference", got.Exact.Difference, got.Exact.DiffSE, difference)
 	if got.Packs != 3 || got.Positions != 29+16+1 {
 		t.Errorf("%+v", got)
@@ -160,4 +168,38 @@ func TestForgettingRefuses(t *testing.T) {
 	if _, err := e.Forgetting(t.Context(), packs); !errors.Is(err, ErrNotFinite) {
 		t.Errorf("logits that are not numbers: %v", err)
 	}
+}
+
+// TestEstimateIsUnbiased goes through all draws of three packs of one position each, with two ids inside the prefix and three outside:
+// weighted by their probabilities, the estimates sum up to the divergence.
+func TestEstimateIsUnbiased(t *testing.T) {
+	b := []float64{0.4, 0.2, 0.1, 0.25, 0.05}
+	p := []float64{0.1, 0.3, 0.3, 0.05, 0.25}
+	const prefix = 2
+	var want, inside float64
+	for id := range b {
+		kl := b[id] * (math.Log(b[id]) - math.Log(p[id]))
+		want += 3 * kl
+		if id < prefix {
+			inside += kl
+		}
+	}
+	drawn := func(id int) part {
+		d := part{inside: inside, rest: b[2] + b[3] + b[4], n: 1}
+		if id >= prefix {
+			d.outside, d.drawn = 1, math.Log(b[id])-math.Log(p[id])
+		}
+		return d
+	}
+	var mean float64
+	for x := range b {
+		for y := range b {
+			for z := range b {
+				for _, s := range estimate([]part{drawn(x), drawn(y), drawn(z)}).sums {
+					mean += b[x] * b[y] * b[z] * s
+				}
+			}
+		}
+	}
+	near(t, "mean estimate", mean, want, 1e-12)
 }

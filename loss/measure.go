@@ -21,35 +21,38 @@ func (f *Full) Rho(pool *tensor.Pool, head *tensor.Param, h *tensor.Matrix, s *S
 	})
 }
 
-// Divergence estimates KL(base ‖ now) in nats, position by position, for text that the base model drew from its own
-// distribution b, without the base model: b is read from the record. P are the recorded ids, but for a gold id that is marked
-// Outside; p is the current model's distribution over the whole vocabulary; y is the gold id, the one that was drawn.
+// Divergence measures KL(base ‖ now) in nats, position by position, on text that the base model drew from its own distribution b,
+// without the base model: b is read from the record. P are the recorded ids, but for a gold id that is marked Outside; p is the
+// current model's distribution over the whole vocabulary; y is the gold id, the one that was drawn.
 //
-//	y ∈ P:  Σ_{j∈P} (b_j/B)·(log b_j − log p_j),  B = Σ_{j∈P} b_j
-//	y ∉ P:  log b_y − log p_y
+//	inside = Σ_{j∈P} b_j·(log b_j − log p_j)
+//	drawn  = log b_y − log p_y where y ∉ P, else 0
 //
-// This is the expectation of log b_y − log p_y given whether y is in P, and given y itself where it is not. So over the draws of
-// y its mean is the divergence over the whole vocabulary, apart from the rounding of the recorded log-probabilities, provided
-// that P does not depend on y. The value of one position may be negative. kl has one element per position; like Rho, it costs a
-// full head.
-func (f *Full) Divergence(pool *tensor.Pool, head *tensor.Param, h *tensor.Matrix, s *Subsets, kl []float64) {
-	if len(s.LogProb) != len(s.IDs) || len(s.Outside) != len(s.Rows) {
-		panic(fmt.Sprintf("loss: %d log-probabilities of %d ids, %d marks of %d positions", len(s.LogProb), len(s.IDs), len(s.Outside), len(s.Rows)))
+// The divergence is inside and a sum like it over all other ids, whose estimate is drawn: over the draws of y, its mean is that sum.
+// So inside + drawn is the divergence over the whole vocabulary in the mean, apart from the rounding of the recorded
+// log-probabilities, provided that P does not depend on y. Each of the two may be negative.
+//
+// inside and drawn have one element per position. Like Rho, this costs a full head.
+func (f *Full) Divergence(pool *tensor.Pool, head *tensor.Param, h *tensor.Matrix, s *Subsets, inside, drawn []float64) {
+	if len(s.LogProb) != len(s.IDs) || len(s.Outside) != len(s.Rows) || len(drawn) != len(s.Rows) {
+		panic(fmt.Sprintf("loss: %d log-probabilities of %d ids; %d marks, %d results of %d positions",
+			len(s.LogProb), len(s.IDs), len(s.Outside), len(drawn), len(s.Rows)))
 	}
-	f.measure(pool, head, h, s, kl, func(i int, z []float32, l LSE) float64 {
-		a := int(s.Offsets[i])
-		logZ := l.Log()
-		change := func(k int) float64 { return float64(s.LogProb[k]) - (float64(z[s.IDs[k]]) - logZ) }
-		if s.Outside[i] {
-			return change(a + int(s.Gold[i]))
+	f.measure(pool, head, h, s, inside, func(i int, z []float32, l LSE) float64 {
+		a, b := int(s.Offsets[i]), int(s.Offsets[i+1])
+		y, logZ := a+int(s.Gold[i]), l.Log()
+		drawn[i] = 0
+		var sum float64
+		for k := a; k < b; k++ {
+			base := float64(s.LogProb[k])
+			change := base - (float64(z[s.IDs[k]]) - logZ)
+			if k == y && s.Outside[i] {
+				drawn[i] = change
+				continue
+			}
+			sum += float64(exact.Exp(base) * change)
 		}
-		var total, sum float64
-		for k := a; k < int(s.Offsets[i+1]); k++ {
-			b := exact.Exp(float64(s.LogProb[k]))
-			total += b
-			sum += float64(b * change(k))
-		}
-		return sum / total
+		return sum
 	})
 }
 

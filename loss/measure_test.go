@@ -54,37 +54,44 @@ func (p *problem) bases() (base [][]float64) {
 }
 
 // TestDivergenceIsUnbiased takes every id in turn as the one that the base model drew. The mean, weighted by the base model's
-// probabilities, must be KL(base ‖ now), and the variance below that of the plain estimate log b_y − log p_y. A gold id that is
-// not told apart from the prefix it was added to must spoil the mean: the test can fail.
+// probabilities, must be KL(base ‖ now), and the part inside the prefix must not depend on the draw. A gold id that is not told apart
+// from the prefix it was added to must spoil the mean: the test can fail.
 func TestDivergenceIsUnbiased(t *testing.T) {
 	const vocab = 40
 	p := newProblem(t, 7, vocab, 8, 2)
 	base := p.bases()
 	n := len(base)
-	mean, square, plain, spoilt := make([]float64, n), make([]float64, n), make([]float64, n), make([]float64, n)
-	got := make([]float64, n)
-	inside := 0
+	mean, spoilt, first := make([]float64, n), make([]float64, n), make([]float64, n)
+	inside, drawn := make([]float64, n), make([]float64, n)
+	in := 0
 	for y := range int32(vocab) {
 		s := p.drawn(base, 0.7, func(int) int32 { return y })
-		new(Full).Divergence(p.pool, p.head, p.h, s, got)
+		new(Full).Divergence(p.pool, p.head, p.h, s, inside, drawn)
+		if y == 0 {
+			copy(first, inside)
+		}
+		if !slices.Equal(inside, first) {
+			t.Errorf("drawn %d: inside %v, before %v", y, inside, first)
+		}
 		for i, b := range base {
-			mean[i] += b[y] * got[i]
-			square[i] += b[y] * got[i] * got[i]
-			d := math.Log(b[y]) - math.Log(p.probs(p.t.Rows[i])[y])
-			plain[i] += b[y] * d * d
+			mean[i] += b[y] * (inside[i] + drawn[i])
 			if !s.Outside[i] {
-				inside++
+				in++
+			}
+			if !s.Outside[i] && drawn[i] != 0 {
+				t.Errorf("position %d: %g for an id of the prefix", i, drawn[i])
 			}
 		}
 		clear(s.Outside)
-		new(Full).Divergence(p.pool, p.head, p.h, s, got)
+		new(Full).Divergence(p.pool, p.head, p.h, s, inside, drawn)
 		for i, b := range base {
-			spoilt[i] += b[y] * got[i]
+			spoilt[i] += b[y] * (inside[i] + drawn[i])
 		}
 	}
-	if inside < n || inside > n*vocab/2 {
-		t.Fatalf("%d of %d ids were in the prefixes: the test wants some in and more out", inside, n*vocab)
+	if in < n || in > n*vocab/2 {
+		t.Fatalf("%d of %d ids were in the prefixes: the test wants some in and more out", in, n*vocab)
 	}
+	worst := 0.0
 	for i, b := range base {
 		var want float64
 		for id, q := range p.probs(p.t.Rows[i]) {
@@ -93,12 +100,10 @@ func TestDivergenceIsUnbiased(t *testing.T) {
 		if math.Abs(mean[i]-want) > 2e-6 { // logits and log-probabilities are float32
 			t.Errorf("position %d: the mean is %.8f, KL is %.8f", i, mean[i], want)
 		}
-		if math.Abs(spoilt[i]-want) < 1e-3 {
-			t.Errorf("position %d: with the gold id counted into the prefix the mean is %.8f, which is as good as %.8f", i, spoilt[i], want)
-		}
-		if square[i] >= plain[i] {
-			t.Errorf("position %d: second moment %.6f, not below that of the plain estimate, %.6f", i, square[i], plain[i])
-		}
+		worst = max(worst, math.Abs(spoilt[i]-want))
+	}
+	if worst < 0.02 {
+		t.Errorf("with the gold id counted into the prefix the means are off by at most %g", worst)
 	}
 }
 
@@ -113,9 +118,10 @@ func TestMeasuresHaveTheSameBits(t *testing.T) {
 			s := p.measured()
 			for _, space := range [][]float32{nil, tensor.NewMatrix(1, FullMemory(len(s.Rows), 2100, 16)/4).Data} {
 				f := Full{Space: space}
-				got := make([]float64, 2*len(s.Rows))
-				f.Rho(p.pool, p.head, p.h, s, got[:len(s.Rows)])
-				f.Divergence(p.pool, p.head, p.h, s, got[len(s.Rows):])
+				n := len(s.Rows)
+				got := make([]float64, 3*n)
+				f.Rho(p.pool, p.head, p.h, s, got[:n])
+				f.Divergence(p.pool, p.head, p.h, s, got[n:2*n], got[2*n:])
 				if want == nil {
 					want = got
 				}
