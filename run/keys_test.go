@@ -124,19 +124,20 @@ func TestExplicitZeroInAFile(t *testing.T) {
 // TestBoundsOfAFile: a message names the key, the value and its bounds.
 func TestBoundsOfAFile(t *testing.T) {
 	for want, change := range map[string]func(*Recipe){
-		"run: lr: 0, want more than 0 and less than 10":                            func(r *Recipe) { r.LR = 0 },
-		`run: schedule: "step", want cosine, linear or constant`:                   func(r *Recipe) { r.Schedule = "step" },
-		"run: final_lr_ratio: 1.5, want 0 to 1":                                    func(r *Recipe) { r.FinalLRRatio = 1.5 },
-		"run: beta1: 1, want 0 to 0.99999":                                         func(r *Recipe) { r.Beta1 = 1 },
-		"run: max_seq_len: 1, want 2 or more":                                      func(r *Recipe) { r.MaxSeqLen = 1 },
-		"run: epochs: 0, want 1 to 1000000":                                        func(r *Recipe) { r.Epochs = 0 },
-		"run: refresh.rho_above: 1, want at least 0 and less than 1":               func(r *Recipe) { r.Refresh.RhoAbove = 1 },
-		"run: record.tau: 1.5, want more than 0 and at most 1":                     func(r *Recipe) { r.Record.Tau = 1.5 },
-		"run: record.always: -1, want 0 or more":                                   func(r *Recipe) { r.Record.Always = []int32{4, -1} },
-		"run: save.keep_last: 0, want 1 or more":                                   func(r *Recipe) { r.Save.KeepLast = 0 },
-		"run: replay_mix: 0, want more than 0 with mix":                            func(r *Recipe) { r.Mix, r.ReplayMix = "m", 0 },
-		"optim: eps: 0, want 1e-30 to 1 with adamw":                                func(r *Recipe) { r.Name, r.Eps = optim.AdamW, 0 },
-		`optim: optimizer: "sgd", want adamw, adam-atan2, moclip, adatam, mofo or`: func(r *Recipe) { r.Name = "sgd" },
+		"run: lr: 0, want more than 0 and less than 10":                                                        func(r *Recipe) { r.LR = 0 },
+		`run: schedule: "step", want cosine, linear or constant`:                                               func(r *Recipe) { r.Schedule = "step" },
+		"run: final_lr_ratio: 1.5, want 0 to 1":                                                                func(r *Recipe) { r.FinalLRRatio = 1.5 },
+		"run: beta1: 1, want 0 to 0.99999":                                                                     func(r *Recipe) { r.Beta1 = 1 },
+		"run: max_seq_len: 1, want 2 or more":                                                                  func(r *Recipe) { r.MaxSeqLen = 1 },
+		"run: epochs: 0, want 1 to 1000000":                                                                    func(r *Recipe) { r.Epochs = 0 },
+		"run: refresh.rho_above: 1, want at least 0 and less than 1":                                           func(r *Recipe) { r.Refresh.RhoAbove = 1 },
+		"run: record.tau: 1.5, want more than 0 and at most 1":                                                 func(r *Recipe) { r.Record.Tau = 1.5 },
+		"run: record.always: -1, want 0 or more":                                                               func(r *Recipe) { r.Record.Always = []int32{4, -1} },
+		"run: save.keep_last: 0, want 1 or more":                                                               func(r *Recipe) { r.Save.KeepLast = 0 },
+		"run: token_weights: eaft weighs positions by probabilities over the whole vocabulary; use loss: full": func(r *Recipe) { r.TokenWeights = "eaft" },
+		"run: replay_mix: 0, want more than 0 with mix":                                                        func(r *Recipe) { r.Mix, r.ReplayMix = "m", 0 },
+		"optim: eps: 0, want 1e-30 to 1 with adamw":                                                            func(r *Recipe) { r.Name, r.Eps = optim.AdamW, 0 },
+		`optim: optimizer: "sgd", want adamw, adam-atan2, moclip, adatam, mofo or`:                             func(r *Recipe) { r.Name = "sgd" },
 		"": func(r *Recipe) { r.Record.Tau, r.Record.KMin, r.Record.KMax, r.Gamma, r.Eps = 0, 0, 0, 0, 0 }, // 0: the defaults; moclip has no use for eps
 	} {
 		r := DefaultRecipe()

@@ -60,8 +60,10 @@ type Recipe struct {
 	RehearseWeight float64 `yaml:"rehearse_weight" bound:"[0,1000]" zero:"one mean over all positions of a step" group:"Rehearsal" when:"replay|mix rehearse|mix" help:"Weight of their mean loss beside the domain's mean loss."`
 	MixLoss        string  `yaml:"mix_loss" bound:"domain|rehearsal" group:"Mixing" when:"mix" help:"Whether text to mix in is a part of global_batch_size, with the domain's loss and in one mean with it, or comes on top as rehearsal does, with rehearse_loss and rehearse_weight."`
 
-	KL      float64     `yaml:"kl" bound:"[0,1000]" zero:"off" group:"Loss" help:"Weight of KL(base ‖ model) over the recorded ids and one bucket for the rest; it keeps the model near the base model."`
-	Refresh RefreshPlan `yaml:"refresh" group:"Refresh"`
+	KL           float64     `yaml:"kl" bound:"[0,1000]" zero:"off" group:"Loss" help:"Weight of KL(base ‖ model) over the recorded ids and one bucket for the rest; it keeps the model near the base model."`
+	KLForm       string      `yaml:"kl_form" bound:"anchor|masked" group:"Loss" when:"kl" help:"What kl compares: masked leaves the gold id out of both distributions (TMKL)."`
+	TokenWeights string      `yaml:"token_weights" bound:"none|dft|eaft" group:"Loss" when:"loss=full" help:"Weights of the domain's positions in the mean, by the model in training: the gold id's probability (DFT), or the entropy of its 20 most probable ids (EAFT)."`
+	Refresh      RefreshPlan `yaml:"refresh" group:"Refresh"`
 
 	Record RecordPlan `yaml:"record" group:"Record on the fly" bits:"no"`
 
@@ -98,7 +100,7 @@ func DefaultRecipe() Recipe {
 		Loss:    "replay", Config: optim.DefaultConfig(optim.MoClip), LR: 1e-3, Schedule: "cosine", WarmupRatio: 0.1, ScheduleEnd: "after",
 		Epochs: 2, GlobalBatchSize: 8, MicroBatchSize: 8, Seed: 1,
 		Tail: "sampled", Proposal: "frequency", ReplayMix: 0.25,
-		Rehearse: 0.25, RehearseLoss: "soft", RehearseWeight: 1, MixLoss: "domain",
+		Rehearse: 0.25, RehearseLoss: "soft", RehearseWeight: 1, MixLoss: "domain", KLForm: "anchor", TokenWeights: "none",
 		Record: RecordPlan{Rule: replay.DefaultRule()}, Save: SavePlan{KeepLast: 2},
 	}
 }
@@ -156,6 +158,8 @@ func (r Recipe) Validate() error {
 		return field("data", "loss replay trains on the record's own sequences; leave data out, or use loss: full")
 	case r.Loss == "full" && (r.Data == "") == (r.Replay == ""):
 		return field("data", "loss full needs either data or replay, and not both")
+	case r.Loss == "replay" && r.TokenWeights != "none":
+		return field("token_weights", "%s weighs positions by probabilities over the whole vocabulary; use loss: full", r.TokenWeights)
 	case r.Mix != "" && r.ReplayMix == 0:
 		return field("replay_mix", "0, want more than 0 with mix")
 	case r.Refresh.on() && r.mixRehearsed() && r.RehearseLoss != "ce":

@@ -15,6 +15,9 @@ import (
 // kinds are the losses of what is rehearsed, under their names in a recipe.
 var kinds = map[string]loss.Kind{"ce": loss.CE, "soft": loss.Soft, "kl": loss.KL}
 
+// weights are those of positions, under their names in a recipe.
+var weights = map[string]loss.Weights{"none": loss.Even, "dft": loss.DFT, "eaft": loss.EAFT}
+
 // mixRehearsed says whether the sequences of mix are rehearsed.
 func (r Recipe) mixRehearsed() bool { return r.Mix != "" && r.MixLoss == "rehearsal" }
 

@@ -195,7 +195,7 @@ func open(r Recipe, b *base.Base, pool *tensor.Pool, resume bool) (*Run, error) 
 
 // objective is the loss that the recipe asks for.
 func (r *Run) objective() train.Objective {
-	o := train.Objective{KL: r.Recipe.KL}
+	o := train.Objective{KL: r.Recipe.KL, Masked: r.Recipe.KLForm == "masked", Weights: weights[r.Recipe.TokenWeights]}
 	if r.rehearsal != nil || r.Recipe.mixRehearsed() {
 		o.Rehearse, o.RehearseWeight = kinds[r.Recipe.RehearseLoss], r.Recipe.RehearseWeight
 	}

@@ -112,6 +112,11 @@ func TestBitsDoNotDependOnWorkersOrMicroBatches(t *testing.T) {
 		"full, rehearsed by kl": func(r *Recipe) {
 			r.Loss, r.Mix, r.ReplayMix, r.MixLoss, r.RehearseLoss = "full", r.Replay, 0.4, "rehearsal", "kl"
 		},
+		"full, eaft": func(r *Recipe) { r.Loss, r.TokenWeights, r.Name = "full", "eaft", optim.AdamW },
+		"full, dft, masked kl": func(r *Recipe) {
+			r.Loss, r.TokenWeights, r.KL, r.KLForm, r.Name = "full", "dft", 0.5, "masked", optim.AdamW
+		},
+		"replay, masked kl":  func(r *Recipe) { r.KL, r.KLForm = 0.5, "masked" },
 		"replay, kl, mofo":   func(r *Recipe) { r.KL = 0.5; r.Name = optim.MoFO },
 		"full, kl, cautious": func(r *Recipe) { r.Loss, r.KL = "full", 0.5; r.Name = optim.Cautious },
 	} {

@@ -18,6 +18,9 @@ type Objective struct {
 	Seed     uint64         // replay: seed of the draws
 	KL       float64        // weight of KL(base ‖ model) in the domain, 0: none; the sequences must carry recorded subsets
 
+	Masked  bool         // KL leaves the gold id out
+	Weights loss.Weights // full cross-entropy: weights of the domain's positions; the divisor stays their number
+
 	// How StepRehearsing weighs what is rehearsed: its loss, and the weight of that loss's mean beside the domain's mean. Weight 0 is
 	// one mean over all positions. Soft and KL need recorded subsets there.
 	Rehearse       loss.Kind
@@ -55,6 +58,8 @@ func (o Objective) complete(vocab int) (Objective, error) {
 		return fail(fmt.Sprintf("TailN is %d, want 1 or more, or 0 for DefaultTail", o.TailN))
 	case !(o.KL >= 0):
 		return fail(fmt.Sprintf("KL is %g, want 0 or more", o.KL))
+	case o.Replay && o.Weights != loss.Even || o.Weights > loss.EAFT:
+		return fail(fmt.Sprintf("Weights is %d, want loss.Even, or for full cross-entropy loss.DFT or loss.EAFT", o.Weights))
 	case !(o.RehearseWeight >= 0):
 		return fail(fmt.Sprintf("RehearseWeight is %g, want 0 or more", o.RehearseWeight))
 	case o.Rehearse > loss.KL:

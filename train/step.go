@@ -220,6 +220,7 @@ func (s *Stepper) collect(seqs []*data.Sequence, domain int) {
 	if domain < len(seqs) {
 		s.subsets.Rehearsal, s.targets.Rehearsal = &s.second, &s.second
 	}
+	s.targets.Weights = o.Weights
 	ownSubsets, againSubsets := o.recorded()
 	s.second.From = -1
 	for i, q := range seqs {
@@ -239,7 +240,7 @@ func (s *Stepper) collect(seqs []*data.Sequence, domain int) {
 		s.second.From = s.positions()
 	}
 	if o.KL > 0 {
-		s.anchor.Lambda = float32(o.KL)
+		s.anchor.Lambda, s.anchor.Masked = float32(o.KL), o.Masked
 		s.anchor.KL = grow(s.anchor.KL, s.second.From)
 	}
 	if !o.Replay && s.subsets.Positions() > 0 {
