@@ -68,14 +68,14 @@ func (r *Run) rehearses() int {
 }
 
 // digestRehearsal writes what decides the self-written packs; without such packs it writes nothing, so that the digests of runs
-// from before rehearsal stay.
+// from before rehearsal stay as they are.
 func (r *Run) digestRehearsal(to io.Writer) {
 	if r.rehearsal == nil {
 		return
 	}
-	h := r.domain.record.Header().Rehearsal
-	fmt.Fprintf(to, "rehearsal %d %d %d %v %g %x %g %g %d %d %v %d %s\n", h.Packs, h.Start.ID, h.Start.BurnIn, h.Stop, h.Temperature, h.Prompts, h.Chat,
-		h.Tau, h.KMin, h.KMax, h.Always, h.Seed, h.BaseModel)
+	record := r.domain.record
+	h := record.Header().Rehearsal
+	fmt.Fprintf(to, "rehearsal %d %x %g %d %d %v %s\n", record.Rehearsed(), record.RehearsalDigest(), h.Tau, h.KMin, h.KMax, h.Always, h.BaseModel)
 }
 
 // goldCounts is how often each id is to be predicted in what the tail's proposal counts: the domain, and self-written packs if they

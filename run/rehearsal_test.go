@@ -1,8 +1,19 @@
 package run
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
+
+	"reprise/base"
+	"reprise/checkpoint"
+	"reprise/data"
+	"reprise/loss"
+	"reprise/replay"
+	"reprise/tensor"
 )
 
 // In one mean and with cross-entropy, sequences of mix that are rehearsed train to the bits of those that are mixed in. Anything else
@@ -111,5 +122,215 @@ func TestRehearsedPacks(t *testing.T) {
 		if run.rehearses() != 0 {
 			t.Errorf("rehearse %g: %d packs a step from a record without any", share, run.rehearses())
 		}
+	}
+}
+
+// own writes the record of the domain again, with packs of text that the base model writes now, and two to hold out.
+func (w *workshop) own(t *testing.T, packs int) string {
+	t.Helper()
+	in, err := replay.Open(w.path("domain.replay"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	b, err := base.Open(w.path("base"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := in.Header()
+	h.Rehearsal = &replay.Rehearsal{
+		Packs: packs, Gauge: 2, Start: replay.Start{ID: 1}, Stop: []int32{0}, Temperature: 1, Rule: replay.Rule{Tau: 0.8, KMin: 2, KMax: 20, Always: []int32{5}},
+		Seed: 3, BaseModel: b.Fingerprint,
+	}
+	path := w.path("own.replay")
+	out, err := replay.Create(path, h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for q, err := range in.All() {
+		if err == nil {
+			err = out.Append(n, q)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+	}
+	author, n := replay.NewAuthor(b.Model, b.Tokenizer, w.pool, *h.Rehearsal, h.MaxSeqLen), 0
+	for q, err := range author.Packs(t.Context(), 0, packs+2) {
+		if err == nil {
+			err = out.Rehearse(n, q)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+	}
+	if err := out.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// What the base model wrote changes the weights, but neither the number of steps nor what they take of the domain. Micro-batches and
+// workers change nothing.
+func TestRehearsal(t *testing.T) {
+	w := newWorkshop(t)
+	record := w.own(t, 5)
+	without := w.recipe("")
+	without.Out, without.MaxSteps = "", 4
+	seen := map[string]string{w.run(t, without, w.pool, false): "nothing"}
+	none := without
+	none.Replay, none.Rehearse = record, 0
+	if sha := w.run(t, none, w.pool, false); seen[sha] == "" {
+		t.Error("without rehearsal, the record's own text changes the weights")
+	}
+	for name, change := range map[string]func(*Recipe){
+		"default":                    func(r *Recipe) {},
+		"ce":                         func(r *Recipe) { r.RehearseLoss = "ce" },
+		"kl":                         func(r *Recipe) { r.RehearseLoss = "kl" },
+		"one mean":                   func(r *Recipe) { r.RehearseWeight = 0 },
+		"bare, with kl":              func(r *Recipe) { r.Tail, r.KL = "none", 0.2 },
+		"full":                       func(r *Recipe) { r.Loss = "full" },
+		"full, anchored, beside mix": func(r *Recipe) { r.Loss, r.KL, r.Mix, r.ReplayMix = "full", 0.2, r.Replay, 0.4 },
+		"beside a rehearsed mix":     func(r *Recipe) { r.Mix, r.ReplayMix, r.MixLoss = r.Replay, 0.4, "rehearsal" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			want := ""
+			for _, workers := range []int{1, 3} {
+				for _, micro := range []int{1, 4, 9} {
+					pool := tensor.NewPool(workers)
+					r := without
+					r.Replay, r.MicroBatchSize = record, micro
+					change(&r)
+					run, err := Open(r, pool, false)
+					if err != nil {
+						t.Fatal(err)
+					}
+					for _, e := range run.Events(t.Context()) {
+						if e.Step > 0 && (e.LossRehearse == nil || *e.LossRehearse <= 0) {
+							t.Errorf("step %d: loss of what is rehearsed: %v", e.Step, e.LossRehearse)
+						}
+					}
+					if err := run.Err(); err != nil {
+						t.Fatal(err)
+					}
+					if run.rehearses() != 2 || run.Steps != without.MaxSteps {
+						t.Errorf("%d packs a step, %d steps", run.rehearses(), run.Steps)
+					}
+					got := checkpoint.TensorSHA256(run.Model())
+					pool.Close()
+					if want == "" {
+						want = got
+					}
+					if got != want {
+						t.Errorf("%d workers, micro-batches of %d: %s, want %s", workers, micro, got, want)
+					}
+				}
+			}
+			if other := seen[want]; other != "" {
+				t.Errorf("trains to the weights of %s", other)
+			}
+			seen[want] = name
+		})
+	}
+}
+
+// A run that rehearses resumes after any step in the bits of one that was not interrupted. A refresh keeps what the base model wrote.
+func TestRehearsalResumes(t *testing.T) {
+	w := newWorkshop(t)
+	record := w.own(t, 5)
+	for _, every := range []int{0, 1} {
+		whole := w.recipe(fmt.Sprintf("whole-%d", every))
+		whole.Replay, whole.Refresh.EveryEpochs = record, every
+		want := w.run(t, whole, w.pool, false)
+		run, err := Open(whole, w.pool, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		steps := run.Steps
+		if refreshed := run.record > 0; refreshed != (every > 0) || run.rehearsal.len() != 5 || run.rehearsal.record != run.domain.record {
+			t.Errorf("refreshed %v, %d packs", refreshed, run.rehearsal.len())
+		}
+		for stop := 1; stop < steps; stop++ {
+			r := whole
+			r.Out = w.path(fmt.Sprintf("stopped-%d-%d", every, stop))
+			run, err := Open(r, w.pool, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			for step := range run.Events(ctx) {
+				if step == stop {
+					cancel()
+				}
+			}
+			cancel()
+			if !errors.Is(run.Err(), ErrInterrupted) {
+				t.Fatalf("interrupted run ended with %v", run.Err())
+			}
+			if got := w.run(t, r, w.pool, true); got != want {
+				t.Errorf("resumed after step %d: %s, uninterrupted: %s", stop, got, want)
+			}
+		}
+		r := whole
+		r.Replay = w.path("domain.replay")
+		if _, err := Open(r, w.pool, true); !errors.Is(err, ErrNotThisRun) {
+			t.Errorf("resumed with a record without the base model's text: %v", err)
+		}
+	}
+}
+
+// The tail's proposal counts what is rehearsed, and a plan counts its memory.
+func TestRehearsalIsCounted(t *testing.T) {
+	w := newWorkshop(t)
+	r := w.recipe("")
+	r.Out, r.Replay, r.Rehearse = "", w.own(t, 5), 0.5
+	run, err := Open(r, w.pool, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	vocab := run.Model().Config.VocabSize
+	domain, all := run.domain.record.GoldCounts(vocab), run.goldCounts(vocab)
+	more := 0
+	for id := range all {
+		if all[id] > domain[id] {
+			more++
+		}
+	}
+	if more == 0 {
+		t.Error("the proposal counts the domain alone")
+	}
+	plan := func(share float64) int {
+		r := r
+		r.Rehearse, r.MicroBatchSize = share, 100
+		p, err := NewPlan(t.Context(), r, w.pool)
+		if err != nil {
+			t.Fatal(err)
+		}
+		opened, err := Open(r, w.pool, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := opened.workload().MicroTokens; got != p.Tokens {
+			t.Errorf("share %g: the plan has %d tokens in memory, the run %d", share, p.Tokens, got)
+		}
+		return p.Tokens
+	}
+	if with, without := plan(0.5), plan(0); with != 2*without {
+		t.Errorf("%d tokens in memory with as many packs rehearsed as there are of the domain, %d without", with, without)
+	}
+	if text := strings.Join(run.Notices, "\n"); !strings.Contains(text, "rehearse: ") || !strings.Contains(text, "the record holds only 5") {
+		t.Errorf("notices %q", text)
+	}
+}
+
+// An id that every position holds belongs to the prefix for the soft loss, whether or not it is gold.
+func TestInside(t *testing.T) {
+	u := &loss.Subsets{Offsets: []int32{0, 3, 6, 8}, IDs: []int32{2, 5, 9, 4, 5, 9, 5, 7}, Gold: []int32{1, 0, 1}, Outside: []bool{true, true, false}}
+	(&source{always: []int32{5, 7}}).inside(&data.Sequence{Subsets: u})
+	if want := []bool{false, true, false}; !slices.Equal(u.Outside, want) {
+		t.Errorf("outside %v, want %v", u.Outside, want)
 	}
 }

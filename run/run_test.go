@@ -108,11 +108,7 @@ func TestBitsDoNotDependOnWorkersOrMicroBatches(t *testing.T) {
 		"replay, bare, atan2":  func(r *Recipe) { r.Tail = "none"; r.Name = optim.AdamAtan2 },
 		"replay, mixed":        func(r *Recipe) { r.Mix, r.ReplayMix = r.Replay, 0.4; r.Proposal = "frequency" },
 		"full, adamw":          func(r *Recipe) { r.Loss = "full"; r.Name = optim.AdamW },
-		"replay, rehearsed":    func(r *Recipe) { r.Mix, r.ReplayMix, r.MixLoss = r.Replay, 0.4, "rehearsal" },
-		"full, rehearsed by kl": func(r *Recipe) {
-			r.Loss, r.Mix, r.ReplayMix, r.MixLoss, r.RehearseLoss = "full", r.Replay, 0.4, "rehearsal", "kl"
-		},
-		"full, eaft": func(r *Recipe) { r.Loss, r.TokenWeights, r.Name = "full", "eaft", optim.AdamW },
+		"full, eaft":           func(r *Recipe) { r.Loss, r.TokenWeights, r.Name = "full", "eaft", optim.AdamW },
 		"full, dft, masked kl": func(r *Recipe) {
 			r.Loss, r.TokenWeights, r.KL, r.KLForm, r.Name = "full", "dft", 0.5, "masked", optim.AdamW
 		},
@@ -148,7 +144,6 @@ func TestResumedRunHasTheSameBits(t *testing.T) {
 	for name, change := range map[string]func(*Recipe){
 		"plain":            func(*Recipe) {},
 		"adatam":           func(r *Recipe) { r.Name = optim.AdaTAM },
-		"rehearsed mix":    func(r *Recipe) { r.Mix, r.ReplayMix, r.MixLoss = r.Replay, 0.4, "rehearsal" },
 		"refresh by epoch": func(r *Recipe) { r.Refresh.EveryEpochs = 1; r.Mix, r.ReplayMix = r.Replay, 0.4 },
 		"refresh by rho":   func(r *Recipe) { r.Refresh.RhoAbove, r.Refresh.CheckEvery, r.Tail = 0.02, 1, "none" },
 	} {
