@@ -50,6 +50,30 @@ func Open(path string) (*File, error) {
 	return f, nil
 }
 
+// openUnmapped is Open for a file that is read by system calls: what was read does not count as memory of the process, and a
+// file that is cut short meanwhile gives an error.
+func openUnmapped(path string) (*File, error) {
+	r, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("checkpoint: %w", err)
+	}
+	fi, err := r.Stat()
+	if err == nil && !fi.Mode().IsRegular() {
+		err = errors.New("not a file")
+	}
+	if err != nil {
+		r.Close()
+		return nil, fmt.Errorf("checkpoint: %s: %w", path, err)
+	}
+	f, err := NewFile(path, r, fi.Size())
+	if err != nil {
+		r.Close()
+		return nil, err
+	}
+	f.closer = r
+	return f, nil
+}
+
 // NewFile is Open for size bytes that come from r; path names them in errors. Close leaves r open.
 func NewFile(path string, r io.ReaderAt, size int64) (*File, error) {
 	f := &File{path: path, r: r, index: map[string]int{}}
@@ -148,12 +172,22 @@ func (f *File) ReadFloat32(name string, dst []float32) error {
 
 // readFloat32 reads len(dst) elements of t, starting with number first.
 func (f *File) readFloat32(t Info, first int, dst []float32) error {
+	return f.readWith(new(buffers), t, first, dst)
+}
+
+// buffers hold the bytes of at most a chunk of elements while they are converted.
+type buffers struct {
+	bytes []byte
+	half  []uint16
+}
+
+// readWith is readFloat32 in buffers that are kept.
+func (f *File) readWith(b *buffers, t Info, first int, dst []float32) error {
 	size := t.DType.Size()
-	buf := make([]byte, min(chunk, len(dst))*size)
-	var half []uint16
-	if size == 2 {
-		half = make([]uint16, min(chunk, len(dst)))
+	if n := min(chunk, len(dst)); len(b.bytes) < n*size || size == 2 && len(b.half) < n {
+		b.bytes, b.half = make([]byte, n*size), make([]uint16, n)
 	}
+	buf, half := b.bytes, b.half
 	off := t.Offset + int64(first)*int64(size)
 	for len(dst) > 0 {
 		n := min(chunk, len(dst))

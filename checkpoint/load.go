@@ -45,7 +45,7 @@ func Load(dir string) (*Loaded, error) {
 	if err != nil {
 		return nil, err
 	}
-	src, outline, config, err := openDir(dir)
+	src, outline, config, err := openDir(dir, Open)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +71,7 @@ func Inspect(dir string) (*Inspected, error) {
 	if err != nil {
 		return nil, err
 	}
-	src, outline, _, err := openDir(dir)
+	src, outline, _, err := openDir(dir, Open)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +98,7 @@ func snapshot(dir string) (string, error) {
 }
 
 // openDir reads a directory's configs and the headers of its weights, which must belong together.
-func openDir(dir string) (_ *Source, outline *model.Model, config []byte, err error) {
+func openDir(dir string, open func(path string) (*File, error)) (_ *Source, outline *model.Model, config []byte, err error) {
 	config, err = readConfig(dir)
 	if err != nil {
 		return nil, nil, nil, err
@@ -115,7 +115,7 @@ func openDir(dir string) (_ *Source, outline *model.Model, config []byte, err er
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, nil, err
 	}
-	src, err := OpenSource(dir)
+	src, err := openSource(dir, open)
 	if err != nil {
 		return nil, nil, nil, err
 	}

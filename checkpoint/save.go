@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"maps"
 	"math"
 	"os"
@@ -69,7 +70,41 @@ func matches(patterns []string, name string) bool {
 // SaveModel writes a Hugging Face directory that Load, transformers and others read. It appears under its name in one step,
 // complete and flushed to the disk; after an error nothing new exists.
 func SaveModel(dir string, m *model.Model, opt SaveOptions) error {
-	s, err := planSave(dir, m, opt)
+	return saveModel(dir, m, fromParam, opt)
+}
+
+// SaveWeights is SaveModel for weights that are made while they are written, so that they are never in memory together: values
+// gives those of a parameter of outline in row-major order, in pieces of any length. They must be finite. An error of values
+// ends the writing.
+func SaveWeights(dir string, outline *model.Model, values func(p *tensor.Param) iter.Seq2[[]float32, error], opt SaveOptions) error {
+	var failed error
+	err := saveModel(dir, outline, func(p *tensor.Param) (Tensor, error) {
+		return Tensor{Name: p.Name, Shape: p.Shape, Values: func(yield func([]float32) bool) {
+			for x, err := range values(p) {
+				if err == nil {
+					if i := notFinite(x); i >= 0 {
+						err = fmt.Errorf("checkpoint: tensor %q: a weight would be %g, and weights must be finite", p.Name, x[i])
+					}
+				}
+				if err != nil {
+					failed = err
+					return
+				}
+				if !yield(x) {
+					return
+				}
+			}
+		}}, nil
+	}, opt)
+	if failed != nil { // err only says that values are missing
+		return failed
+	}
+	return err
+}
+
+// saveModel is SaveModel with a way to describe a parameter for writing.
+func saveModel(dir string, m *model.Model, describe func(p *tensor.Param) (Tensor, error), opt SaveOptions) error {
+	s, err := planSave(dir, m, describe, opt)
 	if err != nil {
 		return err
 	}
@@ -92,7 +127,7 @@ type save struct {
 	shard   int64
 }
 
-func planSave(dir string, m *model.Model, opt SaveOptions) (*save, error) {
+func planSave(dir string, m *model.Model, describe func(p *tensor.Param) (Tensor, error), opt SaveOptions) (*save, error) {
 	fail := func(format string, args ...any) (*save, error) {
 		return nil, fmt.Errorf("checkpoint: saving %s: %w", dir, fmt.Errorf(format, args...))
 	}
@@ -136,7 +171,7 @@ func planSave(dir string, m *model.Model, opt SaveOptions) (*save, error) {
 
 	changed := src == nil
 	for p := range m.Params() {
-		t, err := fromParam(p)
+		t, err := describe(p)
 		if err != nil {
 			return fail("%w", err)
 		}

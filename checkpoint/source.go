@@ -29,7 +29,10 @@ type Source struct {
 // OpenSource opens the weights in a Hugging Face directory: model.safetensors, or else the shards that
 // model.safetensors.index.json names, all of which must be in the directory and hold exactly the tensors that the index
 // says. A folder of the Hugging Face cache stands for its snapshot.
-func OpenSource(dir string) (*Source, error) {
+func OpenSource(dir string) (*Source, error) { return openSource(dir, Open) }
+
+// openSource is OpenSource with a way to open a file.
+func openSource(dir string, open func(path string) (*File, error)) (*Source, error) {
 	dir, err := snapshot(dir)
 	if err != nil {
 		return nil, err
@@ -40,9 +43,9 @@ func OpenSource(dir string) (*Source, error) {
 		if _, err := os.Stat(index); errors.Is(err, fs.ErrNotExist) {
 			return nil, noWeights(dir)
 		}
-		return openShards(dir, index)
+		return openShards(dir, index, open)
 	}
-	f, err := Open(path)
+	f, err := open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +56,7 @@ func OpenSource(dir string) (*Source, error) {
 	return s, nil
 }
 
-func openShards(dir, path string) (_ *Source, err error) {
+func openShards(dir, path string, open func(path string) (*File, error)) (_ *Source, err error) {
 	text, err := readLimited(path, maxHeader)
 	if err != nil {
 		return nil, err
@@ -73,7 +76,7 @@ func openShards(dir, path string) (_ *Source, err error) {
 		held[shard] = append(held[shard], name)
 	}
 	for _, shard := range sortedKeys(held) {
-		f, err := Open(filepath.Join(dir, filepath.FromSlash(shard)))
+		f, err := open(filepath.Join(dir, filepath.FromSlash(shard)))
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, noShard(path, dir, shard, held[shard])
 		}

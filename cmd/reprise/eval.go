@@ -25,28 +25,16 @@ func (c *evalCmd) Run(a *app) error {
 	if len(c.Data) == 0 && c.Replay == "" {
 		return fmt.Errorf("eval: nothing to measure on; give --data NAME=FILE, --replay FILE, or both")
 	}
-	sets, err := eval.ParseSets(c.Data)
+	sets, err := evalSets(c.Data)
 	if err != nil {
 		return err
-	}
-	for _, s := range sets { // report a mistake in the last set before measuring the first
-		if _, err := os.Stat(s.Path); err != nil {
-			hint := ""
-			if i := strings.LastIndexByte(s.Path, ':'); i > 1 {
-				hint = fmt.Sprintf("; if %s is meant as the task: known are loss, choice, match", s.Path[i:])
-			}
-			return fmt.Errorf("eval: %s: %w%s", s.Name, err, hint)
-		}
 	}
 	b, err := base.Open(c.Model)
 	if err != nil {
 		return err
 	}
-	switch n, most := c.MaxSeqLen, b.Model.Config.MaxPositions; {
-	case n < 0 || n == 1:
-		return fmt.Errorf("eval: --max-seq-len %d: want 2 to the model's %d", n, most)
-	case n > most:
-		a.note("notice: --max-seq-len %d: the model has %d positions, so sequences are at most that long", n, most)
+	if err := a.checkSeqLen(c.MaxSeqLen, b.Model.Config.MaxPositions); err != nil {
+		return fmt.Errorf("eval: %w", err)
 	}
 	e := &eval.Evaluator{Model: b.Model, Pool: a.pool(), Tokenizer: b.Tokenizer, MaxSeqLen: c.MaxSeqLen, Reading: c.Reading.reading()}
 	var from *base.Base
@@ -93,6 +81,35 @@ func (c *evalCmd) Run(a *app) error {
 	}
 	if c.JSON {
 		return json.NewEncoder(a.stdout).Encode(all)
+	}
+	return nil
+}
+
+// evalSets reads the flags --data, and reports a mistake in the last one before the first is measured.
+func evalSets(data []string) ([]eval.Set, error) {
+	sets, err := eval.ParseSets(data)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range sets {
+		if _, err := os.Stat(s.Path); err != nil {
+			hint := ""
+			if i := strings.LastIndexByte(s.Path, ':'); i > 1 {
+				hint = fmt.Sprintf("; if %s is meant as the task: known are loss, choice, match", s.Path[i:])
+			}
+			return nil, fmt.Errorf("eval: %s: %w%s", s.Name, err, hint)
+		}
+	}
+	return sets, nil
+}
+
+// checkSeqLen refuses a --max-seq-len that makes no sense, and says where the model's positions are fewer.
+func (a *app) checkSeqLen(n, most int) error {
+	switch {
+	case n < 0 || n == 1:
+		return fmt.Errorf("--max-seq-len %d: want 2 to the model's %d", n, most)
+	case n > most:
+		a.note("notice: --max-seq-len %d: the model has %d positions, so sequences are at most that long", n, most)
 	}
 	return nil
 }

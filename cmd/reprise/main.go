@@ -74,22 +74,23 @@ type cli struct {
 
 	Threads int `help:"Number of worker threads; results do not depend on it. 0: one per physical core that this process may use." default:"0"`
 
-	Demo     demoCmd     `cmd:"" help:"See the whole job in two minutes: an embedded model learns SQL in four ways, one of which keeps its English."`
-	Record   recordCmd   `cmd:"" help:"Stage 0: run the base model over the data and record what it finds probable."`
-	Train    trainCmd    `cmd:"" help:"Stage 1: train on a record (replay) or on text (full cross-entropy)."`
-	Recipe   recipeCmd   `cmd:"" help:"The keys of a recipe: documentation, and a schema for editors."`
-	Plan     planCmd     `cmd:"" help:"Memory (by part) and time that a recipe's run would take; exit code 1 if it does not fit."`
-	Eval     evalCmd     `cmd:"" help:"Cross-entropy, multiple choice and exact match of a model on files."`
-	Compare  compareCmd  `cmd:"" help:"Run methods × learning rates × seeds on one base model, and compare what they learn, forget and cost."`
-	Report   reportCmd   `cmd:"" help:"One HTML page with plots from a run or a comparison."`
-	Generate generateCmd `cmd:"" help:"Continue a prompt."`
-	Tokenize tokenizeCmd `cmd:"" help:"Text to token ids and back; learn a vocabulary."`
-	Inspect  inspectCmd  `cmd:"" help:"Show data as tokens, a model, a record, or logits."`
-	Version  versionCmd  `cmd:"" help:"Version, commit, compiler, processor and version of the arithmetic contract."`
-	Doctor   doctorCmd   `cmd:"" help:"Processor, memory and peak rates of this machine, and whether it computes the right bits."`
-	Verify   verifyCmd   `cmd:"" help:"Compare the engine with reference outputs of PyTorch, and with the bits that it gave before."`
-	Bench    benchCmd    `cmd:"" help:"Measure the engine on this machine."`
-	Export   exportCmd   `cmd:"" help:"Write a model for other programs: GGUF for llama.cpp."`
+	Demo        demoCmd        `cmd:"" help:"See the whole job in two minutes: an embedded model learns SQL in four ways, one of which keeps its English."`
+	Record      recordCmd      `cmd:"" help:"Stage 0: run the base model over the data and record what it finds probable."`
+	Train       trainCmd       `cmd:"" help:"Stage 1: train on a record (replay) or on text (full cross-entropy)."`
+	Recipe      recipeCmd      `cmd:"" help:"The keys of a recipe: documentation, and a schema for editors."`
+	Plan        planCmd        `cmd:"" help:"Memory (by part) and time that a recipe's run would take; exit code 1 if it does not fit."`
+	Eval        evalCmd        `cmd:"" help:"Cross-entropy, multiple choice and exact match of a model on files."`
+	Interpolate interpolateCmd `cmd:"" help:"Mix the weights of a base model and of the model trained from it: measure mixtures, or write one."`
+	Compare     compareCmd     `cmd:"" help:"Run methods × learning rates × seeds on one base model, and compare what they learn, forget and cost."`
+	Report      reportCmd      `cmd:"" help:"One HTML page with plots from a run or a comparison."`
+	Generate    generateCmd    `cmd:"" help:"Continue a prompt."`
+	Tokenize    tokenizeCmd    `cmd:"" help:"Text to token ids and back; learn a vocabulary."`
+	Inspect     inspectCmd     `cmd:"" help:"Show data as tokens, a model, a record, or logits."`
+	Version     versionCmd     `cmd:"" help:"Version, commit, compiler, processor and version of the arithmetic contract."`
+	Doctor      doctorCmd      `cmd:"" help:"Processor, memory and peak rates of this machine, and whether it computes the right bits."`
+	Verify      verifyCmd      `cmd:"" help:"Compare the engine with reference outputs of PyTorch, and with the bits that it gave before."`
+	Bench       benchCmd       `cmd:"" help:"Measure the engine on this machine."`
+	Export      exportCmd      `cmd:"" help:"Write a model for other programs: GGUF for llama.cpp."`
 }
 
 const about = `Teach a small language model a new domain on an ordinary CPU, and measure what it forgets.
@@ -139,9 +140,10 @@ func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
 func newCLI() cli {
 	return cli{
 		Train: trainCmd{recipeFlags: newRecipeFlags()}, Plan: planCmd{recipeFlags: newRecipeFlags()},
-		Record:  recordCmd{Run: recordRunCmd{Rule: newKeyFlags(keys.Of(replay.DefaultRule())), Reading: newReadingFlags()}},
-		Eval:    evalCmd{Reading: newReadingFlags()},
-		Inspect: inspectCmd{Data: inspectDataCmd{Reading: newReadingFlags()}},
+		Record:      recordCmd{Run: recordRunCmd{Rule: newKeyFlags(keys.Of(replay.DefaultRule())), Reading: newReadingFlags()}},
+		Eval:        evalCmd{Reading: newReadingFlags()},
+		Interpolate: interpolateCmd{Reading: newReadingFlags()},
+		Inspect:     inspectCmd{Data: inspectDataCmd{Reading: newReadingFlags()}},
 	}
 }
 

@@ -25,6 +25,7 @@ var mayImport = map[string][]string{
 	"data":                         {"internal/hub", "internal/magic", "internal/parquet", "loss", "tensor", "tokenizer"},
 	"checkpoint":                   {"asm", "tensor", "model", "internal/atomicfile", "internal/hub", "internal/magic"},
 	"base":                         {"checkpoint", "model", "tokenizer"},
+	"weights":                      {"checkpoint", "model", "optim", "tensor", "tokenizer"},
 	"replay":                       {"asm", "base", "checkpoint", "data", "internal/atomicfile", "internal/exact", "internal/keys", "loss", "model", "tensor", "tokenizer"},
 	"eval":                         {"asm", "base", "data", "internal/exact", "loss", "model", "tensor", "tokenizer"},
 	"train":                        {"tensor", "model", "loss", "optim", "data", "replay"},
@@ -53,7 +54,7 @@ var mayImport = map[string][]string{
 	"cmd/reprise/internal/doctor":  {"asm", "tensor", "model", "loss", "optim", "data", "checkpoint", "replay", "train", "cmd/reprise/internal/bench", "internal/build"},
 	"cmd/reprise/internal/demo":    {"base", "checkpoint", "cmd/reprise/internal/synth", "data", "eval", "internal/atomicfile", "model", "optim", "replay", "run", "tensor", "tokenizer"},
 	"cmd/reprise/internal/bench":   {"asm", "data", "internal/exact", "loss", "model", "optim", "replay", "run", "tensor", "train"},
-	"cmd/reprise":                  {"asm", "base", "checkpoint", "cmd/reprise/internal/bench", "cmd/reprise/internal/compare", "cmd/reprise/internal/demo", "cmd/reprise/internal/doctor", "cmd/reprise/internal/report", "data", "eval", "export", "golden", "internal/atomicfile", "internal/hub", "internal/keys", "model", "optim", "replay", "run", "tensor", "tokenizer", "train", "internal/build"},
+	"cmd/reprise":                  {"asm", "base", "checkpoint", "cmd/reprise/internal/bench", "cmd/reprise/internal/compare", "cmd/reprise/internal/demo", "cmd/reprise/internal/doctor", "cmd/reprise/internal/report", "data", "eval", "export", "golden", "internal/atomicfile", "internal/hub", "internal/keys", "model", "optim", "replay", "run", "tensor", "tokenizer", "train", "weights", "internal/build"},
 }
 
 // core packages import nothing from outside but cpuid.
