@@ -49,6 +49,7 @@ type definition struct {
 
 // block is at most blockSize consecutive elements of one parameter.
 type block struct {
+	number     int // among the blocks of all parameters
 	w, g, m, v []float32
 	coef       *coefficients // of the parameter
 	count      int           // the count of tally, or the count by which choose replaced it
@@ -57,7 +58,8 @@ type block struct {
 // coefficients are the numbers of a step that all elements of a parameter share.
 type coefficients struct {
 	asm.StepCoef
-	border uint32 // MoFO: bits of the smallest |m| that moves
+	border uint32  // MoFO: bits of the smallest |m| that moves
+	clip   float32 // factor of global-norm clipping
 }
 
 // products are |g|², g·m and |m|².

@@ -34,6 +34,7 @@ type Optimizer struct {
 	advance advanceJob
 	update  updateJob
 	top     topSelect // MoFO's
+	space   space     // what acts on the weights as a whole, after a step
 }
 
 // Stats describe one step.
@@ -122,7 +123,7 @@ func (o *Optimizer) block(b int) block {
 	c := o.work[b]
 	p := o.params[c.tensor]
 	k := block{
-		w: p.W.Data[c.lo:c.hi], g: p.G.Data[c.lo:c.hi], m: o.m[c.tensor].Data[c.lo:c.hi], v: o.v[c.tensor].Data[c.lo:c.hi],
+		number: b, w: p.W.Data[c.lo:c.hi], g: p.G.Data[c.lo:c.hi], m: o.m[c.tensor].Data[c.lo:c.hi], v: o.v[c.tensor].Data[c.lo:c.hi],
 		coef: &o.coef[c.tensor],
 	}
 	if o.counts != nil {
@@ -172,6 +173,9 @@ func (j *updateJob) Do(worker, task int) {
 			copy(before, k.w)
 		}
 		o.def.step(k)
+		if o.space.magnitude != nil {
+			o.track(b, k)
+		}
 		if o.Measure {
 			for i, x := range before {
 				before[i] = k.w[i] - x
@@ -188,9 +192,7 @@ func (o *Optimizer) Step(pool *tensor.Pool, lr float64, stats *Stats) error {
 	o.checkGrads()
 	tasks := (len(o.work) + blocksPerTask - 1) / blocksPerTask
 	o.reduce.o, o.advance.o, o.update.o = o, o, o
-	for len(o.spare) < pool.Workers() {
-		o.spare = append(o.spare, make([]float32, blockSize))
-	}
+	o.reserve(pool)
 	pool.Run(tasks, &o.reduce)
 
 	stats.Tensors = resize(stats.Tensors, len(o.params))
@@ -236,6 +238,13 @@ func (o *Optimizer) Step(pool *tensor.Pool, lr float64, stats *Stats) error {
 	return nil
 }
 
+// reserve gives every worker a spare block.
+func (o *Optimizer) reserve(pool *tensor.Pool) {
+	for len(o.spare) < pool.Workers() {
+		o.spare = append(o.spare, make([]float32, blockSize))
+	}
+}
+
 // checkGrads panics where the gradients are not those of one whole step. Gradients that a model did not compute are not
 // checked.
 func (o *Optimizer) checkGrads() {
@@ -274,7 +283,7 @@ func (o *Optimizer) plain(p *tensor.Param, lr, clip float64) coefficients {
 	if o.def.uses("a") {
 		rate = lr * c.A
 	}
-	return coefficients{StepCoef: asm.StepCoef{
+	return coefficients{clip: float32(clip), StepCoef: asm.StepCoef{
 		GradScale: float32(clip), VScale: float32(clip),
 		Beta1: float32(c.Beta1), OneMinusBeta1: float32(1 - c.Beta1),
 		Beta2: float32(c.Beta2), OneMinusBeta2: float32(1 - c.Beta2),
