@@ -159,6 +159,7 @@ func (r *Run) state() *checkpoint.State {
 			checkpoint.NamedTensor{Name: p.Name + ".v", Shape: p.Shape, Data: v.Data})
 		i++
 	}
+	s.Optimizer = append(s.Optimizer, r.spaceState()...)
 	return s
 }
 

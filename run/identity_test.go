@@ -19,6 +19,7 @@ const (
 	uniformIdentity = "ba9967cf84b3afc6f77808a573690eddf19f0028dcc19e1aeb3e26156865c973"
 	softIdentity    = "eb769b198241a068288cd795f664f1036229d0bd07c972556edaa49cdc4c64f1"
 	klIdentity      = "41a9fcca3b521ff53e1d1acf4717cbcf062a7dd9478106c7f20e62a7853bf82e"
+	spaceIdentity   = "a61ad9459e12a2dcb7b345ff849938d459bd03b70768cee44d465f672ecc3efb"
 	fullIdentity    = "cd700f96e2ec7ee5055086f350cc629ded4d3e875d61210240020ba300019839"
 )
 
@@ -45,6 +46,11 @@ func TestTrainingHasTheSameBitsEverywhere(t *testing.T) {
 		{"replay, uniform tail, moclip", true, []int{3}, func(r *Recipe) { r.Delta, r.CapStart, r.Proposal = 80, 2, "uniform" }, uniformIdentity},
 		{"replay, rehearsed softly, moclip", true, []int{1, 3}, rehearsed("replay", "soft"), softIdentity},
 		{"full, rehearsed by kl, moclip", true, []int{3}, rehearsed("full", "kl"), klIdentity},
+		{"full, adamw, l2_sp, reset, average", true, []int{1, 2, 3, 8}, func(r *Recipe) {
+			r.Loss, r.Config, r.L2SP = "full", optim.DefaultConfig(optim.AdamW), 2
+			r.Reset.At, r.Reset.Score = 0.4, "abs"
+			r.Average.Kind, r.Average.Every = "swa", 3
+		}, spaceIdentity},
 		{"full, adamw", false, []int{1, 2, 3, 8}, func(r *Recipe) { r.Loss, r.Config = "full", optim.DefaultConfig(optim.AdamW) }, fullIdentity},
 	} {
 		t.Run(c.name, func(t *testing.T) {

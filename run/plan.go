@@ -121,6 +121,9 @@ func (r *Run) probeTime(ctx context.Context) (*ProbedTime, error) {
 		}
 		began := time.Now()
 		e, err := r.step(&batch)
+		if err == nil {
+			err = r.act(&e)
+		}
 		if err != nil {
 			return nil, err
 		}

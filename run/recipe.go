@@ -65,6 +65,10 @@ type Recipe struct {
 	TokenWeights string      `yaml:"token_weights" bound:"none|dft|eaft" group:"Loss" when:"loss=full" help:"Weights of the domain's positions in the mean, by the model in training: the gold id's probability (DFT), or the entropy of its 20 most probable ids (EAFT)."`
 	Refresh      RefreshPlan `yaml:"refresh" group:"Refresh"`
 
+	L2SP    float64     `yaml:"l2_sp" bound:"[0,100]" zero:"off" group:"Weight space" also:"l2sp" help:"Every step takes lr·l2_sp of the way from the base model off the weights."`
+	Reset   ResetPlan   `yaml:"reset" group:"Weight space"`
+	Average AveragePlan `yaml:"average" group:"Weight space"`
+
 	Record RecordPlan `yaml:"record" group:"Record on the fly" bits:"no"`
 
 	Eval EvalPlan `yaml:"eval" group:"Evaluation" bits:"no" grid:"own"`
@@ -101,6 +105,7 @@ func DefaultRecipe() Recipe {
 		Epochs: 2, GlobalBatchSize: 8, MicroBatchSize: 8, Seed: 1,
 		Tail: "sampled", Proposal: "frequency", ReplayMix: 0.25,
 		Rehearse: 0.25, RehearseLoss: "soft", RehearseWeight: 1, MixLoss: "domain", KLForm: "anchor", TokenWeights: "none",
+		Reset: ResetPlan{Keep: 0.2, Alpha: 0.5, Score: "moments"}, Average: AveragePlan{Kind: "none", Start: 0.5, Decay: 0.999, LR: 0.5},
 		Record: RecordPlan{Rule: replay.DefaultRule()}, Save: SavePlan{KeepLast: 2},
 	}
 }
@@ -182,7 +187,7 @@ func (r Recipe) Validate() error {
 			return field("dtype", "%v", err)
 		}
 	}
-	if err := r.Config.Validate(); err != nil {
+	if err := errors.Join(r.checkSpace(), r.Config.Validate()); err != nil {
 		return err
 	}
 	if _, err := eval.ParseSets(r.Eval.Data); err != nil {

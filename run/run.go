@@ -47,6 +47,9 @@ type Event struct {
 	Warning      string        `json:"warning,omitempty"`
 
 	Forgetting *eval.Forgetting `json:"forgetting,omitempty"` // at evaluations, on text that the base model wrote, if the record holds some out
+
+	Reset    *float64 `json:"reset,omitempty"`    // share of all weights that the reset after this step changed
+	Averaged int      `json:"averaged,omitempty"` // at evaluations: states in the average that was measured; absent: the weights themselves
 }
 
 // Run is a training run: a recipe with its model, data and records opened.
@@ -70,6 +73,7 @@ type Run struct {
 	sets      []eval.Set
 	probe     []data.Sequence // rho is measured on them
 	held      []data.Sequence // forgetting is measured on them: text that the base model wrote
+	space     space           // averages, pulls towards the base model
 
 	angles angleLog
 	record int // step before which the record was last made again; 0: never
@@ -177,6 +181,9 @@ func open(r Recipe, b *base.Base, pool *tensor.Pool, resume bool) (*Run, error) 
 	if run.stepper, err = train.NewStepper(b.Model, pool, run.objective(), r.Config, run.workload()); err != nil {
 		return nil, err
 	}
+	if err := run.openSpace(); err != nil {
+		return nil, err
+	}
 	run.eval.Idle = run.stepper.Pass()
 	header, err := run.planRecording()
 	if err != nil {
@@ -279,6 +286,9 @@ func (r *Run) loop(ctx context.Context, yield func(Event) bool) error {
 		if err != nil {
 			return fmt.Errorf("%w; the run stopped before changing the weights; the last checkpoint is %s", err, r.lastCheckpoint())
 		}
+		if err := r.act(&e); err != nil {
+			return fmt.Errorf("%w; the weights of this step are lost, and a resumed run continues from the last checkpoint: %s", err, r.lastCheckpoint())
+		}
 		if err := r.recordStep(); err != nil {
 			return err
 		}
@@ -324,6 +334,7 @@ func (r *Run) conclude(ctx context.Context, yield func(Event) bool) error {
 // unchanged says after the last step that the model has not learnt anything, if its weights are the base model's, or will be once they
 // are written in final/'s type.
 func (r *Run) unchanged() string {
+	defer r.showAverage()()
 	switch {
 	case r.done < r.Steps:
 		return ""
@@ -365,7 +376,7 @@ func (r *Run) step(batch *[]*data.Sequence) (Event, error) {
 	if err != nil {
 		return Event{}, err
 	}
-	lr := r.schedule.At(r.done + 1)
+	lr := r.rate(r.done + 1)
 	r.stepper.Optimizer.Measure = r.measures(r.done + 1)
 	mean, err := r.stepper.StepRehearsing((*batch)[:domain], (*batch)[domain:], r.Recipe.MicroBatchSize, r.done+1, lr)
 	if err != nil {
@@ -435,6 +446,8 @@ func (r *Run) gather(batch *[]*data.Sequence) (domain int, err error) {
 
 // measure evaluates the sets, measures rho and forgetting, and saves the weights as best/ if the loss is the lowest so far.
 func (r *Run) measure(ctx context.Context, e *Event) error {
+	defer r.showAverage()()
+	e.Averaged = r.averaged(r.done)
 	for _, s := range r.sets {
 		result, err := r.eval.Run(ctx, s)
 		if err != nil {
@@ -490,8 +503,9 @@ func (r *Run) bestOf() string {
 	return r.sets[0].Name
 }
 
-// finish writes the trained model.
+// finish writes the trained model, and leaves it in Model.
 func (r *Run) finish() error {
+	r.showAverage()
 	if r.Recipe.Out == "" {
 		return nil
 	}
@@ -500,7 +514,7 @@ func (r *Run) finish() error {
 
 func (r *Run) path(name string) string { return filepath.Join(r.Recipe.Out, name) }
 
-// Model is the model in training.
+// Model is the model in training. After the last step it holds the weights of final/, which may be an average.
 func (r *Run) Model() *model.Model { return r.Base.Model }
 
 // From is the checkpoint that a resumed run continues from, as a path; "" for a run that starts at its first step.

@@ -22,6 +22,7 @@ func (r Recipe) workload(cfg model.Config, sequences, rehearsed, seqLen, ids, wo
 		Replay: r.Loss == "replay", Recompute: r.Recompute, SeqLen: seqLen, Workers: workers,
 		MicroTokens: min(r.MicroBatchSize, global) * seqLen, StepTokens: global * seqLen,
 	}
+	w.Kept = r.kept()
 	if w.Replay || r.KL > 0 || r.RehearseLoss != "ce" && (rehearsed > 0 || r.mixRehearsed()) {
 		w.Subset = ids
 	}

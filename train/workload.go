@@ -18,14 +18,16 @@ type Workload struct {
 	SeqLen       int  // longest sequence; 0: MicroTokens
 	Subset, Tail int  // ids of a recorded position; draws of a sequence's tail, 0: none
 	EvalTokens   int  // tokens at a time in evaluations between the steps; 0: no evaluations
+	Kept         int  // values for every weight that the run keeps beside weights, gradients and moments: an average
 	Workers      int  // 0: NewStepper takes the pool's number
 }
 
 // PlannedUse is memory by part, in bytes.
 type PlannedUse struct {
 	model.Memory
-	Head  int `json:"head"`  // output head and loss: logits, subsets
-	Other int `json:"other"` // buffers of the workers, evaluations that need more than the steps, the program itself
+	Head  int `json:"head"`           // output head and loss: logits, subsets
+	Kept  int `json:"kept,omitempty"` // Workload.Kept values for every weight
+	Other int `json:"other"`          // buffers of the workers, evaluations that need more than the steps, the program itself
 	Total int `json:"total"`
 }
 
@@ -60,7 +62,8 @@ func (w Workload) Memory(cfg model.Config) PlannedUse {
 			u.Other += n
 		}
 	}
-	u.Total = u.Memory.Total() + u.Head + u.Other
+	u.Kept = w.Kept * u.Weights
+	u.Total = u.Memory.Total() + u.Head + u.Kept + u.Other
 	return u
 }
 

@@ -57,6 +57,9 @@ func printPlan(a *app, p *run.Plan) {
 	mb("weights", m.Weights, "")
 	mb("gradients", m.Gradients, "")
 	mb("moments", m.Moments, "two per weight")
+	if m.Kept > 0 {
+		mb("kept", m.Kept, "average of the weights, mean of the gradients' magnitudes")
+	}
 	about := "of forward and backward pass"
 	if p.Recompute {
 		about = "only the input of each block is kept, the others are computed twice"

@@ -141,6 +141,12 @@ func measured(e run.Event) string {
 	if f := e.Forgetting; f != nil {
 		fmt.Fprintf(&b, "step %-5d forgetting %s nats/token (KL from the base model on text that it wrote)\n", e.Step, plusMinus(f.KL, f.SE))
 	}
+	if e.Reset != nil {
+		fmt.Fprintf(&b, "step %-5d reset: %.1f %% of the weights were pulled back to the base model\n", e.Step, 100**e.Reset)
+	}
+	if e.Averaged > 1 {
+		fmt.Fprintf(&b, "step %-5d measured: the average of %d states of the weights\n", e.Step, e.Averaged)
+	}
 	if e.Warning != "" {
 		fmt.Fprintf(&b, "warning: %s\n", flagged.Replace(e.Warning))
 	}
