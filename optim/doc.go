@@ -14,6 +14,9 @@
 // because the paper does not give it: the default of Δ, the scope of the angle, what happens at obtuse angles. Learning rates
 // of AdamW and of the arctangent methods cannot be compared one to one: the arctangent's slope at small ratios is a = 1.27.
 //
+// [Optimizer.PullTo], [Optimizer.Reset] and [Optimizer.NewAverage] act on the weights as a whole after a step: L2-SP, weight space
+// consolidation, averages along the run (docs/METHOD.md, Weight space).
+//
 // The result has the same bits on every processor and with any number of workers (docs/NUMERICS.md, section 6). A step
 // allocates nothing after the first. Every optimizer is one definition; MoClip's is in moclip.go.
 package optim

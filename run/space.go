@@ -76,6 +76,10 @@ func (r *Run) openSpace() (err error) {
 		if r.averageFrom() == 0 {
 			s.average.Add(r.pool, 1)
 		}
+		if r.averaged(r.Steps) == 1 {
+			r.Notices = append(r.Notices, fmt.Sprintf("average: of the %d steps none enters it after step %d, where it begins, so that final/ will hold the weights of that step; "+
+				"lower average.every or average.start", r.Steps, r.averageFrom()))
+		}
 	}
 	return nil
 }

@@ -302,8 +302,15 @@ func TestSpaceIsRefusedWithoutABase(t *testing.T) {
 	}
 	good := r
 	good.Average.Kind, good.MaxSteps = "ema", 2
-	if _, err := Open(good, w.pool, false); err != nil {
-		t.Errorf("an average needs no base model: %v", err)
+	for kind, notices := range map[string]int{"ema": 0, "swa": 1} {
+		good.Average.Kind, good.Out = kind, w.path("fresh "+kind)
+		run, err := Open(good, w.pool, false)
+		if err != nil {
+			t.Fatalf("an average needs no base model: %v", err)
+		}
+		if text := strings.Join(run.Notices, "\n"); strings.Count(text, "of the 2 steps none enters it after step 1") != notices {
+			t.Errorf("%s over two steps: notices %q", kind, text)
+		}
 	}
 
 	r = w.spaced("cut")
