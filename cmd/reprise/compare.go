@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"reprise/cmd/reprise/internal/compare"
 	"reprise/cmd/reprise/internal/report"
@@ -19,6 +20,9 @@ type compareCmd struct {
 	Base  string    `help:"Base model directory, instead of the grid's." placeholder:"DIR"`
 	Seeds []uint64  `help:"Seeds, instead of the grid's; more can be added later."`
 	LRs   []float64 `name:"lrs" help:"Learning rates, instead of the grid's; methods with rates of their own keep them."`
+	Cells string    `help:"Directory of the cells' results, instead of the grid's." placeholder:"DIR"`
+	Only  []string  `help:"Run missing cells of these methods only; of the others, the results that exist are shown." placeholder:"METHOD,..."`
+	Max   float64   `name:"max-minutes" help:"Begin no further cell after this time, and show what there is." placeholder:"N"`
 	Time  int       `help:"Then run every method this many times more at its best rate, in turn, to measure costs on a free machine." placeholder:"ROUNDS"`
 	JSON  bool      `name:"json" help:"Print the results as one JSON object."`
 }
@@ -27,12 +31,18 @@ func (c *compareCmd) Run(a *app) error {
 	if c.Time < 0 {
 		return fmt.Errorf("compare: --time %d: want 1 or more rounds, or 0 for none", c.Time)
 	}
+	if c.Max < 0 {
+		return fmt.Errorf("compare: --max-minutes %g: want more than 0, or 0 for no limit", c.Max)
+	}
 	g, err := compare.ReadGrid(c.Grid)
 	if err != nil {
 		return err
 	}
 	if c.Out != "" {
 		g.Out = c.Out
+	}
+	if c.Cells != "" {
+		g.Cells = c.Cells
 	}
 	if c.Base != "" {
 		g.Base = c.Base
@@ -47,6 +57,7 @@ func (c *compareCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	r.Only, r.Time = c.Only, time.Duration(c.Max*float64(time.Minute))
 	compute := r.Run
 	if c.Time > 0 {
 		compute = func(ctx context.Context) (*report.Comparison, error) { return r.Retime(ctx, c.Time) }
@@ -102,6 +113,10 @@ func comparisonTable(c *report.Comparison) string {
 			fmt.Fprintf(&b, "%-24s better domain: %s (%+.4f [%+.4f, %+.4f]); less forgetting: %s (%s); over 40 %% cheaper: %s (%s)\n", m.Name,
 				yesNo(v.Better), v.Difference, v.Low, v.High, yesNo(v.Less), strings.TrimSuffix(v.ForgetWhy, ". "), yesNo(v.Cheaper), v.TimeToTarget)
 		}
+	}
+	b.WriteString(c.StudyText())
+	if c.Missing > 0 {
+		fmt.Fprintf(&b, "warning: %d cells have not been run yet\n", c.Missing)
 	}
 	for _, w := range c.Warnings {
 		fmt.Fprintf(&b, "warning: %s\n", w)

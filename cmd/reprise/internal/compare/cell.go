@@ -1,9 +1,8 @@
 package compare
 
 import (
-	"context"
-	"crypto/sha256"
-	"encoding/hex"
+	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,54 +10,108 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"time"
+	"runtime"
 
-	"reprise/checkpoint"
 	"reprise/cmd/reprise/internal/report"
-	"reprise/eval"
 	"reprise/internal/atomicfile"
 	"reprise/internal/build"
-	"reprise/replay"
-	"reprise/run"
-	"reprise/train"
 )
 
-// Point is the domain loss along a run, on the choosing half.
-type Point struct {
-	Step    int     `json:"step"`
-	Seconds float64 `json:"seconds"` // time of training and refreshes
-	Loss    float64 `json:"loss"`
-}
-
-// General is a cell's score on one general text.
-type General struct {
-	Name  string      `json:"name"`
-	Loss  float64     `json:"loss"`
-	Drift *eval.Drift `json:"drift,omitempty"`
-}
-
-// Cell is the contents of a cell's result.json.
+// Cell is the result of one method at one learning rate and seed: the contents of a file of a few kilobytes that can be kept with
+// the source. Losses are full cross-entropy in nats per token.
 type Cell struct {
-	Method   string  `json:"method"`
+	Method   string  `json:"method"` // name when it was run; the digest does not depend on it
 	LR       float64 `json:"lr"`
 	Seed     uint64  `json:"seed"`
-	Digest   string  `json:"digest"`             // digest of everything that decides the result, but for the contract
-	Contract int     `json:"contract,omitempty"` // version of the arithmetic contract; none: an earlier program's, of contract 1
-	Failed   string  `json:"failed,omitempty"`   // the run diverged
+	Digest   string  `json:"digest"`   // of everything that decides the result
+	Contract int     `json:"contract"` // version of the arithmetic contract
+	Machine  Machine `json:"machine"`  // seconds are comparable within one machine
+	Commit   string  `json:"commit"`   // of the program
+
+	// What the digest was made from, to be read by people: the keys that the grid and the method set, and the rest.
+	Recipe   map[string]any `json:"recipe"`
+	Settings []string       `json:"settings"`
+
+	Failed string `json:"failed,omitempty"` // why the run counts as diverged
 
 	Steps      int         `json:"steps"`
 	Tokens     int         `json:"tokens"`
 	Cost       report.Cost `json:"cost"`
-	Curve      []Point     `json:"curve"`
+	Curve      []Point     `json:"curve,omitempty"`
 	Choose     float64     `json:"choose"` // domain loss on the choosing half
 	Report     float64     `json:"report"` // domain loss on the reported half
-	Sums       []float64   `json:"sums"`   // summed loss of every document of the reported half
-	Counts     []int       `json:"counts"` // and its scored tokens
-	General    []General   `json:"general"`
+	Documents  losses      `json:"documents,omitempty"`
+	General    []General   `json:"general,omitempty"`
 	Rho        *float64    `json:"rho,omitempty"`
 	MeanSubset float64     `json:"mean_subset"`
 	LossShare  float64     `json:"loss_share"`
-	SHA256     string      `json:"sha256"` // of the final weights
+	Alphas     []Mixture   `json:"alphas,omitempty"`
+	Probe      *Probe      `json:"probe,omitempty"`
+	SHA256     string      `json:"sha256,omitempty"` // of the final weights
+}
+
+// Machine is what seconds depend on.
+type Machine struct {
+	System    string `json:"system"` // linux/amd64
+	Processor string `json:"processor"`
+	Cores     int    `json:"cores"`
+	Workers   int    `json:"workers"`
+	Tier      string `json:"tier"`
+}
+
+func (m Machine) String() string {
+	return fmt.Sprintf("%s, %s, %d cores, %s, %d workers", m.System, m.Processor, m.Cores, m.Tier, m.Workers)
+}
+
+// machine is the one that the comparison runs on.
+func (r *Runner) machine() Machine {
+	b := build.Get()
+	return Machine{System: b.OS + "/" + b.Arch, Processor: b.Processor, Cores: runtime.NumCPU(), Workers: r.pool.Workers(), Tier: b.Tier}
+}
+
+// Point is the domain loss along a run.
+type Point struct {
+	Step    int     `json:"step"`
+	Seconds float64 `json:"seconds"` // time of training and refreshes
+	Choose  float64 `json:"choose"`
+	Report  float64 `json:"report"`
+}
+
+// General is a score on one general text.
+type General struct {
+	Name   string  `json:"name"`
+	Choose float64 `json:"choose"`
+	Report float64 `json:"report"`
+	KL     float64 `json:"kl"` // mean KL(base‖now) on the reported half, over the whole vocabulary
+}
+
+// losses are the mean losses of documents, in JSON as base64 of little-endian uint16 in units of 1/2048 nats, so that hundreds take
+// a kilobyte. What is read back differs by at most 1/4096 nats, below 32 nats. They serve the bootstrap; means of cells are exact.
+type losses []float64
+
+const lossUnit = 1.0 / 2048
+
+// lossUnits is a loss in units, as it is kept.
+func lossUnits(x float64) uint16 { return uint16(min(max(math.Round(x/lossUnit), 0), math.MaxUint16)) }
+
+func (l losses) MarshalText() ([]byte, error) {
+	raw := make([]byte, 0, 2*len(l))
+	for _, x := range l {
+		raw = binary.LittleEndian.AppendUint16(raw, lossUnits(x))
+	}
+	return base64.StdEncoding.AppendEncode(nil, raw), nil
+}
+
+func (l *losses) UnmarshalText(text []byte) error {
+	raw, err := base64.StdEncoding.AppendDecode(nil, text)
+	if err != nil || len(raw)%2 != 0 {
+		return fmt.Errorf("documents: want base64 of two bytes for every document")
+	}
+	*l = make(losses, len(raw)/2)
+	for i := range *l {
+		(*l)[i] = float64(binary.LittleEndian.Uint16(raw[2*i:])) * lossUnit
+	}
+	return nil
 }
 
 // id names a cell.
@@ -73,68 +126,25 @@ func (c id) String() string { return fmt.Sprintf("%s, lr %.3g, seed %d", c.metho
 // lrName is the name of a learning rate in paths.
 func lrName(lr float64) string { return fmt.Sprintf("lr-%.3g", lr) }
 
-func (r *Runner) dir(c id) string {
-	return filepath.Join(r.grid.Out, "cells", c.method.Name, lrName(c.lr), fmt.Sprintf("seed-%d", c.seed))
+// key is a cell's key in Runner.cells.
+func (r *Runner) key(c id) string {
+	return fmt.Sprintf("%s/%s/seed-%d", c.method.Name, lrName(c.lr), c.seed)
 }
 
-// plan is a cell's recipe and its records.
-type plan struct {
-	recipe      run.Recipe
-	domain, mix *record // mix is nil without mixing
-	digest      string
-	first       string // the digest of the same cell in a program of contract 1; "": its schedule was another
+// runDir is the directory in which a cell's run leaves its metrics.
+func (r *Runner) runDir(c id) string {
+	return filepath.Join(r.grid.Out, "runs", filepath.FromSlash(r.key(c)))
 }
 
-// plan determines a cell's recipe; it makes the records that do not exist yet.
-func (r *Runner) plan(ctx context.Context, c id) (*plan, error) {
-	recipe, err := r.grid.recipe(c.method)
-	if err != nil {
-		return nil, err
-	}
-	how, err := r.grid.recordPlan(c.method)
-	if err != nil {
-		return nil, err
-	}
-	p := &plan{}
-	if p.domain, err = r.record(ctx, "domain", how, c.seed, r.grid.Tokens); err != nil {
-		return nil, err
-	}
-	recipe.Model, recipe.Replay = r.grid.Base, p.domain.path
-	recipe.LR, recipe.Seed = c.lr, c.seed
-	perEpoch := (p.domain.summary.Sequences + recipe.GlobalBatchSize - 1) / recipe.GlobalBatchSize
-	recipe.MaxSteps = perEpoch * recipe.Epochs // with mixing too: equal budgets
-	recipe.Eval.Every = max(1, (recipe.MaxSteps+r.grid.Evaluations-1)/r.grid.Evaluations)
-	if r.grid.mixes(c.method) {
-		need := int(1.1 * recipe.ReplayMix * float64(recipe.Epochs*p.domain.summary.Tokens))
-		if p.mix, err = r.record(ctx, "mix", how, c.seed, need); err != nil {
-			return nil, err
-		}
-		recipe.Mix = p.mix.path
-	}
-	p.recipe = recipe
-	// Paths are left out of the digest; digests of the contents take their place.
-	recipe.Model, recipe.Replay, recipe.Mix = "", "", ""
-	p.digest = r.digest(p, recipe)
-	if recipe.ScheduleEnd == "last" || recipe.Schedule == "constant" {
-		recipe.ScheduleEnd = run.DefaultRecipe().ScheduleEnd // that program had no such key
-		p.first = r.digest(p, recipe)
-	}
-	return p, nil
+// cellPath is the file of a cell. Its name is the digest's beginning: cells with the same settings, base model and texts are one,
+// whatever their methods are called and wherever they were run.
+func (r *Runner) cellPath(digest string) string {
+	return filepath.Join(r.grid.Cells, digest[:20]+".json")
 }
 
-// digest is the digest of a cell with a recipe without paths.
-func (r *Runner) digest(p *plan, recipe run.Recipe) string {
-	h := sha256.New()
-	fmt.Fprintf(h, "%s\n%s\n%s\n%x\n", recipe.DigestText(), p.domain.digest, r.base.Fingerprint, r.held)
-	if p.mix != nil {
-		fmt.Fprintf(h, "%s\n", p.mix.digest)
-	}
-	return hex.EncodeToString(h.Sum(nil))
-}
-
-// finished reads a cell that was run before; nil: it was not run. A cell of contract 1 counts where its schedule is the plan's.
-func (r *Runner) finished(c id, p *plan) (*Cell, error) {
-	path := filepath.Join(r.dir(c), "result.json")
+// finished reads a cell that was run before; nil: it was not run, or without what this grid also measures.
+func (r *Runner) finished(p *plan) (*Cell, error) {
+	path := r.cellPath(p.digest)
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -144,229 +154,34 @@ func (r *Runner) finished(c id, p *plan) (*Cell, error) {
 	}
 	var cell Cell
 	if err := json.Unmarshal(text, &cell); err != nil {
-		return nil, fmt.Errorf("compare: %s: %w; delete the cell's directory to run it again", path, err)
+		return nil, fmt.Errorf("compare: %s: %w; delete the file to run its cell again", path, err)
 	}
-	want := p.digest
-	if cell.Contract < build.ScheduleEndContract {
-		if want = p.first; want == "" {
-			return nil, fmt.Errorf("compare: %s is the result of a program of contract 1, whose schedules ended at the last step; "+
-				"keep to them with schedule_end: last under recipe, choose another out, or delete the cell's directory to run it again", path)
+	if cell.Digest != p.digest {
+		return nil, fmt.Errorf("compare: %s: digest %s, want %s; delete the file to run its cell again", path, cell.Digest, p.digest)
+	}
+	if cell.Failed != "" {
+		return &cell, nil
+	}
+	if len(cell.Documents) != len(r.texts.report) || len(cell.General) != len(r.texts.general) {
+		return nil, fmt.Errorf("compare: %s: %d documents and %d general texts, want %d and %d; delete the file to run its cell again",
+			path, len(cell.Documents), len(cell.General), len(r.texts.report), len(r.texts.general))
+	}
+	for _, alpha := range r.grid.Alphas {
+		if cell.at(alpha) == nil {
+			return nil, nil
 		}
 	}
-	if cell.Digest != want {
-		return nil, fmt.Errorf("compare: %s is the result of another grid, base model or data; choose another out, or delete the cell's directory to run it again", path)
+	if r.grid.Probe.Every > 0 && (cell.Probe == nil || cell.Probe.Every != r.grid.Probe.Every) {
+		return nil, nil
 	}
 	return &cell, nil
 }
 
-// run trains and measures one cell and keeps its result.
-func (r *Runner) run(ctx context.Context, c id, p *plan) (*Cell, error) {
-	dir := r.dir(c)
-	if err := os.MkdirAll(filepath.Dir(dir), 0o777); err != nil {
-		return nil, fmt.Errorf("compare: %w", err)
-	}
-	if err := atomicfile.Sweep(filepath.Dir(dir), filepath.Base(dir)); err != nil { // the remains of a killed comparison
-		return nil, fmt.Errorf("compare: %w", err)
-	}
-	var cell *Cell
-	err := atomicfile.ReplaceDir(dir, func(tmp string) error {
-		var err error
-		if cell, err = r.train(ctx, c, p, filepath.Join(tmp, "run")); err != nil {
-			return err
-		}
-		if err := r.tidy(tmp); err != nil {
-			return err
-		}
-		text, err := json.MarshalIndent(cell, "", " ")
-		if err != nil {
-			return err
-		}
-		return os.WriteFile(filepath.Join(tmp, "result.json"), append(text, '\n'), 0o666)
-	})
-	return cell, err
-}
-
-// tidy removes the files that a finished cell no longer needs: checkpoints and, unless they are to be kept, weights and new
-// records.
-func (r *Runner) tidy(tmp string) error {
-	entries, err := os.ReadDir(filepath.Join(tmp, "run"))
+// keep writes a cell.
+func (r *Runner) keep(cell *Cell) error {
+	text, err := json.MarshalIndent(cell, "", " ")
 	if err != nil {
-		return err
+		return fmt.Errorf("compare: %w", err)
 	}
-	for _, e := range entries {
-		keep := !e.IsDir() && filepath.Ext(e.Name()) != ".replay" || r.grid.KeepWeights && e.Name() == "final"
-		if !keep {
-			if err := os.RemoveAll(filepath.Join(tmp, "run", e.Name())); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func (r *Runner) train(ctx context.Context, c id, p *plan, out string) (*Cell, error) {
-	recipe := p.recipe
-	recipe.Out = out
-	job, err := run.Open(recipe, r.pool, false)
-	if err != nil {
-		return nil, err
-	}
-	cell := &Cell{
-		Method: c.method.Name, LR: c.lr, Seed: c.seed, Digest: p.digest, Contract: build.Contract, Steps: job.Steps,
-		MeanSubset: p.domain.summary.MeanSubset, LossShare: float64(p.domain.summary.Positions) / float64(p.domain.summary.Tokens),
-	}
-	e := &eval.Evaluator{Model: job.Model(), Pool: r.pool, Tokenizer: r.base.Tokenizer}
-	for _, event := range job.Events(ctx) {
-		cell.Tokens += event.Tokens
-		if event.Rho != nil {
-			cell.Rho = event.Rho
-		}
-		if event.Groups != nil { // an evaluation of the run; its clock is stopped meanwhile
-			loss, _, _, err := r.score(ctx, e, r.texts.choose)
-			if err != nil {
-				break
-			}
-			cell.Curve = append(cell.Curve, Point{event.Step, event.Seconds + job.RefreshSeconds(), loss})
-		}
-	}
-	err = job.Err()
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
-	}
-	// Of a diverged run only the reason is kept: its measurements may be NaN.
-	diverged := func(why string) *Cell {
-		return &Cell{Method: c.method.Name, LR: c.lr, Seed: c.seed, Digest: p.digest, Contract: build.Contract, Failed: why, Steps: job.Steps}
-	}
-	if _, ok := errors.AsType[*train.DivergedError](err); ok {
-		return diverged(err.Error()), nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	cell.SHA256 = checkpoint.TensorSHA256(job.Model())
-	cell.Cost = report.Cost{Train: job.Seconds(), Refresh: job.RefreshSeconds()}
-	if needsRecord(recipe) {
-		cell.Cost.Stage0 = p.domain.Seconds
-		if p.mix != nil {
-			cell.Cost.Mix = p.mix.Seconds
-		}
-	}
-	if n := len(cell.Curve); n > 0 {
-		cell.Choose = cell.Curve[n-1].Loss
-	}
-	if err := r.measure(ctx, e, cell); err != nil {
-		return nil, err
-	}
-	if x := cell.Choose + cell.Report + r.forget(cell); math.IsNaN(x) || math.IsInf(x, 0) { // the last step ruined it
-		return diverged(fmt.Sprintf("the trained model's losses are %g", x)), nil
-	}
-	return cell, nil
-}
-
-// needsRecord says whether a method pays for Stage 0; the others read only the packs of the record.
-func needsRecord(recipe run.Recipe) bool { return recipe.Loss == "replay" || recipe.KL > 0 }
-
-// measure scores the reported half of the domain and the general texts.
-func (r *Runner) measure(ctx context.Context, e *eval.Evaluator, cell *Cell) error {
-	var err error
-	if cell.Report, cell.Sums, cell.Counts, err = r.score(ctx, e, r.texts.report); err != nil {
-		return err
-	}
-	drift := &eval.Evaluator{Model: e.Model, Base: r.base.Model, Pool: r.pool, Tokenizer: r.base.Tokenizer}
-	for i, list := range r.texts.general {
-		sums, counts, d, err := drift.Losses(ctx, flat(list))
-		if err != nil {
-			return err
-		}
-		cell.General = append(cell.General, General{Name: r.grid.General[i].Name, Loss: mean(sums, counts), Drift: d})
-	}
-	return nil
-}
-
-// record is a record that cells share.
-type record struct {
-	Seconds float64 `json:"seconds"` // time that Stage 0 took
-	path    string
-	digest  string
-	job     replay.Job
-	summary replay.Summary
-}
-
-// record finds the record of a seed's draw of documents, or makes it.
-func (r *Runner) record(ctx context.Context, kind string, how RecordPlan, seed uint64, limit int) (*record, error) {
-	text := Text{File: r.grid.Domain.Train, Split: r.grid.Domain.Split}
-	if kind == "mix" {
-		text = r.grid.Mix
-	}
-	key := fmt.Sprintf("%s-seed%d-tau%g-k%d-%d-len%d-n%d", kind, seed, how.Tau, how.KMin, how.KMax, how.MaxSeqLen, limit)
-	if len(how.Always) > 0 {
-		key += fmt.Sprintf("-always%d", how.Always)
-	}
-	if rec := r.records[key]; rec != nil {
-		return rec, nil
-	}
-	rec := &record{path: filepath.Join(r.grid.Out, "records", key+".replay")}
-	clock := rec.path + ".json"
-	source := fmt.Sprintf("%s, %d tokens", text.File, how.MaxSeqLen)
-	all, ok := r.learnt[source]
-	if !ok {
-		docs, err := r.read(text, how.MaxSeqLen, false)
-		if err != nil {
-			return nil, err
-		}
-		all = take(units(docs, r.grid.Tokens), 0, 0, "texts")
-		r.learnt[source] = all
-	}
-	drawn := take(all, 0, seed, "subsample")
-	drawn = drawn[:max(1, int(float64(r.grid.Subsample*float64(len(drawn)))+0.5))]
-	n := 0
-	for i, u := range drawn {
-		if limit > 0 && n >= limit {
-			drawn = drawn[:i]
-			break
-		}
-		n += u.tokens()
-	}
-	known, err := os.ReadFile(clock)
-	if err == nil {
-		err = json.Unmarshal(known, rec)
-	}
-	if err != nil { // not recorded, or not completely: only a whole recording has a time
-		rec.Seconds = 0
-		for _, path := range []string{rec.path, rec.path + ".partial"} {
-			if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return nil, fmt.Errorf("compare: %w", err)
-			}
-		}
-		r.say("recording %s (%d documents, %d tokens)", key, len(drawn), n)
-	}
-	rec.job = replay.Job{
-		Model: r.base.Model, ModelFingerprint: r.base.Fingerprint, Tokenizer: r.base.Tokenizer, Pool: r.pool,
-		Rule:      how.Rule,
-		Documents: flat(drawn), Seam: r.grid.Seam, MaxSeqLen: how.MaxSeqLen, Seed: seed, Out: rec.path,
-	}
-	start := time.Now()
-	rec.summary, err = replay.Record(ctx, rec.job)
-	if err != nil {
-		return nil, err
-	}
-	if rec.Seconds == 0 {
-		rec.Seconds = time.Since(start).Seconds()
-		text, err := json.Marshal(rec)
-		if err != nil {
-			return nil, err
-		}
-		if err := atomicfile.WriteFile(clock, append(text, '\n')); err != nil {
-			return nil, err
-		}
-	}
-	reader, err := replay.Open(rec.path)
-	if err != nil {
-		return nil, err
-	}
-	h := reader.Header()
-	reader.Close()
-	rec.digest = fmt.Sprintf("%x %g %d %d %v", h.DataDigest, h.Tau, h.KMin, h.KMax, h.Always)
-	r.records[key] = rec
-	return rec, nil
+	return atomicfile.WriteFile(r.cellPath(cell.Digest), append(text, '\n'))
 }

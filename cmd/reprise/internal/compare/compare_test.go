@@ -2,7 +2,6 @@ package compare
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -14,15 +13,14 @@ import (
 
 	"reprise/cmd/reprise/internal/report"
 	"reprise/data"
-	"reprise/eval"
 	"reprise/internal/build"
 	"reprise/internal/tiny"
 	"reprise/replay"
 	"reprise/tensor"
 )
 
-// front is a method's points for seed 1, as pairs of gain and forgetting.
-func front(pairs ...float64) []report.LRPoint {
+// points is a method's points for seed 1, as pairs of gain and forgetting.
+func points(pairs ...float64) []report.LRPoint {
 	var out []report.LRPoint
 	for i := 0; i < len(pairs); i += 2 {
 		out = append(out, report.LRPoint{Seeds: []report.Seed{{Seed: 1, Gain: pairs[i], Forget: pairs[i+1]}}})
@@ -37,12 +35,12 @@ func TestForgettingAtEqualGain(t *testing.T) {
 		want   float64
 		ok     bool
 	}{
-		"between two rates":                  {front(1, 0.1, 2, 0.5), 1.5, 0.3, true},
-		"before the first, from the base":    {front(1, 0.1, 2, 0.5), 0.5, 0.05, true},
-		"at a rate":                          {front(1, 0.1, 2, 0.5), 2, 0.5, true},
-		"never":                              {front(1, 0.1, 2, 0.5), 2.1, 0, false},
-		"passed twice: the least forgetting": {front(2, 0.4, 1, 3), 1.5, 0.3, true},
-		"a ruined model at a high rate":      {front(1, 0.1, -3, 9), 0.5, 0.05, true},
+		"between two rates":                  {points(1, 0.1, 2, 0.5), 1.5, 0.3, true},
+		"before the first, from the base":    {points(1, 0.1, 2, 0.5), 0.5, 0.05, true},
+		"at a rate":                          {points(1, 0.1, 2, 0.5), 2, 0.5, true},
+		"never":                              {points(1, 0.1, 2, 0.5), 2.1, 0, false},
+		"passed twice: the least forgetting": {points(2, 0.4, 1, 3), 1.5, 0.3, true},
+		"a ruined model at a high rate":      {points(1, 0.1, -3, 9), 0.5, 0.05, true},
 		"nothing finished":                   {nil, 1, 0, false},
 	} {
 		got, ok := atGain(c.points, 1, c.gain)
@@ -50,7 +48,7 @@ func TestForgettingAtEqualGain(t *testing.T) {
 			t.Errorf("%s: %g, %v; want %g, %v", name, got, ok, c.want, c.ok)
 		}
 	}
-	if _, ok := atGain(front(1, 0.1), 2, 0.5); ok {
+	if _, ok := atGain(points(1, 0.1), 2, 0.5); ok {
 		t.Error("a seed that was not run has a front")
 	}
 }
@@ -170,11 +168,15 @@ func TestSeamOfAGrid(t *testing.T) {
 	if r.held == plain.held {
 		t.Error("held-out texts are the same as with seam auto")
 	}
-	p, err := r.plan(t.Context(), id{&r.grid.Methods[0], 1e-3, 1})
+	p, err := r.plan(id{&r.grid.Methods[0], 1e-3, 1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	record, err := replay.Open(p.domain.path)
+	recipe, err := r.prepare(t.Context(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	record, err := replay.Open(recipe.Replay)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,7 +216,7 @@ func TestNoticesOfReading(t *testing.T) {
 	}
 	for i := range r.grid.Methods {
 		for _, seed := range r.grid.Seeds {
-			if _, err := r.plan(t.Context(), id{&r.grid.Methods[i], 1e-3, seed}); err != nil {
+			if _, err := r.plan(id{&r.grid.Methods[i], 1e-3, seed}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -245,8 +247,8 @@ func TestEveryMethodSeesTheSame(t *testing.T) {
 	}
 	for _, m := range c.Methods {
 		cell := r.best(&m)[0]
-		if cell.Steps != r.best(&c.Methods[0])[0].Steps || len(cell.Sums) != len(r.texts.report) || len(cell.Curve) != 2 {
-			t.Errorf("%s: %d steps, %d documents, %d points along the run", m.Name, cell.Steps, len(cell.Sums), len(cell.Curve))
+		if cell.Steps != r.best(&c.Methods[0])[0].Steps || len(cell.Documents) != len(r.texts.report) || len(cell.Curve) != 2 {
+			t.Errorf("%s: %d steps, %d documents, %d points along the run", m.Name, cell.Steps, len(cell.Documents), len(cell.Curve))
 		}
 		replay, mixes := strings.HasPrefix(m.Name, "replay"), strings.HasSuffix(m.Name, "-mix")
 		if (cell.Cost.Stage0 > 0) != replay || cell.Cost.Train <= 0 || (cell.Rho != nil) != replay || (m.Ceiling != nil) != replay {
@@ -255,7 +257,11 @@ func TestEveryMethodSeesTheSame(t *testing.T) {
 		if mixes && cell.Cost.Mix != 0 {
 			t.Errorf("%s: full cross-entropy reads text; a record of it costs it nothing", m.Name)
 		}
-		if math.Abs(cell.Report-mean(cell.Sums, r.origin.Counts)) > 1e-12 {
+		var sum float64
+		for i, x := range cell.Documents {
+			sum += x * float64(r.origin.counts[i])
+		}
+		if math.Abs(cell.Report-mean([]float64{sum}, []int{total(r.origin.counts)})) > lossUnit/2 {
 			t.Errorf("%s: the documents' losses do not make up the loss", m.Name)
 		}
 	}
@@ -265,6 +271,13 @@ func TestEveryMethodSeesTheSame(t *testing.T) {
 	if c.Methods[0].Verdict != nil {
 		t.Error("the reference is compared with itself")
 	}
+}
+
+func total(counts []int) (n int) {
+	for _, c := range counts {
+		n += c
+	}
+	return n
 }
 
 // TestInterruptedComparisonGoesOn cancels after two cells; the second run makes the others, with the same weights as a
@@ -303,8 +316,8 @@ func TestInterruptedComparisonGoesOn(t *testing.T) {
 		t.Errorf("%d cells were run, want the 2 that were missing", ran)
 	}
 	for path, cell := range whole.cells {
-		other := again.cells[strings.Replace(path, "whole", "pieces", 1)]
-		if other == nil || other.SHA256 != cell.SHA256 || !slices.Equal(other.Sums, cell.Sums) {
+		other := again.cells[path]
+		if other == nil || other.SHA256 != cell.SHA256 || !slices.Equal(other.Documents, cell.Documents) || other.Report != cell.Report {
 			t.Errorf("%s: another result after the interruption", path)
 		}
 	}
@@ -359,7 +372,7 @@ func TestCostsAreTimedApart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	elsewhere := strings.Replace(string(text), r.machine(), "plan9/mips", 1)
+	elsewhere := strings.Replace(string(text), r.machine().String(), "plan9/mips", 1)
 	if err := os.WriteFile(path, []byte(elsewhere), 0o666); err != nil {
 		t.Fatal(err)
 	}
@@ -372,11 +385,11 @@ func TestCostsAreTimedApart(t *testing.T) {
 	if c, err = again.Run(t.Context()); err != nil || c.Methods[0].Timed != 0 || c.Methods[1].Timed != 0 {
 		t.Errorf("a method without timings is compared with others' timings (%v)", err)
 	}
-	r.cells[r.dir(id{&r.grid.Methods[0], 3e-3, 1})].Digest = "other data"
+	r.cells[r.key(id{&r.grid.Methods[0], 3e-3, 1})].Digest = "other data"
 	if tm, err := r.timing(&r.grid.Methods[0]); tm != nil || err != nil {
 		t.Errorf("timings of other data are used (%v)", err)
 	}
-	r.cells[r.dir(id{&r.grid.Methods[1], 3e-3, 1})].SHA256 = "other weights"
+	r.cells[r.key(id{&r.grid.Methods[1], 3e-3, 1})].SHA256 = "other weights"
 	if err := r.retime(t.Context(), &r.grid.Methods[1], 0, 1); err == nil || !strings.Contains(err.Error(), "other weights") {
 		t.Errorf("a timed run that ends in other weights: %v", err)
 	}
@@ -433,18 +446,11 @@ func TestRateThatFailsAnotherSeed(t *testing.T) {
 	})
 	m := &r.grid.Methods[0]
 	c := id{m, 3e-3, 7} // the cell that diverged
-	p, err := r.plan(t.Context(), c)
+	p, err := r.plan(c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := json.Marshal(Cell{Method: m.Name, LR: c.lr, Seed: c.seed, Digest: p.digest, Contract: build.Contract, Failed: "diverged"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.MkdirAll(r.dir(c), 0o777); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(r.dir(c), "result.json"), text, 0o666); err != nil {
+	if err := r.keep(&Cell{Method: m.Name, LR: c.lr, Seed: c.seed, Digest: p.digest, Contract: build.Contract, Failed: "diverged"}); err != nil {
 		t.Fatal(err)
 	}
 	result, err := r.Run(t.Context())
@@ -460,13 +466,13 @@ func TestRateThatFailsAnotherSeed(t *testing.T) {
 // reference is not cheaper.
 func TestTimeToTarget(t *testing.T) {
 	same := func() *Cell {
-		return &Cell{Seed: 1, Choose: 1.1, Cost: report.Cost{Train: 20}, Curve: []Point{{Step: 1, Seconds: 10, Loss: 1}, {Step: 2, Seconds: 20, Loss: 1.1}}}
+		return &Cell{Seed: 1, Choose: 1.1, Cost: report.Cost{Train: 20}, Curve: []Point{{Step: 1, Seconds: 10, Choose: 1}, {Step: 2, Seconds: 20, Choose: 1.1}}}
 	}
 	r := &Runner{grid: &Grid{Seeds: []uint64{1}}, cells: map[string]*Cell{}}
 	point := report.LRPoint{LR: 1e-3, Gain: report.Spread{Mean: 1, N: 1}}
 	a, b := &report.Method{Name: "a", LRs: []report.LRPoint{point}}, &report.Method{Name: "b", LRs: []report.LRPoint{point}}
 	for _, m := range []*report.Method{a, b} {
-		r.cells[r.dir(id{&Method{Name: m.Name}, 1e-3, 1})] = same()
+		r.cells[r.key(id{&Method{Name: m.Name}, 1e-3, 1})] = same()
 	}
 	if cheaper, why := r.cheaper(a, b); cheaper || !strings.HasPrefix(why, "1.00 ") {
 		t.Errorf("the same run: %s", why)
@@ -478,10 +484,10 @@ func TestReferenceThatLearnsNothing(t *testing.T) {
 	g := &Grid{Reference: "a", Seeds: []uint64{1}, EqualGain: 0.9, Methods: []Method{{Name: "a", LRs: []float64{1e-3}}, {Name: "b", LRs: []float64{1e-3}}}}
 	r := runner(t, t.TempDir(), func(*Grid) {})
 	r.grid = g
-	r.origin = Cell{Report: 1, Sums: []float64{1}, Counts: []int{1}}
+	r.origin = scores{Cell{Report: 1}, []int{1}}
 	for i, loss := range []float64{1.5, 0.5} {
 		m := &g.Methods[i]
-		r.cells[r.dir(id{m, 1e-3, 1})] = &Cell{Seed: 1, Choose: loss, Report: loss, Sums: []float64{loss}, Counts: []int{1}, Curve: []Point{{1, 1, loss}}, LossShare: 1}
+		r.cells[r.key(id{m, 1e-3, 1})] = &Cell{Seed: 1, Choose: loss, Report: loss, Documents: losses{loss}, Curve: []Point{{1, 1, loss, loss}}, LossShare: 1}
 	}
 	c := r.analyse()
 	if !slices.ContainsFunc(c.Warnings, func(w string) bool { return strings.HasPrefix(w, "a, the reference, learns nothing") }) {
@@ -502,7 +508,7 @@ func TestLearningRatesEnd(t *testing.T) {
 	m := &Method{Name: "m", LRs: []float64{1, 3}}
 	r := &Runner{grid: &Grid{Seeds: []uint64{1}}, cells: map[string]*Cell{}}
 	for i, lr := range m.LRs {
-		r.cells[r.dir(id{m, lr, 1})] = &Cell{Choose: 2 - float64(i)}
+		r.cells[r.key(id{m, lr, 1})] = &Cell{Choose: 2 - float64(i)}
 	}
 	if lr, ok := r.beyond(m); ok {
 		t.Errorf("extended to %g", lr)
@@ -526,16 +532,13 @@ func TestRivalWithoutResult(t *testing.T) {
 		Methods: []Method{{Name: "a", LRs: []float64{1e-3}}, {Name: "mix", LRs: []float64{1e-3}}, {Name: "b", LRs: []float64{1e-3}}}}
 	r := runner(t, t.TempDir(), func(*Grid) {})
 	r.grid = g
-	r.origin = Cell{Report: 2, Sums: []float64{2}, Counts: []int{1}, General: []General{{Loss: 1}}}
-	for i, c := range []Cell{{General: []General{{Loss: 2}}}, {Failed: "diverged"}, {General: []General{{Loss: 1.1}}}} {
+	r.origin = scores{Cell{Report: 2, General: []General{{Report: 1}}}, []int{1}}
+	for i, c := range []Cell{{General: []General{{Report: 2}}}, {Failed: "diverged"}, {General: []General{{Report: 1.1}}}} {
 		for _, seed := range g.Seeds {
 			cell := c
-			cell.Seed, cell.Choose, cell.Report, cell.Sums, cell.Counts, cell.LossShare = seed, 1, 1, []float64{1}, []int{1}, 1
-			cell.Curve = []Point{{1, 1, 1}}
-			for k := range cell.General {
-				cell.General[k].Drift = &eval.Drift{}
-			}
-			r.cells[r.dir(id{&g.Methods[i], 1e-3, seed})] = &cell
+			cell.Seed, cell.Choose, cell.Report, cell.Documents, cell.LossShare = seed, 1, 1, losses{1}, 1
+			cell.Curve = []Point{{1, 1, 1, 1}}
+			r.cells[r.key(id{&g.Methods[i], 1e-3, seed})] = &cell
 		}
 	}
 	g.General = []Text{{Name: "general"}}

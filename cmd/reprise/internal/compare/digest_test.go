@@ -1,92 +1,79 @@
 package compare
 
 import (
-	"encoding/json"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-
-	"reprise/internal/build"
 )
 
-// TestCellDigestsStay: cells that were run before there was a table of recipe keys still count.
+// TestCellDigestsStay: cells that were run by an earlier program of the same contract still count, whatever keys recipes got since.
 func TestCellDigestsStay(t *testing.T) {
 	r := runner(t, t.TempDir(), func(g *Grid) { g.Methods = g.Methods[:7] })
 	for i, want := range []string{
-		"9f10f2c3e5315e770075154a8ed40bb2f77b12045a66baeb1f495edbbd7dc406", // full-adamw
-		"e3dd92be0b036e66ec43afab8fc0827cc97ab6f80327341ea5fd3195541528b1", // full-mix
-		"2c2af5a0a54948613b5d7f102e65c2ff33d72031bf0255d8ecb8b0f1733d8821", // replay-bare
-		"210258b01f71eb513f11c7b9d3754a19205c85502420cbac0b59673c6e27e899", // replay
-		"25f5c3a240ec4623be54d13ec5b386580ed014e7849022a30fba646e357cdfe8", // replay-kl
-		"7e3e0681525b45a04dce3fa0bda0807189df50fc2bb50ba6364add763adb1da5", // replay-wide
-		"0110b0da00d608421b91c9c513c1f10a8088e67fb796f153c2ec419b61060e06", // replay-refresh
+		"e71801fdce037c22dbf64ca5af528e092132e0946a221eabaa5948292fa30460", // full-adamw
+		"fb662c6ea8e727cfb26c9694c284009286737627d809a67038d3a47bfb972a2e", // full-mix
+		"a7eaecb42109877dea93df0a336baf05a6878b827132eb67412a98a602494f07", // replay-bare
+		"7f4d150c496ed9bd0d99ebe185fd193c9b4b3b649c9d434368453dea1d4edf6b", // replay
+		"1631b9dde3cdc241cd51fadf3119aee21be933a10f4e62a698a0d6677cff70f6", // replay-kl
+		"580c009f02fc9fd381ac8f37155a76367be2aef536ff8fcf2440ae2ac1931730", // replay-wide
+		"610c40ac0f0665d1e7905dc443d4eb0da02afb9114d4938b80d807dbb7dd8698", // replay-refresh
 	} {
 		m := &r.grid.Methods[i]
-		p, err := r.plan(t.Context(), id{m, 1e-3, 1})
+		p, err := r.plan(id{m, 1e-3, 1})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if p.digest != want {
-			t.Errorf("%s: digest %s, want %s", m.Name, p.digest, want)
+			t.Errorf("%s: digest %s, want %s, of\n%s", m.Name, p.digest, want, strings.Join(p.settings, "\n"))
 		}
 	}
 }
 
-// TestCellsOfAnEarlierProgram: cells without a contract ended their schedules at the last step. They count where the grid asks for
-// that, or where the schedule has no end, and otherwise are not mixed with new ones.
-func TestCellsOfAnEarlierProgram(t *testing.T) {
+// TestDigestsOfWhatHasAnEffect: a cell is known by what decides it. Keys without effect, the name of its method and what is only
+// measured beside do not change its digest; everything else does.
+func TestDigestsOfWhatHasAnEffect(t *testing.T) {
 	dir := t.TempDir()
-	for _, c := range []struct {
-		key, value string
-		counts     bool
-	}{{"schedule", "cosine", false}, {"schedule_end", "last", true}, {"schedule", "constant", true}} {
-		t.Run(c.key+" "+c.value, func(t *testing.T) {
-			r := runner(t, dir, func(g *Grid) {
-				g.Methods, g.MixingBase, g.Out = g.Methods[:1], "", filepath.Join(dir, c.key+c.value)
-				g.Recipe[c.key] = c.value
-			})
-			cell := id{&r.grid.Methods[0], 3e-3, 1}
-			p, err := r.plan(t.Context(), cell)
-			if err != nil {
-				t.Fatal(err)
-			}
-			// What such a program would have written: the digest of a recipe without the key.
-			old := *p
-			old.recipe.ScheduleEnd = "after"
-			recipe := old.recipe
-			recipe.Model, recipe.Replay, recipe.Mix = "", "", ""
-			text, err := json.Marshal(Cell{Method: cell.method.Name, LR: cell.lr, Seed: cell.seed, Digest: r.digest(&old, recipe), Choose: 1})
-			if err != nil || strings.Contains(string(text), "contract") {
-				t.Fatalf("%v: %s", err, text)
-			}
-			if err := os.MkdirAll(r.dir(cell), 0o777); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(filepath.Join(r.dir(cell), "result.json"), text, 0o666); err != nil {
-				t.Fatal(err)
-			}
-			got, err := r.finished(cell, p)
-			if counts := err == nil && got != nil; counts != c.counts {
-				t.Errorf("the cell counts: %v (%v), want %v", counts, err, c.counts)
-			}
-			if !c.counts && !strings.Contains(err.Error(), "schedule_end: last") {
-				t.Errorf("the error has no remedy: %v", err)
-			}
-		})
+	digest := func(which int, change func(*Grid)) string {
+		t.Helper()
+		r := runner(t, dir, change)
+		p, err := r.plan(id{&r.grid.Methods[which], 1e-3, 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p.digest
 	}
-
-	// What is run now says so, and counts.
-	r := runner(t, dir, func(g *Grid) { g.Methods, g.MixingBase, g.Out = g.Methods[:1], "", filepath.Join(dir, "new") })
-	if _, err := r.Run(t.Context()); err != nil {
-		t.Fatal(err)
+	recipe := func(which int, key string, value any) func(*Grid) {
+		return func(g *Grid) { g.Methods[which].Recipe[key] = value }
 	}
-	for path, cell := range r.cells {
-		if cell.Contract != build.Contract {
-			t.Errorf("%s: contract %d, want %d", path, cell.Contract, build.Contract)
+	const full, mix, bare, tail = 0, 1, 2, 3
+	for name, c := range map[string]struct {
+		which  int
+		same   bool
+		change func(*Grid)
+	}{
+		"another name":                    {full, true, func(g *Grid) { g.Methods[full].Name, g.Reference = "plain", "plain" }},
+		"a record's rule that is unread":  {full, true, func(g *Grid) { g.Record.KMax = 8 }},
+		"a proposal without a tail":       {bare, true, recipe(bare, "proposal", "uniform")},
+		"a loss of rehearsal without any": {full, true, recipe(full, "rehearse_loss", "ce")},
+		"packs in memory at a time":       {tail, true, recipe(tail, "micro_batch_size", 2)},
+		"mixtures and a probe":            {full, true, func(g *Grid) { g.Alphas, g.Probe.Every = []float64{0.5}, 2 }},
+		"a record's rule that is read":    {tail, false, func(g *Grid) { g.Record.KMax = 8 }},
+		"a proposal":                      {tail, false, recipe(tail, "proposal", "uniform")},
+		"a share of rehearsal":            {full, false, recipe(full, "rehearse", 0.25)},
+		"a budget":                        {mix, false, func(g *Grid) { g.Budget = budgetDomain }},
+		"a budget that changes nothing":   {full, true, func(g *Grid) { g.Budget = budgetDomain }},
+		"fewer held-out tokens":           {full, false, func(g *Grid) { g.EvalTokens = 1000 }},
+		"another text to mix in":          {mix, false, func(g *Grid) { g.Mix.File = g.Domain.Train }},
+	} {
+		if same := digest(c.which, c.change) == digest(c.which, func(*Grid) {}); same != c.same {
+			t.Errorf("%s: the same digest: %v, want %v", name, same, c.same)
 		}
 	}
-	if _, err := r.Run(t.Context()); err != nil {
-		t.Errorf("the same comparison again: %v", err)
+	rehearsing := func(loss string) string {
+		return digest(full, func(g *Grid) {
+			g.Methods[full].Recipe["rehearse"], g.Methods[full].Recipe["rehearse_loss"] = 0.25, loss
+		})
+	}
+	if rehearsing("ce") == rehearsing("soft") {
+		t.Error("the loss of rehearsal does not change a digest")
 	}
 }

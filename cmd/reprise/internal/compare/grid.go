@@ -1,10 +1,13 @@
 package compare
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -23,6 +26,7 @@ type Grid struct {
 	Title string `yaml:"title" group:"Model, texts and place" bound:"any" holder:"text" help:"Heading of the page."`
 	Base  string `yaml:"base" bound:"any" holder:"DIR" help:"Base model: a Hugging Face directory. Also --base."`
 	Out   string `yaml:"out" bound:"any" holder:"DIR" help:"Directory of the comparison. The same grid and directory continue an interrupted comparison. Also --out."`
+	Cells string `yaml:"cells" bound:"any" holder:"DIR" zero:"cells in out" help:"Directory of the cells' results: small files that several grids may share and that can be kept with the source."`
 
 	Domain  Domain `yaml:"domain"`
 	General []Text `yaml:"general" bound:"any" holder:"texts" help:"Held-out texts on which forgetting is measured, one or more; each has the keys of mix."`
@@ -42,16 +46,43 @@ type Grid struct {
 	BestSeeds []uint64 `yaml:"best_seeds" bound:"any" holder:"seeds" help:"More seeds, run only at each method's best rate and the next lower one."`
 	Extend    int      `yaml:"extend" bound:"[0,)" help:"Rates that may be added for a method whose best rate is on the edge of its list."`
 
+	Budget string `yaml:"budget" bound:"any" holder:"A, B or nothing" help:"Steps of a method that mixes or rehearses: A as many as give the tokens of a method that does neither, B as many as give its domain tokens; nothing: the same number of steps."`
+
 	Tokens      int     `yaml:"tokens" group:"Sizes" bound:"[0,)" zero:"all of the subsample" help:"Domain tokens in an epoch."`
 	Subsample   float64 `yaml:"subsample" bound:"(0,1]" help:"Share of the domain's documents that a seed draws."`
 	Evaluations int     `yaml:"evaluations" bound:"[1,)" help:"Times that the domain loss is measured along a run."`
 	EvalTokens  int     `yaml:"eval_tokens" bound:"[0,)" zero:"all" help:"Tokens scored of every held-out text."`
 	KeepWeights bool    `yaml:"keep_weights" bound:"any" help:"Keep the final model of every run."`
 
+	Alphas []float64 `yaml:"alphas" bound:"(0,1)" holder:"numbers" help:"Each trained model is also measured after mixing with the base model, as base + α(trained − base)."`
+	Probe  ProbePlan `yaml:"probe"`
+
 	Reference  string  `yaml:"reference" group:"Verdict" bound:"any" holder:"name of a method" help:"The method that the others are compared with; the first if not given."`
 	MixingBase string  `yaml:"mixing_base" bound:"any" holder:"name of a method" help:"Full cross-entropy with mixing: the second method to beat. May be left out."`
 	EqualGain  float64 `yaml:"equal_gain" bound:"(0,1]" help:"Share of the reference's gain at which forgetting is compared."`
+
+	Pairs []Pair `yaml:"pairs" bound:"any" holder:"pairs of methods" help:"Pairs whose differences are shown seed by seed, each as {method: NAME, against: NAME}."`
+	Kept  []Kept `yaml:"kept" bound:"any" holder:"triples of methods" help:"How much of what real old text saves text of the base model's own saves, each as {plain: NAME, self: NAME, real: NAME}."`
 }
+
+// Pair names two methods to compare.
+type Pair struct {
+	Method  string `yaml:"method"`
+	Against string `yaml:"against"`
+}
+
+// Kept names three methods that differ in what they rehearse: nothing, text of the base model's own, real old text.
+type Kept struct {
+	Plain string `yaml:"plain"`
+	Self  string `yaml:"self"`
+	Real  string `yaml:"real"`
+}
+
+// The budgets.
+const (
+	budgetTokens = "A" // equal tokens
+	budgetDomain = "B" // equal tokens of the domain
+)
 
 // Domain is the text to learn, and the texts on which learning is measured.
 type Domain struct {
@@ -81,6 +112,7 @@ type Method struct {
 	Recipe map[string]any `yaml:"recipe" bound:"any" holder:"recipe keys" help:"Keys of a recipe for this method; they win over the grid's."`
 	Record map[string]any `yaml:"record" bound:"any" holder:"record keys" help:"Keys of record for this method; they win over the grid's."`
 	LRs    []float64      `yaml:"lrs" bound:"(0,10)" holder:"rates" help:"Learning rates of this method, in place of the grid's."`
+	Budget string         `yaml:"budget" bound:"any" holder:"A, B or nothing" help:"Budget of this method, in place of the grid's."`
 }
 
 // DefaultGrid holds the value of every key that a file does not set.
@@ -88,7 +120,7 @@ func DefaultGrid() Grid {
 	return Grid{
 		Reading:   data.DefaultReading(),
 		Record:    RecordPlan{Rule: replay.DefaultRule(), MaxSeqLen: 256},
-		Subsample: 0.8, Evaluations: 8, EqualGain: 0.9,
+		Subsample: 0.8, Evaluations: 8, EqualGain: 0.9, Probe: ProbePlan{Tokens: 4096},
 	}
 }
 
@@ -174,6 +206,9 @@ func (g *Grid) Validate() error {
 	if g.Reference == "" {
 		g.Reference = g.Methods[0].Name
 	}
+	if g.Cells == "" {
+		g.Cells = filepath.Join(g.Out, "cells")
+	}
 	var names []string
 	for i := range g.Methods {
 		m := &g.Methods[i]
@@ -204,6 +239,9 @@ func (g *Grid) Validate() error {
 		if _, err := g.recordPlan(m); err != nil {
 			return err
 		}
+		if b := g.budget(m); b != "" && b != budgetTokens && b != budgetDomain {
+			return field("budget", "%q of %s, want A (equal tokens), B (equal tokens of the domain) or nothing (equal steps)", b, m.Name)
+		}
 		if g.mixes(m) && g.Mix.File == "" {
 			return field("mix", "%s has replay_mix; give the general text as mix: {file: …}", m.Name)
 		}
@@ -211,6 +249,20 @@ func (g *Grid) Validate() error {
 	for name, value := range map[string]string{"reference": g.Reference, "mixing_base": g.MixingBase} {
 		if value != "" && !slices.Contains(names, value) {
 			return field(name, "no method is called %q", value)
+		}
+	}
+	for i, p := range g.Pairs {
+		for _, name := range []string{p.Method, p.Against} {
+			if !slices.Contains(names, name) {
+				return field("pairs", "number %d: no method is called %q", i+1, name)
+			}
+		}
+	}
+	for i, k := range g.Kept {
+		for _, name := range []string{k.Plain, k.Self, k.Real} {
+			if !slices.Contains(names, name) {
+				return field("kept", "number %d: no method is called %q", i+1, name)
+			}
 		}
 	}
 	for i := range g.General {
@@ -229,6 +281,9 @@ func (g *Grid) Validate() error {
 
 // seeds returns Seeds and BestSeeds.
 func (g *Grid) seeds() []uint64 { return slices.Concat(g.Seeds, g.BestSeeds) }
+
+// budget is a method's budget; "": equal steps.
+func (g *Grid) budget(m *Method) string { return cmp.Or(m.Budget, g.Budget) }
 
 // lrBound is the bound on learning rates in training.
 func lrBound() keys.Bound {
@@ -262,6 +317,7 @@ func readingKey(name string) bool {
 // recipe is the recipe of a method: the defaults, the grid's keys, then the method's.
 func (g *Grid) recipe(m *Method) (run.Recipe, error) {
 	r := run.DefaultRecipe()
+	r.Rehearse = 0 // only methods that ask for it
 	for where, given := range []map[string]any{g.Recipe, m.Recipe} {
 		name := "recipe"
 		if where == 1 {
@@ -282,6 +338,14 @@ func (g *Grid) recipe(m *Method) (run.Recipe, error) {
 		return r, fmt.Errorf("compare: methods: %s: %w", m.Name, err)
 	}
 	return r, nil
+}
+
+// given are the recipe keys that the grid and the method set.
+func (g *Grid) given(m *Method) map[string]any {
+	all := map[string]any{}
+	maps.Copy(all, g.Recipe)
+	maps.Copy(all, m.Recipe)
+	return all
 }
 
 // recordPlan is how a method's record is made.

@@ -79,11 +79,11 @@ func (r *Runner) retime(ctx context.Context, m *Method, round, rounds int) error
 		return nil
 	}
 	c := id{m, points[best].LR, r.grid.Seeds[0]}
-	p, err := r.plan(ctx, c)
+	p, err := r.plan(c)
 	if err != nil {
 		return fmt.Errorf("compare: %s: %w", c, err)
 	}
-	fresh := timing{Method: m.Name, LR: c.lr, Seed: c.seed, Digest: r.cells[r.dir(c)].Digest, Machine: r.machine()}
+	fresh := timing{Method: m.Name, LR: c.lr, Seed: c.seed, Digest: r.cells[r.key(c)].Digest, Machine: r.machine().String()}
 	known, err := r.timing(m)
 	if err != nil {
 		return err
@@ -100,7 +100,7 @@ func (r *Runner) retime(ctx context.Context, m *Method, round, rounds int) error
 	if err != nil {
 		return fmt.Errorf("compare: timing %s: %w", c, err)
 	}
-	if want := r.cells[r.dir(c)].SHA256; sha != want {
+	if want := r.cells[r.key(c)].SHA256; sha != want {
 		return fmt.Errorf("compare: timing %s: the run ended in other weights (%s) than its cell (%s)", c, sha, want)
 	}
 	fresh.Clocks = append(fresh.Clocks, k)
@@ -108,8 +108,8 @@ func (r *Runner) retime(ctx context.Context, m *Method, round, rounds int) error
 	if err != nil {
 		return err
 	}
-	r.say("timing %d/%d %s: %.2f s (Stage 0 %.2f, training %.2f, refreshes %.2f, records of mixed text %.2f)", round+1, rounds, c,
-		k.Cost.Total(), k.Cost.Stage0, k.Cost.Train, k.Cost.Refresh, k.Cost.Mix)
+	r.say("timing %d/%d %s: %.2f s (Stage 0 %.2f, training %.2f, refreshes %.2f, records of mixed text %.2f, own text %.2f)", round+1, rounds, c,
+		k.Cost.Total(), k.Cost.Stage0, k.Cost.Train, k.Cost.Refresh, k.Cost.Mix, k.Cost.Sample)
 	return atomicfile.WriteFile(r.timingPath(m.Name), append(text, '\n'))
 }
 
@@ -118,24 +118,40 @@ func (r *Runner) time(ctx context.Context, p *plan, dir string) (k clock, sha st
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return k, "", err
 	}
-	seconds := func(rec *record, name string) (float64, error) {
-		job := rec.job
-		job.Out = filepath.Join(dir, name)
+	seconds := func(d *draw, name string) (float64, error) {
 		start := time.Now()
-		_, err := replay.Record(ctx, job)
+		_, err := replay.Record(ctx, r.job(d, filepath.Join(dir, name)))
 		return time.Since(start).Seconds(), err
 	}
-	if needsRecord(p.recipe) {
-		if k.Cost.Stage0, err = seconds(p.domain, "domain.replay"); err != nil {
+	if needsRecord(p.recipe) || p.domain.share > 0 {
+		alone, err := r.draw("domain", p.domain.how, p.domain.seed, r.grid.Tokens, 0)
+		if err != nil {
 			return k, "", err
 		}
-		if p.mix != nil {
-			if k.Cost.Mix, err = seconds(p.mix, "mix.replay"); err != nil {
+		plain, err := seconds(alone, "domain.replay")
+		if err != nil {
+			return k, "", err
+		}
+		if needsRecord(p.recipe) {
+			k.Cost.Stage0 = plain
+		}
+		if p.domain.share > 0 {
+			whole, err := seconds(p.domain, "rehearsal.replay")
+			if err != nil {
 				return k, "", err
 			}
+			k.Cost.Sample = max(0, whole-plain)
 		}
 	}
-	recipe := p.recipe
+	if p.mix != nil && recordsMix(p.recipe) {
+		if k.Cost.Mix, err = seconds(p.mix, "mix.replay"); err != nil {
+			return k, "", err
+		}
+	}
+	recipe, err := r.prepare(ctx, p)
+	if err != nil {
+		return k, "", err
+	}
 	recipe.Out = filepath.Join(dir, "run")
 	job, err := run.Open(recipe, r.pool, false)
 	if err != nil {
@@ -174,7 +190,7 @@ func (r *Runner) timing(m *Method) (*timing, error) {
 			return nil, fmt.Errorf("compare: %s: a round without a curve; delete the file, and time the comparison again", path)
 		}
 	}
-	if cell := r.cells[r.dir(id{m, t.LR, t.Seed})]; cell == nil || cell.Digest != t.Digest {
+	if cell := r.cells[r.key(id{m, t.LR, t.Seed})]; cell == nil || cell.Digest != t.Digest {
 		return nil, nil
 	}
 	return t, nil

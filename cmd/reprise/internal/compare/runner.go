@@ -7,10 +7,9 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
+	"time"
 
-	"reprise/asm"
 	"reprise/base"
 	"reprise/cmd/reprise/internal/report"
 	"reprise/eval"
@@ -20,6 +19,9 @@ import (
 
 // Runner runs a grid.
 type Runner struct {
+	Only []string      // methods whose missing cells are run; nil: all. Of the others, the cells that exist are taken up
+	Time time.Duration // after which no further cell is begun; 0: no limit
+
 	grid *Grid
 	pool *tensor.Pool
 	say  func(format string, args ...any)
@@ -29,12 +31,21 @@ type Runner struct {
 	texts   *held
 	held    [32]byte // digest of the held-out texts
 	learnt  map[string][]unit
+	draws   map[string]*draw
 	records map[string]*record
 
-	origin Cell // the base model's own scores
+	origin scores // of the base model
 	cells  map[string]*Cell
 
 	timings map[string]*timing // by method; empty: costs are those of the cells
+	clocks  Machine            // whose seconds the costs are; cells of other machines have none
+	end     time.Time
+}
+
+// scores are those of the base model.
+type scores struct {
+	Cell
+	counts []int // scored tokens of the documents of the reported half
 }
 
 // ErrInterrupted is what Run returns when its context was cancelled.
@@ -48,8 +59,8 @@ func New(g *Grid, pool *tensor.Pool, say func(format string, args ...any)) (*Run
 	if err := g.findTexts(); err != nil {
 		return nil, err
 	}
-	r := &Runner{grid: g, pool: pool, say: say, learnt: map[string][]unit{}, records: map[string]*record{}, cells: map[string]*Cell{},
-		told: map[string]bool{}}
+	r := &Runner{grid: g, pool: pool, say: say, learnt: map[string][]unit{}, draws: map[string]*draw{}, records: map[string]*record{},
+		cells: map[string]*Cell{}, told: map[string]bool{}}
 	var err error
 	if r.base, err = base.Open(g.Base); err != nil {
 		return nil, err
@@ -69,9 +80,15 @@ func New(g *Grid, pool *tensor.Pool, say func(format string, args ...any)) (*Run
 	if r.texts, err = r.hold(); err != nil {
 		return nil, err
 	}
-	r.held = digest(append([][]unit{r.texts.choose, r.texts.report}, r.texts.general...)...)
-	if err := os.MkdirAll(filepath.Join(g.Out, "records"), 0o777); err != nil {
-		return nil, fmt.Errorf("compare: %w", err)
+	lists := [][]unit{r.texts.choose, r.texts.report}
+	for _, s := range r.texts.general {
+		lists = append(lists, s.choose, s.report)
+	}
+	r.held = digest(lists...)
+	for _, dir := range []string{filepath.Join(g.Out, "records"), g.Cells} {
+		if err := os.MkdirAll(dir, 0o777); err != nil {
+			return nil, fmt.Errorf("compare: %w", err)
+		}
 	}
 	return r, nil
 }
@@ -87,6 +104,14 @@ func (r *Runner) Run(ctx context.Context) (*report.Comparison, error) {
 }
 
 func (r *Runner) all(ctx context.Context) (*report.Comparison, error) {
+	for _, name := range r.Only {
+		if !slices.ContainsFunc(r.grid.Methods, func(m Method) bool { return m.Name == name }) {
+			return nil, fmt.Errorf("compare: only: no method is called %q", name)
+		}
+	}
+	if r.Time > 0 {
+		r.end = time.Now().Add(r.Time)
+	}
 	if err := r.scoreBase(ctx); err != nil {
 		return nil, err
 	}
@@ -101,49 +126,113 @@ func (r *Runner) all(ctx context.Context) (*report.Comparison, error) {
 	if err := r.runAll(ctx, todo); err != nil {
 		return nil, err
 	}
+	if err := r.extend(ctx); err != nil {
+		return nil, err
+	}
+	if err := r.more(ctx); err != nil {
+		return nil, err
+	}
+	return r.conclude()
+}
+
+// extend adds rates to methods whose best rate is on the edge of their list.
+func (r *Runner) extend(ctx context.Context) error {
 	added := map[string]int{}
 	for {
-		todo = todo[:0]
+		var todo []id
 		for i := range r.grid.Methods {
 			m := &r.grid.Methods[i]
-			if lr, ok := r.beyond(m); ok && added[m.Name] < r.grid.Extend {
-				added[m.Name]++
-				m.LRs = append(m.LRs, lr)
-				slices.Sort(m.LRs)
-				r.say("%s: the best learning rate is on the grid's edge; adding %.3g", m.Name, lr)
-				for _, seed := range r.grid.Seeds {
-					todo = append(todo, id{m, lr, seed})
-				}
+			if added[m.Name] >= r.grid.Extend || !r.whole(m) {
+				continue
 			}
+			lr, ok := r.beyond(m)
+			if !ok {
+				continue
+			}
+			added[m.Name]++
+			var more []id
+			for _, seed := range r.grid.Seeds {
+				more = append(more, id{m, lr, seed})
+			}
+			if there, err := r.known(more); err != nil {
+				return err
+			} else if !there && !r.mayRun(m) {
+				continue
+			}
+			m.LRs = append(m.LRs, lr)
+			slices.Sort(m.LRs)
+			r.say("%s: the best learning rate is on the grid's edge; adding %.3g", m.Name, lr)
+			todo = append(todo, more...)
 		}
 		if len(todo) == 0 {
-			break
+			return nil
 		}
 		if err := r.runAll(ctx, todo); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	for { // until no seed of BestSeeds diverges, which would make another rate the best
-		todo = todo[:0]
+}
+
+// whole says whether a method has a result at every rate and seed of the grid.
+func (r *Runner) whole(m *Method) bool {
+	for _, lr := range m.LRs {
+		for _, seed := range r.grid.Seeds {
+			if r.cells[r.key(id{m, lr, seed})] == nil {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// known says whether all cells of a list were run before.
+func (r *Runner) known(list []id) (bool, error) {
+	for _, c := range list {
+		p, err := r.plan(c)
+		if err != nil {
+			return false, fmt.Errorf("compare: %s: %w", c, err)
+		}
+		if cell, err := r.finished(p); cell == nil || err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// mayRun says whether a cell of a method may be run now.
+func (r *Runner) mayRun(m *Method) bool {
+	return (r.Only == nil || slices.Contains(r.Only, m.Name)) && !r.late()
+}
+
+func (r *Runner) late() bool { return r.Time > 0 && !time.Now().Before(r.end) }
+
+// more runs the seeds of BestSeeds, until none of them diverges, which would make another rate the best.
+func (r *Runner) more(ctx context.Context) error {
+	tried := map[string]bool{}
+	for {
+		var todo []id
 		for _, seed := range r.grid.BestSeeds {
 			for i := range r.grid.Methods {
 				m := &r.grid.Methods[i]
+				if !r.whole(m) {
+					continue
+				}
 				best := bestOf(r.points(m))
 				for k := max(0, best-1); k <= best; k++ {
-					if c := (id{m, m.LRs[k], seed}); r.cells[r.dir(c)] == nil {
+					if c := (id{m, m.LRs[k], seed}); r.cells[r.key(c)] == nil && !tried[r.key(c)] {
 						todo = append(todo, c)
+						tried[r.key(c)] = true
 					}
 				}
 			}
 		}
 		if len(todo) == 0 {
-			break
+			return nil
 		}
 		if err := r.runAll(ctx, todo); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return r.conclude()
 }
 
 // conclude writes the results that follow from the existing cells and timings.
@@ -178,31 +267,60 @@ func (r *Runner) conclude() (*report.Comparison, error) {
 	return c, atomicfile.WriteFile(filepath.Join(r.grid.Out, report.PageFile), c.Page())
 }
 
+// runAll takes up the cells of a list that were run before and runs the others, of the methods and in the time that it may.
 func (r *Runner) runAll(ctx context.Context, todo []id) error {
-	for i, c := range todo {
+	var missing []id
+	plans := map[string]*plan{}
+	left := 0
+	for _, c := range todo {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		p, err := r.plan(ctx, c)
+		p, err := r.plan(c)
 		if err != nil {
 			return fmt.Errorf("compare: %s: %w", c, err)
 		}
-		cell, err := r.finished(c, p)
+		cell, err := r.finished(p)
+		switch {
+		case err != nil:
+			return err
+		case cell != nil:
+			r.cells[r.key(c)] = cell
+		case r.mayRun(c.method):
+			missing = append(missing, c)
+			plans[r.key(c)] = p
+		default:
+			left++
+		}
+	}
+	for i, c := range missing {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		p := plans[r.key(c)]
+		cell, err := r.finished(p) // another method of this list may have the same settings
 		if err != nil {
 			return err
+		}
+		if cell == nil && r.late() {
+			left += len(missing) - i
+			break
 		}
 		if cell == nil {
 			if cell, err = r.run(ctx, c, p); err != nil {
 				return fmt.Errorf("compare: %s: %w", c, err)
 			}
 			if cell.Failed != "" {
-				r.say("%d/%d %s: %s", i+1, len(todo), c, cell.Failed)
+				r.say("%d/%d %s: %s", i+1, len(missing), c, cell.Failed)
 			} else {
-				r.say("%d/%d %s: domain %.4f (%+.4f), general %+.4f, %.1f s", i+1, len(todo), c, cell.Report, cell.Report-r.origin.Report,
-					r.forget(cell), cell.Cost.Total())
+				r.say("%d/%d %s: domain %.4f (%+.4f), general %+.4f, %.1f s", i+1, len(missing), c, cell.Report, cell.Report-r.origin.Report,
+					r.forget(cell.General), cell.Cost.Total())
 			}
 		}
-		r.cells[r.dir(c)] = cell
+		r.cells[r.key(c)] = cell
+	}
+	if left > 0 {
+		r.say("%d cells are left for another time", left)
 	}
 	return nil
 }
@@ -210,20 +328,25 @@ func (r *Runner) runAll(ctx context.Context, todo []id) error {
 // scoreBase measures the base model on the same texts as the cells.
 func (r *Runner) scoreBase(ctx context.Context) error {
 	e := &eval.Evaluator{Model: r.base.Model, Pool: r.pool, Tokenizer: r.base.Tokenizer}
+	o := scores{}
 	var err error
-	if r.origin.Choose, _, _, err = r.score(ctx, e, r.texts.choose); err != nil {
+	if o.Choose, _, _, err = r.score(ctx, e, r.texts.choose); err != nil {
 		return err
 	}
-	if r.origin.Report, r.origin.Sums, r.origin.Counts, err = r.score(ctx, e, r.texts.report); err != nil {
+	if o.Report, _, o.counts, err = r.score(ctx, e, r.texts.report); err != nil {
 		return err
 	}
-	for i, list := range r.texts.general {
-		l, _, _, err := r.score(ctx, e, list)
-		if err != nil {
+	for i, halves := range r.texts.general {
+		g := General{Name: r.grid.General[i].Name}
+		if g.Choose, _, _, err = r.score(ctx, e, halves.choose); err != nil {
 			return err
 		}
-		r.origin.General = append(r.origin.General, General{Name: r.grid.General[i].Name, Loss: l})
+		if g.Report, _, _, err = r.score(ctx, e, halves.report); err != nil {
+			return err
+		}
+		o.General = append(o.General, g)
 	}
+	r.origin = o
 	return nil
 }
 
@@ -255,11 +378,20 @@ func mean(sums []float64, counts []int) float64 {
 	return sum / float64(max(1, n))
 }
 
-// forget is the rise of the loss, mean over the general texts.
-func (r *Runner) forget(c *Cell) float64 {
+// forget is the rise of the loss on the reported halves, mean over the general texts.
+func (r *Runner) forget(general []General) float64 {
 	var f float64
-	for i, g := range c.General {
-		f += (g.Loss - r.origin.General[i].Loss) / float64(len(c.General))
+	for i, g := range general {
+		f += (g.Report - r.origin.General[i].Report) / float64(len(general))
+	}
+	return f
+}
+
+// forgetChoosing is forget on the choosing halves.
+func (r *Runner) forgetChoosing(general []General) float64 {
+	var f float64
+	for i, g := range general {
+		f += (g.Choose - r.origin.General[i].Choose) / float64(len(general))
 	}
 	return f
 }
@@ -298,9 +430,4 @@ func half(lr float64, direction int) float64 {
 		}
 	}
 	return next
-}
-
-// machine describes the processor, the tier and the workers.
-func (r *Runner) machine() string {
-	return fmt.Sprintf("%s/%s, %s, %d workers", runtime.GOOS, runtime.GOARCH, asm.Active(), r.pool.Workers())
 }

@@ -118,10 +118,13 @@ func halves(list []unit) (choose, report []unit) {
 	return choose, report
 }
 
+// split is a held-out text in two halves: one to choose by, one to report.
+type split struct{ choose, report []unit }
+
 // held are the held-out documents on which cells are measured.
 type held struct {
-	choose, report []unit   // of the domain
-	general        [][]unit // the reported half of every general text
+	split           // of the domain
+	general []split // of every general text
 }
 
 // findTexts returns an error if a text to train on is missing: some are read only hours after the start.
@@ -152,10 +155,11 @@ func (r *Runner) hold() (*held, error) {
 		if err != nil {
 			return nil, err
 		}
-		_, report := halves(list)
-		h.general = append(h.general, report)
-		if len(report) < 2 {
-			return nil, fmt.Errorf("compare: %s has too few documents to hold half of them out; give it split: blank-line, or a longer text", t.File)
+		var s split
+		s.choose, s.report = halves(list)
+		h.general = append(h.general, s)
+		if len(s.choose) < 2 || len(s.report) < 2 {
+			return nil, fmt.Errorf("compare: %s has too few documents for two halves; give it split: blank-line, or a longer text", t.File)
 		}
 	}
 	if len(h.choose) < 2 || len(h.report) < 2 {

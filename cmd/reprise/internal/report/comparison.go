@@ -29,6 +29,8 @@ type Comparison struct {
 	BaseDomain  float64   `json:"base_domain"` // on the reported half
 	BaseGeneral []float64 `json:"base_general"`
 
+	Pairs    []Pair   `json:"pairs,omitempty"`
+	Kept     []Kept   `json:"kept,omitempty"`
 	Methods  []Method `json:"methods"`
 	Missing  int      `json:"missing_cells"` // not run yet
 	Warnings []string `json:"warnings"`
@@ -57,7 +59,11 @@ type Method struct {
 	Best int       `json:"best"` // index into LRs: lowest domain loss on the choosing half; −1: none finished
 	Edge bool      `json:"edge"` // the best learning rate is the least or the greatest that was tried
 
-	AtEqual *Spread  `json:"f_at_equal_gain,omitempty"` // forgetting at Comparison.AtGain; nil: not reached by every seed
+	AtEqual       *Spread     `json:"f_at_equal_gain,omitempty"`          // forgetting at Comparison.AtGain; nil: not reached by every seed
+	ChooseAtEqual *Spread     `json:"f_at_equal_gain_choosing,omitempty"` // the same on the choosing halves, over the seeds that were run at every rate
+	Mixed         *MixedFront `json:"f_at_equal_gain_mixed,omitempty"`
+	Stability     []Stability `json:"stability,omitempty"`
+
 	Target  *Spread  `json:"seconds_to_target,omitempty"`
 	Ceiling *float64 `json:"flop_ceiling,omitempty"` // saving against full cross-entropy that the FLOPs allow
 	Saving  *float64 `json:"saving,omitempty"`       // measured, at equal tokens against the reference
@@ -72,11 +78,15 @@ type Cost struct {
 	Stage0  float64 `json:"stage0"`
 	Train   float64 `json:"train"`
 	Refresh float64 `json:"refresh"`
-	Mix     float64 `json:"mix"` // records of mixed text
+	Mix     float64 `json:"mix"`              // records of mixed text
+	Sample  float64 `json:"sample,omitempty"` // the base model's own packs: writing and recording them
 }
 
+// Before is what is paid before the first step.
+func (c Cost) Before() float64 { return c.Stage0 + c.Mix + c.Sample }
+
 // Total is the sum.
-func (c Cost) Total() float64 { return c.Stage0 + c.Train + c.Refresh + c.Mix }
+func (c Cost) Total() float64 { return c.Before() + c.Train + c.Refresh }
 
 // LRPoint is a method at one learning rate.
 type LRPoint struct {
@@ -98,6 +108,10 @@ type Seed struct {
 	Forget  float64   `json:"forget"`
 	General []float64 `json:"general"` // forgetting per text
 	Seconds float64   `json:"seconds"`
+
+	ChooseGain   float64   `json:"choose_gain"` // on the choosing halves
+	ChooseForget float64   `json:"choose_forget"`
+	Mixtures     []Mixture `json:"mixtures,omitempty"`
 }
 
 // Verdict answers the three claims for one method against the reference; each answer is "yes" or "no" with its reason.

@@ -49,6 +49,7 @@ func (c *Comparison) Page() []byte {
 	d.card(c.table())
 	d.heading("The three claims", "Better domain: the 95 % interval of a paired bootstrap over documents excludes 0 and all seeds agree. Less forgetting: at equal gain lower by more than max(0.02, 2 standard deviations). More than 40 % cheaper: at most 0.60 of the time to the reference's best domain loss, with Stage 0 and all records counted in. Otherwise the answer is no.")
 	d.card(c.verdicts())
+	c.study(&d)
 	var by build.Info
 	if c.Build != nil {
 		by = *c.Build
@@ -235,12 +236,13 @@ func (c *Comparison) costs() string {
 		{"record of mixed text", "var(--c7)", func(c Cost) float64 { return c.Mix }},
 		{"Stage 1: training", "var(--c0)", func(c Cost) float64 { return c.Train }},
 		{"records made again", "var(--c5)", func(c Cost) float64 { return c.Refresh }},
+		{"the model's own text", "var(--c3)", func(c Cost) float64 { return c.Sample }},
 	}
 	at := x.a
 	for _, p := range parts {
 		v.el(`<rect x="%.1f" y="8" width="12" height="12" rx="2" fill="%s"/>`, at, p.fill)
 		v.text(at+18, 18, "start", "tick", "%s", p.name)
-		at += 168
+		at += 156
 	}
 	v.frame(x, scale{a: bottom, b: 34, lo: 0, hi: 0}, "seconds", "")
 	for k, i := range order {
