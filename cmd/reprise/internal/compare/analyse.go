@@ -15,7 +15,7 @@ func (r *Runner) points(m *Method) []report.LRPoint {
 	var out []report.LRPoint
 	for _, lr := range m.LRs {
 		p := report.LRPoint{LR: lr}
-		var choose, loss, gain, forget, kl []float64
+		var choose, loss, gain, forget, kl, gauge []float64
 		for _, seed := range r.grid.seeds() {
 			c := r.cells[r.key(id{m, lr, seed})]
 			if c == nil {
@@ -44,8 +44,15 @@ func (r *Runner) points(m *Method) []report.LRPoint {
 			}
 			loss, gain = append(loss, c.Report), append(gain, s.Gain)
 			forget, kl = append(forget, s.Forget), append(kl, drift)
+			if c.Gauge != nil {
+				gauge = append(gauge, c.Gauge.KL)
+			}
 		}
 		p.Choose, p.Loss, p.Gain, p.Forget, p.KL = spread(choose), spread(loss), spread(gain), spread(forget), spread(kl)
+		if len(gauge) > 0 && len(gauge) == len(p.Seeds) {
+			g := spread(gauge)
+			p.Gauge = &g
+		}
 		out = append(out, p)
 	}
 	return out
@@ -232,6 +239,12 @@ func (r *Runner) costs(m *Method, to *report.Method) {
 	body, f := r.body(), cells[0].LossShare
 	rows := cells[0].MeanSubset + float64(recipe.TailDraws(r.base.Model.Config.VocabSize))
 	full, cheap, once := 6*(body+float64(f*vocab*d)), 6*(body+float64(f*rows*d)), 2*(body+float64(f*vocab*d))
+	if recipe.Rehearse > 0 { // packs of the base model's own, all of whose positions carry loss; it writes each once
+		_, _, own := batch(recipe, r.grid.mixes(m))
+		q := float64(own) / float64(recipe.GlobalBatchSize)
+		cheap += float64(6 * q * (body + float64(rows*d)))
+		once += float64(2 * q * (body + float64(vocab*d)))
+	}
 	epochs := float64(recipe.Epochs)
 	ceiling := 1 - (float64(epochs*cheap)+once)/float64(epochs*full)
 	to.Ceiling = &ceiling

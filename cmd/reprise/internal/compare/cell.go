@@ -13,6 +13,7 @@ import (
 	"runtime"
 
 	"reprise/cmd/reprise/internal/report"
+	"reprise/eval"
 	"reprise/internal/atomicfile"
 	"reprise/internal/build"
 )
@@ -34,20 +35,22 @@ type Cell struct {
 
 	Failed string `json:"failed,omitempty"` // why the run counts as diverged
 
-	Steps      int         `json:"steps"`
-	Tokens     int         `json:"tokens"`
-	Cost       report.Cost `json:"cost"`
-	Curve      []Point     `json:"curve,omitempty"`
-	Choose     float64     `json:"choose"` // domain loss on the choosing half
-	Report     float64     `json:"report"` // domain loss on the reported half
-	Documents  losses      `json:"documents,omitempty"`
-	General    []General   `json:"general,omitempty"`
-	Rho        *float64    `json:"rho,omitempty"`
-	MeanSubset float64     `json:"mean_subset"`
-	LossShare  float64     `json:"loss_share"`
-	Alphas     []Mixture   `json:"alphas,omitempty"`
-	Probe      *Probe      `json:"probe,omitempty"`
-	SHA256     string      `json:"sha256,omitempty"` // of the final weights
+	Steps     int         `json:"steps"`
+	Tokens    int         `json:"tokens"`
+	Cost      report.Cost `json:"cost"`
+	Curve     []Point     `json:"curve,omitempty"`
+	Choose    float64     `json:"choose"` // domain loss on the choosing half
+	Report    float64     `json:"report"` // domain loss on the reported half
+	Documents losses      `json:"documents,omitempty"`
+	General   []General   `json:"general,omitempty"`
+	Rho       *float64    `json:"rho,omitempty"`
+
+	Gauge      *eval.Forgetting `json:"gauge,omitempty"` // at the end: KL(base‖now) on text of the base model's own
+	MeanSubset float64          `json:"mean_subset"`
+	LossShare  float64          `json:"loss_share"`
+	Alphas     []Mixture        `json:"alphas,omitempty"`
+	Probe      *Probe           `json:"probe,omitempty"`
+	SHA256     string           `json:"sha256,omitempty"` // of the final weights
 }
 
 // Machine is what seconds depend on.
@@ -75,6 +78,8 @@ type Point struct {
 	Seconds float64 `json:"seconds"` // time of training and refreshes
 	Choose  float64 `json:"choose"`
 	Report  float64 `json:"report"`
+
+	Gauge *float64 `json:"gauge,omitempty"` // KL(base‖now), estimated on text of the base model's own
 }
 
 // General is a score on one general text.
@@ -170,6 +175,9 @@ func (r *Runner) finished(p *plan) (*Cell, error) {
 		if cell.at(alpha) == nil {
 			return nil, nil
 		}
+	}
+	if r.grid.Gauge > 0 && (cell.Gauge == nil || cell.Gauge.Packs != r.grid.Gauge) {
+		return nil, nil
 	}
 	if r.grid.Probe.Every > 0 && (cell.Probe == nil || cell.Probe.Every != r.grid.Probe.Every) {
 		return nil, nil

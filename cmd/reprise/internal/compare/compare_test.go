@@ -487,7 +487,7 @@ func TestReferenceThatLearnsNothing(t *testing.T) {
 	r.origin = scores{Cell{Report: 1}, []int{1}}
 	for i, loss := range []float64{1.5, 0.5} {
 		m := &g.Methods[i]
-		r.cells[r.key(id{m, 1e-3, 1})] = &Cell{Seed: 1, Choose: loss, Report: loss, Documents: losses{loss}, Curve: []Point{{1, 1, loss, loss}}, LossShare: 1}
+		r.cells[r.key(id{m, 1e-3, 1})] = &Cell{Seed: 1, Choose: loss, Report: loss, Documents: losses{loss}, Curve: []Point{{Step: 1, Seconds: 1, Choose: loss}}, LossShare: 1}
 	}
 	c := r.analyse()
 	if !slices.ContainsFunc(c.Warnings, func(w string) bool { return strings.HasPrefix(w, "a, the reference, learns nothing") }) {
@@ -537,7 +537,7 @@ func TestRivalWithoutResult(t *testing.T) {
 		for _, seed := range g.Seeds {
 			cell := c
 			cell.Seed, cell.Choose, cell.Report, cell.Documents, cell.LossShare = seed, 1, 1, losses{1}, 1
-			cell.Curve = []Point{{1, 1, 1, 1}}
+			cell.Curve = []Point{{Step: 1, Seconds: 1, Choose: 1}}
 			r.cells[r.key(id{&g.Methods[i], 1e-3, seed})] = &cell
 		}
 	}

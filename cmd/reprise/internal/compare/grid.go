@@ -55,6 +55,7 @@ type Grid struct {
 	KeepWeights bool    `yaml:"keep_weights" bound:"any" help:"Keep the final model of every run."`
 
 	Alphas []float64 `yaml:"alphas" bound:"(0,1)" holder:"numbers" help:"Each trained model is also measured after mixing with the base model, as base + α(trained − base)."`
+	Gauge  int       `yaml:"gauge" bound:"[0,256]" zero:"only where a run rehearses" help:"Packs that the base model writes, the same for all cells, on which the gauge of forgetting is measured."`
 	Probe  ProbePlan `yaml:"probe"`
 
 	Reference  string  `yaml:"reference" group:"Verdict" bound:"any" holder:"name of a method" help:"The method that the others are compared with; the first if not given."`

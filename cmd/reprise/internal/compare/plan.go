@@ -9,6 +9,7 @@ import (
 
 	"reprise/data"
 	"reprise/internal/build"
+	"reprise/replay"
 	"reprise/run"
 )
 
@@ -33,6 +34,9 @@ type draw struct {
 	digest    [32]byte // of the packs
 }
 
+// fill is how full the packs are.
+func (d *draw) fill() float64 { return float64(d.tokens) / float64(d.sequences*d.how.MaxSeqLen) }
+
 // plan determines a cell's recipe and its digest.
 func (r *Runner) plan(c id) (*plan, error) {
 	recipe, err := r.grid.recipe(c.method)
@@ -49,11 +53,12 @@ func (r *Runner) plan(c id) (*plan, error) {
 	}
 	recipe.Model, recipe.LR, recipe.Seed = r.grid.Base, c.lr, c.seed
 	mixes := r.grid.mixes(c.method)
-	recipe.MaxSteps = steps(recipe, r.grid.budget(c.method), mixes, p.domain.sequences)
+	recipe.MaxSteps = steps(recipe, r.grid.budget(c.method), mixes, p.domain.sequences, p.domain.fill())
 	recipe.Eval.Every = max(1, (recipe.MaxSteps+r.grid.Evaluations-1)/r.grid.Evaluations)
 	if mixes {
 		// As much as the run reads, and a tenth more, so that little of it is read twice.
-		need := int(1.1 * float64(recipe.MaxSteps*mixed(recipe)*how.MaxSeqLen))
+		_, mixed, _ := batch(recipe, true)
+		need := int(1.1 * float64(recipe.MaxSteps*mixed*how.MaxSeqLen))
 		if p.mix, err = r.draw("mix", how, c.seed, need, 0); err != nil {
 			return nil, err
 		}
@@ -65,31 +70,38 @@ func (r *Runner) plan(c id) (*plan, error) {
 	return p, nil
 }
 
-// mixed and rehearsed are the numbers of a step's packs from mixed text and from the base model.
-func mixed(r run.Recipe) int {
-	return min(max(int(math.Round(r.ReplayMix*float64(r.GlobalBatchSize))), 1), r.GlobalBatchSize-1)
+// onTop is the number of packs that come on top of a batch for a share of a step, as training has it.
+func onTop(r run.Recipe, share float64) int {
+	return max(1, int(math.Round(float64(r.GlobalBatchSize)*share/(1-share))))
 }
 
-func rehearsed(r run.Recipe) int {
-	if r.Rehearse == 0 {
-		return 0
+// batch is the number of packs that a step takes from the domain, from mixed text and from the base model.
+func batch(r run.Recipe, mixes bool) (domain, mixed, own int) {
+	domain = r.GlobalBatchSize
+	switch {
+	case mixes && r.MixLoss == "rehearsal":
+		mixed = onTop(r, r.ReplayMix)
+	case mixes:
+		mixed = min(max(int(math.Round(r.ReplayMix*float64(domain))), 1), domain-1)
+		domain -= mixed
 	}
-	return max(1, int(math.Round(float64(r.GlobalBatchSize)*r.Rehearse/(1-r.Rehearse))))
+	if r.Rehearse > 0 {
+		own = onTop(r, r.Rehearse)
+	}
+	return domain, mixed, own
 }
 
-// steps is the number of steps that a budget gives a method, for a domain of so many packs. Without a budget it is that of a method
-// that trains on the domain alone.
-func steps(r run.Recipe, budget string, mixes bool, sequences int) int {
-	batch := r.GlobalBatchSize
-	plain := (sequences + batch - 1) / batch * r.Epochs
+// steps is the number of steps that a budget gives a method, for a domain of so many packs, full to a share fill. Without a budget it
+// is that of a method that trains on the domain alone. Packs of the base model's own are full; those of mixed text are taken to be as
+// full as the domain's.
+func steps(r run.Recipe, budget string, mixes bool, sequences int, fill float64) int {
+	domain, mixed, own := batch(r, mixes)
+	plain := (sequences + r.GlobalBatchSize - 1) / r.GlobalBatchSize * r.Epochs
 	switch budget {
-	case budgetTokens: // mixed text takes places of the domain already
-		return max(1, int(math.Round(float64(plain*batch)/float64(batch+rehearsed(r)))))
-	case budgetDomain: // rehearsal takes none
-		if mixes {
-			batch -= mixed(r)
-		}
-		return (sequences + batch - 1) / batch * r.Epochs
+	case budgetTokens:
+		return max(1, int(math.Round(float64(plain*r.GlobalBatchSize)*fill/(float64(domain+mixed)*fill+float64(own)))))
+	case budgetDomain:
+		return (sequences + domain - 1) / domain * r.Epochs
 	}
 	return plain
 }
@@ -119,7 +131,9 @@ func (r *Runner) settings(p *plan) []string {
 		recipe.ReplayMix = standard.ReplayMix
 	}
 	if recipe.Rehearse > 0 {
-		lines = append(lines, fmt.Sprintf("rehearse %g, %s", recipe.Rehearse, rule(p.domain.how)))
+		packs, _ := replay.Amount(p.domain.sequences, recipe.Rehearse, p.domain.how.MaxSeqLen, replay.DefaultOwn)
+		start := replay.StartOf(&r.base.Model.Config, r.base.Tokenizer)
+		lines = append(lines, fmt.Sprintf("rehearse %g of %d packs that begin %s, %s", recipe.Rehearse, packs, start, rule(p.domain.how)))
 	}
 	if rehearses {
 		lines = append(lines, fmt.Sprintf("rehearsal's loss %s, weight %g", recipe.RehearseLoss, recipe.RehearseWeight))

@@ -9,12 +9,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"reprise/checkpoint"
 	"reprise/cmd/reprise/internal/report"
 	"reprise/internal/atomicfile"
-	"reprise/replay"
 	"reprise/run"
 )
 
@@ -118,35 +116,21 @@ func (r *Runner) time(ctx context.Context, p *plan, dir string) (k clock, sha st
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return k, "", err
 	}
-	seconds := func(d *draw, name string) (float64, error) {
-		start := time.Now()
-		_, err := replay.Record(ctx, r.job(d, filepath.Join(dir, name)))
-		return time.Since(start).Seconds(), err
-	}
 	if needsRecord(p.recipe) || p.domain.share > 0 {
-		alone, err := r.draw("domain", p.domain.how, p.domain.seed, r.grid.Tokens, 0)
+		rec, err := r.recording(ctx, p.domain, filepath.Join(dir, "domain.replay"))
 		if err != nil {
 			return k, "", err
 		}
-		plain, err := seconds(alone, "domain.replay")
-		if err != nil {
-			return k, "", err
-		}
-		if needsRecord(p.recipe) {
-			k.Cost.Stage0 = plain
-		}
-		if p.domain.share > 0 {
-			whole, err := seconds(p.domain, "rehearsal.replay")
-			if err != nil {
-				return k, "", err
-			}
-			k.Cost.Sample = max(0, whole-plain)
+		if k.Cost.Sample = rec.Sample; needsRecord(p.recipe) {
+			k.Cost.Stage0 = rec.Stage0
 		}
 	}
 	if p.mix != nil && recordsMix(p.recipe) {
-		if k.Cost.Mix, err = seconds(p.mix, "mix.replay"); err != nil {
+		rec, err := r.recording(ctx, p.mix, filepath.Join(dir, "mix.replay"))
+		if err != nil {
 			return k, "", err
 		}
+		k.Cost.Mix = rec.Stage0
 	}
 	recipe, err := r.prepare(ctx, p)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"reprise/base"
 	"reprise/cmd/reprise/internal/report"
+	"reprise/data"
 	"reprise/eval"
 	"reprise/internal/atomicfile"
 	"reprise/tensor"
@@ -33,6 +34,7 @@ type Runner struct {
 	learnt  map[string][]unit
 	draws   map[string]*draw
 	records map[string]*record
+	own     []data.Sequence // see ownPacks
 
 	origin scores // of the base model
 	cells  map[string]*Cell

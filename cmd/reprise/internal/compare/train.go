@@ -96,6 +96,10 @@ func (r *Runner) train(ctx context.Context, c id, p *plan, out string) (*Cell, e
 	}
 	e := &eval.Evaluator{Model: job.Model(), Pool: r.pool, Tokenizer: r.base.Tokenizer}
 	probe := r.newProbe(p, job)
+	own, err := r.ownPacks(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var stopped error // a measurement here that failed, or an unstable run
 	for _, event := range job.Events(ctx) {
 		cell.Tokens += event.Tokens
@@ -109,12 +113,24 @@ func (r *Runner) train(ctx context.Context, c id, p *plan, out string) (*Cell, e
 			continue
 		}
 		// An evaluation of the run; its clock is stopped meanwhile.
+		cell.Gauge = event.Forgetting
 		at := Point{Step: event.Step, Seconds: event.Seconds + job.RefreshSeconds()}
 		if at.Choose, _, _, stopped = r.score(ctx, e, r.texts.choose); stopped == nil {
 			at.Report, _, _, stopped = r.score(ctx, e, r.texts.report)
 		}
+		if stopped == nil && len(own) > 0 {
+			var f eval.Forgetting
+			f, stopped = e.Forgetting(ctx, own)
+			cell.Gauge = &f
+			if errors.Is(stopped, eval.ErrNotFinite) { // the next step ends the run, or the last measurement does
+				stopped, cell.Gauge = nil, nil
+			}
+		}
 		if stopped != nil {
 			break
+		}
+		if cell.Gauge != nil {
+			at.Gauge = &cell.Gauge.KL
 		}
 		cell.Curve = append(cell.Curve, at)
 	}
@@ -158,19 +174,19 @@ func (r *Runner) train(ctx context.Context, c id, p *plan, out string) (*Cell, e
 // them, and mixed text where it needs that recorded.
 func (r *Runner) cost(ctx context.Context, p *plan, job *run.Run) (report.Cost, error) {
 	cost := report.Cost{Train: job.Seconds(), Refresh: job.RefreshSeconds()}
-	domain, sample, err := r.stage0(ctx, p.domain)
+	domain, err := r.record(ctx, p.domain)
 	if err != nil {
 		return cost, err
 	}
-	if cost.Sample = sample; needsRecord(p.recipe) {
-		cost.Stage0 = domain
+	if cost.Sample = domain.Sample; needsRecord(p.recipe) {
+		cost.Stage0 = domain.Stage0
 	}
 	if p.mix != nil && recordsMix(p.recipe) {
 		mix, err := r.record(ctx, p.mix)
 		if err != nil {
 			return cost, err
 		}
-		cost.Mix = mix.Seconds
+		cost.Mix = mix.Stage0
 	}
 	return cost, nil
 }
