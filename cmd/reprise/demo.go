@@ -54,8 +54,15 @@ func (c *demoCmd) Run(a *app) error {
 	a.printf("Processor tier %s, %d workers. Losses are full cross-entropy in nats per token on held-out text;\n", asm.Active(), a.pool().Workers())
 	a.printf("exact match counts whole queries about unseen schemas with unseen names.\n\n")
 	r := d.Record
-	a.printf("Stage 0: %d sequences, %d tokens recorded in %.1f s: mean |S| %.1f of %d ids, covered mass %.3f, gold_outside %.1f %%\n\n",
+	a.printf("Stage 0: %d sequences, %d tokens recorded in %.1f s: mean |S| %.1f of %d ids, covered mass %.3f, gold_outside %.1f %%;\n",
 		r.Sequences, r.Tokens, d.Stage0, r.MeanSubset, 8192, r.Coverage, 100*r.GoldOutside)
+	own, err := ownText(d.OwnRecord(), d.Tokenizer)
+	if err != nil {
+		return err
+	}
+	a.printf("and the base model wrote %d tokens to rehearse, in %.1f s:\n", own.Tokens, d.Writing)
+	own.printSamples(a)
+	a.printf("\n")
 	if len(c.Sweep) > 0 {
 		return c.sweep(a, d)
 	}

@@ -115,6 +115,11 @@ func (s *ownSummary) print(a *app) {
 	a.printf("the base model wrote %d packs to rehearse, %d documents, %d tokens, and %d packs to measure forgetting with; documents begin %s\n",
 		s.Sequences, s.Documents, s.Tokens, s.Gauge, s.Start)
 	a.printf("mean |S| %.2f, covered mass %.4f, outside %.1f %%\n", s.MeanSubset, s.Coverage, 100*s.GoldOutside)
+	s.printSamples(a)
+}
+
+// printSamples prints the beginnings of documents.
+func (s *ownSummary) printSamples(a *app) {
 	for _, text := range s.Samples {
 		a.printf("  | %s\n", fit(strings.Join(strings.Fields(text), " "), 150))
 	}

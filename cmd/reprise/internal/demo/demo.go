@@ -48,17 +48,17 @@ const (
 type Arm struct {
 	Key, Name string
 	Recipe    func(*run.Recipe)
-	Mix       bool    // with general text mixed in
+	Keeps     string  // what it keeps its English with: own, text that the base model wrote; old, general text; "": nothing
 	LR        float64 // from the sweep: docs/RESULTS.md
 }
 
 // Arms of the demonstration. All see the same sequences in the same order. Each has the learning rate of lowest domain loss
 // among those of its sweep (demo --sweep; the table is in docs/RESULTS.md).
 var Arms = []Arm{
-	{"a", "full cross-entropy + AdamW", func(r *run.Recipe) { r.Loss, r.Config = "full", optim.DefaultConfig(optim.AdamW) }, false, 6e-4},
-	{"b", "replay + MoClip, bare loss", func(r *run.Recipe) { r.Tail = "none" }, false, 6e-4},
-	{"c", "replay + MoClip, sampled tail (default)", func(*run.Recipe) {}, false, 6e-4},
-	{"d", "the default with 25 % general text", func(*run.Recipe) {}, true, 6e-4},
+	{"a", "full cross-entropy + AdamW", func(r *run.Recipe) { r.Loss, r.Config = "full", optim.DefaultConfig(optim.AdamW) }, "", 6e-4},
+	{"b", "replay + MoClip, the paper's bare loss", func(r *run.Recipe) { r.Tail = "none" }, "", 6e-4},
+	{"c", "the default: its own text rehearsed", func(*run.Recipe) {}, "own", 6e-4},
+	{"d", "the same with real old text instead", func(*run.Recipe) {}, "old", 6e-4},
 }
 
 // Score is how well one model predicts the two held-out texts.
@@ -72,7 +72,7 @@ type Outcome struct {
 	Arm     Arm
 	Score   Score
 	Rho     *float64
-	Seconds float64 // time of Stage 0, where it is needed, and of training
+	Seconds float64 // time of Stage 0 and of writing text, where they are needed, and of training
 	Rate    float64 // tokens per second of training
 	Model   *model.Model
 }
@@ -83,6 +83,7 @@ type Demo struct {
 	Base      Score
 	Record    replay.Summary
 	Stage0    float64 // seconds for the domain's record
+	Writing   float64 // seconds for the text that the base model wrote, recorded meanwhile
 	MixStage0 float64 // seconds for the general text's record
 
 	dir     string
@@ -92,7 +93,7 @@ type Demo struct {
 	general []data.Document
 }
 
-// Open unpacks the base model into dir, measures it and runs Stage 0. With choosing, everything is measured on other held-out text
+// Open unpacks the base model into dir, measures it, lets it write and runs Stage 0. With choosing, everything is measured on other held-out text
 // than the demonstration's: that on which learning rates are chosen.
 func Open(ctx context.Context, dir string, pool *tensor.Pool, choosing bool) (*Demo, error) {
 	if err := unpack(filepath.Join(dir, "base")); err != nil {
@@ -113,11 +114,22 @@ func Open(ctx context.Context, dir string, pool *tensor.Pool, choosing bool) (*D
 	if d.Base, err = d.score(ctx, d.base.Model); err != nil {
 		return nil, err
 	}
-	if d.Record, d.Stage0, err = d.record(ctx, "domain.replay", domain(d.Tokenizer, synth.Train, trainDocs)); err != nil {
+	docs := domain(d.Tokenizer, synth.Train, trainDocs)
+	own := &replay.Rehearse{}
+	own.Packs, own.Gauge = replay.Amount(len(data.Pack(docs, seqLen, domainSeed)), run.DefaultRecipe().Rehearse, seqLen, replay.DefaultOwn)
+	if _, d.Writing, err = d.record(ctx, ownRecord, nil, own); err != nil {
+		return nil, err
+	}
+	if d.Record, d.Stage0, err = d.record(ctx, "domain.replay", docs, &replay.Rehearse{From: d.OwnRecord()}); err != nil {
 		return nil, err
 	}
 	return d, nil
 }
+
+const ownRecord = "own.replay"
+
+// OwnRecord is the record that holds the text that the base model wrote.
+func (d *Demo) OwnRecord() string { return d.path(ownRecord) }
 
 func (d *Demo) path(name string) string { return filepath.Join(d.dir, name) }
 
@@ -137,12 +149,12 @@ func unpack(dir string) error {
 	})
 }
 
-// record runs Stage 0 over documents.
-func (d *Demo) record(ctx context.Context, name string, docs []data.Document) (replay.Summary, float64, error) {
+// record runs Stage 0 over documents, and lets the base model write.
+func (d *Demo) record(ctx context.Context, name string, docs []data.Document, own *replay.Rehearse) (replay.Summary, float64, error) {
 	start := time.Now()
 	s, err := replay.Record(ctx, replay.Job{
 		Model: d.base.Model, ModelFingerprint: d.base.Fingerprint, Tokenizer: d.Tokenizer, Pool: d.pool,
-		Rule: replay.DefaultRule(), Documents: docs, Out: d.path(name), MaxSeqLen: seqLen, Seed: domainSeed, Shards: 1,
+		Rule: replay.DefaultRule(), Documents: docs, Out: d.path(name), MaxSeqLen: seqLen, Seed: domainSeed, Shards: 1, Rehearse: own,
 	})
 	return s, time.Since(start).Seconds(), err
 }
@@ -172,14 +184,20 @@ func (d *Demo) Train(ctx context.Context, arm Arm, step func(run.Event)) (Outcom
 	if r.Loss == "replay" {
 		out.Seconds += d.Stage0
 	}
-	if arm.Mix {
+	share := r.Rehearse
+	r.Rehearse = 0
+	switch arm.Keeps {
+	case "own":
+		r.Rehearse = share
+		out.Seconds += d.Writing
+	case "old":
 		if d.MixStage0 == 0 {
 			var err error
-			if _, d.MixStage0, err = d.record(ctx, "general.replay", general(d.Tokenizer, mixTexts(mixDocs))); err != nil {
+			if _, d.MixStage0, err = d.record(ctx, "general.replay", general(d.Tokenizer, mixTexts(mixDocs)), nil); err != nil {
 				return out, err
 			}
 		}
-		r.Mix, r.ReplayMix = d.path("general.replay"), 0.25
+		r.Mix, r.ReplayMix, r.MixLoss = d.path("general.replay"), share, "rehearsal"
 		out.Seconds += d.MixStage0
 	}
 	job, err := run.Open(r, d.pool, false)
