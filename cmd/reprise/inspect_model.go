@@ -11,6 +11,7 @@ import (
 	"reprise/base"
 	"reprise/checkpoint"
 	"reprise/model"
+	"reprise/replay"
 	"reprise/tokenizer"
 )
 
@@ -35,6 +36,7 @@ type modelReport struct {
 	Bytes        int64              `json:"bytes"` // of the stored weights
 	Memory       model.Memory       `json:"training_memory"`
 	Tokens       int                `json:"training_tokens"` // in memory at a time, for training_memory
+	Start        string             `json:"start,omitempty"` // where documents begin that the model writes itself
 	Notices      []string           `json:"notices"`
 	Tensors      []modelReportEntry `json:"tensors"`
 }
@@ -54,9 +56,12 @@ func (c *inspectModelCmd) Run(a *app) error {
 		return err
 	}
 	cfg := x.Config
+	start := ""
 	if tok, err := tokenizer.Load(c.Dir); err == nil { // weights without a tokenizer can be looked at, too
 		if err := base.Fit(&cfg, tok); err != nil {
 			cfg.Notices = append(cfg.Notices, err.Error())
+		} else {
+			start = replay.StartOf(&cfg, tok).Text(tok)
 		}
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		cfg.Notices = append(cfg.Notices, err.Error())
@@ -64,7 +69,7 @@ func (c *inspectModelCmd) Run(a *app) error {
 	r := modelReport{
 		ModelType: cfg.ModelType, Architecture: cfg.String(), Layers: cfg.Layers, HiddenSize: cfg.HiddenSize, Vocabulary: cfg.VocabSize,
 		MaxPositions: cfg.MaxPositions, Matmul: cfg.MatmulParams(), DType: x.DType, Files: x.Files,
-		Memory: cfg.TrainingMemory(model.Work{Tokens: c.Tokens, SeqLen: min(c.Tokens, cfg.MaxPositions)}), Tokens: c.Tokens, Notices: append([]string{}, cfg.Notices...),
+		Memory: cfg.TrainingMemory(model.Work{Tokens: c.Tokens, SeqLen: min(c.Tokens, cfg.MaxPositions)}), Tokens: c.Tokens, Start: start, Notices: append([]string{}, cfg.Notices...),
 	}
 	for _, t := range x.Tensors {
 		r.Parameters += t.Len()
@@ -81,6 +86,9 @@ func (c *inspectModelCmd) Run(a *app) error {
 	a.printf("stored        %s, %d file(s), %s\n", r.DType, r.Files, mb(int(r.Bytes)))
 	a.printf("training      %s: weights %s, gradients %s, moments %s, activations %s for %d tokens at a time (--tokens)\n",
 		mb(r.Memory.Total()), mb(r.Memory.Weights), mb(r.Memory.Gradients), mb(r.Memory.Moments), mb(r.Memory.Activations), r.Tokens)
+	if r.Start != "" {
+		a.printf("own text      documents that it writes for a record begin %s (record --start)\n", r.Start)
+	}
 	for _, n := range r.Notices {
 		a.printf("notice        %s\n", n)
 	}
