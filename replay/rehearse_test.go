@@ -228,3 +228,31 @@ func TestRehearsalHasTheJobsRule(t *testing.T) {
 		t.Errorf("documents end with %v, want the tokenizer's end", own.Stop)
 	}
 }
+
+// TestPredictRehearsal: the prediction counts the model's own text. Its size is extrapolated, here from packs that were written whole.
+func TestPredictRehearsal(t *testing.T) {
+	j := rehearsed(t, 0.25)
+	p, err := replay.Predict(t.Context(), j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	size := len(record(t, j))
+	r, err := replay.Open(j.Out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	own := p.Rehearsal
+	if own == nil || own.Packs != r.Rehearsed()+r.Gauged() || own.Tokens != 64*own.Packs || own.Seconds <= 0 || own.Seconds > p.Seconds {
+		t.Fatalf("predicted %+v of %+v; the record has %d and %d packs", own, p, r.Rehearsed(), r.Gauged())
+	}
+	if off := float64(p.Bytes)/float64(size) - 1; off < -0.15 || off > 0.15 {
+		t.Errorf("predicted %d bytes, the record has %d", p.Bytes, size)
+	}
+	j.Rehearse = &replay.Rehearse{From: j.Out}
+	p, err = replay.Predict(t.Context(), j)
+	// Only the counts of its targets are not known beforehand.
+	if off := float64(p.Bytes)/float64(size) - 1; err != nil || off < -0.01 || off > 0 || p.Rehearsal.Seconds != 0 {
+		t.Errorf("with copied packs %+v (%v); the record has %d bytes", p, err, size)
+	}
+}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"time"
 
@@ -150,10 +151,22 @@ func (c *recordRunCmd) predict(a *app, job replay.Job) error {
 		}{p, memory})
 	}
 	a.printf("%s would hold %d sequences, %d tokens, %d positions with loss\n", job.Out, p.Sequences, p.Tokens, p.Positions)
+	if own := p.Rehearsal; own != nil {
+		about := "copied from " + job.Rehearse.From
+		if job.Rehearse.From == "" {
+			about = fmt.Sprintf("about %v", seconds(own.Seconds))
+		}
+		a.printf("own text     %d packs that the base model writes, up to %d tokens: %s, %.1f MB\n", own.Packs, own.Tokens, about, float64(own.Bytes)/1e6)
+	}
 	a.printf("time         about %v with %d threads (%.0f tokens/s, measured on %d)\n",
-		time.Duration(p.Seconds*float64(time.Second)).Round(time.Second/10), job.Pool.Workers(), p.Rate, p.Probed)
+		seconds(p.Seconds), job.Pool.Workers(), p.Rate, p.Probed)
 	a.printf("size         about %.1f MB\nmemory       %.0f MB (peak of this process, which allocated all that recording needs)\n", float64(p.Bytes)/1e6, float64(memory)/1e6)
 	return nil
+}
+
+// seconds is a predicted time.
+func seconds(s float64) time.Duration {
+	return time.Duration(s * float64(time.Second)).Round(time.Second / 10)
 }
 
 type recordMergeCmd struct {
