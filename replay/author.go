@@ -28,7 +28,7 @@ type Author struct {
 	MaxSeqLen int              // tokens of a pack
 	IDs       int              // ids at or above it are never drawn and count as mass that is not covered; 0: all may be drawn
 	Ordinary  []int32          // ids that a burn-in draws from, ascending; not needed without one
-	Begin     [][]int32        // ids of prompts: a document begins with one of them, after the start; nil: none
+	Begin     [][]int32        // ids of prompts: a document begins with one of them, after the start id or in place of a burn-in; nil: none
 	Width     int              // packs that share each pass over the weights; 0: chosen by their memory. What is written does not depend on it
 	Wrote     func(tokens int) // called after every pass with the number of tokens that it added; may be nil
 
@@ -101,8 +101,8 @@ func (a *Author) check() error {
 		return fmt.Errorf("replay: start: %d ordinary ids to begin a burn-in with, want 1 or more, ascending and below %d; or name a start id", len(a.Ordinary), n)
 	}
 	for i, p := range a.Begin {
-		if len(p) > a.MaxSeqLen/2 {
-			return fmt.Errorf("replay: prompts: number %d has %d tokens, want at most half of max_seq_len, %d", i+1, len(p), a.MaxSeqLen/2)
+		if len(p) < 1 || len(p) > a.MaxSeqLen/2 {
+			return fmt.Errorf("replay: prompts: number %d has %d tokens, want 1 to half of max_seq_len, %d", i+1, len(p), a.MaxSeqLen/2)
 		}
 	}
 	return nil
@@ -228,33 +228,34 @@ func (d *desk) begin(p *page) error {
 		return nil
 	}
 	p.d.Reset()
+	var begin []int32
 	if d.a.Start.ID >= 0 {
-		return d.first(p, d.a.Start.ID)
+		begin = []int32{d.a.Start.ID}
+	}
+	if len(d.a.Begin) > 0 {
+		begin = append(begin, d.a.Begin[d.a.stream("rehearse/prompt", p.number, at).Intn(len(d.a.Begin))]...)
+		if at > 0 && at+len(begin) > d.a.MaxSeqLen-tailPositions {
+			p.done = true
+			return nil
+		}
+	}
+	if begin != nil {
+		return d.first(p, begin)
 	}
 	p.rng, p.burnIn = d.a.stream("rehearse/burn-in", p.number, at), d.a.Start.BurnIn
 	p.next = d.a.Ordinary[p.rng.Intn(len(d.a.Ordinary))]
 	return nil
 }
 
-// first writes the first token of a document, and its prompt.
-func (d *desk) first(p *page, id int32) error {
-	at := len(p.seq.IDs)
-	var prompt []int32
-	if len(d.a.Begin) > 0 {
-		prompt = d.a.Begin[d.a.stream("rehearse/prompt", p.number, at).Intn(len(d.a.Begin))]
-		if at > 0 && at+1+len(prompt) > d.a.MaxSeqLen-tailPositions {
-			p.done = true
-			return nil
-		}
-	}
-	p.seq.DocStarts = append(p.seq.DocStarts, int32(at))
-	p.write(id, false)
-	for _, id := range prompt {
+// first writes the tokens that begin a document and carry no loss.
+func (d *desk) first(p *page, ids []int32) error {
+	p.seq.DocStarts = append(p.seq.DocStarts, int32(len(p.seq.IDs)))
+	for _, id := range ids {
 		p.write(id, false)
 	}
 	p.d.Reset()
-	if begin := p.seq.IDs[at : len(p.seq.IDs)-1]; len(begin) > 0 {
-		if _, err := p.d.Step(begin); err != nil {
+	if before := ids[:len(ids)-1]; len(before) > 0 {
+		if _, err := p.d.Step(before); err != nil {
 			return err
 		}
 	}
@@ -350,7 +351,7 @@ func (a *Author) next(d *loss.Draw, z []float32, pack, position int) (id int32, 
 func (d *desk) proceed(p *page) error {
 	if p.burnIn > 0 {
 		if p.burnIn--; p.burnIn == 0 {
-			return d.first(p, p.next)
+			return d.first(p, []int32{p.next})
 		}
 		return nil
 	}

@@ -210,26 +210,34 @@ func TestAuthorsPacks(t *testing.T) {
 	}
 }
 
-// TestAuthorBeginsWithPrompts: a prompt comes after the start, carries no loss, and every one has its turn.
+// TestAuthorBeginsWithPrompts: a prompt comes after the start id, or in place of a burn-in, and carries no loss, and every one has its
+// turn.
 func TestAuthorBeginsWithPrompts(t *testing.T) {
-	a := author(t, widened(t, "llama", wideVocab), 2, Start{ID: 3})
-	a.Begin = [][]int32{{20, 21, 22}, {30}, {40, 41, 42, 43, 44, 45, 46, 47}}
-	begun := make([]int, len(a.Begin))
-	for i, q := range packs(t, a, 0, 30) {
-		for _, at := range q.DocStarts {
-			k := slices.IndexFunc(a.Begin, func(p []int32) bool { return p[0] == q.IDs[at+1] })
-			if k < 0 {
-				t.Fatalf("pack %d: the document at %d begins with no prompt", i, at)
-			}
-			begun[k]++
-			n := len(a.Begin[k]) + 1
-			if !slices.Equal(q.IDs[at+1:int(at)+n], a.Begin[k]) || slices.Contains(q.Target[at:int(at)+n], true) || !q.Target[int(at)+n] {
-				t.Errorf("pack %d: the document at %d begins with %v, and loss at %v", i, at, q.IDs[at:], q.Target[at:])
+	for how, start := range beginnings {
+		a := author(t, widened(t, "llama", wideVocab), 2, start)
+		a.Begin = [][]int32{{20, 21, 22}, {30}, {40, 41, 42, 43, 44, 45, 46, 47}}
+		skip := 0
+		if start.ID >= 0 {
+			skip = 1
+		}
+		begun := make([]int, len(a.Begin))
+		for i, q := range packs(t, a, 0, 30) {
+			for _, at := range q.DocStarts {
+				from := int(at) + skip
+				k := slices.IndexFunc(a.Begin, func(p []int32) bool { return p[0] == q.IDs[from] })
+				if k < 0 || skip > 0 && q.IDs[at] != start.ID {
+					t.Fatalf("%s: pack %d: the document at %d begins with %v", how, i, at, q.IDs[at:])
+				}
+				begun[k]++
+				to := from + len(a.Begin[k])
+				if !slices.Equal(q.IDs[from:to], a.Begin[k]) || slices.Contains(q.Target[at:to], true) || !q.Target[to] {
+					t.Errorf("%s: pack %d: the document at %d begins with %v, and loss at %v", how, i, at, q.IDs[at:], q.Target[at:])
+				}
 			}
 		}
-	}
-	if slices.Min(begun) < 5 {
-		t.Errorf("the prompts began %v documents", begun)
+		if slices.Min(begun) < 5 {
+			t.Errorf("%s: the prompts began %v documents", how, begun)
+		}
 	}
 }
 
@@ -239,7 +247,7 @@ func TestAuthorRefuses(t *testing.T) {
 		"replay: max_seq_len: 1, want 2 to the model's 64":                        func(a *Author) { a.MaxSeqLen = 1 },
 		"replay: start: id 2138, want one of the tokenizer's 2138":                func(a *Author) { a.Start.ID = wideIDs },
 		"replay: start: 65 tokens of burn-in, want 1 to the model's 64 positions": func(a *Author) { a.Start = Start{ID: -1, BurnIn: 65} },
-		"replay: prompts: number 2 has 21 tokens, want at most half of max_seq_len, 20": func(a *Author) {
+		"replay: prompts: number 2 has 21 tokens, want 1 to half of max_seq_len, 20": func(a *Author) {
 			a.Begin = [][]int32{{1}, make([]int32, 21)}
 		},
 		"replay: start: 0 ordinary ids to begin a burn-in with, want 1 or more, ascending and below 2138; or name a start id": func(a *Author) {

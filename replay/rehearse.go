@@ -41,7 +41,11 @@ func (j *Job) rehearsal(sequences int) (*Rehearsal, error) {
 	if r.Start = StartOf(cfg, j.Tokenizer); c.Start != nil {
 		r.Start = *c.Start
 	}
-	for _, id := range base.Ends(j.Tokenizer, false, cfg.EOS...) {
+	ends := slices.Clone(cfg.EOS)
+	if r.Start.ID >= 0 {
+		ends = append(ends, r.Start.ID) // a model whose texts had no end id writes the beginning of the next
+	}
+	for _, id := range base.Ends(j.Tokenizer, false, ends...) {
 		if int(id) < min(j.Tokenizer.VocabSize(), cfg.VocabSize) {
 			r.Stop = append(r.Stop, id)
 		}

@@ -227,6 +227,17 @@ func TestRehearsalHasTheJobsRule(t *testing.T) {
 	if id, ok := j.Tokenizer.EOS(); !ok || !slices.Equal(own.Stop, []int32{id}) {
 		t.Errorf("documents end with %v, want the tokenizer's end", own.Stop)
 	}
+	j.Out += "-start"
+	j.Rehearse.Start = &replay.Start{ID: 9}
+	record(t, j)
+	s, err := replay.Open(j.Out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if h := s.Header(); h.Rehearsal.Start.ID != 9 || !slices.Contains(h.Rehearsal.Stop, 9) || len(h.Rehearsal.Stop) != 2 {
+		t.Errorf("documents begin with %v and end with %v, want id 9 and the same beside the tokenizer's end", h.Rehearsal.Start, h.Rehearsal.Stop)
+	}
 }
 
 // TestPredictRehearsal: the prediction counts the model's own text. Its size is extrapolated, here from packs that were written whole.

@@ -61,7 +61,11 @@ func (c *recordRunCmd) Run(a *app) error {
 		return c.predict(a, job)
 	}
 	if job.Rehearse != nil && job.Rehearse.From == "" {
-		a.note("documents of the base model begin %s; they are drawn at temperature 1, and nothing is left out", job.Rehearse.Start.Text(job.Tokenizer))
+		begin := job.Rehearse.Start.Text(job.Tokenizer)
+		if c.Rehearsal.Prompts != "" {
+			begin = "with the lines of " + c.Rehearsal.Prompts
+		}
+		a.note("documents of the base model begin %s; they are drawn at temperature 1, and nothing is left out", begin)
 	}
 	p := newProgress(a.stderr, "recording", c.Quiet)
 	job.Progress = p.update

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"reprise/base"
 	"reprise/data"
@@ -14,11 +17,12 @@ import (
 
 // rehearseFlags say what text the base model writes into a record.
 type rehearseFlags struct {
-	Share  string `name:"rehearse" default:"0.25" help:"Share of the packs in training that the base model writes itself, without any old data, or none." placeholder:"SHARE"`
-	Tokens int    `name:"rehearse-tokens" default:"200000" help:"Let it write at most this many tokens to be trained on." placeholder:"N"`
-	Only   bool   `name:"rehearse-only" help:"Record its text alone, without --data, for records of this model that copy it with --rehearse-from."`
-	From   string `name:"rehearse-from" help:"Copy its text from another record of the same model in place of writing some." placeholder:"FILE"`
-	Start  string `name:"start" help:"Begin its documents with this token or id, or after a burn-in; without the flag as reprise inspect model says." placeholder:"ID|TOKEN|burn-in"`
+	Share   string `name:"rehearse" default:"0.25" help:"Share of the packs in training that the base model writes itself, without any old data, or none." placeholder:"SHARE"`
+	Tokens  int    `name:"rehearse-tokens" default:"200000" help:"Let it write at most this many tokens to be trained on." placeholder:"N"`
+	Only    bool   `name:"rehearse-only" help:"Record its text alone, without --data, for records of this model that copy it with --rehearse-from."`
+	From    string `name:"rehearse-from" help:"Copy its text from another record of the same model in place of writing some." placeholder:"FILE"`
+	Prompts string `name:"prompts" help:"Begin each of its documents with a line of this text file, which carries no loss." placeholder:"FILE"`
+	Start   string `name:"start" help:"Begin its documents with this token or id, or after a burn-in; without the flag as reprise inspect model says." placeholder:"ID|TOKEN|burn-in"`
 }
 
 // checkRehearsal refuses flags that do not go together.
@@ -30,10 +34,10 @@ func (c *recordRunCmd) checkRehearsal() error {
 		return errors.New("record: --data is missing (without it only --rehearse-only has something to record)")
 	case c.Data != "" && f.Only:
 		return errors.New("record: --data and --rehearse-only are both given: --rehearse-only records the base model's own text alone")
-	case none && (f.Only || f.From != "" || f.Start != ""):
-		return errors.New("record: --rehearse none goes with none of --rehearse-only, --rehearse-from and --start")
-	case f.From != "" && (f.Only || f.Start != ""):
-		return errors.New("record: --rehearse-from copies what was written: it goes with neither --rehearse-only nor --start")
+	case none && (f.Only || f.From != "" || f.Start != "" || f.Prompts != ""):
+		return errors.New("record: --rehearse none goes with none of --rehearse-only, --rehearse-from, --start and --prompts")
+	case f.From != "" && (f.Only || f.Start != "" || f.Prompts != ""):
+		return errors.New("record: --rehearse-from copies what was written: it goes with none of --rehearse-only, --start and --prompts")
 	case f.Tokens < 1:
 		return fmt.Errorf("record: --rehearse-tokens %d: want 1 or more", f.Tokens)
 	}
@@ -67,7 +71,41 @@ func (f *rehearseFlags) rehearse(b *base.Base, maxSeqLen int) (*replay.Rehearse,
 			return nil, err
 		}
 	}
-	return &replay.Rehearse{Share: share, MaxTokens: f.Tokens, Start: &start, From: f.From}, nil
+	own := &replay.Rehearse{Share: share, MaxTokens: f.Tokens, Start: &start, From: f.From}
+	if f.Prompts != "" {
+		if err := f.prompts(own, b.Tokenizer, maxSeqLen); err != nil {
+			return nil, err
+		}
+	}
+	return own, nil
+}
+
+// prompts reads the file of --prompts.
+func (f *rehearseFlags) prompts(own *replay.Rehearse, tok *tokenizer.Tokenizer, maxSeqLen int) error {
+	text, err := os.ReadFile(f.Prompts)
+	if err != nil {
+		return fmt.Errorf("record: --prompts: %w", err)
+	}
+	if !utf8.Valid(text) {
+		return fmt.Errorf("record: --prompts: %s is not text in UTF-8", f.Prompts)
+	}
+	own.Digest = sha256.Sum256(text)
+	number := 0
+	for line := range strings.Lines(string(text)) {
+		number++
+		ids := tok.Encode(strings.TrimSpace(line), false)
+		if len(ids) == 0 {
+			continue
+		}
+		if len(ids) > maxSeqLen/2 {
+			return fmt.Errorf("record: --prompts: %s, line %d has %d tokens, want at most half of max_seq_len, %d; shorten it", f.Prompts, number, len(ids), maxSeqLen/2)
+		}
+		own.Prompts = append(own.Prompts, ids)
+	}
+	if own.Prompts == nil {
+		return fmt.Errorf("record: --prompts: %s has no line that is not empty; write one beginning a line", f.Prompts)
+	}
+	return nil
 }
 
 // ownSummary is what a record holds of the base model's own text.
@@ -98,7 +136,7 @@ func ownText(path string, tok *tokenizer.Tokenizer) (*ownSummary, error) {
 		if err := r.RehearsalPack(i, &q); err != nil {
 			return nil, err
 		}
-		end := len(q.IDs)
+		end := len(q.IDs) // of the first document
 		if len(q.DocStarts) > 1 {
 			end = int(q.DocStarts[1])
 		}
