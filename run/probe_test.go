@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"encoding/json"
 	"math"
 	"slices"
 	"strings"
@@ -12,75 +13,30 @@ import (
 	"reprise/checkpoint"
 	"reprise/data"
 	"reprise/eval"
-	"reprise/internal/exact"
-	"reprise/loss"
-	"reprise/model"
 	"reprise/optim"
 	"reprise/replay"
 	"reprise/tensor"
 )
 
-// written draws packs from a model, token by token, and records them: text such as Stage 0 lets the base model write. Every pack is
-// one document of n tokens.
-func (w *workshop) written(t *testing.T, name string, packs, n int, rule replay.Rule) []data.Sequence {
+// written lets a model write packs of n tokens, with what a record file keeps of them. Every row of its head may be drawn.
+func (w *workshop) written(t *testing.T, name string, packs, n int, rule replay.Rule) (out []data.Sequence) {
 	t.Helper()
 	b, err := base.Open(w.path(name))
 	if err != nil {
 		t.Fatal(err)
 	}
-	pass := model.NewPass(b.Model, w.pool, false)
-	out := make([]data.Sequence, packs)
-	for i := range out {
-		out[i] = data.Sequence{IDs: []int32{int32(i)}, Target: []bool{false}, DocStarts: []int32{0}}
-	}
-	rng := tensor.NewRNG(9, "written", 0)
-	head := b.Model.Head()
-	z := tensor.NewMatrix(packs, head.W.Rows)
-	for at := 1; at < n; at++ {
-		var batch model.Batch
-		var rows []int32
-		for i := range out {
-			batch.Append(out[i].IDs, out[i].DocStarts)
-			rows = append(rows, int32(len(batch.IDs)-1))
+	how := replay.Rehearsal{Start: replay.Start{ID: 1}, Stop: []int32{0}, Temperature: 1, Rule: rule, Seed: 9}
+	author := replay.Author{Model: b.Model, Pool: w.pool, Rehearsal: how, MaxSeqLen: n}
+	for q, err := range author.Packs(t.Context(), 0, packs) {
+		if err != nil {
+			t.Fatal(err)
 		}
-		h := pass.Forward(batch)
-		last := tensor.NewMatrix(packs, h.Cols)
-		loss.GatherRows(last, h, rows)
-		w.pool.MatMulNT(z, last, head.W, false)
-		for i := range out {
-			out[i].IDs = append(out[i].IDs, draw(rng, z.Row(i)))
-			out[i].Target = append(out[i].Target, true)
-		}
-	}
-	recorded, err := replay.NewRecorder(b.Model, w.pool, rule).Sequences(t.Context(), out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range out {
-		u := recorded[i]
-		half := make([]uint16, len(u.LogProb)) // as in the file
-		asm.F16FromF32(half, u.LogProb)
-		asm.F32FromF16(u.LogProb, half)
-		out[i].Subsets = &u
+		half := make([]uint16, len(q.Subsets.LogProb))
+		asm.F16FromF32(half, q.Subsets.LogProb)
+		asm.F32FromF16(q.Subsets.LogProb, half)
+		out = append(out, *q)
 	}
 	return out
-}
-
-// draw takes an id from the softmax of logits.
-func draw(rng *tensor.RNG, z []float32) int32 {
-	var sum float64
-	weights := make([]float64, len(z))
-	for i, x := range z {
-		weights[i] = exact.Exp(float64(x))
-		sum += weights[i]
-	}
-	u := rng.Float64() * sum
-	for i, x := range weights {
-		if u -= x; u < 0 {
-			return int32(i)
-		}
-	}
-	return int32(len(z) - 1)
 }
 
 // forgetting trains with packs held out, and returns what was measured at every evaluation.
@@ -121,6 +77,10 @@ func TestForgettingIsTheDivergence(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			held := w.written(t, "base", 24, 48, c.rule)
+			positions := 0
+			for _, q := range held {
+				positions += q.Targets()
+			}
 			r := w.recipe("")
 			r.Out, r.Eval.Every, r.LR = "", 9, 3e-3
 			c.change(&r)
@@ -128,7 +88,7 @@ func TestForgettingIsTheDivergence(t *testing.T) {
 			if len(got) < 3 {
 				t.Fatalf("%d measurements", len(got))
 			}
-			if f := got[0]; math.Abs(f.KL) > 1e-3 || f.SE > 1e-3 || f.Packs != 24 || f.Positions != 24*47 || f.Exact != nil {
+			if f := got[0]; math.Abs(f.KL) > 1e-3 || f.SE > 1e-3 || f.Packs != 24 || f.Positions != positions || f.Exact != nil {
 				t.Errorf("before the first step: %+v", f)
 			}
 			last := got[len(got)-1]
@@ -238,5 +198,59 @@ func TestForgettingIsInterrupted(t *testing.T) {
 	var e Event
 	if err := run.gauge(ctx, &e); err == nil || e.Forgetting != nil {
 		t.Errorf("%v, %v", err, e.Forgetting)
+	}
+}
+
+// TestForgettingFromARecord: the packs that a record holds out are measured on with either loss, and in a resumed run whose record
+// was made again: its metrics are those of an uninterrupted one.
+func TestForgettingFromARecord(t *testing.T) {
+	w := newWorkshop(t)
+	record := w.own(t, 0)
+	for name, change := range map[string]func(*Recipe){
+		"full":   func(r *Recipe) { r.Loss, r.Config = "full", optim.DefaultConfig(optim.AdamW) },
+		"replay": func(r *Recipe) { r.Refresh.EveryEpochs = 1 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			whole := w.recipe(name + "-whole")
+			whole.Replay, whole.Save.Every, whole.Eval.Every = record, 2, 3
+			change(&whole)
+			want := w.run(t, whole, w.pool, false)
+			r := whole
+			r.Out = w.path(name + "-pieces")
+			run, err := Open(r, w.pool, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(run.held) != 2 {
+				t.Fatalf("%d packs held out, want the record's two", len(run.held))
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			for step := range run.Events(ctx) {
+				if step == 8 {
+					cancel()
+				}
+			}
+			if got := w.run(t, r, w.pool, true); got != want {
+				t.Errorf("resumed run: %s, uninterrupted: %s", got, want)
+			}
+			a, b := w.metrics(t, name+"-whole"), w.metrics(t, name+"-pieces")
+			if !slices.Equal(a, b) {
+				t.Errorf("metrics differ:\n%v\n%v", a, b)
+			}
+			var kl []float64
+			for _, line := range a {
+				var e Event
+				if err := json.Unmarshal([]byte(line), &e); err != nil {
+					t.Fatal(err)
+				}
+				if e.Forgetting != nil {
+					kl = append(kl, e.Forgetting.KL)
+				}
+			}
+			if len(kl) < 4 || math.Abs(kl[0]) > 1e-3 || kl[len(kl)-1] < 10e-3 {
+				t.Errorf("forgetting %v: want almost nothing before the first step, and something at the end", kl)
+			}
+		})
 	}
 }
