@@ -136,7 +136,7 @@ func (j *softJob) pulled(worker, i int, l LSE, z, tail []float32, o role) {
 	if !j.gradient {
 		return
 	}
-	ce, kl, gold := o.ce*o.scale, o.kl*o.scale, s.Gold[i]
+	ce, kl, gold := float32(o.ce*o.scale), float32(o.kl*o.scale), s.Gold[i]
 	asm.SoftmaxGrad(z, z, l.Max, inv, ce+float32(kl*t.all))
 	asm.Axpy(z, -kl, b)
 	z[gold] -= ce
@@ -179,7 +179,7 @@ func (j *fullJob) pulled(worker, i, at int, l LSE, z []float32, o role) {
 		}
 		z[id] = (float32(w.p[k]*(o.ce+float32(o.kl*all))) - float32(o.kl*w.b[k])) * o.scale
 	}
-	z[j.gold[i]] -= o.ce * o.scale
+	z[j.gold[i]] -= float32(o.ce * o.scale)
 }
 
 // gather copies the logits of a position's ids, and makes room for their base probabilities.

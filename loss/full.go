@@ -158,7 +158,7 @@ func (j *fullJob) Do(worker, i int) {
 	case o.soft && !j.base.Outside[at]:
 		j.softened(worker, i, at, l, z, o.scale)
 	case j.gradient:
-		scale := o.ce * o.scale
+		scale := float32(o.ce * o.scale)
 		asm.SoftmaxGrad(z, z, l.Max, 1/l.Sum, scale)
 		z[j.gold[i]] = (l.Prob(gold) - 1) * scale
 	}

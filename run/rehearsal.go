@@ -48,7 +48,7 @@ func (r *Run) openRehearsal() {
 		if standard := DefaultRecipe().Rehearse; r.Recipe.Rehearse != standard {
 			where, remedy := r.Recipe.Replay, "record the data again"
 			if record == nil {
-				where, remedy = "data without a record", "make a record with: reprise record, and give it as replay"
+				where, remedy = "data without a record", "record it with the base model, and give the record as replay"
 			} else if h := record.Header(); h.Moving() {
 				where += ", which was made while a model was trained,"
 			}
