@@ -41,22 +41,30 @@ func (r Recipe) rehearsed() int {
 func (r *Run) openRehearsal() {
 	record := r.domain.record
 	n := r.Recipe.rehearsed()
-	if n == 0 {
+	if n == 0 || record == nil {
 		return
 	}
-	if record == nil || record.Rehearsed() == 0 {
-		if standard := DefaultRecipe().Rehearse; r.Recipe.Rehearse != standard {
-			where, remedy := r.Recipe.Replay, "record the data again"
-			if record == nil {
-				where, remedy = "data without a record", "record it with the base model, and give the record as replay"
-			} else if h := record.Header(); h.Moving() {
-				where += ", which was made while a model was trained,"
-			}
-			r.Notices = append(r.Notices, fmt.Sprintf("rehearse: %g has no effect: %s holds no text that the base model wrote; %s", r.Recipe.Rehearse, where, remedy))
+	if record.Rehearsed() == 0 {
+		if r.Recipe.Rehearse != DefaultRecipe().Rehearse {
+			r.Notices = append(r.Notices, r.NothingToRehearse())
 		}
 		return
 	}
 	r.rehearsal = &source{epoch: -1, ring: make([]data.Sequence, n), record: record, always: record.Header().Rehearsal.Always, written: true}
+}
+
+// NothingToRehearse is a notice if the recipe asks for rehearsal and its record has nothing for it; else "". It is among Notices if
+// rehearse is not at its default.
+func (r *Run) NothingToRehearse() string {
+	record := r.domain.record
+	if r.Recipe.Rehearse == 0 || record == nil || r.rehearsal != nil {
+		return ""
+	}
+	why := ""
+	if h := record.Header(); h.Moving() {
+		why = ", because it was made while a model was trained"
+	}
+	return fmt.Sprintf("rehearse: %g has no effect: %s holds no text that the base model wrote%s; record the data again", r.Recipe.Rehearse, r.Recipe.Replay, why)
 }
 
 // rehearses is the number of self-written packs of a step.

@@ -112,6 +112,12 @@ func flagsNeeded(k keys.Key) string {
 	})
 }
 
+// given says whether the flag of a key was given.
+func (f *keyFlags) given(name string) bool {
+	i := slices.IndexFunc(f.keys, func(k keys.Key) bool { return k.Name == name })
+	return i >= 0 && !f.values.Field(i).IsNil()
+}
+
 // lay sets the keys of the struct that to points at to the values of the flags that were given.
 func (f *keyFlags) lay(to any) {
 	for i, k := range f.keys {

@@ -74,6 +74,9 @@ func (c *trainCmd) Run(a *app) error {
 	for _, notice := range slices.Concat(job.Model().Config.Notices, job.Notices) {
 		a.note("notice: %s", notice)
 	}
+	if text := job.NothingToRehearse(); text != "" && c.given("rehearse") && !slices.Contains(job.Notices, text) {
+		a.note("notice: %s", text) // the share was given, though as the default
+	}
 	p := newProgress(a.stderr, "training", c.JSON)
 	tokens := 0
 	lines := json.NewEncoder(a.stdout)
