@@ -82,7 +82,7 @@ func comparisonTable(c *report.Comparison) string {
 	fmt.Fprintf(&b, "%-24s %9s  %16s %16s %16s %8s %7s %9s %9s %8s\n", "method", "best lr", "domain loss", "forgetting", "F at equal gain", "KL", "rho", "seconds", "to target", "ceiling")
 	for _, m := range c.Methods {
 		if m.Best < 0 {
-			fmt.Fprintf(&b, "%-24s diverged at every learning rate\n", m.Name)
+			fmt.Fprintf(&b, "%-24s %s\n", m.Name, m.NoResult())
 			continue
 		}
 		p := m.LRs[m.Best]

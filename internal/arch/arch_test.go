@@ -33,7 +33,7 @@ var mayImport = map[string][]string{
 	"run":                          {"asm", "base", "checkpoint", "data", "eval", "internal/atomicfile", "internal/keys", "internal/yamlfile", "loss", "model", "optim", "replay", "tensor", "train", "internal/build"},
 	"export":                       {"asm", "base", "internal/atomicfile", "model", "tensor", "tokenizer"},
 	"cmd/reprise/internal/report":  {"internal/exact", "internal/build"},
-	"cmd/reprise/internal/compare": {"asm", "base", "checkpoint", "cmd/reprise/internal/report", "data", "eval", "internal/atomicfile", "internal/keys", "internal/yamlfile", "replay", "run", "tensor", "tokenizer", "train", "internal/build"},
+	"cmd/reprise/internal/compare": {"base", "checkpoint", "cmd/reprise/internal/report", "data", "eval", "internal/atomicfile", "internal/keys", "internal/yamlfile", "model", "replay", "run", "tensor", "train", "weights", "internal/build"},
 	"internal/atomicfile":          {},
 	"internal/keys":                {},
 	"internal/yamlfile":            {},

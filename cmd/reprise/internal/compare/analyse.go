@@ -130,7 +130,7 @@ func (r *Runner) analyse() *report.Comparison {
 			if method.Edge {
 				edges = append(edges, fmt.Sprintf("%s (%.3g)", m.Name, method.LRs[method.Best].LR))
 			}
-		} else {
+		} else if method.Diverged() {
 			c.Warnings = append(c.Warnings, m.Name+": diverged at every learning rate")
 		}
 		method.Stability = r.stability(m)

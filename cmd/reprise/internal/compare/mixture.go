@@ -3,9 +3,9 @@ package compare
 import (
 	"context"
 
-	"reprise/asm"
 	"reprise/eval"
 	"reprise/model"
+	"reprise/weights"
 )
 
 // Mixture is the score of base + α·(trained − base), which takes no training (WiSE-FT).
@@ -31,11 +31,13 @@ func (r *Runner) mixtures(ctx context.Context, e *eval.Evaluator, m *model.Model
 	if len(r.grid.Alphas) == 0 {
 		return nil
 	}
-	trained := weights(m)
+	base, trained := weights.Copy(r.base.Model), weights.Copy(m)
 	for _, alpha := range r.grid.Alphas {
-		blend(m, r.base.Model, trained, alpha)
+		err := weights.Blend(m, base, trained, alpha)
+		if err != nil {
+			return err
+		}
 		mix := Mixture{Alpha: alpha}
-		var err error
 		if mix.Choose, _, _, err = r.score(ctx, e, r.texts.choose); err != nil {
 			return err
 		}
@@ -55,29 +57,4 @@ func (r *Runner) mixtures(ctx context.Context, e *eval.Evaluator, m *model.Model
 		cell.Alphas = append(cell.Alphas, mix)
 	}
 	return nil
-}
-
-// weights copies a model's weights, row by row.
-func weights(m *model.Model) (rows [][]float32) {
-	for p := range m.Params() {
-		for i := range p.W.Rows {
-			rows = append(rows, append([]float32(nil), p.W.Row(i)[:p.W.Cols]...))
-		}
-	}
-	return rows
-}
-
-// blend sets the weights of m to base + α·(trained − base), in float32: fma(α, θ − θ0, θ0).
-func blend(m, base *model.Model, trained [][]float32, alpha float64) {
-	from := weights(base)
-	i := 0
-	for p := range m.Params() {
-		for row := range p.W.Rows {
-			to := p.W.Row(row)[:p.W.Cols]
-			for k := range to {
-				to[k] = asm.FMA(float32(alpha), trained[i][k]-from[i][k], from[i][k])
-			}
-			i++
-		}
-	}
 }

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"reprise/asm"
 	"reprise/cmd/reprise/internal/report"
 	"reprise/run"
 )
@@ -78,7 +77,7 @@ func TestRehearsalInAStudy(t *testing.T) {
 		t.Errorf("pairs %+v, kept %+v", c.Pairs, c.Kept)
 	}
 	page := string(c.Page())
-	for _, want := range []string{"Pairs", "What the model", "Stability", "own text"} {
+	for _, want := range []string{"Pairs", "What the model", "Stability", "text it wrote itself"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
 		}
@@ -153,35 +152,6 @@ func TestBudgetIsTrained(t *testing.T) {
 			}
 			if tokens < plain*92/100 || tokens > plain*108/100 {
 				t.Errorf("%s, budget %s: %d tokens, and %d without rehearsal or mixing", c, budget, tokens, plain)
-			}
-		}
-	}
-}
-
-// TestBlend: α of 0 and 1 are the two models, and 1/2 is between them, in one rounding.
-func TestBlend(t *testing.T) {
-	r := runner(t, t.TempDir(), func(*Grid) {})
-	other := runner(t, t.TempDir(), func(*Grid) {})
-	m := other.base.Model
-	for p := range m.Params() {
-		p.W.Row(0)[0] += 0.3
-	}
-	trained := weights(m)
-	for _, alpha := range []float64{0, 0.5, 1} {
-		blend(m, r.base.Model, trained, alpha)
-		from := weights(r.base.Model)
-		for i, row := range weights(m) {
-			for k, got := range row {
-				want := from[i][k]
-				switch {
-				case alpha == 1 && trained[i][k] == from[i][k]+(trained[i][k]-from[i][k]):
-					want = trained[i][k]
-				case alpha > 0:
-					want = asm.FMA(float32(alpha), trained[i][k]-from[i][k], from[i][k])
-				}
-				if got != want {
-					t.Fatalf("α %g: %g, want %g between %g and %g", alpha, got, want, from[i][k], trained[i][k])
-				}
 			}
 		}
 	}

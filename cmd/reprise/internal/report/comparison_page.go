@@ -199,7 +199,7 @@ func (c *Comparison) equalGain() string {
 
 func (c *Comparison) notReached(m *Method) string {
 	if m.Best < 0 {
-		return "diverged at every learning rate"
+		return m.NoResult()
 	}
 	top := math.Inf(-1)
 	for _, p := range m.LRs {
@@ -236,7 +236,7 @@ func (c *Comparison) costs() string {
 		{"record of mixed text", "var(--c7)", func(c Cost) float64 { return c.Mix }},
 		{"Stage 1: training", "var(--c0)", func(c Cost) float64 { return c.Train }},
 		{"records made again", "var(--c5)", func(c Cost) float64 { return c.Refresh }},
-		{"the model's own text", "var(--c3)", func(c Cost) float64 { return c.Sample }},
+		{"text it wrote itself", "var(--c3)", func(c Cost) float64 { return c.Sample }},
 	}
 	at := x.a
 	for _, p := range parts {
@@ -259,7 +259,7 @@ func (c *Comparison) costs() string {
 		}
 		label := fmt.Sprintf("%.1f s", at)
 		if m.Best < 0 {
-			label = "diverged"
+			label = m.NoResult()
 		}
 		v.text(x.at(at)+8, top+13, "start", "tick", "%s", label)
 		if m.Target != nil {
@@ -340,7 +340,7 @@ func (c *Comparison) table() string {
 			name += `<br/><small class="soft">` + html.EscapeString(m.Note) + "</small>"
 		}
 		if m.Best < 0 {
-			fmt.Fprintf(&b, `<tr><td>%s</td><td class="l" colspan="%d">diverged at every learning rate</td></tr>`, name, columns)
+			fmt.Fprintf(&b, `<tr><td>%s</td><td class="l" colspan="%d">%s</td></tr>`, name, columns, m.NoResult())
 			continue
 		}
 		p := &m.LRs[m.Best]

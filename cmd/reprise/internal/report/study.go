@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"html"
+	"slices"
 	"strings"
 )
 
@@ -55,6 +56,19 @@ type Stability struct {
 	Spikes   Spread  `json:"spikes"` // steps with a gradient far above the median of those before
 	Norm     float64 `json:"norm"`   // greatest norm of the gradient over its median
 	Rise     float64 `json:"rise"`   // greatest rise of the full loss above its lowest value before
+}
+
+// Diverged says that a method without a best rate has none because its runs diverged; else it was not run yet.
+func (m *Method) Diverged() bool {
+	return m.Best < 0 && slices.ContainsFunc(m.LRs, func(p LRPoint) bool { return p.Failed > 0 })
+}
+
+// NoResult says why a method has no best rate.
+func (m *Method) NoResult() string {
+	if m.Diverged() {
+		return "diverged at every learning rate"
+	}
+	return "not run yet"
 }
 
 // HighestStable is the highest learning rate below every rate at which a seed diverged; 0: none, or no probe.
