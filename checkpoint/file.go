@@ -9,8 +9,6 @@ import (
 	"os"
 	"slices"
 
-	"golang.org/x/exp/mmap"
-
 	"reprise/asm"
 )
 
@@ -27,8 +25,8 @@ type File struct {
 	metadata map[string]string
 }
 
-// Open maps a safetensors file into memory and checks its header. No tensor is read yet. The file must not be truncated
-// while it is open.
+// Open maps a safetensors file into memory and checks its header. No tensor is read yet. If the file is truncated while it is
+// open, or its disk fails, reading from it gives an error.
 func Open(path string) (*File, error) {
 	fi, err := os.Stat(path)
 	if err != nil {
@@ -37,11 +35,11 @@ func Open(path string) (*File, error) {
 	if !fi.Mode().IsRegular() {
 		return nil, fmt.Errorf("checkpoint: %s: not a file", path)
 	}
-	m, err := mmap.Open(path)
+	m, err := openMapped(path)
 	if err != nil {
 		return nil, fmt.Errorf("checkpoint: %s: %w", path, err)
 	}
-	f, err := NewFile(path, m, int64(m.Len()))
+	f, err := NewFile(path, m, m.size())
 	if err != nil {
 		m.Close()
 		return nil, err
