@@ -2,8 +2,6 @@ package checkpoint
 
 import (
 	"fmt"
-	"math"
-	"path/filepath"
 
 	"reprise/model"
 )
@@ -31,7 +29,7 @@ func Fresh(configPath, tokenizerDir string, seed uint64) (*Loaded, error) {
 		return nil, fmt.Errorf("checkpoint: reading the tokenizer: %w", err)
 	}
 	for _, name := range names {
-		if files[name], err = readLimited(filepath.Join(tokenizerDir, name), math.MaxInt32); err != nil {
+		if files[name], err = readInside(tokenizerDir, name, maxCopied); err != nil {
 			return nil, err
 		}
 	}

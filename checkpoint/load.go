@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -107,13 +106,22 @@ func openDir(dir string, open func(path string) (*File, error)) (_ *Source, outl
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("checkpoint: %s: %w", dir, err)
 	}
-	generation, err := readLimited(filepath.Join(dir, "generation_config.json"), maxConfig)
+	generation, err := readInside(dir, "generation_config.json", maxConfig)
 	if err == nil {
 		if err := cfg.ReadGeneration(generation); err != nil {
 			return nil, nil, nil, fmt.Errorf("checkpoint: %s: %w", dir, err)
 		}
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, nil, err
+	}
+	names, err := listed(dir, copied, nil)
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("checkpoint: %w", err)
+	}
+	for _, name := range names { // what a saved model will take along is refused before the training, not after it
+		if _, err := inside(dir, name); err != nil {
+			return nil, nil, nil, err
+		}
 	}
 	src, err := openSource(dir, open)
 	if err != nil {

@@ -271,7 +271,7 @@ func ReadConfig(dir string) ([]byte, error) {
 // readConfig is ReadConfig for a directory that is not a folder of the cache.
 func readConfig(dir string) ([]byte, error) {
 	path := filepath.Join(dir, "config.json")
-	text, err := readLimited(path, maxConfig)
+	text, err := readInside(dir, "config.json", maxConfig)
 	if errors.Is(err, fs.ErrNotExist) || err != nil && !isDir(dir) {
 		return nil, noModel(dir, err)
 	}

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"iter"
 	"maps"
-	"math"
 	"os"
 	"path"
 	"path/filepath"
@@ -38,8 +37,12 @@ type SaveOptions struct {
 // copied are the files that are copied from the source into a model directory.
 var copied = []string{
 	"config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
-	"merges.txt", "vocab.json", "added_tokens.json", "tokenizer.model", "chat_template.*", "additional_chat_templates/*.jinja",
+	"merges.txt", "vocab.json", "added_tokens.json", "tokenizer.model", "chat_template.jinja", "chat_template.json",
+	"additional_chat_templates/*.jinja",
 }
+
+// maxCopied bounds each of the copied files, in bytes. The largest known are of tokenizers with 260,000 tokens, some 35 MB.
+const maxCopied = 128 << 20
 
 // folders are the folders of copied files.
 var folders = []string{"additional_chat_templates"}
@@ -218,7 +221,7 @@ func (s *save) copyFrom(dir string) error {
 		return err
 	}
 	for _, name := range names {
-		if s.files[name], err = readLimited(filepath.Join(dir, name), math.MaxInt32); err != nil {
+		if s.files[name], err = readInside(dir, name, maxCopied); err != nil {
 			return err
 		}
 	}

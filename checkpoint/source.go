@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"reprise/internal/hub"
 )
 
 // The names that Hugging Face gives to weights.
@@ -37,7 +39,10 @@ func openSource(dir string, open func(path string) (*File, error)) (*Source, err
 	if err != nil {
 		return nil, err
 	}
-	path := filepath.Join(dir, weightsFile)
+	path, err := inside(dir, weightsFile)
+	if err != nil {
+		return nil, err
+	}
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		index := filepath.Join(dir, indexFile)
 		if _, err := os.Stat(index); errors.Is(err, fs.ErrNotExist) {
@@ -57,7 +62,7 @@ func openSource(dir string, open func(path string) (*File, error)) (*Source, err
 }
 
 func openShards(dir, path string, open func(path string) (*File, error)) (_ *Source, err error) {
-	text, err := readLimited(path, maxHeader)
+	text, err := readInside(dir, indexFile, maxHeader)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +81,11 @@ func openShards(dir, path string, open func(path string) (*File, error)) (_ *Sou
 		held[shard] = append(held[shard], name)
 	}
 	for _, shard := range sortedKeys(held) {
-		f, err := open(filepath.Join(dir, filepath.FromSlash(shard)))
+		file, err := inside(dir, shard)
+		if err != nil {
+			return nil, err
+		}
+		f, err := open(file)
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, noShard(path, dir, shard, held[shard])
 		}
@@ -198,23 +207,31 @@ func (s *Source) DType() DType {
 	return best
 }
 
-// readLimited reads a whole file of at most limit bytes.
+// readLimited is hub.Read with this package's name in errors.
 func readLimited(path string, limit int64) ([]byte, error) {
-	fi, err := os.Stat(path)
+	text, err := hub.Read(path, limit)
 	if err != nil {
 		return nil, fmt.Errorf("checkpoint: %w", err)
 	}
-	if !fi.Mode().IsRegular() {
-		return nil, fmt.Errorf("checkpoint: %s: not a file", path)
-	}
-	if fi.Size() > limit {
-		return nil, fmt.Errorf("checkpoint: %s: %d bytes, at most %d are allowed", path, fi.Size(), limit)
-	}
-	data, err := os.ReadFile(path)
+	return text, nil
+}
+
+// readInside is hub.ReadFile with this package's name in errors.
+func readInside(dir, name string, limit int64) ([]byte, error) {
+	text, err := hub.ReadFile(dir, name, limit)
 	if err != nil {
 		return nil, fmt.Errorf("checkpoint: %w", err)
 	}
-	return data, nil
+	return text, nil
+}
+
+// inside is hub.Inside with this package's name in errors.
+func inside(dir, name string) (string, error) {
+	path, err := hub.Inside(dir, name)
+	if err != nil {
+		return "", fmt.Errorf("checkpoint: %w", err)
+	}
+	return path, nil
 }
 
 func sortedKeys[V any](m map[string]V) []string {

@@ -4,13 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"reprise/base"
+	"reprise/internal/hub"
 	"reprise/tokenizer"
 )
 
@@ -154,10 +153,13 @@ func (e *exporter) vocabulary(b *base.Base) error {
 	return e.chatTemplate(b)
 }
 
+// maxFile bounds a file of the model's directory, in bytes.
+const maxFile = 128 << 20
+
 // readFile reads a file of the model's directory; a fresh model has its files in memory.
 func readFile(b *base.Base, name string) ([]byte, error) {
 	if b.Dir != "" {
-		return os.ReadFile(filepath.Join(b.Dir, name))
+		return hub.ReadFile(b.Dir, name, maxFile)
 	}
 	text, ok := b.Files[name]
 	if !ok {

@@ -7,13 +7,12 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"reprise/base"
 	"reprise/data"
+	"reprise/internal/hub"
 	"reprise/model"
 )
 
@@ -80,12 +79,15 @@ func carriesLoss(q *data.Sequence, id int32) bool {
 	return false
 }
 
+// maxBaseFile bounds a file that belongs to the base model, in bytes.
+const maxBaseFile = 128 << 20
+
 // baseFile reads a file that belongs to the base model; nil: there is none.
 func (r *Run) baseFile(name string) ([]byte, error) {
 	if text, ok := r.Base.Files[name]; ok || r.Base.Dir == "" {
 		return text, nil
 	}
-	text, err := os.ReadFile(filepath.Join(r.Base.Dir, name))
+	text, err := hub.ReadFile(r.Base.Dir, name, maxBaseFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

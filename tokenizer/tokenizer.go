@@ -52,9 +52,11 @@ func Load(path string) (*Tokenizer, error) {
 		return nil, fmt.Errorf("tokenizer: %w", err)
 	}
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		path = filepath.Join(path, "tokenizer.json")
+		if path, err = hub.Inside(path, "tokenizer.json"); err != nil {
+			return nil, fmt.Errorf("tokenizer: %w", err)
+		}
 	}
-	data, err := os.ReadFile(path)
+	data, err := hub.Read(path, maxFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("tokenizer: %w: give a model directory that holds a tokenizer.json, or write one with transformers: AutoTokenizer.from_pretrained(dir).save_pretrained(dir)", missing(path))
 	}
@@ -63,7 +65,7 @@ func Load(path string) (*Tokenizer, error) {
 	}
 	beside := map[string][]byte{}
 	for _, name := range []string{"tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja", toolTemplate} {
-		text, err := os.ReadFile(filepath.Join(filepath.Dir(path), name))
+		text, err := hub.ReadFile(filepath.Dir(path), name, maxFile)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("tokenizer: reading: %w", err)
 		}
@@ -75,6 +77,9 @@ func Load(path string) (*Tokenizer, error) {
 	}
 	return t, nil
 }
+
+// maxFile bounds each of a tokenizer's files, in bytes. The largest known, with 260,000 tokens, have some 35 MB.
+const maxFile = 128 << 20
 
 // toolTemplate is the file of the template for conversations with tools.
 const toolTemplate = "additional_chat_templates/tool_use.jinja"

@@ -4,10 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
+	"reprise/internal/hub"
 	"reprise/model"
 )
 
@@ -75,12 +75,15 @@ func (c *generateSettings) check() error {
 	return checkSampling("generate", c.flags(), samplingFlag)
 }
 
+// maxSettings bounds a model's config.json and generation_config.json, in bytes.
+const maxSettings = 16 << 20
+
 // settle joins the flags with the generation_config.json in dir, if there is one, as transformers does: what the file says holds
 // unless a flag says something else. It says what it took from the file, and which settings have no effect.
 func (c *generateSettings) settle(a *app, dir string, promptTokens int) (s settled, err error) {
-	path := filepath.Join(dir, "generation_config.json")
 	var g model.Generation
-	text, err := os.ReadFile(path)
+	path := filepath.Join(dir, "generation_config.json")
+	text, err := hub.ReadFile(dir, "generation_config.json", maxSettings)
 	if err == nil {
 		g, err = model.ParseGeneration(text)
 	}

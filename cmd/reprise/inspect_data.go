@@ -151,7 +151,10 @@ func readLimits(dir string) (maxSeqLen int, stops []int32, err error) {
 	}
 	for _, name := range []string{"generation_config.json", "config.json"} {
 		c.EOS = nil
-		text, err := os.ReadFile(filepath.Join(dir, name))
+		text, err := hub.ReadFile(dir, name, maxSettings)
+		if errors.Is(err, hub.ErrLeaves) {
+			return 0, nil, fmt.Errorf("inspect: %w", err)
+		}
 		if err != nil { // the tokenizer alone is enough
 			continue
 		}
