@@ -138,13 +138,16 @@ type reportCmd struct {
 }
 
 func (c *reportCmd) Run(a *app) error {
+	out := c.Out
+	if out == "" {
+		out = filepath.Join(c.Dir, report.PageFile)
+	}
 	text, err := report.Page(c.Dir)
 	if err != nil {
 		return err
 	}
-	out := c.Out
-	if out == "" {
-		out = filepath.Join(c.Dir, report.PageFile)
+	if err := checkOutput("report", "--out", out, "an HTML page", "<!doctype html>"); err != nil {
+		return err
 	}
 	if err := atomicfile.WriteFile(out, text); err != nil {
 		return err
@@ -162,6 +165,9 @@ func (c *reportCmd) Run(a *app) error {
 	}
 	for _, d := range drawings {
 		path := filepath.Join(c.SVG, d.Name)
+		if err := checkOutput("report", "--svg", path, "an SVG drawing", "<svg"); err != nil {
+			return err
+		}
 		if err := atomicfile.WriteFile(path, d.SVG); err != nil {
 			return err
 		}

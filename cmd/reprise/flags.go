@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/alecthomas/kong"
 
@@ -174,6 +175,17 @@ func (f *readingFlags) reading() data.Reading {
 	r := data.DefaultReading()
 	f.lay(&r)
 	return r
+}
+
+// checkText refuses arguments that are not text in UTF-8, because the parser would put another character in the place of such bytes,
+// and with it name another file.
+func checkText(args []string) error {
+	for _, arg := range args {
+		if !utf8.ValidString(arg) {
+			return fmt.Errorf("the argument %q is not text in UTF-8; rename the file, or give a link to it whose name is", arg)
+		}
+	}
+	return nil
 }
 
 // givenTwice refuses a flag with one value that is given twice: the parser would keep the last and drop the others without a word.

@@ -162,6 +162,10 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
+	if err := checkText(args); err != nil {
+		fmt.Fprintf(stderr, "reprise: %v\n", err)
+		return exitUsage
+	}
 	k, err := parser.Parse(args)
 	if out.err != nil {
 		fmt.Fprintf(stderr, "reprise: printing the result: %v\n", out.err)

@@ -26,7 +26,7 @@ func isFolder(path string) bool {
 }
 
 // checkOutput is checkFolder, and refuses to replace a file that is not of the kind to be written, which is told by how the file
-// begins. An empty file may be replaced.
+// begins. An empty file may be replaced. A device or a pipe may be given.
 func checkOutput(command, flag, path, kind, begins string) error {
 	if err := checkFolder(command, flag, path); err != nil {
 		return err
@@ -38,8 +38,8 @@ func checkOutput(command, flag, path, kind, begins string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %s: %w", command, flag, err)
 	}
-	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%s: %s %s is not an ordinary file, and cannot be replaced by one; choose another name", command, flag, path)
+	if !info.Mode().IsRegular() { // a device or a pipe is written to
+		return nil
 	}
 	f, err := os.Open(path)
 	if err != nil {

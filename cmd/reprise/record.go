@@ -2,8 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
+	"syscall"
 	"time"
 
 	"reprise/base"
@@ -46,7 +48,7 @@ func (c *recordRunCmd) Run(a *app) error {
 		return err
 	}
 	if !c.DryRun {
-		if err := checkFolder("record", "--out", part.path(c.Out)); err != nil {
+		if err := checkRecord(part.path(c.Out)); err != nil {
 			return err
 		}
 	}
@@ -98,6 +100,18 @@ func (c *recordRunCmd) Run(a *app) error {
 			"the bare loss (--tail none) drifts on such data.\n", 100*summary.GoldOutside)
 	}
 	own.print(a)
+	return nil
+}
+
+// checkRecord is checkFolder for a record, which has a longer name until it is whole.
+func checkRecord(path string) error {
+	if err := checkFolder("record", "--out", path); err != nil {
+		return err
+	}
+	if _, err := os.Lstat(path + ".partial"); errors.Is(err, syscall.ENAMETOOLONG) {
+		return fmt.Errorf("record: --out: the name is too long: until the record is whole, .partial is added to it; choose one that is "+
+			"shorter by %d bytes than the file system allows: %s", len(".partial"), path)
+	}
 	return nil
 }
 
@@ -179,7 +193,7 @@ type recordMergeCmd struct {
 }
 
 func (c *recordMergeCmd) Run(a *app) error {
-	if err := checkFolder("record merge", "--out", c.Out); err != nil {
+	if err := checkOutput("record merge", "--out", c.Out, "a record", "REPLAY\r\n"); err != nil {
 		return err
 	}
 	if err := replay.Merge(c.Out, c.Shards); err != nil {
