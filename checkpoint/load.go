@@ -38,6 +38,9 @@ type Loaded struct {
 // may also be stored instead of the embedding. A weight that is not finite is an error. Names may lack the prefix "model."
 // or "transformer.", as in files of a bare decoder.
 //
+// If the directory holds a SHA256SUMS, as those have that SaveModel writes, the files that it lists are compared with it first. A file
+// that differs is an ErrDamaged.
+//
 // A folder of the Hugging Face cache (models--ORG--NAME) stands for its snapshot: the commit in refs/main, or the only one.
 func Load(dir string) (*Loaded, error) {
 	dir, err := snapshot(dir)
@@ -49,6 +52,9 @@ func Load(dir string) (*Loaded, error) {
 		return nil, err
 	}
 	defer src.Close()
+	if err := CheckWeights(dir); err != nil {
+		return nil, err
+	}
 	m := model.New(outline.Config)
 	if err := src.fill(m); err != nil {
 		return nil, err
@@ -122,6 +128,9 @@ func openDir(dir string, open func(path string) (*File, error)) (_ *Source, outl
 		if _, err := inside(dir, name); err != nil {
 			return nil, nil, nil, err
 		}
+	}
+	if err := checkFiles(dir); err != nil {
+		return nil, nil, nil, err
 	}
 	src, err := openSource(dir, open)
 	if err != nil {

@@ -71,7 +71,8 @@ func matches(patterns []string, name string) bool {
 }
 
 // SaveModel writes a Hugging Face directory that Load, transformers and others read. It appears under its name in one step,
-// complete and flushed to the disk; after an error nothing new exists.
+// complete and flushed to the disk; after an error nothing new exists. SHA256SUMS in it lists the SHA-256 of the other files, which
+// Load compares.
 func SaveModel(dir string, m *model.Model, opt SaveOptions) error {
 	return saveModel(dir, m, fromParam, opt)
 }
@@ -198,7 +199,9 @@ func planSave(dir string, m *model.Model, describe func(p *tensor.Param) (Tensor
 }
 
 func (s *save) write(dir string) error {
+	written := sums{}
 	for _, name := range sortedKeys(s.files) {
+		written.add(name, s.files[name])
 		if folder := path.Dir(name); folder != "." {
 			if err := os.MkdirAll(filepath.Join(dir, folder), 0o777); err != nil {
 				return err
@@ -208,10 +211,16 @@ func (s *save) write(dir string) error {
 			return err
 		}
 	}
+	var err error
 	if s.layout != nil {
-		return writeLayout(dir, s.tensors, s.layout, s.index)
+		err = writeLayout(dir, s.tensors, s.layout, s.index, written)
+	} else {
+		err = writeShards(dir, s.tensors, s.shard, written)
 	}
-	return WriteShards(dir, s.tensors, s.shard)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, sumsFile), written.bytes(), 0o666)
 }
 
 // copyFrom reads those files of the source that are copied.

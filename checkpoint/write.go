@@ -3,7 +3,9 @@ package checkpoint
 import (
 	"bytes"
 	"cmp"
+	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -67,10 +69,17 @@ func Write(w io.Writer, tensors []Tensor) error {
 
 // WriteFile is Write into a file. Afterwards the file is complete or, after an error, as it was before.
 func WriteFile(path string, tensors []Tensor) error {
-	if err := atomicfile.Write(path, func(w io.Writer) error { return write(w, tensors) }); err != nil {
-		return fmt.Errorf("checkpoint: %w", err)
+	_, err := writeFile(path, tensors)
+	return err
+}
+
+// writeFile is WriteFile and returns the SHA-256 of what was written.
+func writeFile(path string, tensors []Tensor) (sum string, err error) {
+	h := sha256.New()
+	if err := atomicfile.Write(path, func(w io.Writer) error { return write(io.MultiWriter(w, h), tensors) }); err != nil {
+		return "", fmt.Errorf("checkpoint: %w", err)
 	}
-	return nil
+	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 func write(w io.Writer, tensors []Tensor) error {
@@ -226,6 +235,11 @@ func (e *encoder) write(d DType, x []float32, first int) error {
 // otherwise to model-00001-of-0000n.safetensors and so on, filled in ascending order of names, with
 // model.safetensors.index.json. A tensor is never split.
 func WriteShards(dir string, tensors []Tensor, maxBytes int64) error {
+	return writeShards(dir, tensors, maxBytes, sums{})
+}
+
+// writeShards is WriteShards and notes the SHA-256 of every file.
+func writeShards(dir string, tensors []Tensor, maxBytes int64, s sums) error {
 	if maxBytes <= 0 {
 		maxBytes = DefaultShardBytes
 	}
@@ -248,7 +262,9 @@ func WriteShards(dir string, tensors []Tensor, maxBytes int64) error {
 		total += n
 	}
 	if len(shards) < 2 {
-		return WriteFile(filepath.Join(dir, weightsFile), tensors)
+		sum, err := writeFile(filepath.Join(dir, weightsFile), tensors)
+		s[weightsFile] = sum
+		return err
 	}
 	layout := map[string]string{}
 	for i, shard := range shards {
@@ -271,11 +287,11 @@ func WriteShards(dir string, tensors []Tensor, maxBytes int64) error {
 	if err := enc.Encode(index); err != nil {
 		return fmt.Errorf("checkpoint: writing %s: %w", dir, err)
 	}
-	return writeLayout(dir, tensors, layout, b.Bytes())
+	return writeLayout(dir, tensors, layout, b.Bytes(), s)
 }
 
-// writeLayout writes every tensor to the file that layout gives it, and the index last.
-func writeLayout(dir string, tensors []Tensor, layout map[string]string, index []byte) error {
+// writeLayout writes every tensor to the file that layout gives it, and the index last, and notes their SHA-256.
+func writeLayout(dir string, tensors []Tensor, layout map[string]string, index []byte, s sums) error {
 	shards := map[string][]Tensor{}
 	for _, t := range tensors {
 		shards[layout[t.Name]] = append(shards[layout[t.Name]], t)
@@ -285,10 +301,13 @@ func writeLayout(dir string, tensors []Tensor, layout map[string]string, index [
 		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 			return fmt.Errorf("checkpoint: %w", err)
 		}
-		if err := WriteFile(path, shards[file]); err != nil {
+		sum, err := writeFile(path, shards[file])
+		if err != nil {
 			return err
 		}
+		s[file] = sum
 	}
+	s.add(indexFile, index)
 	if err := atomicfile.WriteFile(filepath.Join(dir, indexFile), index); err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
