@@ -39,7 +39,7 @@ const (
 	stateWeights  = "weights.safetensors"
 	stateMoments  = "optimizer.safetensors"
 	stateFormat   = "reprise checkpoint"
-	stateVersion  = 1
+	stateVersion  = 2 // version 1 had no sha256 of its own
 	stepPrefix    = "step-"
 	maxStateBytes = 64 << 20 // bound on state.json
 )
@@ -52,6 +52,15 @@ type stateHeader struct {
 	Files   map[string]fileCheck `json:"files"`
 	MetaSum string               `json:"meta_sha256"` // checksum of meta without white space
 	Meta    json.RawMessage      `json:"meta"`
+	Sum     string               `json:"sha256,omitempty"` // of all other fields: see sum
+}
+
+// sum is the SHA-256 of the header's other fields. It is made from the values, so that white space does not matter.
+func (h stateHeader) sum() (string, error) {
+	h.Sum = ""
+	text, err := json.Marshal(h)
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:]), err
 }
 
 type fileCheck struct {
@@ -90,6 +99,9 @@ func SaveState(runDir string, s *State) (string, error) {
 		}
 		var err error
 		if h.Meta, h.MetaSum, err = compact(s.Meta); err != nil {
+			return err
+		}
+		if h.Sum, err = h.sum(); err != nil {
 			return err
 		}
 		var b bytes.Buffer
@@ -256,8 +268,8 @@ func readHeader(dir string) (*stateHeader, error) {
 	switch {
 	case h.Format != stateFormat:
 		return nil, fmt.Errorf("checkpoint: %s: format %s, want %q", path, quote(h.Format), stateFormat)
-	case h.Version != stateVersion:
-		return nil, fmt.Errorf("checkpoint: %s: version %d, this program reads %d", path, h.Version, stateVersion)
+	case h.Version < 1 || h.Version > stateVersion:
+		return nil, fmt.Errorf("checkpoint: %s: version %d, this program reads 1 to %d", path, h.Version, stateVersion)
 	case h.Step < 0:
 		return nil, fmt.Errorf("checkpoint: %s: step %d is negative", path, h.Step)
 	case len(h.Files) != 2:
@@ -269,6 +281,9 @@ func readHeader(dir string) (*stateHeader, error) {
 	var sum string
 	if h.Meta, sum, err = compact(h.Meta); err != nil || sum != h.MetaSum {
 		return nil, fmt.Errorf("checkpoint: %s: meta does not match meta_sha256; the file is damaged", path)
+	}
+	if own, err := h.sum(); err != nil || h.Version > 1 && own != h.Sum {
+		return nil, fmt.Errorf("checkpoint: %s: the fields do not match sha256; the file is damaged", path)
 	}
 	for _, file := range []string{stateWeights, stateMoments} {
 		fi, err := os.Stat(filepath.Join(dir, file))

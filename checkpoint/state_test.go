@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"bytes"
 	"encoding/json"
 	"math"
 	"os"
@@ -233,5 +234,78 @@ func TestFailedSaveState(t *testing.T) {
 	wantSame(t, contents(t, dir), before)
 	if left, _ := os.ReadDir(run); len(left) != 1 {
 		t.Errorf("%v, want only step-000003", left)
+	}
+}
+
+// A bit that flips anywhere in state.json is found, or changes nothing that is read: white space, or the case of a key.
+func TestDamagedStateFile(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "copy") // a name that does not tell the step
+	step := mustSave(t, t.TempDir(), testState(7))
+	if err := os.Rename(step, dir); err != nil {
+		t.Fatal(err)
+	}
+	want, err := readHeader(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, stateFile)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for i := range text {
+		damaged := []byte(string(text))
+		damaged[i] ^= 1 << (i % 8)
+		if err := os.WriteFile(path, damaged, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		have, err := readHeader(dir)
+		if err != nil {
+			found++
+		} else if diff := cmp.Diff(want, have); diff != "" {
+			t.Errorf("bit %d of byte %d: %s", i%8, i, diff)
+		}
+	}
+	if found < len(text)*8/10 {
+		t.Errorf("%d of %d flips were found", found, len(text))
+	}
+}
+
+// Checkpoints of version 1, which had no sha256 of their own, are read as before.
+func TestStateOfVersion1(t *testing.T) {
+	dir := mustSave(t, t.TempDir(), testState(7))
+	path := filepath.Join(dir, stateFile)
+	var fields map[string]json.RawMessage
+	text, err := os.ReadFile(path)
+	if err == nil {
+		err = json.Unmarshal(text, &fields)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	delete(fields, "sha256")
+	write := func(version string) {
+		fields["version"] = json.RawMessage(version)
+		var b bytes.Buffer
+		err := writeJSON(&b, fields)
+		if err == nil {
+			err = os.WriteFile(path, b.Bytes(), 0o666)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("1")
+	if s, err := LoadState(dir); err != nil || s.Step != 7 {
+		t.Errorf("version 1: %v", err)
+	}
+	write("2")
+	if _, err := LoadState(dir); err == nil || !strings.Contains(err.Error(), "sha256; the file is damaged") {
+		t.Errorf("version 2 without the hash: %v", err)
+	}
+	write("3")
+	if _, err := LoadState(dir); err == nil || !strings.Contains(err.Error(), "version 3, this program reads 1 to 2") {
+		t.Errorf("version 3: %v", err)
 	}
 }
