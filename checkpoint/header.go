@@ -20,7 +20,8 @@ import (
 const (
 	maxHeader  = 100_000_000 // bytes
 	maxTensors = 1 << 17
-	maxDims    = 64 // dimensions of a tensor
+	maxDims    = 64      // dimensions of a tensor
+	maxStrings = 1 << 16 // entries of __metadata__
 )
 
 const metadataKey = "__metadata__"
@@ -64,6 +65,9 @@ func parseHeader(header []byte, data int64) (tensors []Info, metadata map[string
 		if name == metadataKey {
 			metadata = map[string]string{}
 			return p.object(func(key string) error {
+				if len(metadata) == maxStrings {
+					return fmt.Errorf("%s: more than %d entries", metadataKey, maxStrings)
+				}
 				if _, dup := metadata[key]; dup {
 					return fmt.Errorf("%s: %s is given twice", metadataKey, quote(key))
 				}

@@ -167,8 +167,11 @@ func modelsBelow(dir string) []string {
 // headBytes is how much of a file is looked at to see what it is.
 const headBytes = 64
 
-// readHead reads the first bytes of a file; fewer, or none, if it has fewer or cannot be read.
+// readHead reads the first bytes of an ordinary file; fewer, or none, if it has fewer or cannot be read. Opening a pipe would wait.
 func readHead(path string) []byte {
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+		return nil
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil

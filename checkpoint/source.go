@@ -129,6 +129,9 @@ func parseIndex(text []byte) (map[string]string, error) {
 			if err != nil {
 				return fmt.Errorf("weight_map: %s: %w", quote(name), err)
 			}
+			if len(layout) == maxTensors {
+				return fmt.Errorf("weight_map: more than %d tensors", maxTensors)
+			}
 			if _, dup := layout[name]; dup {
 				return fmt.Errorf("weight_map: %s is listed twice", quote(name))
 			}

@@ -65,6 +65,9 @@ func readJSON(dir, name string, into any) error {
 	if err != nil {
 		return err
 	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%s: not a file", path)
+	}
 	if info.Size() > maxJSON {
 		return fmt.Errorf("%s: %d bytes, want at most %d", name, info.Size(), maxJSON)
 	}

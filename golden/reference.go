@@ -97,7 +97,11 @@ func fileSHA256(dir, name string) (string, error) {
 	if !filepath.IsLocal(name) {
 		return "", fmt.Errorf("manifest.json: files: %q leaves the directory", name)
 	}
-	f, err := os.Open(filepath.Join(dir, name))
+	path := filepath.Join(dir, name)
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return "", fmt.Errorf("%s: not a file", path)
+	}
+	f, err := os.Open(path)
 	if err != nil {
 		return "", err
 	}
