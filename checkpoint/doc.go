@@ -21,7 +21,8 @@
 // # Model directories
 //
 // Load reads config.json and the weights, from one file or from shards with an index; SaveModel writes such a directory in
-// one step and copies the files that it does not understand byte for byte. Loading and saving gives the same bytes.
+// one step and copies the configuration and the tokenizer byte for byte. Loading and saving gives the same bytes. SHA256SUMS, which
+// SaveModel adds, finds damage. A link that leads out of a model's directory is refused.
 //
 // # Run checkpoints
 //

@@ -67,6 +67,44 @@ func TestOutputOntoAnotherFile(t *testing.T) {
 	}
 }
 
+// A record is written to where a link points.
+func TestRecordThroughALink(t *testing.T) {
+	dir, far := t.TempDir(), filepath.Join(t.TempDir(), "far.replay")
+	if err := tiny.Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	record := func(out string) (int, string) {
+		var stderr strings.Builder
+		args := []string{"record", "--model", filepath.Join(dir, "base"), "--data", filepath.Join(dir, "domain.jsonl"), "--out", out, "--quiet"}
+		return execute(t.Context(), args, io.Discard, &stderr), stderr.String()
+	}
+	link := filepath.Join(dir, "link.replay")
+	if err := os.Symlink(far, link); err != nil {
+		t.Skip("this system makes no links:", err)
+	}
+	if code, text := record(link); code != exitFailed || !strings.Contains(text, "a link to "+far+", which does not exist") {
+		t.Errorf("a link to nothing: exit code %d, %s", code, text)
+	}
+	if err := os.WriteFile(far, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if code, text := record(link); code != exitFailed || !strings.Contains(text, "not overwritten") {
+		t.Errorf("a link to a file that is not a record: exit code %d, %s", code, text)
+	}
+	if err := os.Remove(far); err != nil {
+		t.Fatal(err)
+	}
+	if code, text := record(far); code != exitDone {
+		t.Fatal(text)
+	}
+	if code, text := record(link); code != exitDone { // it is the record already
+		t.Error(text)
+	}
+	if info, err := os.Lstat(link); err != nil || info.Mode()&fs.ModeSymlink == 0 {
+		t.Error("the link was replaced")
+	}
+}
+
 // Names that the parser or the file system cannot hold are refused for what they are.
 func TestOutputNames(t *testing.T) {
 	dir := t.TempDir()

@@ -11,6 +11,7 @@ import (
 	"reprise/base"
 	"reprise/cmd/reprise/internal/bench"
 	"reprise/data"
+	"reprise/internal/atomicfile"
 	"reprise/replay"
 )
 
@@ -48,7 +49,8 @@ func (c *recordRunCmd) Run(a *app) error {
 		return err
 	}
 	if !c.DryRun {
-		if err := checkRecord(part.path(c.Out)); err != nil {
+		var err error
+		if c.Out, err = checkRecord(part.path(c.Out)); err != nil {
 			return err
 		}
 	}
@@ -103,16 +105,21 @@ func (c *recordRunCmd) Run(a *app) error {
 	return nil
 }
 
-// checkRecord is checkFolder for a record, which has a longer name until it is whole.
-func checkRecord(path string) error {
+// checkRecord is checkFolder for a record, which has a longer name until it is whole. It returns where the record is to be written: a
+// link is followed.
+func checkRecord(path string) (string, error) {
+	path, err := atomicfile.Follow(path)
+	if err != nil {
+		return "", fmt.Errorf("record: --out %s: %w", path, err)
+	}
 	if err := checkFolder("record", "--out", path); err != nil {
-		return err
+		return "", err
 	}
 	if _, err := os.Lstat(path + ".partial"); errors.Is(err, syscall.ENAMETOOLONG) {
-		return fmt.Errorf("record: --out: the name is too long: until the record is whole, .partial is added to it; choose one that is "+
+		return "", fmt.Errorf("record: --out: the name is too long: until the record is whole, .partial is added to it; choose one that is "+
 			"shorter by %d bytes than the file system allows: %s", len(".partial"), path)
 	}
-	return nil
+	return path, nil
 }
 
 // job opens the model and reads the data.

@@ -28,7 +28,7 @@ func destination(path string) (place string, through *os.File, err error) {
 			return "", f, nil
 		}
 		if info, err = os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-			_, err = follow(path)
+			_, err = Follow(path)
 		}
 		if err != nil {
 			return "", nil, err
@@ -38,7 +38,7 @@ func destination(path string) (place string, through *os.File, err error) {
 	case info.IsDir():
 		return "", nil, errors.New("it is a directory; name a file, in it or elsewhere")
 	case info.Mode().IsRegular():
-		place, err = follow(path)
+		place, err = Follow(path)
 		return place, nil, err
 	}
 	through, err = openThrough(path, info.Mode())
@@ -67,9 +67,9 @@ func standard(path string) *os.File {
 	return nil
 }
 
-// follow is the path of what a link points to, or the path itself. A link to nothing is refused, as by cp: it may be an accident, and
+// Follow is the path of what a link points to, or the path itself. A link to nothing is refused, as by cp: it may be an accident, and
 // the place that it names may be anywhere.
-func follow(path string) (string, error) {
+func Follow(path string) (string, error) {
 	info, err := os.Lstat(path)
 	if err != nil || info.Mode()&fs.ModeSymlink == 0 {
 		return path, nil // what is wrong with it will be seen

@@ -16,7 +16,7 @@ func CreateDir(path string, fill func(dir string) error) error {
 	if err := refuseFilled(path); err != nil {
 		return err
 	}
-	path, err := follow(path)
+	path, err := Follow(path)
 	if err != nil {
 		return fmt.Errorf("atomicfile: writing %s: %w", path, err)
 	}
