@@ -52,7 +52,7 @@ func Load(dir string) (*Loaded, error) {
 		return nil, err
 	}
 	defer src.Close()
-	if err := CheckWeights(dir); err != nil {
+	if err := checkWeights(dir); err != nil {
 		return nil, err
 	}
 	m := model.New(outline.Config)

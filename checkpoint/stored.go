@@ -31,6 +31,10 @@ func OpenStored(dir string) (*Stored, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkWeights(dir); err != nil {
+		src.Close()
+		return nil, err
+	}
 	s := &Stored{Dir: dir, Outline: outline, DType: src.DType(), src: src, info: map[string]Info{}}
 	for p := range outline.Params() {
 		t, err := src.Info(src.storedName(outline, p))

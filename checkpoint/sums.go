@@ -121,13 +121,8 @@ func checkFiles(dir string) error {
 	return s.check(dir, names)
 }
 
-// CheckWeights compares the files of the weights in a Hugging Face directory with its SHA256SUMS, if there is one, which SaveModel
-// writes. It reads them whole. Load does the same.
-func CheckWeights(dir string) error {
-	dir, err := snapshot(dir)
-	if err != nil {
-		return err
-	}
+// checkWeights compares the files of a directory's weights with its SHA256SUMS, if there is one. It reads them whole.
+func checkWeights(dir string) error {
 	s, err := readSums(dir)
 	if s == nil || err != nil {
 		return err

@@ -47,6 +47,10 @@ func TestDamagedModel(t *testing.T) {
 					t.Errorf("%s: bit %d of byte %d: error %v, want one that names the file", name, at%8, at, err)
 				} else if errors.Is(err, ErrDamaged) {
 					flipped++
+					if s, err := OpenStored(dir); !errors.Is(err, ErrDamaged) {
+						s.Close()
+						t.Errorf("%s: bit %d of byte %d: OpenStored: %v", name, at%8, at, err)
+					}
 				}
 			}
 			return os.WriteFile(path, before, 0o666)
