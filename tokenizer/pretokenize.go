@@ -5,8 +5,6 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"github.com/dlclark/regexp2/v2"
 )
 
 // preStep cuts a part of a text into smaller ones, in order, none of them empty. first is true for the part that begins the
@@ -30,7 +28,7 @@ func (p preTokenizer) each(text string, first bool, word func(string)) {
 // matcher finds a literal, a pattern or a class of characters in a text; one of the three is set.
 type matcher struct {
 	literal string
-	re      *regexp2.Regexp
+	re      *regex
 	class   func(rune) bool
 }
 
@@ -86,15 +84,7 @@ func (m matcher) begins(text string) (n int) {
 			n = 1
 		}
 	default:
-		err := m.re.FindRunesMatches([]rune(text), 0, func(v regexp2.MatchView) bool {
-			if index, length, _ := v.GroupRange(0); index == 0 {
-				n = length
-			}
-			return false
-		})
-		if err != nil { // neither a time limit nor a stack limit is set
-			panic(fmt.Sprintf("tokenizer: matching %q: %v", m.re, err))
-		}
+		n = max(0, m.re.begins([]rune(text)))
 	}
 	return n
 }
@@ -108,10 +98,9 @@ func (m matcher) regexpSegments(text string, emit func(part string, match bool))
 		}
 		return at
 	}
-	err := m.re.FindRunesMatches([]rune(text), 0, func(v regexp2.MatchView) bool {
-		index, length, _ := v.GroupRange(0)
-		start := seek(index)
-		end := seek(index + length)
+	m.re.matches([]rune(text), func(first, last int) bool {
+		start := seek(first)
+		end := seek(last)
 		if done < start {
 			emit(text[done:start], false)
 		}
@@ -121,9 +110,6 @@ func (m matcher) regexpSegments(text string, emit func(part string, match bool))
 		done = end
 		return true
 	})
-	if err != nil { // neither a time limit nor a stack limit is set
-		panic(fmt.Sprintf("tokenizer: matching %q: %v", m.re, err))
-	}
 	if done < len(text) {
 		emit(text[done:], false)
 	}

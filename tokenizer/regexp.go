@@ -5,22 +5,19 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
-
-	"github.com/dlclark/regexp2/v2"
 )
 
 // newRegexp compiles a pattern as the reference reads it: in Oniguruma's Ruby syntax, whose ^ and $ match at every line.
-func newRegexp(pattern string) (*regexp2.Regexp, error) {
-	translated, err := fromOniguruma(pattern)
+func newRegexp(source string) (*regex, error) {
+	translated, err := fromOniguruma(source)
 	if err != nil {
-		return nil, fmt.Errorf("regex %q: %w", pattern, err)
+		return nil, fmt.Errorf("regex %q: %w", source, err)
 	}
-	// No limit on the stack: a match must not fail after loading, and the text bounds the stack that a match needs.
-	re, err := regexp2.Compile(translated, regexp2.Multiline, regexp2.OptionMaxBacktrackingStackSize(-1))
+	p, err := compileProgram(translated)
 	if err != nil {
-		return nil, fmt.Errorf("regex %q: %w", pattern, err)
+		return nil, fmt.Errorf("regex %q: %w", source, err)
 	}
-	return re, nil
+	return newRegex(source, p), nil
 }
 
 // The characters of \w inside a class. Outside a class \w has six more, which are word characters in Oniguruma's table of
@@ -33,7 +30,7 @@ const (
 // interval is a counted repetition, {n}, {n,}, {,m} or {n,m}.
 var interval = regexp.MustCompile(`^\{(\d+|(\d*),\d+|\d+,)\}`)
 
-// onigParser rewrites Oniguruma's syntax (doc/RE of Oniguruma 6.9) to that of regexp2, which is .NET's.
+// onigParser rewrites Oniguruma's syntax (doc/RE of Oniguruma 6.9) to that of regexp2, which is .NET's. Only regexp2's parser is used.
 type onigParser struct {
 	in     string
 	out    []byte
