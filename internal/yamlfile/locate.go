@@ -19,7 +19,7 @@ type UnknownKey struct {
 }
 
 func (e *UnknownKey) Error() string {
-	text := fmt.Sprintf("line %d: %s: there is no such key", e.Line, e.Key)
+	text := fmt.Sprintf("line %d: %s: there is no such key", e.Line, short(e.Key))
 	if e.Near != "" {
 		text += "; did you mean " + e.Near + "?"
 	}
@@ -151,7 +151,7 @@ func mistake(node ast.Node, name, wanted string) error {
 	if name != "" {
 		name += ": "
 	}
-	return fmt.Errorf("line %d: %s%s, want %s", node.GetToken().Position.Line, name, value, wanted)
+	return fmt.Errorf("line %d: %s%s, want %s", node.GetToken().Position.Line, name, short(value), wanted)
 }
 
 // wanted says in words what a type can hold.

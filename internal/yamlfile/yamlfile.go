@@ -31,6 +31,9 @@ func Decode(text []byte, into any, parts ...Part) error {
 	if !utf8.Valid(text) {
 		return errors.New("this is no YAML: its bytes are not UTF-8")
 	}
+	if err := limited(text); err != nil {
+		return err
+	}
 	d := yaml.NewDecoder(bytes.NewReader(text), options...)
 	err := d.Decode(into)
 	if err == io.EOF {
@@ -56,7 +59,7 @@ var options = []yaml.DecodeOption{
 	yaml.Strict(), yaml.CustomUnmarshaler(whole[int]), yaml.CustomUnmarshaler(whole[int32]), yaml.CustomUnmarshaler(whole[uint64]),
 }
 
-// whole reads an integer. It accepts 1e3 and refuses 1.5.
+// whole reads an integer. It accepts 1e3 and refuses 1.5, and numbers that the decoder would change because they are too large.
 func whole[T int | int32 | uint64](to *T, text []byte) error {
 	s := strings.Trim(strings.TrimSpace(string(text)), `"'`)
 	if s == "null" || s == "~" || s == "" {
@@ -66,9 +69,24 @@ func whole[T int | int32 | uint64](to *T, text []byte) error {
 	if err := yaml.Unmarshal(text, &plain); err != nil {
 		return err
 	}
-	if x, err := strconv.ParseFloat(s, 64); err == nil && x != math.Trunc(x) {
-		return errors.New(s + " is not a whole number")
+	if x, err := strconv.ParseFloat(s, 64); err == nil {
+		if x != math.Trunc(x) || x == 0 && strings.Trim(mantissa(s), "+-0._") != "" {
+			return errors.New(short(s) + " is not a whole number")
+		}
+		// A number with leading zeros is octal to the decoder.
+		if octal := len(strings.TrimLeft(s, "+-")) > 1 && strings.TrimLeft(s, "+-")[0] == '0'; !octal && float64(plain) != x {
+			return errors.New(short(s) + " is too large")
+		}
+		if strings.ContainsAny(s, ".eE") && math.Abs(x) >= 1<<53 {
+			return errors.New(short(s) + " is too large to be written with a fraction or an exponent")
+		}
 	}
 	*to = plain
 	return nil
+}
+
+// mantissa is a number without its exponent.
+func mantissa(s string) string {
+	m, _, _ := strings.Cut(strings.ToLower(s), "e")
+	return m
 }
