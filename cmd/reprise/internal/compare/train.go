@@ -28,11 +28,12 @@ func (r *Runner) run(ctx context.Context, c id, p *plan) (*Cell, error) {
 	}
 	var cell *Cell
 	err := atomicfile.ReplaceDir(dir, func(tmp string) error {
+		out := filepath.Join(tmp, "run") // a run locks its own directory, as tmp is locked
 		var err error
-		if cell, err = r.train(ctx, c, p, tmp); err != nil {
+		if cell, err = r.train(ctx, c, p, out); err != nil {
 			return err
 		}
-		return r.tidy(tmp)
+		return r.tidy(out, tmp)
 	})
 	if err != nil {
 		return nil, err
@@ -40,21 +41,21 @@ func (r *Runner) run(ctx context.Context, c id, p *plan) (*Cell, error) {
 	return cell, r.keep(cell)
 }
 
-// tidy removes the files of a run that are no longer needed: checkpoints and, unless they are to be kept, weights and new records.
-func (r *Runner) tidy(dir string) error {
-	entries, err := os.ReadDir(dir)
+// tidy moves the files of a run that are still needed and removes the others: checkpoints and, unless they are to be kept, weights and
+// new records.
+func (r *Runner) tidy(run, to string) error {
+	entries, err := os.ReadDir(run)
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
-		keep := !e.IsDir() && filepath.Ext(e.Name()) != ".replay" || r.grid.KeepWeights && e.Name() == "final"
-		if !keep {
-			if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
+		if !e.IsDir() && filepath.Ext(e.Name()) != ".replay" || r.grid.KeepWeights && e.Name() == "final" {
+			if err := os.Rename(filepath.Join(run, e.Name()), filepath.Join(to, e.Name())); err != nil {
 				return err
 			}
 		}
 	}
-	return nil
+	return os.RemoveAll(run)
 }
 
 // prepare makes the records that a cell's run reads, and returns its recipe with them.
