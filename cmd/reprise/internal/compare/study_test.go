@@ -281,3 +281,28 @@ func TestCellsOfTwoMachines(t *testing.T) {
 		t.Errorf("cost of a cell of this machine %+v", m.Cost)
 	}
 }
+
+// TestExamplesAreGrids: every grid among the examples can be read, and its methods, pairs and budgets are valid.
+func TestExamplesAreGrids(t *testing.T) {
+	const examples = "../../../../examples/compare/"
+	var files []string
+	for _, pattern := range []string{"*.yaml", "larger/*.yaml"} {
+		list, err := filepath.Glob(examples + pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, list...)
+	}
+	if len(files) < 10 {
+		t.Errorf("%d grids", len(files))
+	}
+	for _, file := range files {
+		g, err := ReadGrid(file)
+		if err == nil {
+			err = g.Validate()
+		}
+		if err != nil {
+			t.Errorf("%s: %v", file, err)
+		}
+	}
+}
