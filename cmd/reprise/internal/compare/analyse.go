@@ -238,13 +238,13 @@ func (r *Runner) costs(m *Method, to *report.Method) {
 	vocab, d := float64(r.base.Model.Config.VocabSize), float64(r.base.Model.Head().W.Cols)
 	body, f := r.body(), cells[0].LossShare
 	rows := cells[0].MeanSubset + float64(recipe.TailDraws(r.base.Model.Config.VocabSize))
-	full, cheap, once := 6*(body+float64(f*vocab*d)), 6*(body+float64(f*rows*d)), 2*(body+float64(f*vocab*d))
-	if recipe.Rehearse > 0 { // packs of the base model's own, all of whose positions carry loss; it writes each once
+	var q float64 // packs of the base model's own for each of the domain; all their positions carry loss, and it writes each once
+	if recipe.Rehearse > 0 {
 		_, _, own := batch(recipe, r.grid.mixes(m))
-		q := float64(own) / float64(recipe.GlobalBatchSize)
-		cheap += float64(6 * q * (body + float64(rows*d)))
-		once += float64(2 * q * (body + float64(vocab*d)))
+		q = float64(own) / float64(recipe.GlobalBatchSize)
 	}
+	both := body + float64(q*body)
+	full, cheap, once := 6*(body+float64(f*vocab*d)), 6*(both+float64((f+q)*rows*d)), 2*(both+float64((f+q)*vocab*d))
 	epochs := float64(recipe.Epochs)
 	ceiling := 1 - (float64(epochs*cheap)+once)/float64(epochs*full)
 	to.Ceiling = &ceiling

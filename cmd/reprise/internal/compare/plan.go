@@ -99,7 +99,8 @@ func steps(r run.Recipe, budget string, mixes bool, sequences int, fill float64)
 	plain := (sequences + r.GlobalBatchSize - 1) / r.GlobalBatchSize * r.Epochs
 	switch budget {
 	case budgetTokens:
-		return max(1, int(math.Round(float64(plain*r.GlobalBatchSize)*fill/(float64(domain+mixed)*fill+float64(own)))))
+		step := float64(float64(domain+mixed)*fill) + float64(own)
+		return max(1, int(math.Round(float64(plain*r.GlobalBatchSize)*fill/step)))
 	case budgetDomain:
 		return (sequences + domain - 1) / domain * r.Epochs
 	}
