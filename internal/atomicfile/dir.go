@@ -77,19 +77,18 @@ func makeDir(path string, fill, place func(tmp string) error) (err error) {
 	parent := filepath.Dir(filepath.Clean(path))
 	var tmp string
 	var made []string
-	var held *hold
+	var held *os.File
 	placed := false
 	defer func() {
+		if !placed && tmp != "" {
+			os.RemoveAll(tmp)
+		}
+		release(held)
 		if !placed {
-			if tmp != "" {
-				held.free()
-				os.RemoveAll(tmp)
-			}
 			for i := len(made) - 1; i >= 0; i-- {
 				os.Remove(made[i]) // fails, as it should, if it is not empty
 			}
 		}
-		held.Close()
 		if err != nil {
 			err = fmt.Errorf("atomicfile: writing %s: %w", path, err)
 		}
@@ -107,7 +106,6 @@ func makeDir(path string, fill, place func(tmp string) error) (err error) {
 	if err := fill(tmp); err != nil {
 		return err
 	}
-	held.free()
 	if err := syncTree(tmp); err != nil {
 		return err
 	}

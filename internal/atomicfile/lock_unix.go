@@ -28,60 +28,31 @@ func tryLock(f *os.File) state {
 	return unknown
 }
 
-// hold is a directory that this process keeps from being removed by another.
-type hold struct {
-	file  *os.File
-	state state
-}
-
-// holdDir locks a directory. It returns nil if there is none.
-func holdDir(dir string) *hold {
-	f, err := os.Open(dir)
-	if err != nil {
-		return nil
-	}
-	return &hold{file: f, state: tryLock(f)}
-}
-
-// free is called before the directory is renamed; here the lock stays until Close.
-func (h *hold) free() {}
-
-// Close ends the lock.
-func (h *hold) Close() {
-	if h != nil {
-		h.file.Close()
-	}
-}
-
-// open opens a temporary file or directory, and locks it. A lock on some network file systems needs a file that is open for writing.
-func open(path string, isDir bool) (*os.File, state) {
-	flag := os.O_RDWR
-	if isDir {
-		flag = os.O_RDONLY
-	}
-	f, err := os.OpenFile(path, flag|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+// open opens a temporary file and locks it. A lock on some network file systems needs a file that is open for writing.
+func open(path string) (*os.File, state) {
+	f, err := os.OpenFile(path, os.O_RDWR|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, unknown
 	}
 	return f, tryLock(f)
 }
 
-// removeLeft removes a temporary file or directory that nobody holds. It is locked meanwhile, so that its maker, if it has made it this
-// moment, makes another.
-func removeLeft(path string, isDir bool) {
-	f, state := open(path, isDir)
+// removeLeft removes a temporary file that nobody holds. It is locked meanwhile, so that its maker, if it has made it this moment, makes
+// another.
+func removeLeft(path string) {
+	f, state := open(path)
 	if f == nil {
 		return
 	}
 	defer f.Close()
 	if state == locked && isStill(f) {
-		os.RemoveAll(path)
+		os.Remove(path)
 	}
 }
 
-// isBusy says whether a process that lives holds a temporary file or directory.
-func isBusy(path string, isDir bool) bool {
-	f, state := open(path, isDir)
+// isBusy says whether a process that lives holds a temporary file.
+func isBusy(path string) bool {
+	f, state := open(path)
 	if f != nil {
 		f.Close()
 	}

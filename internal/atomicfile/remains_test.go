@@ -83,7 +83,7 @@ func temporary(t *testing.T, dir string) []string {
 	}
 	var names []string
 	for _, e := range entries {
-		if strings.Contains(e.Name(), mark) {
+		if strings.Contains(e.Name(), mark) && !strings.HasSuffix(e.Name(), lockEnd) {
 			names = append(names, e.Name())
 		}
 	}
@@ -132,6 +132,9 @@ func TestRemainsOfAKilledProcess(t *testing.T) {
 			}
 			if left := temporary(t, dir); len(left) != 1 {
 				t.Errorf("left: %q, want only that of another destination", left)
+			}
+			if locks, err := filepath.Glob(filepath.Join(dir, ".*"+lockEnd)); err != nil || len(locks) > 0 {
+				t.Errorf("left: %q, %v", locks, err)
 			}
 		})
 	}
@@ -242,5 +245,25 @@ func TestReplacedDirectoryIsAlwaysThere(t *testing.T) {
 	close(stop)
 	if n := <-absent; n > 0 {
 		t.Errorf("the directory was absent %d times", n)
+	}
+}
+
+// Who fills a directory may lock it, as a run does with its own.
+func TestTheNewDirectoryMayBeLocked(t *testing.T) {
+	for _, make := range []func(string, func(string) error) error{CreateDir, ReplaceDir} {
+		err := make(filepath.Join(t.TempDir(), "run"), func(dir string) error {
+			if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
+				t.Errorf("the new directory holds %v, %v", entries, err)
+			}
+			f, err := os.Open(dir)
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			return Lock(f)
+		})
+		if err != nil {
+			t.Error(err)
+		}
 	}
 }

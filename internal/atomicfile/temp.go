@@ -7,21 +7,24 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"unicode/utf8"
 )
 
 // Temporary names, and how the remains of a killed process are told from the work of one that lives.
 //
-// On Unix whoever writes under a temporary name holds a lock (flock) on the file or directory, which ends with the process, until it
-// has its final name. On Windows no other process can remove a file that is open; a directory holds one such file while it is
-// filled. A process number would not do: several machines and containers may write to one file system, and numbers are given again.
-// Where there is no lock, as on some network file systems, nothing is removed.
+// On Unix whoever writes a temporary file holds a lock (flock) on it, which ends with the process, until it has its final name. A
+// temporary directory is held by such a lock on a file beside it, with .lock after its name, because the directory may be one that its
+// owner locks. On Windows no other process can remove a file that is open. A process number would not do: several machines and
+// containers may write to one file system, and numbers are given again. Where there is no lock, as on some network file systems,
+// nothing is removed.
 
 const (
 	mark    = ".tmp-"
 	letters = 12 // random ones, after the mark
 	maxName = 255
+	lockEnd = ".lock" // after the temporary name of a directory
 )
 
 // tempName is a new temporary name for a destination. The name of the destination is cut if both together would be too long.
@@ -32,7 +35,7 @@ func tempName(path string) string {
 
 // tempPrefix is a temporary name without its random letters.
 func tempPrefix(base string) string {
-	if most := maxName - len(".") - len(mark) - letters; len(base) > most {
+	if most := maxName - len(".") - len(mark) - letters - len(lockEnd); len(base) > most {
 		for most > 0 && !utf8.RuneStart(base[most]) {
 			most--
 		}
@@ -68,20 +71,36 @@ func createTemp(path string) (*os.File, error) {
 	return nil, errTaken
 }
 
-// makeTemp makes a temporary directory, which is held.
-func makeTemp(path string) (tmp string, held *hold, err error) {
+// makeTemp makes a temporary directory, and the file beside it that is held. The file comes first and goes last, so that a directory
+// without one is nobody's.
+func makeTemp(path string) (tmp string, held *os.File, err error) {
 	for range attempts {
 		tmp = tempName(path)
-		if err := os.Mkdir(tmp, 0o777); err != nil {
+		held, err := os.OpenFile(tmp+lockEnd, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+		if err != nil {
 			return "", nil, err
 		}
-		held := holdDir(tmp)
-		if held == nil || held.state != busy && isStill(held.file) {
+		if state := tryLock(held); state != busy && isStill(held) {
+			if err := os.Mkdir(tmp, 0o777); err != nil {
+				release(held)
+				return "", nil, err
+			}
 			return tmp, held, nil
 		}
 		held.Close()
 	}
 	return "", nil, errTaken
+}
+
+// release removes the file beside a temporary directory.
+func release(held *os.File) {
+	if held != nil {
+		if runtime.GOOS == "windows" { // an open file cannot be removed there
+			held.Close()
+		}
+		os.Remove(held.Name())
+		held.Close()
+	}
 }
 
 // isStill says whether the name of an open file or directory still names it.
@@ -111,10 +130,22 @@ func sweep(path string) {
 		return
 	}
 	for _, e := range entries {
-		if isTemp(e.Name(), base) && (e.IsDir() || e.Type().IsRegular()) {
-			removeLeft(filepath.Join(dir, e.Name()), e.IsDir())
+		name, path := strings.TrimSuffix(e.Name(), lockEnd), filepath.Join(dir, e.Name())
+		switch {
+		case !isTemp(name, base):
+		case e.Type().IsRegular():
+			removeLeft(path)
+		case e.IsDir() && isFree(path+lockEnd):
+			os.RemoveAll(path)
 		}
 	}
+}
+
+// isFree says whether the file beside a temporary directory is there no more, or is a remain too, which it removes.
+func isFree(lock string) bool {
+	removeLeft(lock)
+	_, err := os.Lstat(lock)
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // Sweep removes from dir the temporary files and directories that a killed process left, for destinations whose name begins
@@ -129,7 +160,7 @@ func Sweep(dir, prefix string) error {
 			continue
 		}
 		path := filepath.Join(dir, e.Name())
-		if (e.IsDir() || e.Type().IsRegular()) && isBusy(path, e.IsDir()) {
+		if e.Type().IsRegular() && isBusy(path) || e.IsDir() && isBusy(path+lockEnd) {
 			continue
 		}
 		if e := os.RemoveAll(path); e != nil && !errors.Is(e, fs.ErrNotExist) {
