@@ -2,11 +2,10 @@ package run
 
 import (
 	"encoding/json"
-	"os"
-
-	"github.com/goccy/go-yaml"
 
 	"reprise/internal/build"
+	"reprise/internal/hub"
+	"reprise/internal/yamlfile"
 )
 
 // A run directory that a program of contract 1 began ends its schedule at the last step: that program had no key schedule_end.
@@ -27,15 +26,15 @@ func (r *Run) keepSchedule() {
 // begunEarlier reads the version of the contract from run.json, or if that file is missing looks for the key in recipe.yaml.
 func (r *Run) begunEarlier() bool {
 	var about runInfo
-	if text, err := os.ReadFile(r.path(runFile)); err == nil && json.Unmarshal(text, &about) == nil {
+	if text, err := hub.Read(r.path(runFile), maxBaseFile); err == nil && json.Unmarshal(text, &about) == nil {
 		return about.Contract < build.ScheduleEndContract
 	}
-	text, err := os.ReadFile(r.path(recipeFile))
+	text, err := hub.Read(r.path(recipeFile), yamlfile.MaxBytes)
 	if err != nil {
 		return false
 	}
 	var written map[string]any
-	if yaml.Unmarshal(text, &written) != nil {
+	if yamlfile.Decode(text, &written) != nil {
 		return false
 	}
 	_, there := written["schedule_end"]

@@ -4,12 +4,12 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"os"
 	"slices"
 	"time"
 
 	"reprise/checkpoint"
 	"reprise/data"
+	"reprise/internal/hub"
 	"reprise/model"
 	"reprise/replay"
 	"reprise/tensor"
@@ -70,7 +70,7 @@ func NewPlan(ctx context.Context, r Recipe, pool *tensor.Pool) (*Plan, error) {
 func (p *Plan) plan(r Recipe) error {
 	path, text, err := r.Init, []byte(nil), error(nil)
 	if path != "" {
-		text, err = os.ReadFile(path)
+		text, err = hub.Read(path, maxBaseFile)
 	} else {
 		path = r.Model
 		text, err = checkpoint.ReadConfig(r.Model)

@@ -3,9 +3,9 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 
 	"reprise/checkpoint"
+	"reprise/internal/hub"
 	"reprise/model"
 	"reprise/tensor"
 )
@@ -40,7 +40,7 @@ func (c *inspectLogitsCmd) Run(a *app) error {
 
 // readIDs reads [[ids…], …] and checks lengths and the vocabulary.
 func readIDs(path string, cfg model.Config) ([][]int32, error) {
-	text, err := os.ReadFile(path)
+	text, err := hub.Read(path, 64<<20)
 	if err != nil {
 		return nil, fmt.Errorf("inspect: %w", err)
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"reprise/data"
+	"reprise/internal/hub"
 	"reprise/internal/keys"
 	"reprise/internal/yamlfile"
 	"reprise/replay"
@@ -129,7 +129,7 @@ func DefaultGrid() Grid {
 func ReadGrid(path string) (*Grid, error) {
 	grid := DefaultGrid()
 	g := &grid
-	text, err := os.ReadFile(path)
+	text, err := hub.Read(path, yamlfile.MaxBytes)
 	if err != nil {
 		return nil, fmt.Errorf("compare: reading the grid: %w", err)
 	}

@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"html"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"reprise/internal/build"
+	"reprise/internal/hub"
 )
 
 // Names of the files in a directory.
@@ -68,9 +68,12 @@ func standalone(svg string) []byte {
 	return []byte(strings.Replace(svg, "\n", "\n<style>"+themes+"svg{font-family:sans-serif;background:var(--card)}"+drawingStyle+"</style>\n", 1))
 }
 
+// maxFile bounds the files that a page is made from, in bytes.
+const maxFile = 256 << 20
+
 func readComparison(dir string) (*Comparison, error) {
 	path := filepath.Join(dir, ResultsFile)
-	text, err := os.ReadFile(path)
+	text, err := hub.Read(path, maxFile)
 	if err != nil {
 		return nil, fmt.Errorf("report: %w", err)
 	}

@@ -2,15 +2,16 @@ package report
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"html"
 	"math"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"reprise/internal/build"
+	"reprise/internal/hub"
 )
 
 // event has the fields of a line of metrics.jsonl that a page needs.
@@ -57,32 +58,32 @@ type run struct {
 }
 
 func readRun(dir string) (*run, error) {
-	f, err := os.Open(filepath.Join(dir, MetricsFile))
+	path := filepath.Join(dir, MetricsFile)
+	text, err := hub.Read(path, maxFile)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
 	r := &run{dir: dir}
-	lines := bufio.NewScanner(f)
+	lines := bufio.NewScanner(bytes.NewReader(text))
 	lines.Buffer(nil, 1<<24)
 	for n := 1; lines.Scan(); n++ {
 		var e event
 		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
-			return nil, fmt.Errorf("report: %s: line %d: %w", f.Name(), n, err)
+			return nil, fmt.Errorf("report: %s: line %d: %w", path, n, err)
 		}
 		r.events = append(r.events, e)
 	}
 	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("report: %s: %w", f.Name(), err)
+		return nil, fmt.Errorf("report: %s: %w", path, err)
 	}
 	if len(r.events) == 0 {
-		return nil, fmt.Errorf("report: %s is empty: the run has not begun", f.Name())
+		return nil, fmt.Errorf("report: %s is empty: the run has not begun", path)
 	}
-	if text, err := os.ReadFile(filepath.Join(dir, "recipe.yaml")); err == nil {
+	if text, err := hub.Read(filepath.Join(dir, "recipe.yaml"), maxFile); err == nil {
 		r.recipe = string(text)
 	}
 	// run.json may be missing or of another form: the page is about the metrics.
-	if text, err := os.ReadFile(filepath.Join(dir, InfoFile)); err == nil && json.Unmarshal(text, &r.began) != nil {
+	if text, err := hub.Read(filepath.Join(dir, InfoFile), maxFile); err == nil && json.Unmarshal(text, &r.began) != nil {
 		r.began = build.Info{}
 	}
 	return r, nil
