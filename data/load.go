@@ -212,24 +212,16 @@ func load(path string, tok *tokenizer.Tokenizer, opt Options, date time.Time, co
 		return nil
 	}
 	if s.kind == textFile {
-		text, err := s.text()
-		if err != nil {
-			return nil, err
-		}
-		found := false
-		for line, part := range splitText(text, tok, opt.Split) {
-			found = true
-			windows := Text(tok, part, opt)
+		err := s.documents(separator(tok, opt.Split), func(line int, part string) error {
+			windows, err := Text(tok, part, opt), error(nil)
 			if len(windows) == 0 {
 				err = errNoTargets
 			}
 			stats.spelled(tok, windows, nil)
-			if err := enter(line, windows, err); err != nil {
-				return nil, s.at(line, err)
-			}
-		}
-		if !found {
-			return nil, errEmpty
+			return enter(line, windows, err)
+		})
+		if err != nil {
+			return nil, err
 		}
 		return docs, nil
 	}
@@ -285,47 +277,6 @@ func (row *Row) documents(tok *tokenizer.Tokenizer, opt Options, stats *Stats) (
 		stats.Spaced++
 	}
 	return []Document{d}, cut, err
-}
-
-// splitText yields the documents of a text file that are not blank, each with the line that it starts in.
-func splitText(text string, tok *tokenizer.Tokenizer, split string) func(func(int, string) bool) {
-	markers := []string{"<|endoftext|>", "</s>"}
-	if id, ok := tok.EOS(); ok {
-		markers = append(markers, tok.Piece(id))
-	}
-	separates := func(line string) bool {
-		line = strings.TrimSpace(line)
-		for _, m := range markers {
-			if line == m {
-				return true
-			}
-		}
-		return line == "" && split == SplitBlankLine
-	}
-	return func(yield func(int, string) bool) {
-		first, start := 1, 0 // line and byte at which the document starts
-		end := func(at int, separated bool) bool {
-			part := text[start:at]
-			if separated { // the line break before a separator is not part of the text
-				part = strings.TrimSuffix(strings.TrimSuffix(part, "\n"), "\r")
-			}
-			return strings.TrimSpace(part) == "" || yield(first, part)
-		}
-		for at, n := 0, 1; at < len(text); n++ {
-			next := len(text)
-			if i := strings.IndexByte(text[at:], '\n'); i >= 0 {
-				next = at + i + 1
-			}
-			if separates(text[at:next]) {
-				if !end(at, true) {
-					return
-				}
-				first, start = n+1, next
-			}
-			at = next
-		}
-		end(len(text), false)
-	}
 }
 
 // Text tokenises a text into windows of at most opt.MaxSeqLen ids that do not overlap. Every id carries loss except the

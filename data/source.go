@@ -19,9 +19,10 @@ import (
 	"reprise/internal/parquet"
 )
 
-// Limits on files. Text is read whole; of JSON Lines, CSV and TSV only one row at a time is in memory, besides the tokens.
+// Limits on files. JSON is read whole; of text only one document at a time is in memory, and of JSON Lines, CSV and TSV one row,
+// besides the tokens.
 const (
-	maxTextBytes = 2 << 30
+	maxTextBytes = 1 << 30
 	maxLineBytes = 64 << 20
 	maxWindow    = 2 << 30 // of zstd: what the standard tool can make
 )
@@ -168,13 +169,35 @@ var byteOrderMark = []byte("\xef\xbb\xbf")
 
 // text reads the whole file. A byte order mark is left out.
 func (s *source) text() (string, error) {
-	var b strings.Builder
-	n, err := io.Copy(&b, io.LimitReader(s, maxTextBytes+1))
-	if err != nil {
-		return "", fmt.Errorf("after byte %d: %w: the file is cut off or damaged", n, err)
+	var chunks [][]byte // not one buffer: a buffer that grows takes more than twice its contents
+	n := 0
+	for {
+		chunk, m, err := make([]byte, 1<<20), 0, error(nil)
+		for m < len(chunk) && err == nil { // io.ReadFull would not tell a file that is cut off from one that ends
+			var k int
+			k, err = s.Read(chunk[m:])
+			m += k
+		}
+		chunks = append(chunks, chunk[:m])
+		if n += m; n > maxTextBytes {
+			remedy := "split it into several files"
+			if s.kind == jsonFile {
+				remedy += ", or write it as JSON Lines, of which only one row is in memory"
+			}
+			return "", fmt.Errorf("more than %d GiB of text; %s", maxTextBytes>>30, remedy)
+		}
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return "", fmt.Errorf("after byte %d: %w: the file is cut off or damaged", n, err)
+		}
 	}
-	if n > maxTextBytes {
-		return "", fmt.Errorf("more than %d GiB of text; split it into several files", maxTextBytes>>30)
+	var b strings.Builder
+	b.Grow(n)
+	for i, chunk := range chunks {
+		b.Write(chunk)
+		chunks[i] = nil
 	}
 	text := strings.TrimPrefix(b.String(), string(byteOrderMark))
 	if i := notUTF8(text); i >= 0 {
