@@ -5,6 +5,9 @@ import (
 	"strings"
 )
 
+// maxSource bounds the text of a template, in bytes. The largest known ones have some 30 KB.
+const maxSource = 1 << 20
+
 // Limits of a rendering. What goes beyond them is an error that names the limit.
 const (
 	maxSteps  = 5_000_000 // evaluated nodes and items of loops, and work of that size
@@ -59,6 +62,9 @@ func catch(err *error) {
 // Parse reads a template. Errors are of type *Error.
 func Parse(source string) (t *Template, err error) {
 	defer catch(&err)
+	if len(source) > maxSource {
+		return nil, &Error{Line: 1, Problem: fmt.Sprintf("the template has %d bytes, at most %d are allowed", len(source), maxSource)}
+	}
 	p := &parser{tokens: lex(source), filters: filters}
 	body := p.body("", 1)
 	return &Template{body, p.marks}, nil
