@@ -64,8 +64,8 @@ func generates(t *testing.T, dir string, args ...string) (r generated) {
 	return r
 }
 
-// TestGeneratePrintsWhatItReturns: what is printed piece by piece is the text of --json, after the prompt or without it, and the
-// text of its ids.
+// TestGeneratePrintsWhatItReturns: what is printed piece by piece is the text of --json with its control characters escaped, after
+// the prompt or without it, and the text of its ids.
 func TestGeneratePrintsWhatItReturns(t *testing.T) {
 	dir := generateModel(t, "")
 	tok, err := tokenizer.Load(dir)
@@ -80,10 +80,10 @@ func TestGeneratePrintsWhatItReturns(t *testing.T) {
 		r := generates(t, dir, args...)
 		var out pieces
 		execute(t.Context(), append([]string{"generate", "--model", dir}, args...), &out, io.Discard)
-		if strings.Join(out, "") != "the red lamp"+r.Text+"\n" || len(out) < r.Tokens/3 {
+		if strings.Join(out, "") != "the red lamp"+safe(r.Text)+"\n" || len(out) < r.Tokens/3 {
 			t.Errorf("%v: printed %q, the text is %q", args, out, r.Text)
 		}
-		if out, _, _ := runGenerate(t, dir, append(args, "--only-new", "--threads", "3")...); out != r.Text+"\n" {
+		if out, _, _ := runGenerate(t, dir, append(args, "--only-new", "--threads", "3")...); out != safe(r.Text)+"\n" {
 			t.Errorf("%v, --only-new: printed %q, the text is %q", args, out, r.Text)
 		}
 		all := tok.Decode(append(slices.Clone(r.PromptIDs), r.IDs...), true)
@@ -224,7 +224,7 @@ func TestGenerateConversations(t *testing.T) {
 		if got := tok.Decode(r.PromptIDs, false); got != c.want {
 			t.Errorf("%v %s: prompt %q, want %q", c.args, c.file, got, c.want)
 		}
-		if out, notes, _ := runGenerate(t, dir, args...); c.file != "" && out != r.Text+"\n" || !strings.HasSuffix(out, r.Text+"\n") {
+		if out, notes, _ := runGenerate(t, dir, args...); c.file != "" && out != safe(r.Text)+"\n" || !strings.HasSuffix(out, safe(r.Text)+"\n") {
 			t.Errorf("%v %s: printed %q %q, want the answer %q", c.args, c.file, out, notes, r.Text)
 		}
 	}

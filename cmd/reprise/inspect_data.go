@@ -254,7 +254,7 @@ func (r *dataReport) print(w io.Writer, colours bool) error {
 	var b strings.Builder
 	for _, d := range r.Shown {
 		origin := data.Document{Source: d.Source, Line: d.Line}
-		fmt.Fprintf(&b, "%s: %d tokens\n", origin.Origin(), len(d.Tokens))
+		fmt.Fprintf(&b, "%s: %d tokens\n", safe(origin.Origin()), len(d.Tokens))
 		for i, t := range d.Tokens {
 			begins := i == 0 || d.Tokens[i-1].Trained != t.Trained
 			ends := i == len(d.Tokens)-1 || d.Tokens[i+1].Trained != t.Trained
@@ -277,6 +277,8 @@ func (r *dataReport) print(w io.Writer, colours bool) error {
 		}
 		b.WriteString("\n\n")
 	}
+	shown := b.String()
+	b.Reset()
 	fmt.Fprintf(&b, "samples    %d, %d without anything to learn, %d cut to %d tokens\n", r.Samples, r.Empty, r.Truncated, r.MaxSeqLen)
 	fmt.Fprintf(&b, "documents  %d of %d to %d tokens, median %d, 95 %% within %d\n", r.Documents, r.Lengths.Min, r.Lengths.Max, r.Lengths.Median, r.Lengths.P95)
 	fmt.Fprintf(&b, "tokens     %d, of which %d (%.1f %%) carry loss\n", r.Tokens, r.Trained, 100*r.Share)
@@ -289,7 +291,10 @@ func (r *dataReport) print(w io.Writer, colours bool) error {
 	for _, text := range r.Warnings {
 		fmt.Fprintf(&b, "warning: %s\n", text)
 	}
-	_, err := io.WriteString(w, b.String())
+	if colours { // their escape codes are meant
+		w = writer(w)
+	}
+	_, err := io.WriteString(w, shown+safe(b.String()))
 	return err
 }
 
@@ -300,9 +305,9 @@ func visible(s string) string {
 		switch {
 		case r == '\n':
 			b.WriteString("\\n\n")
-		case r < ' ' || r == 0x7f:
+		case r == '\t' || isControl(r) && r <= 0x7f:
 			fmt.Fprintf(&b, "\\x%02x", r)
-		case r != ' ' && unicode.IsSpace(r) || r == '\u200b':
+		case r != ' ' && unicode.IsSpace(r) || r == '\u200b' || isControl(r):
 			fmt.Fprintf(&b, "\\u%04x", r)
 		default:
 			b.WriteRune(r)

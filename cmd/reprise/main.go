@@ -151,7 +151,10 @@ func newCLI() cli {
 func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	c := newCLI()
 	code := -1
-	out := &output{Writer: stdout}
+	plainOut, plainErr := &safeWriter{Writer: stdout}, &safeWriter{Writer: stderr}
+	out := &output{Writer: plainOut}
+	stderr = plainErr
+	defer plainErr.flush()
 	parser, err := kong.New(&c, kong.Name("reprise"), kong.Description(about), kong.UsageOnError(),
 		kong.Writers(out, stderr), kong.Exit(func(status int) { code = status }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Help(printHelp),
@@ -192,6 +195,9 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	a := &app{ctx: ctx, stdout: out, stderr: stderr, threads: c.Threads}
 	err = k.Run(a)
+	if flushed := plainOut.flush(); out.err == nil {
+		out.err = flushed
+	}
 	if err == nil && out.err != nil {
 		err = fmt.Errorf("printing the result: %w", out.err)
 	}

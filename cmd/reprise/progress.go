@@ -28,7 +28,11 @@ type progress struct {
 }
 
 func newProgress(out io.Writer, what string, quiet bool) *progress {
-	return &progress{out: out, what: what, quiet: quiet, live: isTerminal(out), start: time.Now()}
+	p := &progress{out: out, what: what, quiet: quiet, live: isTerminal(out), start: time.Now()}
+	if p.live { // the line is overwritten, for which a safeWriter has no character
+		p.out = writer(out)
+	}
+	return p
 }
 
 // isTerminal reports whether w is a terminal.
@@ -37,10 +41,13 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// writer is the writer under an output.
+// writer is the writer under an output and a safeWriter.
 func writer(w io.Writer) io.Writer {
-	if o, ok := w.(*output); ok {
-		return o.Writer
+	switch o := w.(type) {
+	case *output:
+		return writer(o.Writer)
+	case *safeWriter:
+		return writer(o.Writer)
 	}
 	return w
 }
@@ -94,7 +101,7 @@ func (p *progress) overwrite(line string) {
 			width = w
 		}
 	}
-	line = fit(line, width-1)
+	line = fit(safe(line), width-1)
 	n := utf8.RuneCountInString(line)
 	fmt.Fprintf(p.out, "\r%s%s", line, strings.Repeat(" ", max(0, min(p.shown, width-1)-n)))
 	p.shown = n
