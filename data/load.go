@@ -1,6 +1,7 @@
 package data
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -19,9 +20,10 @@ const DefaultMaxSeqLen = 512
 
 // Options says how a file becomes documents. The zero value is for training.
 type Options struct {
-	MaxSeqLen  int    // longest document in tokens, BOS and end id included; 2 or more, or 0 for DefaultMaxSeqLen
-	Evaluation bool   // text ends without the end id, because the text is scored and not learnt
-	Split      string // text files: "" (end markers) or SplitBlankLine
+	MaxSeqLen  int             // longest document in tokens, BOS and end id included; 2 or more, or 0 for DefaultMaxSeqLen
+	Evaluation bool            // text ends without the end id, because the text is scored and not learnt
+	Split      string          // text files: "" (end markers) or SplitBlankLine
+	Context    context.Context // nil: never cancelled; otherwise LoadDocuments stops when it is and returns its error
 	Reading
 }
 
@@ -129,6 +131,9 @@ var errNoTargets error = noTargets("a sequence with no loss tokens: nothing in i
 // because they are empty, the error is [ErrAllEmpty], and the Stats count them.
 func LoadDocuments(path string, tok *tokenizer.Tokenizer, opt Options) ([]Document, Stats, error) {
 	fail := func(path string, err error) ([]Document, Stats, error) {
+		if opt.Context != nil && opt.Context.Err() != nil {
+			err = opt.Context.Err()
+		}
 		return nil, Stats{}, reading(path, err)
 	}
 	opt = opt.complete()
@@ -183,7 +188,7 @@ func LoadDocuments(path string, tok *tokenizer.Tokenizer, opt Options) ([]Docume
 
 // load appends a file's documents to docs.
 func load(path string, tok *tokenizer.Tokenizer, opt Options, date time.Time, columns *columns, docs []Document, stats *Stats) ([]Document, error) {
-	s, err := openSource(path, columns)
+	s, err := openStoppable(opt.Context, path, columns)
 	if err != nil {
 		return nil, err
 	}
@@ -193,6 +198,9 @@ func load(path string, tok *tokenizer.Tokenizer, opt Options, date time.Time, co
 	}
 	// enter adds a sample's documents and counts them, or handles the error that it has none.
 	enter := func(line int, made []Document, err error) error {
+		if opt.Context != nil && opt.Context.Err() != nil {
+			return opt.Context.Err()
+		}
 		if opt.SkipEmpty && errors.Is(err, ErrNothing) {
 			stats.Documents++
 			stats.Empty++
@@ -231,6 +239,9 @@ func load(path string, tok *tokenizer.Tokenizer, opt Options, date time.Time, co
 			return enter(line, nil, err)
 		}
 		row.Chat.Date = date
+		if opt.Context != nil {
+			row.Chat.Done = opt.Context.Done()
+		}
 		made, cut, err := row.documents(tok, opt, stats)
 		stats.Saw(&row)
 		if cut {

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/bzip2"
 	"compress/gzip"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -96,13 +97,19 @@ func kindOf(path string) (k kind, compression string, ok bool) {
 	return k, compression, ok && !(k == parquetFile && compression != "")
 }
 
-// openSource opens a file as its name says; an unknown extension is an error, and so are contents that are plainly something else.
+// openSource is openStoppable without a context.
 func openSource(path string, columns *columns) (*source, error) {
+	return openStoppable(nil, path, columns)
+}
+
+// openStoppable opens a file as its name says; an unknown extension is an error, and so are contents that are plainly something else.
+// When the context is cancelled, opening and reading fail, also where they wait for what is to come out of a pipe.
+func openStoppable(ctx context.Context, path string, columns *columns) (*source, error) {
 	what, compression, ok := kindOf(path)
 	if _, err := os.Stat(path); !ok && errors.Is(err, fs.ErrNotExist) {
 		return nil, errors.New("there is no such file or directory")
 	}
-	f, err := os.Open(path)
+	f, err := open(ctx, path)
 	if err != nil {
 		var pe *os.PathError
 		if errors.As(err, &pe) {
@@ -111,11 +118,37 @@ func openSource(path string, columns *columns) (*source, error) {
 		return nil, err
 	}
 	s := &source{path: path, kind: what, file: f, columns: columns, longest: maxLineBytes, close: []func(){func() { f.Close() }}}
+	if ctx != nil {
+		stop := context.AfterFunc(ctx, func() { f.Close() })
+		s.close = append(s.close, func() { stop() })
+	}
 	if err := s.start(compression, ok); err != nil {
 		s.Close()
 		return nil, err
 	}
 	return s, nil
+}
+
+// open is os.Open that gives up when the context is cancelled: a pipe is opened only when something writes into it.
+func open(ctx context.Context, path string) (*os.File, error) {
+	if info, err := os.Stat(path); ctx == nil || err != nil || info.Mode().IsRegular() {
+		return os.Open(path)
+	}
+	type opened struct {
+		f   *os.File
+		err error
+	}
+	result := make(chan opened, 1)
+	go func() {
+		f, err := os.Open(path)
+		result <- opened{f, err}
+	}()
+	select {
+	case o := <-result:
+		return o.f, o.err
+	case <-ctx.Done(): // the opening is left alone; it ends with the process
+		return nil, ctx.Err()
+	}
 }
 
 // start looks at the file's first bytes and prepares its decompression.

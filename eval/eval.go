@@ -144,7 +144,7 @@ func (e *Evaluator) Run(ctx context.Context, s Set) (Result, error) {
 
 // lossOf scores the targets of a file.
 func (e *Evaluator) lossOf(ctx context.Context, path string) (Result, error) {
-	docs, stats, err := data.LoadDocuments(path, e.Tokenizer, data.Options{MaxSeqLen: e.maxSeqLen(), Evaluation: true, Reading: e.Reading})
+	docs, stats, err := data.LoadDocuments(path, e.Tokenizer, data.Options{MaxSeqLen: e.maxSeqLen(), Evaluation: true, Reading: e.Reading, Context: ctx})
 	if err != nil {
 		return Result{}, err
 	}

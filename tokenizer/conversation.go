@@ -22,10 +22,21 @@ type Message struct {
 // Conversation is what a chat template renders.
 type Conversation struct {
 	Messages  []Message
-	Date      time.Time // for templates that ask for one (strftime_now); zero: none
+	Date      time.Time       // for templates that ask for one (strftime_now); zero: none
+	Done      <-chan struct{} // once it is closed, Turns stops with ErrStopped; nil: never
 	tools     *jinja.List
 	toolsText bool // tools came as JSON text
 	variables map[string]jinja.Value
+}
+
+// stopped says that Done is closed.
+func (c *Conversation) stopped() bool {
+	select {
+	case <-c.Done:
+		return true
+	default:
+		return false
+	}
 }
 
 // ParseConversation reads a list of {"role", "content", …} and the tools beside it, which may be absent: a list of objects, or

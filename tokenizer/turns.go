@@ -20,6 +20,13 @@ type Part struct {
 // maxTurns bounds the text that Turns renders, which grows with the square of the number of messages.
 const maxTurns = 512 << 20
 
+// maxTurnSteps bounds the steps of the template in all renderings of Turns together, which grow in the same way. It is a
+// variable for the tests.
+var maxTurnSteps = 100_000_000
+
+// ErrStopped is the error of a conversation whose Done was closed.
+var ErrStopped = errors.New("stopped")
+
 // Turns renders a conversation and says which parts of it carry loss: what the assistant wrote, but not its Silent messages.
 // Messages after the last one that carries loss are left out.
 //
@@ -55,16 +62,20 @@ func (t *Tokenizer) Turns(c Conversation) ([][]Part, error) {
 		learn        bool
 	}
 	var turns []turn
-	size := 0
+	size, steps := 0, 0
 	for i, m := range c.Messages {
 		if m.Role != "assistant" {
 			continue
+		}
+		if c.stopped() {
+			return nil, ErrStopped
 		}
 		rendered, err := t.render(c, i, true)
 		if err != nil {
 			return nil, fmt.Errorf("chat template: the messages before message %d: %w", i, err)
 		}
 		before := rendered.Text
+		steps += rendered.Steps
 		if rendered, err = t.render(c, i+1, false); err != nil {
 			return nil, fmt.Errorf("chat template: the messages up to message %d: %w", i, err)
 		}
@@ -73,6 +84,9 @@ func (t *Tokenizer) Turns(c Conversation) ([][]Part, error) {
 			return nil, fmt.Errorf("chat template: message %d: the text of the messages before it (with the generation prompt) is not the beginning of the text with it, so that the assistant's part cannot be told; the one ends in %q, where the other has %q", i, tail(before, with), tail(with, before))
 		}
 		turns = append(turns, turn{before, with, !m.Silent})
+		if steps += rendered.Steps; steps > maxTurnSteps {
+			return nil, fmt.Errorf("the conversation is too long: its %d messages take the chat template more than %d steps, when each is written with those before it; split it", len(c.Messages), maxTurnSteps)
+		}
 		if size += len(before) + len(with); size > maxTurns {
 			return nil, fmt.Errorf("the conversation is too long: its %d messages make more than %d MiB of text, when each is written with those before it; split it", len(c.Messages), maxTurns>>20)
 		}

@@ -101,7 +101,7 @@ func (c *inspectDataCmd) Run(a *app) error {
 	}
 	reading := c.Reading.reading()
 	reading.SkipEmpty = true // the report counts them
-	docs, stats, err := data.LoadDocuments(c.Data, tok, data.Options{MaxSeqLen: limit, Evaluation: c.Evaluation, Reading: reading})
+	docs, stats, err := data.LoadDocuments(c.Data, tok, data.Options{MaxSeqLen: limit, Evaluation: c.Evaluation, Reading: reading, Context: a.ctx})
 	if err != nil && !errors.Is(err, data.ErrAllEmpty) { // the report says that they are
 		return err
 	}
@@ -119,7 +119,7 @@ func (c *inspectDataCmd) Run(a *app) error {
 	noEnd := r.judge()
 	if stats.Documents > 0 && stats.Empty == stats.Documents && noEnd != nil {
 		reading.SkipEmpty = false // the first row says why nothing can be learnt
-		if _, _, err := data.LoadDocuments(c.Data, tok, data.Options{MaxSeqLen: limit, Evaluation: c.Evaluation, Reading: reading}); err != nil {
+		if _, _, err := data.LoadDocuments(c.Data, tok, data.Options{MaxSeqLen: limit, Evaluation: c.Evaluation, Reading: reading, Context: a.ctx}); err != nil {
 			noEnd = err
 		}
 	}

@@ -148,7 +148,7 @@ func (c *recordRunCmd) job(a *app, part shard) (replay.Job, error) {
 	var docs []data.Document
 	if !c.Rehearsal.Only {
 		var stats data.Stats
-		if docs, stats, err = data.LoadDocuments(c.Data, b.Tokenizer, data.Options{MaxSeqLen: limit, Reading: reading}); err != nil {
+		if docs, stats, err = data.LoadDocuments(c.Data, b.Tokenizer, data.Options{MaxSeqLen: limit, Reading: reading, Context: a.ctx}); err != nil {
 			return replay.Job{}, err
 		}
 		for _, text := range stats.Notices(limit) {

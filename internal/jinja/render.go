@@ -35,6 +35,7 @@ type Output struct {
 	Generation []Span
 	// Untracked says that such a block stood inside a macro, a call or a captured text, so that its place is not known.
 	Untracked bool
+	Steps     int // that the rendering took
 }
 
 // Error is a fault of a template, or one that came up while it ran.
@@ -76,7 +77,7 @@ func (t *Template) Render(variables map[string]Value) (out Output, err error) {
 	r := &run{line: 1}
 	s := &scope{vars: map[string]Value{}, up: &scope{vars: variables, up: &scope{vars: globals}}}
 	r.exec(t.body, s)
-	return Output{Text: r.out.String(), Generation: r.spans, Untracked: r.untracked}, nil
+	return Output{Text: r.out.String(), Generation: r.spans, Untracked: r.untracked, Steps: r.steps}, nil
 }
 
 // run is one rendering.
