@@ -104,3 +104,36 @@ func TestDocumentsOfText(t *testing.T) {
 		}
 	}
 }
+
+// FuzzText: the documents of any file are its text without the separators, or it is refused.
+func FuzzText(f *testing.F) {
+	for _, seed := range []string{"a\nb\n<|endoftext|>\nc", "\xef\xbb\xbfa", "</s>\r\n</s>", "a\xff", "a\x00", "\n\n", "ü\xc3", "a\r\n</s>"} {
+		f.Add([]byte(seed))
+	}
+	separates := separator(byteTokenizer(f, false), "")
+	path := filepath.Join(f.TempDir(), "a.txt")
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if err := os.WriteFile(path, text, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		s, err := openSource(path, nil)
+		if err != nil {
+			return
+		}
+		defer s.Close()
+		line := 0
+		rest := strings.TrimPrefix(string(text), string(byteOrderMark))
+		err = s.documents(separates, func(first int, part string) error {
+			at := strings.Index(rest, part)
+			if at < 0 || first <= line {
+				t.Errorf("%q: the document %q of line %d", text, part, first)
+				return errEmpty
+			}
+			line, rest = first, rest[at+len(part):]
+			return nil
+		})
+		if err == nil && line == 0 {
+			t.Errorf("%q: no document and no error", text)
+		}
+	})
+}

@@ -114,3 +114,29 @@ func TestMatchesAreThoseOfABacktrackingEngine(t *testing.T) {
 		t.Errorf("only %d patterns were compared", seen)
 	}
 }
+
+// FuzzPattern: any pattern is compiled or refused, and its matches lie in the text in order.
+func FuzzPattern(f *testing.F) {
+	for _, seed := range []string{GPT2Pattern, Llama3Pattern, `(a+)+$`, `(?=(\d{3})+(?!\d))`, `(?<=a|bc)x*?`, `(?>a*)b`, `(a)\1`, `[^]]`, `a{0,3}{2}`, `(|a)*b`, `(?i:ß)`} {
+		f.Add(seed, "aaab 123456 it's\n")
+	}
+	f.Fuzz(func(t *testing.T, source, text string) {
+		if len(text) > 256 || len(source) > 256 {
+			t.Skip()
+		}
+		re, err := newRegexp(source)
+		if err != nil {
+			return
+		}
+		runes := []rune(text)
+		last := 0
+		re.matches(runes, func(start, end int) bool {
+			if start < last || end < start || end > len(runes) {
+				t.Errorf("%q in %q: %d to %d after %d", source, text, start, end, last)
+				return false
+			}
+			last = end
+			return true
+		})
+	})
+}
