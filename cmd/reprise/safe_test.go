@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"os"
@@ -63,4 +64,24 @@ func TestNamesReachTheTerminalSafely(t *testing.T) {
 			t.Errorf("%q: %q", args, all)
 		}
 	}
+}
+
+// TestALineWithoutEnd: a device that never ends a line is left after the limit.
+func TestALineWithoutEnd(t *testing.T) {
+	in := bufio.NewReaderSize(lineWithoutEnd{}, 1<<20)
+	if line, err := readLine(in); err != bufio.ErrTooLong || line != nil {
+		t.Errorf("%d bytes, %v", len(line), err)
+	}
+	if line, err := readLine(bufio.NewReaderSize(strings.NewReader(strings.Repeat("a", 40)+"\nb"), 16)); err != nil || len(line) != 41 {
+		t.Errorf("%q, %v", line, err)
+	}
+}
+
+type lineWithoutEnd struct{}
+
+func (lineWithoutEnd) Read(b []byte) (int, error) {
+	for i := range b {
+		b[i] = 'a'
+	}
+	return len(b), nil
 }

@@ -102,6 +102,22 @@ func (c *tokenizeDecodeCmd) Run(a *app) error {
 	})
 }
 
+// maxLine bounds a line of --jsonl, in bytes.
+const maxLine = 64 << 20
+
+// readLine reads a line with its end; the error is bufio.ErrTooLong if it is longer than maxLine.
+func readLine(in *bufio.Reader) (line []byte, err error) {
+	for {
+		part, err := in.ReadSlice('\n')
+		if line = append(line, part...); len(line) > maxLine {
+			return nil, bufio.ErrTooLong
+		}
+		if err != bufio.ErrBufferFull {
+			return line, err
+		}
+	}
+}
+
 // jsonLines calls each for every line of a file that is not blank, and prints the results as JSON Lines.
 func jsonLines(a *app, path string, each func(line []byte) (any, error)) error {
 	f, err := os.Open(path)
@@ -114,7 +130,10 @@ func jsonLines(a *app, path string, each func(line []byte) (any, error)) error {
 	out := json.NewEncoder(buffered)
 	out.SetEscapeHTML(false)
 	for n := 1; ; n++ {
-		line, readErr := in.ReadBytes('\n')
+		line, readErr := readLine(in)
+		if errors.Is(readErr, bufio.ErrTooLong) {
+			return fmt.Errorf("tokenize: %s: line %d has more than %d MiB", path, n, maxLine>>20)
+		}
 		if n == 1 {
 			line = bytes.TrimPrefix(line, []byte("\xef\xbb\xbf")) // a byte order mark
 		}
