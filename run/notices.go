@@ -29,13 +29,13 @@ func (r *Run) idle() (list []string) {
 		say("moclip caps angles from step %d (cap_start), and the run ends after %d: no angle is capped", first, r.Steps)
 	}
 	if r.mix != nil {
-		taken, have := r.Steps*c.mixed(), r.mix.len()
+		taken, have := r.Steps*r.mixed, r.mix.len()
 		if times := (taken + have - 1) / have; times > max(c.Epochs, 1) {
 			say("mix: %d sequences are taken and only %d are there, so that each is read up to %d times; more general text would be better", taken, have, times)
 		}
 	}
 	if r.rehearsal != nil {
-		taken, have := r.Steps*r.rehearses(), r.rehearsal.len()
+		taken, have := r.Steps*r.written, r.rehearsal.len()
 		if times := (taken + have - 1) / have; times > 2*max(c.Epochs, 1) {
 			say("rehearse: %d packs are taken and the record holds only %d, so that each is read up to %d times; record with more of them", taken, have, times)
 		}

@@ -82,7 +82,7 @@ func (p *Plan) plan(r Recipe) error {
 	if err != nil {
 		return fmt.Errorf("run: %s: %w", path, err)
 	}
-	seqLen, sequences, rehearsed, ids := r.seqLen(cfg), math.MaxInt, 0, 0
+	seqLen, sequences, writes, ids := r.seqLen(cfg), math.MaxInt, false, 0
 	if r.Data != "" {
 		if seqLen, err = r.textLen(cfg); err != nil {
 			return err
@@ -101,19 +101,19 @@ func (p *Plan) plan(r Recipe) error {
 		if record == r.Replay {
 			seqLen, sequences = h.MaxSeqLen, n
 			if written > 0 && r.Rehearse > 0 {
-				rehearsed, ids = r.rehearsed(), max(ids, subsetSize(h.Rehearsal.Rule))
+				writes, ids = true, max(ids, subsetSize(h.Rehearsal.Rule))
 			}
 		}
 		seqLen, ids = max(seqLen, h.MaxSeqLen), max(ids, subsetSize(h.Rule))
 	}
-	w := r.workload(cfg, sequences, rehearsed, seqLen, ids, p.Threads)
+	w := r.workload(cfg, sequences, writes, seqLen, ids, p.Threads)
 	p.Tokens, p.Model, p.Memory = w.MicroTokens, cfg.String(), w.Memory(cfg)
 	return nil
 }
 
 // probeTime takes steps and measures their time. The first step, which allocates, is not counted if there are others.
 func (r *Run) probeTime(ctx context.Context) (*ProbedTime, error) {
-	batch := make([]*data.Sequence, 0, r.Recipe.GlobalBatchSize+r.rehearses())
+	batch := make([]*data.Sequence, 0, r.Recipe.GlobalBatchSize+r.written)
 	var steps []probedStep
 	for start := time.Now(); r.done < min(r.Steps, 1+probeSteps) && (len(steps) < 2 || time.Since(start) < probeTime); {
 		if err := ctx.Err(); err != nil {

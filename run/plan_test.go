@@ -14,7 +14,7 @@ func TestPlannedTimeCountsShortBatches(t *testing.T) {
 	if n := run.sequences(); n != 9+9+8 {
 		t.Errorf("5 steps on 9 sequences, 8 at a time: %d in all, want 26", n)
 	}
-	run.Recipe.GlobalBatchSize, run.Recipe.Mix, run.Recipe.ReplayMix = 10, "mix", 0.2 // two sequences of mix in every step
+	run.mixed = 2 // in every step
 	if n := run.sequences(); n != 26+10 {
 		t.Errorf("with two more in every step: %d, want 36", n)
 	}

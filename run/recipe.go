@@ -213,30 +213,25 @@ func (r Recipe) textLen(cfg model.Config) (int, error) {
 	return n, nil
 }
 
-// mixed is how many sequences of a step come from mix: of those that global_batch_size counts, or on top of them if they are rehearsed.
-func (r Recipe) mixed() int {
+// Batch is how many sequences a full step takes from a domain of the given number of them, from mix if there is any (mixes), and from
+// the packs that the base model wrote if the record holds any (writes). Those that are rehearsed come on top of global_batch_size.
+func (r Recipe) Batch(sequences int, mixes, writes bool) (domain, mixed, written int) {
+	domain = r.GlobalBatchSize
 	switch {
-	case r.Mix == "":
-		return 0
-	case r.mixRehearsed():
-		return r.onTop(r.ReplayMix)
+	case mixes && r.MixLoss == "rehearsal":
+		mixed = onTop(r.ReplayMix, min(domain, sequences))
+	case mixes:
+		mixed = min(max(int(math.Round(r.ReplayMix*float64(domain))), 1), domain-1)
+		domain -= mixed
 	}
-	n := int(math.Round(r.ReplayMix * float64(r.GlobalBatchSize)))
-	return min(max(n, 1), r.GlobalBatchSize-1)
+	if writes && r.Rehearse > 0 {
+		written = onTop(r.Rehearse, min(r.GlobalBatchSize, sequences))
+	}
+	return domain, mixed, written
 }
 
-// perBatch is how many sequences of a step come from the domain, if it has as many.
-func (r Recipe) perBatch() int {
-	if r.mixRehearsed() {
-		return r.GlobalBatchSize
-	}
-	return r.GlobalBatchSize - r.mixed()
-}
-
-// onTop is the number of sequences that have a share of a step if global_batch_size others are in it; at least 1.
-func (r Recipe) onTop(share float64) int {
-	return max(1, int(math.Round(float64(r.GlobalBatchSize)*share/(1-share))))
-}
+// onTop is the number of sequences that have a share of a step if n others are in it; at least 1.
+func onTop(share float64, n int) int { return max(1, int(math.Round(float64(n)*share/(1-share)))) }
 
 // schedule is the recipe's learning rate over a number of steps.
 func (r Recipe) schedule(steps int) optim.Schedule {

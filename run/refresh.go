@@ -20,7 +20,7 @@ func (r *Run) stepsPerEpoch() int { return (r.domain.len() + r.perBatch - 1) / r
 func (r *Run) sequences() int {
 	per := r.stepsPerEpoch()
 	domain := r.Steps/per*r.domain.len() + min(r.Steps%per*r.perBatch, r.domain.len())
-	return domain + r.Steps*(r.Recipe.mixed()+r.rehearses())
+	return domain + r.Steps*(r.mixed+r.written)
 }
 
 // due says whether the plan asks for a new record before the next step.

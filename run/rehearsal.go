@@ -29,19 +29,10 @@ func (r Recipe) mixProbabilities() bool {
 	return r.KL > 0
 }
 
-// rehearsed is the number of self-written packs of a step, on top of global_batch_size, where the record holds such packs.
-func (r Recipe) rehearsed() int {
-	if r.Rehearse == 0 {
-		return 0
-	}
-	return r.onTop(r.Rehearse)
-}
-
 // openRehearsal makes the source of self-written packs from the domain's record; without such packs there is none.
 func (r *Run) openRehearsal() {
 	record := r.domain.record
-	n := r.Recipe.rehearsed()
-	if n == 0 || record == nil {
+	if r.Recipe.Rehearse == 0 || record == nil {
 		return
 	}
 	if record.Rehearsed() == 0 {
@@ -50,7 +41,7 @@ func (r *Run) openRehearsal() {
 		}
 		return
 	}
-	r.rehearsal = &source{epoch: -1, ring: make([]data.Sequence, n), record: record, always: record.Header().Rehearsal.Always, written: true}
+	r.rehearsal = &source{epoch: -1, ring: make([]data.Sequence, r.written), record: record, always: record.Header().Rehearsal.Always, written: true}
 }
 
 // NothingToRehearse is a notice if the recipe asks for rehearsal and its record has nothing for it; else "". It is among Notices if
@@ -65,14 +56,6 @@ func (r *Run) NothingToRehearse() string {
 		why = ", because it was made while a model was trained"
 	}
 	return fmt.Sprintf("rehearse: %g has no effect: %s holds no text that the base model wrote%s; record the data again", r.Recipe.Rehearse, r.Recipe.Replay, why)
-}
-
-// rehearses is the number of self-written packs of a step.
-func (r *Run) rehearses() int {
-	if r.rehearsal == nil {
-		return 0
-	}
-	return r.Recipe.rehearsed()
 }
 
 // digestRehearsal writes what decides the self-written packs; without such packs it writes nothing, so that the digests of runs

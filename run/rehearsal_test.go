@@ -98,14 +98,21 @@ func TestRehearsedMixRefuses(t *testing.T) {
 // The number of packs that are rehearsed in a step, and what is said of it.
 func TestRehearsedPacks(t *testing.T) {
 	for _, c := range []struct {
-		share float64
-		batch int
-		want  int
-	}{{0.6, 8, 12}, {0, 8, 0}, {0.1, 8, 1}, {0.25, 8, 3}, {0.4, 8, 5}, {0.5, 8, 8}, {0.01, 8, 1}, {0.25, 6, 2}, {0.25, 1, 1}} {
+		share            float64
+		batch, sequences int
+		want             int
+	}{
+		{0.6, 8, 99, 12}, {0, 8, 99, 0}, {0.1, 8, 99, 1}, {0.25, 8, 99, 3}, {0.4, 8, 99, 5}, {0.5, 8, 99, 8}, {0.01, 8, 99, 1},
+		{0.25, 6, 99, 2}, {0.25, 1, 99, 1}, {0.5, 1000, 12, 12}, // a batch cannot hold more than there is
+	} {
 		r := DefaultRecipe()
 		r.Rehearse, r.GlobalBatchSize = c.share, c.batch
-		if got := r.rehearsed(); got != c.want {
-			t.Errorf("a share of %g beside %d: %d packs, want %d", c.share, c.batch, got, c.want)
+		if domain, _, got := r.Batch(c.sequences, false, true); got != c.want || domain != c.batch {
+			t.Errorf("a share of %g beside %d of %d: %d packs, want %d", c.share, c.batch, c.sequences, got, c.want)
+		}
+		r.Rehearse, r.ReplayMix, r.MixLoss = 0, c.share, "rehearsal"
+		if domain, got, _ := r.Batch(c.sequences, true, false); got != max(c.want, 1) || domain != c.batch {
+			t.Errorf("mixed, a share of %g beside %d of %d: %d sequences, want %d", c.share, c.batch, c.sequences, got, c.want)
 		}
 	}
 	w := newWorkshop(t)
@@ -119,8 +126,8 @@ func TestRehearsedPacks(t *testing.T) {
 		if said := strings.Contains(strings.Join(run.Notices, "\n"), "holds no text that the base model wrote"); said != want {
 			t.Errorf("rehearse %g: %q", share, run.Notices)
 		}
-		if run.rehearses() != 0 {
-			t.Errorf("rehearse %g: %d packs a step from a record without any", share, run.rehearses())
+		if run.written != 0 {
+			t.Errorf("rehearse %g: %d packs a step from a record without any", share, run.written)
 		}
 	}
 }
@@ -216,8 +223,8 @@ func TestRehearsal(t *testing.T) {
 					if err := run.Err(); err != nil {
 						t.Fatal(err)
 					}
-					if run.rehearses() != 2 || run.Steps != without.MaxSteps {
-						t.Errorf("%d packs a step, %d steps", run.rehearses(), run.Steps)
+					if run.written != 2 || run.Steps != without.MaxSteps {
+						t.Errorf("%d packs a step, %d steps", run.written, run.Steps)
 					}
 					got := checkpoint.TensorSHA256(run.Model())
 					pool.Close()

@@ -66,7 +66,9 @@ type Run struct {
 	domain    *source
 	mix       *source // nil without mixing
 	rehearsal *source // packs that the base model wrote; nil: none
-	perBatch  int     // sequences of a step from domain
+	perBatch  int     // sequences of a step from domain,
+	mixed     int     // from mix
+	written   int     // and from rehearsal
 	stepper   *train.Stepper
 	schedule  optim.Schedule
 	eval      *eval.Evaluator
@@ -131,7 +133,7 @@ func open(r Recipe, b *base.Base, pool *tensor.Pool, resume bool) (*Run, error) 
 		return nil, err
 	}
 	run.Recipe = r // its directory keeps the seam that counted
-	run.perBatch = r.perBatch()
+	run.perBatch, run.mixed, run.written = r.Batch(run.domain.len(), r.Mix != "", run.domain.record != nil && run.domain.record.Rehearsed() > 0)
 	if r.Mix != "" {
 		record, text := r.Mix, ""
 		if r.Loss == "full" && !r.mixProbabilities() && data.KnownName(r.Mix) {
@@ -143,7 +145,7 @@ func open(r Recipe, b *base.Base, pool *tensor.Pool, resume bool) (*Run, error) 
 		if run.mix, err = openSource(record, text, r, r.mixProbabilities(), b); err != nil {
 			return nil, err
 		}
-		run.mix.ring = make([]data.Sequence, r.mixed())
+		run.mix.ring = make([]data.Sequence, run.mixed)
 		if run.perBatch < 1 {
 			return nil, fmt.Errorf("run: global_batch_size: 1 leaves no room for mix; want 2 or more")
 		}
@@ -230,7 +232,7 @@ func (r *Run) workload() train.Workload {
 			seqLen, ids = max(seqLen, n), max(ids, k)
 		}
 	}
-	return r.Recipe.workload(r.Base.Model.Config, r.domain.len(), r.rehearses(), seqLen, ids, r.pool.Workers())
+	return r.Recipe.workload(r.Base.Model.Config, r.domain.len(), r.rehearsal != nil, seqLen, ids, r.pool.Workers())
 }
 
 // Events runs the steps and yields an event for each. It ends early when ctx is cancelled (after saving) or on an error; see
@@ -270,7 +272,7 @@ func (r *Run) loop(ctx context.Context, yield func(Event) bool) error {
 			return err
 		}
 	}
-	batch := make([]*data.Sequence, 0, r.Recipe.GlobalBatchSize+r.rehearses())
+	batch := make([]*data.Sequence, 0, r.Recipe.GlobalBatchSize+r.written)
 	for r.done < r.Steps {
 		if ctx.Err() != nil {
 			return r.interrupted()
@@ -430,7 +432,7 @@ func (r *Run) gather(batch *[]*data.Sequence) (domain int, err error) {
 	}
 	domain = n
 	if r.mix != nil {
-		k := r.Recipe.mixed()
+		k := r.mixed
 		if err := take(r.mix, r.done*k, k); err != nil {
 			return 0, err
 		}
@@ -438,7 +440,7 @@ func (r *Run) gather(batch *[]*data.Sequence) (domain int, err error) {
 			domain += k
 		}
 	}
-	if k := r.rehearses(); k > 0 {
+	if k := r.written; k > 0 {
 		err = take(r.rehearsal, r.done*k, k)
 	}
 	return domain, err

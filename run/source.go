@@ -154,13 +154,13 @@ func (s *source) read(pack int, into *data.Sequence) error {
 // warnings lists what in the recipe and the record the user should know before the first step.
 func (r *Run) warnings() (list []string) {
 	if r.mix != nil {
-		k := r.Recipe.mixed()
+		k := r.mixed
 		if share := float64(k) / float64(r.perBatch+k); math.Abs(share/r.Recipe.ReplayMix-1) > 0.1 {
 			list = append(list, fmt.Sprintf("replay_mix: %g of global_batch_size %d is rounded to %d, a share of %.3g",
 				r.Recipe.ReplayMix, r.Recipe.GlobalBatchSize, k, share))
 		}
 	}
-	if k := r.rehearses(); k > 0 {
+	if k := r.written; k > 0 {
 		n := r.Recipe.GlobalBatchSize
 		if share := float64(k) / float64(k+n); math.Abs(share/r.Recipe.Rehearse-1) > 0.1 {
 			list = append(list, fmt.Sprintf("rehearse: %g beside global_batch_size %d is rounded to %d packs, a share of %.3g",

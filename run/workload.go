@@ -15,15 +15,16 @@ import (
 func subsetSize(r replay.Rule) int { return r.KMax + len(r.Always) + 1 }
 
 // workload is the work of the recipe's steps, given the number of sequences in its domain, the length of the longest, and the
-// largest number of ids at a recorded position. rehearsed is the number of packs of a step that the base model wrote.
-func (r Recipe) workload(cfg model.Config, sequences, rehearsed, seqLen, ids, workers int) train.Workload {
-	global := min(sequences, r.perBatch()) + r.mixed() + rehearsed
+// largest number of ids at a recorded position. writes says whether the base model wrote packs into the record.
+func (r Recipe) workload(cfg model.Config, sequences int, writes bool, seqLen, ids, workers int) train.Workload {
+	domain, mixed, written := r.Batch(sequences, r.Mix != "", writes)
+	global := min(sequences, domain) + mixed + written
 	w := train.Workload{
 		Replay: r.Loss == "replay", Recompute: r.Recompute, SeqLen: seqLen, Workers: workers,
 		MicroTokens: min(r.MicroBatchSize, global) * seqLen, StepTokens: global * seqLen,
 	}
 	w.Kept = r.kept()
-	if w.Replay || r.KL > 0 || r.RehearseLoss != "ce" && (rehearsed > 0 || r.mixRehearsed()) {
+	if w.Replay || r.KL > 0 || r.RehearseLoss != "ce" && (written > 0 || r.mixRehearsed()) {
 		w.Subset = ids
 	}
 	if w.Replay {

@@ -240,7 +240,7 @@ func (r *Runner) costs(m *Method, to *report.Method) {
 	rows := cells[0].MeanSubset + float64(recipe.TailDraws(r.base.Model.Config.VocabSize))
 	var q float64 // packs of the base model's own for each of the domain; all their positions carry loss, and it writes each once
 	if recipe.Rehearse > 0 {
-		_, _, own := batch(recipe, r.grid.mixes(m))
+		_, _, own := recipe.Batch(math.MaxInt, r.grid.mixes(m), true)
 		q = float64(own) / float64(recipe.GlobalBatchSize)
 	}
 	both := body + float64(q*body)

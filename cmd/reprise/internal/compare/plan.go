@@ -57,7 +57,7 @@ func (r *Runner) plan(c id) (*plan, error) {
 	recipe.Eval.Every = max(1, (recipe.MaxSteps+r.grid.Evaluations-1)/r.grid.Evaluations)
 	if mixes {
 		// As much as the run reads, and a tenth more, so that little of it is read twice.
-		_, mixed, _ := batch(recipe, true)
+		_, mixed, _ := recipe.Batch(math.MaxInt, true, true)
 		need := int(1.1 * float64(recipe.MaxSteps*mixed*how.MaxSeqLen))
 		if p.mix, err = r.draw("mix", how, c.seed, need, 0); err != nil {
 			return nil, err
@@ -70,32 +70,11 @@ func (r *Runner) plan(c id) (*plan, error) {
 	return p, nil
 }
 
-// onTop is the number of packs that come on top of a batch for a share of a step, as training has it.
-func onTop(r run.Recipe, share float64) int {
-	return max(1, int(math.Round(float64(r.GlobalBatchSize)*share/(1-share))))
-}
-
-// batch is the number of packs that a step takes from the domain, from mixed text and from the base model.
-func batch(r run.Recipe, mixes bool) (domain, mixed, own int) {
-	domain = r.GlobalBatchSize
-	switch {
-	case mixes && r.MixLoss == "rehearsal":
-		mixed = onTop(r, r.ReplayMix)
-	case mixes:
-		mixed = min(max(int(math.Round(r.ReplayMix*float64(domain))), 1), domain-1)
-		domain -= mixed
-	}
-	if r.Rehearse > 0 {
-		own = onTop(r, r.Rehearse)
-	}
-	return domain, mixed, own
-}
-
 // steps is the number of steps that a budget gives a method, for a domain of so many packs, full to a share fill. Without a budget it
 // is that of a method that trains on the domain alone. Packs of the base model's own are full; those of mixed text are taken to be as
 // full as the domain's.
 func steps(r run.Recipe, budget string, mixes bool, sequences int, fill float64) int {
-	domain, mixed, own := batch(r, mixes)
+	domain, mixed, own := r.Batch(sequences, mixes, true)
 	plain := (sequences + r.GlobalBatchSize - 1) / r.GlobalBatchSize * r.Epochs
 	switch budget {
 	case budgetTokens:

@@ -142,7 +142,7 @@ func TestBudgetIsTrained(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			domain, mixed, own := batch(p.recipe, p.mix != nil)
+			domain, mixed, own := p.recipe.Batch(math.MaxInt, p.mix != nil, true)
 			tokens := r.cells[r.key(c)].Tokens
 			if i == 0 {
 				plain = tokens
