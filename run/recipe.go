@@ -104,7 +104,7 @@ func DefaultRecipe() Recipe {
 		Loss:    "replay", Config: optim.DefaultConfig(optim.MoClip), LR: 1e-3, Schedule: "cosine", WarmupRatio: 0.1, ScheduleEnd: "after",
 		Epochs: 2, GlobalBatchSize: 8, MicroBatchSize: 8, Seed: 1,
 		Tail: "sampled", Proposal: "frequency", ReplayMix: 0.25,
-		Rehearse: 0.25, RehearseLoss: "soft", RehearseWeight: 1, MixLoss: "domain", KLForm: "anchor", TokenWeights: "none",
+		Rehearse: 0.25, RehearseLoss: "soft", RehearseWeight: 0.3, MixLoss: "domain", KLForm: "anchor", TokenWeights: "none",
 		Reset: ResetPlan{Keep: 0.2, Alpha: 0.5, Score: "moments"}, Average: AveragePlan{Kind: "none", Start: 0.5, Decay: 0.999, LR: 0.5},
 		Record: RecordPlan{Rule: replay.DefaultRule()}, Save: SavePlan{KeepLast: 2},
 	}
