@@ -99,7 +99,7 @@ func kindOf(path string) (k kind, compression string, ok bool) {
 
 // openSource is openStoppable without a context.
 func openSource(path string, columns *columns) (*source, error) {
-	return openStoppable(nil, path, columns)
+	return openStoppable(context.Background(), path, columns)
 }
 
 // openStoppable opens a file as its name says; an unknown extension is an error, and so are contents that are plainly something else.
