@@ -57,8 +57,8 @@ type Arm struct {
 var Arms = []Arm{
 	{"a", "full cross-entropy + AdamW", func(r *run.Recipe) { r.Loss, r.Config = "full", optim.DefaultConfig(optim.AdamW) }, "", 6e-4},
 	{"b", "replay + MoClip, the paper's bare loss", func(r *run.Recipe) { r.Tail = "none" }, "", 6e-4},
-	{"c", "the default: its own text rehearsed", func(*run.Recipe) {}, "own", 6e-4},
-	{"d", "the same with real old text instead", func(*run.Recipe) {}, "old", 6e-4},
+	{"c", "the default: its own text rehearsed", func(*run.Recipe) {}, "own", 1e-3},
+	{"d", "the same with real old text instead", func(*run.Recipe) {}, "old", 1e-3},
 }
 
 // Score is how well one model predicts the two held-out texts.
