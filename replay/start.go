@@ -76,8 +76,8 @@ const (
 	mostGauge    = 32
 )
 
-// Amount is how many packs of maxSeqLen tokens a model should write for a domain of that many packs: to be trained on, so many
-// that one epoch needs none twice if they make up share of the packs, but at most maxTokens tokens and at least one pack; and for the
+// Amount is how many packs of maxSeqLen tokens a model should write for a domain of that many packs: to be trained on, enough
+// for one epoch to need none twice if they make up share of the packs, but at most maxTokens tokens and at least one pack; and for the
 // gauge. With no domain it is maxTokens tokens.
 func Amount(domain int, share float64, maxSeqLen, maxTokens int) (packs, gauge int) {
 	most := max(maxTokens/maxSeqLen, 1)

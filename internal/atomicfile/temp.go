@@ -122,7 +122,7 @@ const (
 	locked               // it is ours now
 )
 
-// sweep removes what killed processes left of the destination path. What it cannot remove stays: that is no reason not to write.
+// sweep removes what killed processes left of the destination path. What it cannot remove stays: writing goes on all the same.
 func sweep(path string) {
 	dir, base := filepath.Dir(path), filepath.Base(path)
 	entries, err := os.ReadDir(dir)

@@ -70,7 +70,7 @@ func (r *Runner) plan(c id) (*plan, error) {
 	return p, nil
 }
 
-// steps is the number of steps that a budget gives a method, for a domain of so many packs, full to a share fill. Without a budget it
+// steps is the number of steps that a budget gives a method, for a domain of that many packs, full to a share fill. Without a budget it
 // is that of a method that trains on the domain alone. Packs of the base model's own are full; those of mixed text are taken to be as
 // full as the domain's.
 func steps(r run.Recipe, budget string, mixes bool, sequences int, fill float64) int {
