@@ -9,7 +9,6 @@ import (
 	"reprise/checkpoint"
 	"reprise/data"
 	"reprise/eval"
-	"reprise/internal/hub"
 	"reprise/internal/keys"
 	"reprise/internal/yamlfile"
 	"reprise/model"
@@ -113,7 +112,7 @@ func DefaultRecipe() Recipe {
 // ReadRecipe reads a YAML file over the defaults. An unknown key is an error that shows its line.
 func ReadRecipe(path string) (Recipe, error) {
 	r := DefaultRecipe()
-	text, err := hub.Read(path, yamlfile.MaxBytes)
+	text, err := yamlfile.Read(path)
 	if err != nil {
 		return r, fmt.Errorf("run: reading the recipe: %w", err)
 	}

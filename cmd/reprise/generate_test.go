@@ -119,7 +119,7 @@ func TestWhyAContinuationEnds(t *testing.T) {
 	if r.Stopped != stoppedText || r.StopString != stop || r.Text != whole.Text[:at] || r.Tokens >= whole.Tokens || !slices.Equal(r.IDs, whole.IDs[:r.Tokens]) {
 		t.Errorf("stop string %q in %q: %+v", stop, whole.Text, r)
 	}
-	if out, _, _ := runGenerate(t, dir, append(prompt, "--stop", stop)...); out != "the red lamp"+whole.Text[:at]+"\n" {
+	if out, _, _ := runGenerate(t, dir, append(prompt, "--stop", stop)...); out != "the red lamp"+safe(whole.Text[:at])+"\n" {
 		t.Errorf("stop string %q: printed %q", stop, out)
 	}
 

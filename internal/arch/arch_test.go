@@ -36,7 +36,7 @@ var mayImport = map[string][]string{
 	"cmd/reprise/internal/compare": {"base", "checkpoint", "cmd/reprise/internal/report", "data", "eval", "internal/atomicfile", "internal/hub", "internal/keys", "internal/yamlfile", "model", "replay", "run", "tensor", "train", "weights", "internal/build"},
 	"internal/atomicfile":          {},
 	"internal/keys":                {},
-	"internal/yamlfile":            {},
+	"internal/yamlfile":            {"internal/hub"},
 	"internal/exact":               {},
 	"internal/hub":                 {},
 	"internal/jinja":               {},

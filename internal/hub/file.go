@@ -9,6 +9,9 @@ import (
 	"path/filepath"
 )
 
+// ErrTooLarge is the error for a file of more bytes than its kind may have.
+var ErrTooLarge = errors.New("the file is too large")
+
 // ErrLeaves is the error for a link that leads out of the directory in which it lies.
 var ErrLeaves = errors.New("is a link that leaves the directory")
 
@@ -103,5 +106,11 @@ func Read(path string, limit int64) ([]byte, error) {
 }
 
 func tooLarge(path string, size, limit int64) error {
-	return fmt.Errorf("%s: %d bytes, at most %d are allowed", path, size, limit)
+	return &largeError{fmt.Sprintf("%s: %d bytes, at most %d are allowed", path, size, limit)}
 }
+
+// largeError is an ErrTooLarge with its own words.
+type largeError struct{ text string }
+
+func (e *largeError) Error() string        { return e.text }
+func (e *largeError) Is(target error) bool { return target == ErrTooLarge }

@@ -1,12 +1,18 @@
 package yamlfile
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"io"
+	"os"
 
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
+
+	"reprise/internal/hub"
 )
 
 // Limits on a file, far above what people write. The decoder's time and memory grow with the square of some of them.
@@ -18,6 +24,25 @@ const (
 	maxDepth    = 32     // lists and blocks inside each other
 	maxExpanded = 10_000 // keys and values once every alias is replaced with what it stands for
 )
+
+// Read reads a file for Decode: an ordinary file of at most MaxBytes. Of a larger one that holds no text, that is said in place of its
+// size: people give a record where a recipe is meant.
+func Read(path string) ([]byte, error) {
+	text, err := hub.Read(path, MaxBytes)
+	if !errors.Is(err, hub.ErrTooLarge) {
+		return text, err
+	}
+	f, failed := os.Open(path)
+	if failed != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var head [512]byte
+	if n, _ := io.ReadFull(f, head[:]); bytes.IndexByte(head[:n], 0) >= 0 {
+		return nil, fmt.Errorf("%s: %w", path, errNoText)
+	}
+	return nil, err
+}
 
 // limited refuses a text that the decoder would take very long or much memory for.
 func limited(text []byte) error {

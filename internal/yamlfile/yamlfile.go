@@ -17,6 +17,8 @@ import (
 // ErrEmpty is the error of a text without keys.
 var ErrEmpty = errors.New("the file holds no keys")
 
+var errNoText = errors.New("this is no YAML: its bytes are not UTF-8")
+
 // Part says that the mapping at a key, which is decoded as map[string]any, is meant for the struct Of. The key of a mapping in
 // a list of mappings is written without the place in the list: methods.recipe.
 type Part struct {
@@ -29,7 +31,7 @@ type Part struct {
 func Decode(text []byte, into any, parts ...Part) error {
 	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")) // a byte order mark
 	if !utf8.Valid(text) {
-		return errors.New("this is no YAML: its bytes are not UTF-8")
+		return errNoText
 	}
 	if err := limited(text); err != nil {
 		return err

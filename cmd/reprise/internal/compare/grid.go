@@ -13,7 +13,6 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"reprise/data"
-	"reprise/internal/hub"
 	"reprise/internal/keys"
 	"reprise/internal/yamlfile"
 	"reprise/replay"
@@ -129,7 +128,7 @@ func DefaultGrid() Grid {
 func ReadGrid(path string) (*Grid, error) {
 	grid := DefaultGrid()
 	g := &grid
-	text, err := hub.Read(path, yamlfile.MaxBytes)
+	text, err := yamlfile.Read(path)
 	if err != nil {
 		return nil, fmt.Errorf("compare: reading the grid: %w", err)
 	}
