@@ -202,7 +202,7 @@ func TestOnlyTemporaryNamesAreSwept(t *testing.T) {
 	}
 }
 
-// There is no moment at which a directory that is replaced is absent, where the system can do that.
+// A directory that is replaced is there at every moment, where the system can do that.
 func TestReplacedDirectoryIsAlwaysThere(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux")

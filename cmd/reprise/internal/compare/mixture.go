@@ -44,15 +44,8 @@ func (r *Runner) mixtures(ctx context.Context, e *eval.Evaluator, m *model.Model
 		if mix.Report, _, _, err = r.score(ctx, e, r.texts.report); err != nil {
 			return err
 		}
-		for i, halves := range r.texts.general {
-			g := General{Name: r.grid.General[i].Name}
-			if g.Choose, _, _, err = r.score(ctx, e, halves.choose); err != nil {
-				return err
-			}
-			if g.Report, _, _, err = r.score(ctx, e, halves.report); err != nil {
-				return err
-			}
-			mix.General = append(mix.General, g)
+		if mix.General, err = r.generals(ctx, e); err != nil {
+			return err
 		}
 		cell.Alphas = append(cell.Alphas, mix)
 	}

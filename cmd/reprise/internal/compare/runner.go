@@ -338,18 +338,26 @@ func (r *Runner) scoreBase(ctx context.Context) error {
 	if o.Report, _, o.counts, err = r.score(ctx, e, r.texts.report); err != nil {
 		return err
 	}
-	for i, halves := range r.texts.general {
-		g := General{Name: r.grid.General[i].Name}
-		if g.Choose, _, _, err = r.score(ctx, e, halves.choose); err != nil {
-			return err
-		}
-		if g.Report, _, _, err = r.score(ctx, e, halves.report); err != nil {
-			return err
-		}
-		o.General = append(o.General, g)
+	if o.General, err = r.generals(ctx, e); err != nil {
+		return err
 	}
 	r.origin = o
 	return nil
+}
+
+// generals measures a model on both halves of every general text.
+func (r *Runner) generals(ctx context.Context, e *eval.Evaluator) (list []General, err error) {
+	for i, halves := range r.texts.general {
+		g := General{Name: r.grid.General[i].Name}
+		if g.Choose, _, _, err = r.score(ctx, e, halves.choose); err != nil {
+			return nil, err
+		}
+		if g.Report, _, _, err = r.score(ctx, e, halves.report); err != nil {
+			return nil, err
+		}
+		list = append(list, g)
+	}
+	return list, nil
 }
 
 // score is the token-weighted loss of documents, with every document's sum and number of scored tokens.
